@@ -1,0 +1,318 @@
+"""Tokens from Entra ID, for an application with its own credentials, by ``msal``.
+
+``msal`` asks for two discovery documents before it asks for a token, and some of its requests for them go to the
+commercial cloud whatever the account's. They say nothing that the table of clouds does not say, so ``msal`` gets them
+from here, and a poll costs one call to Entra ID.
+
+Sources: Microsoft, "OAuth 2.0 client credentials flow", "Microsoft Entra authentication and authorization error codes".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from .clouds import Cloud
+from .errors import (
+    AddonError,
+    AuthenticationError,
+    ConfigurationError,
+    ServiceError,
+    UnexpectedAnswerError,
+    UnknownResourceError,
+)
+from .http.calls import Answer, Caller, Refusal, Request
+from .settings import Account
+
+_CORRELATION = re.compile(r"Correlation ID: ([0-9a-fA-F-]{36})")
+_JWT_PARTS = 3  # header, claims, signature
+_AADSTS = re.compile(r"AADSTS(\d+)")
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What an AADSTS code means for the administrator; ``error`` is the class of failure it is."""
+
+    code: int
+    error: type[AddonError]
+    sentence: str
+
+
+_TENANT = "Correct the tenant id of the account {account}: in Entra ID, Overview > Tenant ID. Check its cloud as well."
+_CONSENT = "Check the application of the account {account} in Entra ID under API permissions > Grant admin consent."
+
+ADVICE = (
+    Advice(
+        7000215,
+        AuthenticationError,
+        "The client secret of the account {account} is wrong. Paste the secret's value, not its id, from Entra ID > "
+        "App registrations > Certificates & secrets; the value is shown only when the secret is made.",
+    ),
+    Advice(
+        7000222,
+        AuthenticationError,
+        "The client secret of the account {account} has expired. Make a new one in Entra ID > App registrations > "
+        "Certificates & secrets and paste its value into the account.",
+    ),
+    Advice(
+        700016,
+        AuthenticationError,
+        "The application id of the account {account} is unknown in its tenant. Compare client id and tenant id with "
+        "Entra ID > App registrations > Overview.",
+    ),
+    Advice(
+        7000112,
+        AuthenticationError,
+        "The application of the account {account} is disabled. Enable it in Entra ID > Enterprise applications > "
+        "Properties.",
+    ),
+    Advice(
+        90002,
+        AuthenticationError,
+        "The tenant of the account {account} does not exist in its cloud. " + _TENANT,
+    ),
+    Advice(900023, AuthenticationError, "The tenant id of the account {account} is malformed. " + _TENANT),
+    Advice(
+        90038,
+        ConfigurationError,
+        "The tenant of the account {account} lives in another cloud. Set the account's cloud to that one.",
+    ),
+    Advice(
+        900382,
+        ConfigurationError,
+        "The tenant of the account {account} lives in another cloud. Set the account's cloud to that one.",
+    ),
+    Advice(
+        500011,
+        UnknownResourceError,
+        "The resource {resource} is unknown in the tenant of the account {account}.{hint} Otherwise check that "
+        "the tenant has a licence for Microsoft Defender for Endpoint, and the account's tenant id.",
+    ),
+    Advice(
+        50001,
+        UnknownResourceError,
+        "The resource {resource} is disabled or unknown in the tenant of the account {account}.{hint}",
+    ),
+    Advice(65001, AuthenticationError, "Nobody has consented to the application's permissions. " + _CONSENT),
+    Advice(
+        90094,
+        AuthenticationError,
+        "An administrator has to consent to the application's permissions. " + _CONSENT,
+    ),
+    Advice(
+        53003,
+        AuthenticationError,
+        "A Conditional Access policy blocks the application of the account {account}. Allow this host's address for it "
+        "in Entra ID > Conditional Access.",
+    ),
+    Advice(
+        500021,
+        AuthenticationError,
+        "Tenant restrictions on the proxy forbid the tenant of the account {account}. Ask the owner of the proxy to "
+        "add the tenant to its Restrict-Access-To-Tenants header.",
+    ),
+)
+_UNKNOWN = "Entra ID refuses the account {account}. Look the code up in Microsoft's list of AADSTS error codes."
+_TRANSIENT = frozenset({90006, 90012, 90024, 90033, 90055, 50196})
+
+
+@dataclass(frozen=True)
+class Token:
+    """An access token and what it says of itself; ``roles`` explain a refusal, they never forbid a call."""
+
+    value: str
+    tenant: str
+    roles: tuple[str, ...]
+
+
+def _claims(token: str) -> Mapping[str, Any]:
+    """The claims of a JWT, unverified: it is the API that has to believe them. Empty for an opaque token."""
+    parts = token.split(".")
+    if len(parts) != _JWT_PARTS:
+        return {}
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+class _Response:
+    """The three attributes of a response that ``msal`` reads."""
+
+    def __init__(self, status_code: int, text: str) -> None:
+        self.status_code = status_code
+        self.text = text
+        self.headers: Mapping[str, str] = {}
+
+    def raise_for_status(self) -> None:
+        """Nothing to raise: what would be raised never gets here."""
+
+
+class _EntraHttp:
+    """The HTTP client that ``msal`` is given: discovery from the table, tokens over the caller."""
+
+    def __init__(self, authority: str, caller: Caller) -> None:
+        self._authority = authority
+        self._caller = caller
+
+    def get(self, url: str, **_: Any) -> _Response:
+        if not url.startswith(f"{self._authority}/"):
+            raise UnexpectedAnswerError(f"msal asks for {url}, which is not of the account's cloud")
+        return _Response(
+            200,
+            json.dumps(
+                {
+                    "issuer": f"{self._authority}/v2.0",
+                    "authorization_endpoint": f"{self._authority}/oauth2/v2.0/authorize",
+                    "token_endpoint": f"{self._authority}/oauth2/v2.0/token",
+                }
+            ),
+        )
+
+    def post(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_: Any,
+    ) -> _Response:
+        request = Request(
+            "POST",
+            url,
+            params=tuple((params or {}).items()),
+            form=data,
+            headers=headers or {},
+            accepts=frozenset({200, 400, 401, 403}),
+        )
+        return self._caller.call(request, _read_response, _explain_unavailable)
+
+    def close(self) -> None:
+        """The session belongs to whoever made the caller."""
+
+
+def _read_response(answer: Answer) -> _Response:
+    text = answer.text(most=1_000_000)
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict) or not ("access_token" in body or "error" in body):
+        raise UnexpectedAnswerError(
+            f"The token endpoint answered {answer.status} with something that is not Entra ID's: {text[:80]!r}. Look "
+            "for a proxy, portal or filter on the way that asks for a login."
+        )
+    return _Response(answer.status, text)
+
+
+def _explain_unavailable(refusal: Refusal) -> AddonError:
+    return ServiceError(
+        f"Entra ID ({refusal.host}) gives no tokens at the moment; the next run asks again.{refusal.quoted()}"
+    )
+
+
+class TokenSource:
+    """The tokens of one account, shared by all regions of a process.
+
+    Args:
+        account: whose credentials.
+        cloud: where its tenant lives.
+        caller: for the authority's host.
+    """
+
+    def __init__(self, account: Account, cloud: Cloud, caller: Caller) -> None:
+        self._account = account
+        self._authority = f"https://{cloud.authority_host}/{quote(account.tenant_id)}"
+        self._caller = caller
+        self._lock = threading.Lock()
+        self._application: Any = None
+
+    def acquire(self, resource: str, hint: str = "") -> Token:
+        """A token for ``resource``; ``msal`` renews it five minutes before it expires.
+
+        Args:
+            resource: the audience that the API wants.
+            hint: what to do if the tenant does not know the resource.
+
+        Raises:
+            AuthenticationError, ConfigurationError: Entra ID refuses; nothing changes until somebody changes it.
+            ConnectionFailedError, ServiceError: it could not be asked.
+            StoppedError: the process was asked to stop.
+        """
+        with self._lock:
+            # What stands before "/.default" becomes the audience byte for byte, so it is not normalised.
+            result = self._msal().acquire_token_for_client([f"{resource}/.default"])
+        if "access_token" not in result:
+            raise self._refused(result, resource, hint)
+        value = str(result["access_token"])
+        claims = _claims(value)
+        tenant = str(claims.get("tid") or self._account.tenant_id).lower()
+        return Token(value, tenant, tuple(str(role) for role in claims.get("roles") or ()))
+
+    def reject(self, token: str) -> None:
+        """Forget a token that an API refused, unless another region has done so already."""
+        with self._lock:
+            application = self._msal()
+            kept = application.token_cache.search("AccessToken")
+            if any(entry.get("secret") == token for entry in kept):
+                application.remove_tokens_for_client()
+
+    def _msal(self) -> Any:
+        if self._application is None:
+            from msal.application import ConfidentialClientApplication
+
+            self._application = ConfidentialClientApplication(
+                self._account.client_id,
+                client_credential=self._account.client_secret,
+                authority=self._authority,
+                instance_discovery=False,
+                http_client=_EntraHttp(self._authority, self._caller),
+            )
+        return self._application
+
+    def _refused(self, result: Mapping[str, Any], resource: str, hint: str) -> AddonError:
+        description = str(result.get("error_description") or result.get("error") or "")
+        match = _AADSTS.search(description)
+        codes = [int(code) for code in result.get("error_codes") or ([match.group(1)] if match else [])]
+        correlation = result.get("correlation_id") or _first(_CORRELATION.search(description))
+        words = description.partition("Trace ID:")[0].partition("\r\n")[0].strip()[:300]
+        quoted = f" Microsoft says: {words} (correlation id {correlation or 'not given'})"
+        if _TRANSIENT.intersection(codes) or result.get("error") == "temporarily_unavailable":
+            return ServiceError(f"Entra ID gives no tokens at the moment; the next run asks again.{quoted}")
+        advice = next((row for row in ADVICE if row.code in codes), None)
+        sentence = advice.sentence if advice else _UNKNOWN
+        error = advice.error if advice else AuthenticationError
+        filled = sentence.format(account=self._account.name, resource=resource, hint=hint and f" {hint}")
+        return error(filled + quoted)
+
+
+def _first(match: re.Match[str] | None) -> str:
+    return match.group(1) if match else ""
+
+
+class ResourceBearer:
+    """The tokens of one resource, as calls want them."""
+
+    def __init__(self, source: TokenSource, resource: str, hint: str = "") -> None:
+        self._source = source
+        self._resource = resource
+        self._hint = hint
+        self.roles: tuple[str, ...] = ()
+
+    def token(self) -> str:
+        """A token that is valid now."""
+        acquired = self._source.acquire(self._resource, self._hint)
+        self.roles = acquired.roles
+        return acquired.value
+
+    def reject(self, token: str) -> None:
+        """The API refused this token."""
+        self._source.reject(token)

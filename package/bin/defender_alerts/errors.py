@@ -1,0 +1,79 @@
+"""What can go wrong, and what follows from it.
+
+Each class stands for one kind of failure, and carries what follows: the category under which the log and UCC's
+monitoring dashboard file it, and the exit status of the process. The message of an instance is one sentence
+for an administrator: what happened and what to do, with Microsoft's own code and correlation id kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class AddonError(Exception):
+    """A failure this add-on knows; its message is a sentence an administrator can act on."""
+
+    category: ClassVar[str] = "server_error"
+    exit_status: ClassVar[int] = 1
+
+
+class ConfigurationError(AddonError):
+    """A setting is missing or wrong; nothing will change until somebody changes it."""
+
+    category = "configuration_error"
+    exit_status = 2
+
+
+class UnknownResourceError(ConfigurationError):
+    """The tenant does not know the API that the token is wanted for."""
+
+
+class AuthenticationError(AddonError):
+    """Entra ID refused the credentials, or the API refused a fresh token."""
+
+    category = "authentication_error"
+    exit_status = 2
+
+
+class AccessDeniedError(AddonError):
+    """The credentials are good, but the permission is missing."""
+
+    category = "permission_error"
+
+
+class ConnectionFailedError(AddonError):
+    """No answer arrived: name resolution, proxy, TLS, time-out, reset, or a body cut off."""
+
+    category = "connection_error"
+
+
+class UnknownHostError(ConnectionFailedError):
+    """The host's name leads nowhere, be it here or behind the proxy."""
+
+
+class ServiceError(AddonError):
+    """The service answered that it can't: a 5xx, or throttling beyond what a run waits for."""
+
+
+class UnexpectedAnswerError(AddonError):
+    """The service answered something that its documentation does not know, such as HTML with 200."""
+
+
+class StreamClosedError(AddonError):
+    """Splunk no longer takes events: the pipe is closed."""
+
+
+class CheckpointError(AddonError):
+    """The checkpoint could not be read or saved; without it nothing may be written."""
+
+    exit_status = 3
+
+
+class StoppedError(Exception):
+    """The process was asked to stop while it waited. Not a failure: it ends the run with what is done."""
+
+
+def exit_status(failures: Iterable[AddonError]) -> int:
+    """The exit status of a run with these failures: the gravest of theirs, 0 without any."""
+    return max((failure.exit_status for failure in failures), default=0)

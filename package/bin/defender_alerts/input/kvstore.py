@@ -1,0 +1,145 @@
+"""Places in Splunk's KV store.
+
+An error is never taken for an empty store: that would be a first run, and deliver everything again. ``server/info``
+tells a store that is starting, disabled or failed from one that answers 503 in passing; it is asked only after an
+error.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from defender_alerts.errors import CheckpointError, StoppedError
+from defender_alerts.http.calls import Stop
+
+from .names import CHECKPOINTS
+from .splunkd import Splunkd, SplunkdError
+
+_DATA = f"storage/collections/data/{CHECKPOINTS}"
+
+LONGEST_START = 120.0
+_START_POLL = 2.0
+# A store that is up but answers 503 or resets is failing over; four tries take two seconds.
+_BACKOFFS = (0.25, 0.5, 1.0)
+
+_NOTHING_LOST = "Nothing is lost: alerts are collected from the last checkpoint on as soon as it is back."
+
+
+@dataclass(frozen=True)
+class _StoreTrouble:
+    """What a state in ``server/info`` means, and what to do."""
+
+    status: str
+    sentence: str
+
+
+_TROUBLES = (
+    _StoreTrouble(
+        "starting",
+        f"The KV store is still starting after {LONGEST_START:.0f} s. See mongod.log and `splunk show kvstore-status`.",
+    ),
+    _StoreTrouble(
+        "disabled",
+        "The KV store is disabled on this instance, and inputs keep their place in it. Remove disabled = true from "
+        "[kvstore] in server.conf and restart Splunk, or move the input to an instance that has one.",
+    ),
+    _StoreTrouble(
+        "failed",
+        "The KV store has failed. See mongod.log and `splunk show kvstore-status`; a store that can't be repaired is "
+        "restored from its backup.",
+    ),
+)
+
+
+class KVStorePlaces:
+    """The collection of checkpoints; calls are made one at a time."""
+
+    def __init__(self, splunkd: Splunkd, stop: Stop) -> None:
+        self._splunkd = splunkd
+        self._stop = stop
+        self._lock = threading.Lock()
+
+    def places_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
+        """The documents of all places of an input, also those of another tenant or cloud.
+
+        Raises:
+            CheckpointError: the store can't be read.
+        """
+        query = json.dumps({"kind": kind, "input": input_name})
+        documents = self._insist("read", lambda: self._splunkd.get(_DATA, query=query))
+        if not isinstance(documents, list):
+            raise CheckpointError(
+                f"The KV store answered with something that is no list of checkpoints: {str(documents)[:80]!r}. "
+                "Nothing was collected. See mongod.log."
+            )
+        return documents
+
+    def save(self, document: Mapping[str, Any]) -> None:
+        """Save one document, replacing the one with the same key.
+
+        Raises:
+            CheckpointError: the store can't be written.
+        """
+        with self._lock:
+            self._insist("saved", lambda: self._splunkd.post_json(f"{_DATA}/batch_save", [document]))
+
+    def delete_places_of(self, kind: str, input_name: str) -> None:
+        """Delete all places of an input.
+
+        Raises:
+            CheckpointError: the store can't be written.
+        """
+        query = json.dumps({"kind": kind, "input": input_name})
+        self._insist("deleted", lambda: self._splunkd.delete(_DATA, query=query))
+
+    def _insist(self, verb: str, call: Any) -> Any:
+        deadline = time.monotonic() + LONGEST_START
+        backoffs = iter(_BACKOFFS)
+        while True:
+            try:
+                return call()
+            except SplunkdError as error:
+                status = self._status() if _may_be_the_store(error) else ""
+                if status == "starting" and time.monotonic() < deadline:
+                    wait = _START_POLL
+                else:
+                    wait = next(backoffs, 0.0) if _may_pass(error, status) else 0.0
+                if not wait:
+                    raise _explain(verb, error, status) from error
+            if self._stop.wait(wait):
+                raise StoppedError
+
+    def _status(self) -> str:
+        """The state of the store in splunkd's words, empty where splunkd does not tell."""
+        try:
+            info = self._splunkd.get("server/info", app=None)
+            return str(info["entry"][0]["content"].get("kvStoreStatus", "")).lower()
+        except (SplunkdError, KeyError, IndexError, TypeError):
+            return ""
+
+
+def _may_be_the_store(error: SplunkdError) -> bool:
+    return error.status in {0, HTTPStatus.NOT_FOUND} or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _may_pass(error: SplunkdError, status: str) -> bool:
+    return status in {"", "ready"} and (error.status == 0 or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _explain(verb: str, error: SplunkdError, status: str) -> CheckpointError:
+    for trouble in _TROUBLES:
+        if trouble.status == status:
+            return CheckpointError(f"{trouble.sentence} {_NOTHING_LOST} (splunkd says: {error})")
+    if error.status == HTTPStatus.NOT_FOUND:
+        advice = f"The collection {CHECKPOINTS} is missing: install the add-on's whole package on this instance."
+    elif error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        advice = "The session of this run may not use it; splunkd starts the next run with a new one."
+    else:
+        advice = "See splunkd.log and mongod.log, and `splunk show kvstore-status`."
+    return CheckpointError(f"The checkpoint could not be {verb} in the KV store ({error}). {advice} {_NOTHING_LOST}")

@@ -1,0 +1,65 @@
+"""The log of one input: ``var/log/splunk/ta_defender_alerts_<kind>_<input>.log``, never with a secret in it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from solnlib import log as splunk_log
+
+from defender_alerts.errors import AddonError
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+_CATEGORIES = {
+    "authentication_error": splunk_log.log_authentication_error,
+    "configuration_error": splunk_log.log_configuration_error,
+    "connection_error": splunk_log.log_connection_error,
+    "permission_error": splunk_log.log_permission_error,
+    "server_error": splunk_log.log_server_error,
+}
+
+
+class Redaction(logging.Filter):
+    """The last line of defence: takes known secrets out of whatever is about to be logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._secrets: tuple[str, ...] = ()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Take these texts out from now on."""
+        self._secrets = tuple(secret for secret in secrets if secret)
+
+    def clean(self, text: str) -> str:
+        """The text without the secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, "******")
+        return text
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, cleaned."""
+        record.msg, record.args = self.clean(record.getMessage()), None
+        return True
+
+
+def open_log(name: str, redaction: Redaction) -> logging.Logger:
+    """The log file's logger, at INFO until the settings say otherwise."""
+    logger: logging.Logger = splunk_log.Logs().get_logger(name)
+    logger.addFilter(redaction)
+    return logger
+
+
+def key_values(**pairs: str | float) -> str:
+    """A line that Splunk takes apart into fields by itself."""
+    return " ".join(f"{key}={_value(value)}" for key, value in pairs.items())
+
+
+def _value(value: str | float) -> str:
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return '"' + text.replace('"', "'") + '"' if not text or " " in text or "=" in text else text
+
+
+def report(logger: logging.Logger, failure: AddonError, **where: str) -> None:
+    """Log a failure under its category, with its sentence and without a traceback."""
+    _CATEGORIES[failure.category](logger, failure, full_msg=False, msg_before=key_values(**where))

@@ -1,0 +1,254 @@
+"""What the administrator has set, checked once, as frozen values for the core.
+
+The names of settings and their defaults are a contract with saved configurations: see ``docs/architecture.md``. A
+test compares them with ``globalConfig.json``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from . import clouds
+from .errors import ConfigurationError
+from .times import parse_start
+
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 60, 86_400
+DEFAULT_INTERVAL = 300
+DEFAULT_OVERLAP = 600
+LONGEST_OVERLAP = 86_400
+DEFAULT_START = "-7d"
+DEFAULT_TIMEOUT = 60
+SHORTEST_TIMEOUT, LONGEST_TIMEOUT = 5, 300
+PROXY_KINDS = ("http", "https", "socks5")
+
+_INPUT_NAME = re.compile(r"[A-Za-z]\w*\Z", re.ASCII)
+_TENANT = re.compile(
+    r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})\Z", re.ASCII
+)
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z", re.ASCII)
+_TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
+
+
+@dataclass(frozen=True)
+class Account:
+    """An application in Entra ID. ``tenant_id`` is a GUID or one of the tenant's domains."""
+
+    name: str
+    cloud: str
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """The proxy of the settings; ``kind`` is ``http``, ``https`` or ``socks5``, ``remote_dns`` is for SOCKS."""
+
+    kind: str
+    host: str
+    port: int
+    username: str = ""
+    password: str = ""
+    remote_dns: bool = False
+
+    @property
+    def url(self) -> str:
+        """The proxy as ``urllib3`` takes it, with what is special in a URL escaped in name and password."""
+        scheme = "socks5h" if self.kind == "socks5" and self.remote_dns else self.kind
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        login = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@" if self.username else ""
+        return f"{scheme}://{login}{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Network:
+    """How Microsoft is reached.
+
+    Attributes:
+        proxy: None for a direct way (or what the process's environment says).
+        ca_pem: certificates to trust beside the public roots, PEM.
+        timeout: seconds to wait for a connection, and for each next piece of an answer.
+    """
+
+    proxy: Proxy | None = None
+    ca_pem: str = ""
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True)
+class Polling:
+    """What all kinds of input have in common; ``overlap`` in seconds, ``start_time`` as typed."""
+
+    name: str
+    account: str
+    index: str
+    interval: str
+    start_time: str
+    overlap: int
+
+
+def is_guid(text: str) -> bool:
+    """Whether the text has the form of a tenant id or application id."""
+    return _GUID.match(text) is not None
+
+
+def is_true(text: str | None) -> bool:
+    """Whether a checkbox or a hand-written conf says yes."""
+    return (text or "").strip().lower() in _TRUE
+
+
+def split_list(text: str | None) -> tuple[str, ...]:
+    """The members of a comma-separated setting, without empty ones and repetitions, in their order."""
+    members = (member.strip() for member in (text or "").split(","))
+    return tuple(dict.fromkeys(member for member in members if member))
+
+
+def read_account(name: str, stanza: Mapping[str, str], secrets: Mapping[str, str]) -> Account:
+    """The account out of its stanza and its decrypted secrets.
+
+    Raises:
+        ConfigurationError: a field is missing or malformed.
+    """
+    where = f"Correct the account {name} under Configuration > Account."
+    cloud = (stanza.get("cloud") or "").strip()
+    clouds.cloud(cloud)
+    tenant_id = (stanza.get("tenant_id") or "").strip()
+    if not _TENANT.match(tenant_id):
+        raise ConfigurationError(f"The tenant id {tenant_id!r} is neither a GUID nor a domain name. {where}")
+    client_id = (stanza.get("client_id") or "").strip()
+    if not is_guid(client_id):
+        raise ConfigurationError(f"The client id {client_id!r} is not a GUID. {where}")
+    client_secret = (secrets.get("client_secret") or "").strip()
+    if not client_secret:
+        raise ConfigurationError(f"The account {name} has no client secret. {where}")
+    return Account(name, cloud, tenant_id, client_id, client_secret)
+
+
+def read_network(proxy: Mapping[str, str], proxy_secrets: Mapping[str, str], network: Mapping[str, str]) -> Network:
+    """Proxy and network settings.
+
+    Raises:
+        ConfigurationError: a field is malformed, or the CA bundle's file can't be read.
+    """
+    return Network(
+        proxy=read_proxy(proxy, proxy_secrets) if is_true(proxy.get("proxy_enabled")) else None,
+        ca_pem=read_ca_bundle(network.get("ca_bundle") or ""),
+        timeout=whole_number(
+            network.get("request_timeout"),
+            "request_timeout",
+            "Correct it under Configuration > Network.",
+            least=SHORTEST_TIMEOUT,
+            most=LONGEST_TIMEOUT,
+            default=DEFAULT_TIMEOUT,
+        ),
+    )
+
+
+def read_proxy(stanza: Mapping[str, str], secrets: Mapping[str, str]) -> Proxy:
+    """The proxy out of its stanza.
+
+    Raises:
+        ConfigurationError: a field is missing or malformed.
+    """
+    where = "Correct it under Configuration > Proxy."
+    kind = (stanza.get("proxy_type") or "http").strip()
+    if kind not in PROXY_KINDS:
+        raise ConfigurationError(f"The proxy type {kind!r} is none of {', '.join(PROXY_KINDS)}. {where}")
+    host = (stanza.get("proxy_url") or "").strip().strip("[]")
+    if not host or "/" in host:
+        raise ConfigurationError(f"The proxy's host {host!r} is not a host name or address. {where}")
+    return Proxy(
+        kind=kind,
+        host=host,
+        port=whole_number(stanza.get("proxy_port"), "proxy_port", where, least=1, most=65_535),
+        username=(stanza.get("proxy_username") or "").strip(),
+        password=secrets.get("proxy_password") or "",
+        remote_dns=is_true(stanza.get("proxy_rdns")),
+    )
+
+
+def read_ca_bundle(text: str) -> str:
+    """The PEM of the setting: the text itself, or what stands in the file that it names.
+
+    Raises:
+        ConfigurationError: the path is relative, or the file is missing or unreadable (one message for both, so
+            that the page does not tell which files exist).
+    """
+    text = text.strip()
+    if not text or "-----BEGIN" in text:
+        # A conf file keeps a pasted text on one line, with its line feeds as they were or as \n.
+        return text.replace("\\n", "\n")
+    path = Path(text)
+    try:
+        if not path.is_absolute():
+            raise OSError  # noqa: TRY301 - one message for all
+        pem = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ConfigurationError(
+            f"The CA bundle {text!r} can't be read. Paste the PEM text itself, or the absolute path of a file that "
+            "the user of splunkd may read, under Configuration > Network."
+        ) from error
+    return pem
+
+
+def read_polling(name: str, stanza: Mapping[str, str]) -> Polling:
+    """The settings that all kinds of input share.
+
+    Raises:
+        ConfigurationError: a field is missing or malformed.
+    """
+    where = f"Correct the input {name} under Inputs."
+    if not _INPUT_NAME.match(name):
+        raise ConfigurationError(
+            f"The input name {name!r} is not allowed: it begins with a letter, followed by letters, digits and "
+            "underscores. Make the input again with another name."
+        )
+    account = (stanza.get("account") or "").strip()
+    if not account:
+        raise ConfigurationError(f"The input {name} names no account. {where}")
+    start_time = (stanza.get("start_time") or DEFAULT_START).strip()
+    try:
+        parse_start(start_time, 0)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"The start time {start_time!r} is neither ISO 8601 in UTC (2026-01-31T00:00:00Z) nor relative (-7d, "
+            f"-12h). {where}"
+        ) from error
+    return Polling(
+        name=name,
+        account=account,
+        index=(stanza.get("index") or "default").strip(),
+        interval=(stanza.get("interval") or str(DEFAULT_INTERVAL)).strip(),
+        start_time=start_time,
+        overlap=whole_number(
+            stanza.get("overlap"), "overlap", where, least=0, most=LONGEST_OVERLAP, default=DEFAULT_OVERLAP
+        ),
+    )
+
+
+def too_short(interval: str) -> int:
+    """By how many seconds an interval of a hand-written conf falls short; 0 for a cron schedule."""
+    try:
+        given = float(interval)
+    except ValueError:
+        return 0
+    # -1 runs once, when splunkd starts.
+    return max(0, int(SHORTEST_INTERVAL - given)) if given >= 0 else 0
+
+
+def whole_number(text: str | None, name: str, where: str, *, least: int, most: int, default: int | None = None) -> int:
+    """A setting that is a whole number in a range.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    given = (text or "").strip()
+    if not given and default is not None:
+        return default
+    if not re.fullmatch(r"\d{1,9}", given) or not least <= int(given) <= most:
+        raise ConfigurationError(f"{name} is {given!r} and should be a whole number from {least} to {most}. {where}")
+    return int(given)

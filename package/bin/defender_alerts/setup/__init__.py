@@ -1,0 +1,1 @@
+"""What the setup pages check on the server when something is saved."""

@@ -1,0 +1,101 @@
+"""Times as integers of 100 ns since 1970-01-01T00:00:00Z ("ticks").
+
+Microsoft's services keep time in units of 100 ns and send 0 to 7 fraction digits. As text, ``...:00Z`` sorts
+after ``...:00.1Z``; as a float, and as Python's ``datetime``, the seventh digit is lost. Integers do neither.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from email.utils import parsedate_to_datetime
+
+TICKS_PER_SECOND = 10_000_000
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+_ISO = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|z|([+-])(\d\d):?(\d\d))?\Z",
+    re.ASCII,
+)
+_RELATIVE = re.compile(r"-(\d{1,5})([smhdw])\Z", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def machine_time() -> int:
+    """What this machine's clock says, in ticks: right only as far as it is set right."""
+    return time.time_ns() // 100
+
+
+def seconds(count: float) -> int:
+    """A length of ``count`` seconds, in ticks."""
+    return round(count * TICKS_PER_SECOND)
+
+
+def parse_iso(text: str) -> int:
+    """The ticks of an ISO 8601 time; without an offset it is UTC, as all of Microsoft's are.
+
+    Digits behind the seventh are dropped: no API has sent one.
+
+    Raises:
+        ValueError: the text is no time.
+    """
+    match = _ISO.match(text)
+    if match is None:
+        msg = f"not an ISO 8601 time: {text[:40]!r}"
+        raise ValueError(msg)
+    year, month, day, hour, minute, second, fraction, sign, off_hours, off_minutes = match.groups()
+    moment = dt.datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=dt.timezone.utc)
+    since = moment - _EPOCH
+    ticks = (since.days * 86_400 + since.seconds) * TICKS_PER_SECOND
+    if fraction:
+        ticks += int(fraction[:7].ljust(7, "0"))
+    if sign:
+        offset = (int(off_hours) * 60 + int(off_minutes)) * 60 * TICKS_PER_SECOND
+        ticks -= offset if sign == "+" else -offset
+    return ticks
+
+
+def parse_start(text: str, now: int) -> int:
+    """The ticks of a start time: ISO 8601 in UTC, or relative to ``now`` like ``-7d`` or ``-12h``.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    relative = _RELATIVE.match(text.strip())
+    if relative is None:
+        return parse_iso(text.strip())
+    count, unit = relative.groups()
+    return now - int(count) * _SECONDS[unit] * TICKS_PER_SECOND
+
+
+def parse_http_date(text: str) -> int:
+    """The ticks of an HTTP date (RFC 9110, 5.6.7), as in ``Date`` and ``Retry-After``.
+
+    Raises:
+        ValueError: the text is no HTTP date.
+    """
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError) as error:
+        msg = f"not an HTTP date: {text[:40]!r}"
+        raise ValueError(msg) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.timezone.utc)
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * TICKS_PER_SECOND
+
+
+def iso(ticks: int) -> str:
+    """The time in ISO 8601 with all seven digits, for requests, the checkpoint and the log."""
+    whole, fraction = divmod(ticks, TICKS_PER_SECOND)
+    moment = _EPOCH + dt.timedelta(seconds=whole)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:07d}Z"
+
+
+def epoch(ticks: int) -> str:
+    """The time in seconds since 1970 as Splunk's ``<time>`` takes it, exact and without trailing zeros."""
+    sign = "-" if ticks < 0 else ""
+    whole, fraction = divmod(abs(ticks), TICKS_PER_SECOND)
+    digits = f"{fraction:07d}".rstrip("0")
+    return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"

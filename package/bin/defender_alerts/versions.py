@@ -1,0 +1,85 @@
+"""Versions of records, and the memory of those already delivered.
+
+A version is (identity, version time). It is remembered as a fingerprint of both, 12 bytes long: among 50,000
+remembered versions two are confused with a chance below 1e-19, while a checkpoint document stays a third of the size
+that the identities themselves would need.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_FINGERPRINT_BYTES = 12
+_PACKED = struct.Struct(f">q{_FINGERPRINT_BYTES}s")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of one record, as it will be written.
+
+    Attributes:
+        time: the version time, in ticks.
+        fingerprint: of identity and version time.
+        raw: the record's JSON exactly as it stood in the answer.
+    """
+
+    time: int
+    fingerprint: bytes
+    raw: str
+
+
+def fingerprint(identity: str, time: int) -> bytes:
+    """The fingerprint of the version of ``identity`` at ``time`` (ticks)."""
+    text = f"{time}:{identity}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=_FINGERPRINT_BYTES).digest()
+
+
+class Seen:
+    """The versions delivered so far, as far back as they can still be shown again."""
+
+    def __init__(self) -> None:
+        self._times: dict[bytes, int] = {}
+
+    def __contains__(self, version_fingerprint: bytes) -> bool:
+        return version_fingerprint in self._times
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        return iter(sorted((time, mark) for mark, time in self._times.items()))
+
+    def add(self, version_fingerprint: bytes, time: int) -> None:
+        """Remember a version with its version time in ticks."""
+        self._times[version_fingerprint] = time
+
+    def forget_before(self, time: int) -> None:
+        """Forget the versions older than ``time`` (ticks)."""
+        self._times = {mark: seen for mark, seen in self._times.items() if seen >= time}
+
+    def pack(self) -> str:
+        """The versions as text for the checkpoint: base64 of 20 bytes each, in time order."""
+        packed = b"".join(_PACKED.pack(time, mark) for time, mark in self)
+        return base64.b64encode(packed).decode("ascii")
+
+    @classmethod
+    def unpack(cls, text: str) -> Seen:
+        """The versions that ``pack`` wrote.
+
+        Raises:
+            ValueError: the text was not written by ``pack``.
+        """
+        try:
+            packed = base64.b64decode(text.encode("ascii"), validate=True)
+            seen = cls()
+            for time, mark in _PACKED.iter_unpack(packed):
+                seen.add(mark, time)
+        except (binascii.Error, struct.error) as error:
+            msg = "the remembered versions are not readable"
+            raise ValueError(msg) from error
+        return seen
