@@ -5,10 +5,10 @@ import threading
 from typing import Any
 
 from defender_alerts.errors import AddonError, CheckpointError, ConfigurationError, StoppedError
-from defender_alerts.input.kinds import KINDS
 from defender_alerts.input.kvstore import KVStorePlaces
 from defender_alerts.input.names import ACCOUNT_CONF
 from defender_alerts.input.splunkd import Splunkd, SplunkdError
+from defender_alerts.kinds import KINDS
 from defender_alerts.settings import read_polling
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError

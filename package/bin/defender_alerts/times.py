@@ -90,7 +90,8 @@ def iso(ticks: int) -> str:
     """The time in ISO 8601 with all seven digits, for requests, the checkpoint and the log."""
     whole, fraction = divmod(ticks, TICKS_PER_SECOND)
     moment = _EPOCH + dt.timedelta(seconds=whole)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:07d}Z"
+    # Not strftime: it leaves out the leading zeros of a year before 1000, and .NET's smallest time is of the year 1.
+    return f"{moment.replace(tzinfo=None).isoformat()}.{fraction:07d}Z"
 
 
 def epoch(ticks: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from solnlib import log as splunk_log
 
 from defender_alerts.errors import AddonError
+from defender_alerts.wording import key_values
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -48,16 +49,6 @@ def open_log(name: str, redaction: Redaction) -> logging.Logger:
     logger: logging.Logger = splunk_log.Logs().get_logger(name)
     logger.addFilter(redaction)
     return logger
-
-
-def key_values(**pairs: str | float) -> str:
-    """A line that Splunk takes apart into fields by itself."""
-    return " ".join(f"{key}={_value(value)}" for key, value in pairs.items())
-
-
-def _value(value: str | float) -> str:
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return '"' + text.replace('"', "'") + '"' if not text or " " in text or "=" in text else text
 
 
 def report(logger: logging.Logger, failure: AddonError, **where: str) -> None:
