@@ -1,0 +1,205 @@
+"""The login hosts: the v2.0 token endpoint for client credentials, and what MSAL likes to GET around it.
+
+Sources: Microsoft's v2-oauth2-client-creds-grant-flow, reference-error-codes and authentication-national-cloud pages.
+Assumed: the order in which the checks are made; which code answers an ``/organizations`` request.
+Left out: the v1 endpoint, certificates (no application has one registered, so an assertion is refused as AADSTS700027),
+and everything with a user. All of it is refused, not ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from standins.microsoft import aadsts
+from standins.microsoft.directory import Application, Directory, Tenant, same_resource
+from standins.microsoft.tokens import signing_key
+from standins.microsoft.wire import Answer, Request
+
+if TYPE_CHECKING:
+    from standins.microsoft.clock import CloudClock
+    from standins.microsoft.hosts import LoginHost
+
+_TOKEN = re.compile(r"/([^/]+)/oauth2/v2\.0/token/?", re.IGNORECASE)
+_CONFIGURATION = re.compile(r"/([^/]+)/v2\.0/\.well-known/openid-configuration/?", re.IGNORECASE)
+_KEYS = re.compile(r"/([^/]+)/discovery/v2\.0/keys/?", re.IGNORECASE)
+_INSTANCES = re.compile(r"/common/discovery/instance/?", re.IGNORECASE)
+_DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
+_ALIASES = {"common", "organizations", "consumers"}
+_DEFAULT = "/.default"
+
+_ANY_INSTANCE = [
+    {
+        "preferred_network": network,
+        "preferred_cache": cache,
+        "aliases": aliases,
+    }
+    for network, cache, aliases in (
+        (
+            "login.microsoftonline.com",
+            "login.windows.net",
+            ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"],
+        ),
+        (
+            "login.partner.microsoftonline.cn",
+            "login.partner.microsoftonline.cn",
+            ["login.partner.microsoftonline.cn", "login.chinacloudapi.cn"],
+        ),
+        (
+            "login.microsoftonline.us",
+            "login.microsoftonline.us",
+            ["login.microsoftonline.us", "login.usgovcloudapi.net"],
+        ),
+    )
+]
+
+
+class RefusedError(Exception):
+    """A request that gets one of Entra ID's errors."""
+
+    def __init__(self, code: int, **values: str) -> None:
+        super().__init__(f"AADSTS{code}")
+        self.code = code
+        self.values = values
+
+
+@dataclass(frozen=True)
+class EntraService:
+    """One login host."""
+
+    login: LoginHost
+    directory: Directory
+    clock: CloudClock
+
+    def respond(self, request: Request) -> Answer:
+        """Answer a request as the login host does."""
+        try:
+            return self._respond(request)
+        except RefusedError as refused:
+            return aadsts.refusal(refused.code, self.clock.now(), request, **refused.values)
+
+    def _respond(self, request: Request) -> Answer:
+        token = _TOKEN.fullmatch(request.path)
+        if token is not None:
+            if request.method != "POST":
+                raise RefusedError(900561, method=request.method)
+            return self._issue(token[1], request)
+        if request.method != "GET":
+            return Answer(HTTPStatus.NOT_FOUND)
+        configuration = _CONFIGURATION.fullmatch(request.path)
+        if configuration is not None:
+            return self._configuration(configuration[1])
+        if _KEYS.fullmatch(request.path):
+            return aadsts.answer(200, {"keys": [signing_key(self.login.instance).published()]})
+        if _INSTANCES.fullmatch(request.path):
+            return self._instances(request)
+        return Answer(HTTPStatus.NOT_FOUND)
+
+    def _issue(self, identifier: str, request: Request) -> Answer:
+        form = dict(request.form)
+        if len(form) != len(request.form):
+            raise RefusedError(900144, parameter="grant_type")  # a repeated field (assumed)
+        if identifier.lower() in _ALIASES:
+            raise RefusedError(
+                90130 if identifier.lower() == "organizations" else 9001023,
+                application=form.get("client_id", ""),
+            )
+        tenant = self._tenant(identifier)
+        for parameter in ("grant_type", "client_id"):
+            if not form.get(parameter):
+                raise RefusedError(900144, parameter=parameter)
+        if form["grant_type"] != "client_credentials":
+            raise RefusedError(70003, grant_type=form["grant_type"])
+        if "resource" in form:
+            raise RefusedError(901002)
+        if not form.get("scope"):
+            raise RefusedError(900144, parameter="scope")
+        audience = _audience(form["scope"])
+        if tenant.cloud not in self.login.clouds:
+            raise RefusedError(900382)
+        application = tenant.applications.get(form["client_id"].lower())
+        if application is None:
+            raise RefusedError(700016, application=form["client_id"], tenant=tenant.name)
+        if application.disabled:
+            raise RefusedError(7000112, application=application.client_id, name=application.name)
+        self._authenticate(application, form)
+        if not any(same_resource(known, audience) for known in tenant.resources):
+            raise RefusedError(500011, resource=audience, tenant=tenant.name)
+        return aadsts.answer(
+            200,
+            {
+                "token_type": "Bearer",
+                "expires_in": application.token_seconds - 1,
+                "ext_expires_in": application.token_seconds - 1,
+                "access_token": self.directory.issue(self.login, tenant, application, audience),
+            },
+        )
+
+    def _authenticate(self, application: Application, form: dict[str, str]) -> None:
+        if "client_assertion" in form:
+            raise RefusedError(700027)
+        if not form.get("client_secret"):
+            raise RefusedError(7000218)
+        matching = [secret for secret in application.secrets if secret.value == form["client_secret"]]
+        if not matching:
+            raise RefusedError(7000215, application=application.client_id)
+        now = self.clock.now()
+        if all(secret.expires is not None and secret.expires <= now for secret in matching):
+            raise RefusedError(7000222, application=application.client_id)
+
+    def _tenant(self, identifier: str) -> Tenant:
+        """Find a tenant; login.microsoftonline.com knows that a government tenant exists elsewhere, not the reverse."""
+        if not aadsts.GUID.fullmatch(identifier) and not _DOMAIN.fullmatch(identifier):
+            raise RefusedError(900023, tenant=identifier)
+        tenant = self.directory.find(identifier)
+        is_visible = tenant is not None and (tenant.cloud in self.login.clouds or "commercial" in self.login.clouds)
+        if tenant is None or not is_visible or tenant.is_deleted:
+            raise RefusedError(90002, tenant=identifier)
+        return tenant
+
+    def _configuration(self, identifier: str) -> Answer:
+        if identifier.lower() not in _ALIASES:
+            tenant = self._tenant(identifier)
+            identifier = tenant.guid
+        base = f"https://{self.login.host}/{identifier}"
+        return aadsts.answer(
+            200,
+            {
+                "token_endpoint": f"{base}/oauth2/v2.0/token",
+                "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+                "jwks_uri": f"{base}/discovery/v2.0/keys",
+                "issuer": f"{base}/v2.0",
+                "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+                "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+                "response_types_supported": ["code", "id_token"],
+                "subject_types_supported": ["pairwise"],
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "cloud_instance_name": self.login.instance,
+            },
+        )
+
+    def _instances(self, request: Request) -> Answer:
+        asked = dict(request.query).get("authorization_endpoint", "")
+        tenant = re.fullmatch(r"https://([^/]+)/([^/]+)/oauth2(?:/v2\.0)?/authorize/?", asked)
+        if tenant is None:
+            raise RefusedError(900144, parameter="authorization_endpoint")
+        discovery = f"https://{tenant[1]}/{tenant[2]}/v2.0/.well-known/openid-configuration"
+        return aadsts.answer(
+            200,
+            {"tenant_discovery_endpoint": discovery, "api-version": "1.1", "metadata": _ANY_INSTANCE},
+        )
+
+
+def _audience(scope: str) -> str:
+    """Return what stands before ``/.default``, byte for byte."""
+    scopes = scope.split(" ")
+    bad = next((one for one in scopes if not one.endswith(_DEFAULT) or one == _DEFAULT), None)
+    if bad is not None and (":" in bad or "." in bad):
+        raise RefusedError(1002012, scope=bad)
+    if bad is not None:
+        raise RefusedError(70011, scope=bad)
+    if len(set(scopes)) > 1:
+        raise RefusedError(700022, scope=scope)
+    return scope.removesuffix(_DEFAULT)

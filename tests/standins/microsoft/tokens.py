@@ -1,0 +1,54 @@
+"""Access tokens: how Entra ID signs them, how an API checks them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+
+class TokenRefusedError(Exception):
+    """The token isn't one that this API takes; says why."""
+
+
+class SigningKey:
+    """The RSA key of one national instance of Entra ID, made for this process alone."""
+
+    def __init__(self) -> None:
+        self._private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._public = self._private.public_key()
+        der = self._public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        self.identity = hashlib.sha256(der).hexdigest()[:27]
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """Return the claims as a JWT in RS256."""
+        return jwt.encode(claims, self._private, algorithm="RS256", headers={"kid": self.identity})
+
+    def open(self, token: str) -> dict[str, Any]:
+        """Return the claims of a token that this key has signed; nothing but the signature is checked.
+
+        Raises:
+            TokenRefusedError: It isn't a JWT, or another key signed it, or none.
+        """
+        try:
+            claims: dict[str, Any] = json.loads(jwt.PyJWS().decode(token, self._public, algorithms=["RS256"]))
+        except jwt.InvalidTokenError as error:
+            raise TokenRefusedError("The signature is invalid") from error
+        return claims
+
+    def published(self) -> dict[str, Any]:
+        """Return the public key as a JWK."""
+        algorithm = jwt.algorithms.RSAAlgorithm
+        return {**algorithm.to_jwk(self._public, as_dict=True), "use": "sig", "kid": self.identity}
+
+
+@functools.cache
+def signing_key(instance: str) -> SigningKey:
+    """Return the key of a national instance; making one takes a while, so all clouds of a process share it."""
+    del instance
+    return SigningKey()

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.faults import Hang
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .conftest import Client
+
+EU = "wdatp-alertexporter-eu.windows.com"
+CREDENTIALS = ("us er", "p@ss:word/ü%")
+
+
+def addresses(cloud: MicrosoftCloud, credentials: tuple[str, str] | None) -> list[str]:
+    return [
+        cloud.proxy.url(credentials),
+        cloud.https_proxy.url(credentials),
+        cloud.socks_proxy.url(credentials, scheme="socks5h"),
+    ]
+
+
+def test_every_proxy_takes_the_right_credentials_only(
+    connect: Callable[[MicrosoftCloud, str], Client],
+) -> None:
+    with MicrosoftCloud(proxy_credentials=CREDENTIALS) as cloud:
+        for proxy in addresses(cloud, CREDENTIALS):
+            assert connect(cloud, proxy).alerts(EU, None).status_code == 401, proxy
+        for wrong in (None, ("us er", "p@ss"), ("us er", "p@ss:word/ü%x")):
+            for proxy in addresses(cloud, wrong):
+                with pytest.raises(requests.exceptions.ConnectionError):
+                    connect(cloud, proxy).alerts(EU, None)
+        assert len(cloud.journal.calls()) == 3
+        assert {tunnel.status for tunnel in cloud.journal.tunnels()} == {200, 407}
+
+
+def test_a_proxy_that_wants_credentials_says_407_and_basic(
+    connect: Callable[[MicrosoftCloud, str], Client],
+) -> None:
+    with MicrosoftCloud(proxy_credentials=CREDENTIALS) as cloud:
+        with pytest.raises(requests.exceptions.ProxyError, match="407 Proxy Authentication Required"):
+            connect(cloud, cloud.proxy.url()).alerts(EU, None)
+        assert b"Proxy-Authenticate: Basic" in speak(cloud, b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n")
+
+
+def test_a_forgotten_host_and_an_unknown_one_dont_resolve(cloud: MicrosoftCloud, client: Client) -> None:
+    cloud.forget_host(EU)
+    for host in (EU, "graph.example"):
+        with pytest.raises(requests.exceptions.ProxyError, match="503 Service Unavailable"):
+            client.alerts(host, None)
+    assert cloud.journal.hosts() == {EU, "graph.example"}
+    cloud.remember_host(EU)
+    assert client.alerts(EU, None).status_code == 401
+
+
+def test_nothing_but_a_tunnel_to_port_443_is_let_through(cloud: MicrosoftCloud) -> None:
+    assert b" 403 " in speak(cloud, f"CONNECT {EU}:80 HTTP/1.1\r\n\r\n".encode())
+    assert b" 400 " in speak(cloud, f"GET http://{EU}/api/alerts HTTP/1.1\r\nHost: {EU}\r\n\r\n".encode())
+
+
+def test_socks_without_remote_dns_reaches_nothing(
+    cloud: MicrosoftCloud, connect: Callable[[MicrosoftCloud, str], Client]
+) -> None:
+    client = connect(cloud, cloud.socks_proxy.url(scheme="socks5h"))
+    with pytest.raises(requests.exceptions.ConnectionError):
+        client.alerts("127.0.0.1", None)
+
+
+def test_the_authority_is_not_trusted_unless_it_is_given(cloud: MicrosoftCloud, client: Client) -> None:
+    assert cloud.ca_pem.startswith("-----BEGIN CERTIFICATE-----")
+    client.session.verify = True
+    with pytest.raises(requests.exceptions.SSLError):
+        client.alerts(EU, None)
+
+
+def test_a_wrong_host_header_is_refused(client: Client) -> None:
+    client.session.headers["Host"] = "example.com"
+    assert client.alerts(EU, None).status_code == 400
+
+
+def test_kept_alive_requests_share_one_connection(cloud: MicrosoftCloud, client: Client) -> None:
+    client.alerts(EU, None)
+    client.alerts(EU, None)
+    assert len({call.connection for call in cloud.journal}) == 1
+    assert len(cloud.journal.tunnels(EU)) == 1
+
+
+def test_nothing_is_left_when_the_cloud_closes_under_a_hanging_request(
+    connect: Callable[[MicrosoftCloud, str], Client],
+) -> None:
+    before = threading.active_count()
+    failures: list[requests.exceptions.RequestException] = []
+
+    def ask(client: Client) -> None:
+        try:
+            client.alerts(EU, None)
+        except requests.exceptions.RequestException as failure:
+            failures.append(failure)
+
+    with MicrosoftCloud() as cloud:
+        hang = cloud.faults.add(EU, Hang(), times=None)
+        threads = [threading.Thread(target=ask, args=(connect(cloud, proxy),)) for proxy in addresses(cloud, None)]
+        for thread in threads:
+            thread.start()
+        while hang.played < 3:
+            assert hang.has_begun.wait(10)
+        port = cloud.proxy.port
+    for thread in threads:
+        thread.join()
+    assert len(failures) == 3
+    assert threading.active_count() == before
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port)).close()
+
+
+def speak(cloud: MicrosoftCloud, request: bytes) -> bytes:
+    with socket.create_connection((cloud.proxy.host, cloud.proxy.port), timeout=10) as plain:
+        plain.sendall(request)
+        return plain.recv(65536)

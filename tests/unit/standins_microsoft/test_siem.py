@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from standins.microsoft import ticks
+from standins.microsoft.hostile_text import pretty
+from standins.microsoft.samples import siem_alert
+from standins.microsoft.siem import SiemBehaviour, SiemRegion
+
+if TYPE_CHECKING:
+    from standins.microsoft.clock import CloudClock
+    from standins.microsoft.cloud import MicrosoftCloud
+    from standins.microsoft.directory import Application, Tenant
+
+    from .conftest import Client
+
+EU = "wdatp-alertexporter-eu.windows.com"
+EU_ALIAS = "wdatp-alertexporter-eu.securitycenter.windows.com"
+HOUR = 3600 * ticks.PER_SECOND
+SINCE = ("sinceTimeUtc", "2026-03-01T00:00:00.0000000Z")
+
+
+@pytest.fixture
+def region(cloud: MicrosoftCloud) -> SiemRegion:
+    return cloud.siem("eu")
+
+
+@pytest.fixture
+def token(client: Client, tenant: Tenant, application: Application) -> str:
+    return client.token(tenant, application)
+
+
+@pytest.fixture
+def alerts(region: SiemRegion, tenant: Tenant) -> list[bytes]:
+    """Five alerts, one a second before 11:00:00.0000000 up to that instant, oldest first."""
+    last = ticks.parse("2026-03-01T11:00:00Z")
+    raws = [siem_alert(n, last - (4 - n) * ticks.PER_SECOND) for n in range(5)]
+    region.add_all(tenant, raws)
+    return raws
+
+
+def ids(body: bytes) -> list[str]:
+    return [alert["FullId"] for alert in json.loads(body)]
+
+
+def test_alerts_come_back_byte_for_byte_as_one_array(
+    client: Client, token: str, region: SiemRegion, tenant: Tenant, alerts: list[bytes]
+) -> None:
+    odd = pretty(siem_alert(9, ticks.parse("2026-03-01T11:30:00Z")), newline=b"\r\n", indent=b"\t ")
+    region.add(tenant, odd)
+    answer = client.alerts(EU, token, SINCE)
+    assert answer.content == b"[" + b",".join([odd, *reversed(alerts)]) + b"]"
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.headers["Date"] == "Sun, 01 Mar 2026 12:00:00 GMT"
+
+
+def test_both_host_names_and_any_case_of_the_path_lead_to_the_same_alerts(
+    client: Client, token: str, alerts: list[bytes]
+) -> None:
+    assert alerts
+    assert client.alerts(EU_ALIAS, token, path="/api/Alerts/").content == client.alerts(EU, token).content
+
+
+@pytest.mark.parametrize(("lower", "upper", "numbers"), [
+    (True, True, [1, 2, 3]), (False, True, [2, 3]), (True, False, [1, 2]), (False, False, [2]),
+])  # fmt: skip
+def test_the_bounds_are_inclusive_or_not_as_the_test_says(
+    client: Client,
+    token: str,
+    region: SiemRegion,
+    alerts: list[bytes],
+    *,
+    lower: bool,
+    upper: bool,
+    numbers: list[int],
+) -> None:
+    region.behaviour = SiemBehaviour(lower_inclusive=lower, upper_inclusive=upper, order="oldest_first")
+    answer = client.alerts(
+        EU,
+        token,
+        ("sinceTimeUtc", "2026-03-01T10:59:57.0000000Z"),
+        ("untilTimeUtc", "2026-03-01T10:59:59.0000000Z"),
+    )
+    assert answer.content == b"[" + b",".join(alerts[number] for number in numbers) + b"]"
+
+
+def test_a_tick_beyond_the_bound_is_outside_unless_bounds_are_rounded(
+    client: Client, token: str, region: SiemRegion, alerts: list[bytes]
+) -> None:
+    beyond = ("sinceTimeUtc", "2026-03-01T11:00:00.0000001Z")
+    assert client.alerts(EU, token, beyond).content == b"[]"
+    region.behaviour = SiemBehaviour(rounds_bounds_to="ms")
+    assert client.alerts(EU, token, beyond).content == b"[" + alerts[-1] + b"]"
+
+
+def test_a_silent_cap_and_a_limit_keep_the_newest(
+    client: Client, token: str, region: SiemRegion, alerts: list[bytes]
+) -> None:
+    newest = b"[" + alerts[4] + b"," + alerts[3] + b"]"
+    assert client.alerts(EU, token, SINCE, ("limit", "2")).content == newest
+    region.behaviour = SiemBehaviour(silent_cap=2)
+    assert client.alerts(EU, token, SINCE).content == newest
+
+
+def test_shuffled_answers_hold_the_same_alerts_in_another_order(
+    client: Client, token: str, region: SiemRegion, alerts: list[bytes]
+) -> None:
+    region.behaviour = SiemBehaviour(order="shuffled")
+    shuffled = client.alerts(EU, token, SINCE).content
+    assert sorted(ids(shuffled)) == sorted(ids(b"[" + b",".join(alerts) + b"]"))
+    assert ids(shuffled) not in (ids(b"[" + b",".join(alerts) + b"]"), ids(b"[" + b",".join(alerts[::-1]) + b"]"))
+
+
+def test_a_late_alert_is_shown_from_its_own_moment_on(
+    clock: CloudClock, client: Client, token: str, region: SiemRegion, tenant: Tenant
+) -> None:
+    region.add(tenant, siem_alert(1, clock.now() - HOUR), visible_from=clock.now() + 60 * ticks.PER_SECOND)
+    assert client.alerts(EU, token).content == b"[]"
+    clock.advance(60)
+    assert len(ids(client.alerts(EU, token).content)) == 1
+
+
+def test_without_parameters_the_last_two_hours_are_shown(
+    clock: CloudClock, client: Client, token: str, region: SiemRegion, tenant: Tenant
+) -> None:
+    inside, outside = siem_alert(1, clock.now() - 2 * HOUR), siem_alert(2, clock.now() - 2 * HOUR - 1)
+    region.add_all(tenant, [inside, outside])
+    assert client.alerts(EU, token).content == b"[" + inside + b"]"
+    assert client.alerts(EU, token, ("ago", "PT3H")).content == b"[" + inside + b"," + outside + b"]"
+
+
+def test_machine_groups_are_repeatable_and_tags_filter(
+    client: Client, token: str, region: SiemRegion, tenant: Tenant
+) -> None:
+    moment = ticks.parse("2026-03-01T11:00:00Z")
+    raws = [
+        siem_alert(n, moment - n, MachineGroup=group, CloudCreatedMachineTags=tag)
+        for n, (group, tag) in enumerate([("A", "x"), ("B & C", "y; x"), ("D", ""), ("A", "xy")])
+    ]
+    region.add_all(tenant, raws)
+    groups = client.alerts(EU, token, ("machinegroups", "B & C"), ("machinegroups", "D"))
+    assert groups.content == b"[" + raws[1] + b"," + raws[2] + b"]"
+    assert ids(client.alerts(EU, token, ("CloudCreatedMachineTags", "x")).content) == ids(
+        b"[" + raws[0] + b"," + raws[1] + b"]"
+    )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        (("sinceTimeUtc", '"2016-09-12 00:00:00"'),),
+        (("sinceTimeUtc", "2016-09-12"),),
+        (("sinceTimeUtc", "2016-09-12T00:00:00.12345678Z"),),
+        (("sinceTimeUtc", "2016-02-31T00:00:00Z"),),
+        (("sinceTimeUtc", "1472688000"),),
+        (("sinceTimeUtc", ""),),
+        (SINCE, SINCE),
+        (SINCE, ("untilTimeUtc", "2026-02-28T00:00:00Z")),
+        (SINCE, ("ago", "PT10M")),
+        (("ago", "10m"),),
+        (("limit", "0"),),
+        (("limit", "-1"),),
+        (("sincetimeutc", "2026-03-01T00:00:00Z"),),
+        (("$top", "10"),),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_a_400(client: Client, token: str, query: tuple[tuple[str, str], ...]) -> None:
+    assert client.alerts(EU, token, *query).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "moment", ["2016-09-12T00:00:00.000", "2016-09-12 00:00:00", "2016-09-12T00:00:00Z", "2016-09-12T02:00:00+02:00"]
+)
+def test_dates_are_taken_as_the_documents_write_them(client: Client, token: str, moment: str) -> None:
+    assert client.alerts(EU, token, ("sinceTimeUtc", moment)).status_code == 200
+
+
+def test_no_token_is_a_401_with_a_challenge(client: Client) -> None:
+    answer = client.alerts(EU, None)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_both_documented_audiences_are_taken_and_no_other(
+    client: Client, tenant: Tenant, application: Application
+) -> None:
+    for scope, status in {
+        "https://graph.windows.net/.default": 200,
+        "https://WDATPAlertExport.Seville.onmicrosoft.com/.default": 200,
+        "https://graph.windows.net//.default": 401,
+        "https://graph.microsoft.com/.default": 401,
+    }.items():
+        assert client.alerts(EU, client.token(tenant, application, scope=scope)).status_code == status, scope
+
+
+def test_a_token_is_refused_after_it_has_expired(clock: CloudClock, client: Client, token: str) -> None:
+    clock.advance(3599)
+    assert client.alerts(EU, token).status_code == 200
+    clock.advance(1)
+    assert client.alerts(EU, token).status_code == 401
+
+
+def test_a_revoked_token_is_refused_and_a_new_one_taken(
+    client: Client, token: str, tenant: Tenant, application: Application
+) -> None:
+    tenant.revoke_tokens()
+    assert client.alerts(EU, token).status_code == 401
+    assert client.alerts(EU, client.token(tenant, application)).status_code == 200
+
+
+def test_a_token_with_a_changed_letter_is_refused(client: Client, token: str) -> None:
+    head, claims, signature = token.split(".")
+    forged = f"{head}.{claims}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
+    assert client.alerts(EU, forged).status_code == 401
+
+
+def test_clouds_dont_take_each_others_tokens(cloud: MicrosoftCloud, client: Client, token: str) -> None:
+    government = cloud.entra.add_tenant(domain="gov.onmicrosoft.us", cloud="gcc_high")
+    own = client.token(government, government.add_application(secret="x"), login="login.microsoftonline.us")
+    host = "wdatp-alertexporter-us.securitycenter.windows.us"
+    assert client.alerts(host, own).status_code == 200
+    assert client.alerts(EU, own).status_code == 401
+    assert client.alerts(host, token).status_code == 401
+    assert client.alerts("wdatp-alertexporter-us.gcc.securitycenter.windows.us", token).status_code == 403
+
+
+def test_a_deleted_tenant_is_a_403(client: Client, token: str, tenant: Tenant) -> None:
+    tenant.is_deleted = True
+    assert client.alerts(EU, token).status_code == 403
+
+
+def test_a_tenant_of_another_region_gets_nothing_or_a_403_as_the_test_says(
+    cloud: MicrosoftCloud, client: Client, token: str, alerts: list[bytes]
+) -> None:
+    assert alerts
+    uk = cloud.siem("uk")
+    assert client.alerts(uk.host, token, SINCE).content == b"[]"
+    uk.behaviour = SiemBehaviour(foreign_tenant="forbidden")
+    assert client.alerts(uk.host, token, SINCE).status_code == 403
+
+
+def test_a_required_role_that_the_token_lacks_is_a_403(
+    client: Client, token: str, region: SiemRegion, tenant: Tenant
+) -> None:
+    region.behaviour = SiemBehaviour(required_role="Alert.Read.All")
+    assert client.alerts(EU, token).status_code == 200
+    assert client.alerts(EU, client.token(tenant, tenant.add_application(secret="x"))).status_code == 403
+
+
+def test_a_retired_api_answers_nothing_else(client: Client, region: SiemRegion) -> None:
+    region.retired = "410"
+    assert client.alerts(EU, None).status_code == 410
+
+
+def test_the_path_of_the_c_sharp_sample_is_wrong(client: Client, token: str) -> None:
+    assert client.alerts(EU, token, path="/api/alert").status_code == 404
+
+
+def test_an_alert_without_a_time_needs_one_said(region: SiemRegion, tenant: Tenant) -> None:
+    with pytest.raises(ValueError, match="LastProcessedTimeUtc"):
+        region.add(tenant, b"{}")
+    region.add(tenant, b'{"broken', processed=1)
+    assert region.alerts(tenant)[0].raw == b'{"broken'
+
+
+def test_a_time_inside_a_string_is_not_the_alerts_time(region: SiemRegion, tenant: Tenant) -> None:
+    region.add(tenant, siem_alert(1, HOUR, CommandLine='{"LastProcessedTimeUtc":"2020-01-01T00:00:00Z"}'))
+    assert region.alerts(tenant)[0].processed == HOUR
+
+
+def test_of_a_repeated_time_the_last_counts_as_for_a_json_parser(region: SiemRegion, tenant: Tenant) -> None:
+    region.add(
+        tenant,
+        b'{"LastProcessedTimeUtc":"1970-01-01T00:00:01Z","LastProcessedTimeUtc":"1970-01-01T01:00:00Z"}',
+    )
+    assert region.alerts(tenant)[0].processed == HOUR
+
+
+def test_chunked_answers_hold_the_same_bytes(
+    client: Client, token: str, region: SiemRegion, alerts: list[bytes]
+) -> None:
+    region.behaviour = SiemBehaviour(chunked=True, order="oldest_first")
+    answer = client.alerts(EU, token, SINCE)
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    assert answer.content == b"[" + b",".join(alerts) + b"]"
