@@ -1,0 +1,56 @@
+"""What every child process of splunkd gets: its environment, and a place in splunkd.log for its stderr."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from standins.splunkd.home import Home
+
+
+class Children:
+    """Starts nothing itself; knows the Python, the environment and the log that children share."""
+
+    def __init__(self, home: Home, python: Path) -> None:
+        self.home = home
+        self.python = python
+        self._lock = threading.Lock()
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of splunkd, and what the administrator put into splunk-launch.conf (`extra`).
+
+        Nothing of the test's own: no proxy, no CA bundle, no locale. Names as seen in scripted inputs of a real
+        splunkd; LD_LIBRARY_PATH is left out, as the Python here isn't Splunk's.
+        """
+        root = self.home.root
+        return {
+            "SPLUNK_HOME": str(root),
+            "SPLUNK_ETC": str(root / "etc"),
+            "SPLUNK_DB": str(self.home.db),
+            "SPLUNK_SERVER_NAME": "Splunkd",
+            "SPLUNK_WEB_NAME": "splunkweb",
+            "SPLUNK_OS_USER": "splunk",
+            "PYTHONPATH": str(self.home.site_packages()),
+            "PYTHONHTTPSVERIFY": "0",
+            "PATH": f"{root}/bin:/sbin:/bin:/usr/sbin:/usr/bin",
+            "HOME": str(root),
+            **(extra or {}),
+        }
+
+    def log(self, level: str, component: str, text: str) -> None:
+        """One line in splunkd.log."""
+        now = dt.datetime.now(dt.timezone.utc).strftime("%m-%d-%Y %H:%M:%S.%f")[:-3]
+        with self._lock, (self.home.logs / "splunkd.log").open("a", encoding="utf-8") as log:
+            log.write(f"{now} +0000 {level:5} {component} [1 ExecProcessor] - {text}\n")
+
+    def log_stderr(self, command: list[str], line: str) -> None:
+        """A child's line on stderr; a first word such as INFO is its level, else it is an error."""
+        level, _, rest = line.partition(" ")
+        known = level in {"DEBUG", "INFO", "WARN", "ERROR", "FATAL"}
+        text = f'message from "{" ".join(command)}" {rest if known else line}'
+        self.log(level if known else "ERROR", "ExecProcessor", text)

@@ -1,0 +1,1 @@
+"""splunkd's REST endpoints, one module per family."""

@@ -1,0 +1,127 @@
+"""server/info, kvstore/status, apps/local, data/indexes, messages.
+
+Sources: Splunk REST API Reference "Introspection", "Applications", "Index", "messages"; the members of kvstore/status
+as measured on a real 10.4.2 by the public project mockdr. server/info's kvStoreStatus is attested for "ready"; that it
+has the same words as kvstore/status in other states is assumed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from standins.splunkd.answers import BUILD, VERSION, Answer, Entry, Refusal, feed
+from standins.splunkd.endpoints.configs import boolean
+from standins.splunkd.kvstore import KVStoreState
+
+if TYPE_CHECKING:
+    from standins.splunkd.conf import ConfFiles
+    from standins.splunkd.context import Context
+    from standins.splunkd.kvstore import KVStore
+
+GUID = "6F0B1C34-1D0B-4E43-9C0B-3F6B1D6C8A11"
+_INDEX_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
+
+
+class Server:
+    """The instance about itself."""
+
+    def __init__(self, conf: ConfFiles, store: KVStore) -> None:
+        self._conf = conf
+        self._store = store
+        self.indexes = {"_audit", "_internal", "_introspection", "history", "main", "summary"}
+        self.messages: dict[str, dict[str, str]] = {}
+
+    def info(self, context: Context, _: list[str]) -> Answer:
+        """server/info."""
+        content = {
+            "version": VERSION,
+            "build": BUILD,
+            "serverName": "standin",
+            "host": "standin",
+            "guid": GUID,
+            "os_name": "Linux",
+            "product_type": "enterprise",
+            "server_roles": ["indexer", "kv_store"],
+            "isFree": False,
+            "isTrial": False,
+            "mode": "normal",
+            "kvStoreStatus": self._store.state.value,
+        }
+        return feed("/services/server/info", [Entry("server-info", "/services/server/info", content)], context.mode)
+
+    def kvstore_status(self, context: Context, _: list[str]) -> Answer:
+        """kvstore/status."""
+        current = {
+            "disabled": self._store.state is KVStoreState.DISABLED,
+            "guid": GUID,
+            "port": 8191,
+            "replicaSet": "splunkrs",
+            "replicationStatus": ("KV store captain" if self._store.state is KVStoreState.READY else "Startup"),
+            "standalone": True,
+            "status": self._store.state.value,
+            "storageEngine": "wiredTiger",
+        }
+        entry = Entry("status", "/services/kvstore", {"current": current})
+        return feed("/services/kvstore/status", [entry], context.mode)
+
+    def apps(self, context: Context, path: list[str]) -> Answer:
+        """apps/local[/<app>], read only."""
+        title = "/servicesNS/nobody/system/apps/local"
+        entries = []
+        for app in self._conf.apps():
+            stanzas = self._conf.of_app("app", app)
+            settings = {**stanzas.get("install", {}), **stanzas.get("launcher", {}), **stanzas.get("ui", {})}
+            content = {
+                "label": settings.get("label", app),
+                "version": settings.get("version", ""),
+                "configured": boolean(settings.get("is_configured")),
+                "disabled": settings.get("state") == "disabled",
+                "visible": boolean(settings.get("is_visible", "1")),
+                "check_for_updates": True,
+            }
+            entries.append(Entry(app, title, content))
+        if not path:
+            return context.page(title, entries)
+        found = [entry for entry in entries if entry.name == path[0]]
+        if not found:
+            raise Refusal(404, f"Could not find object id={path[0]}")
+        return feed(title, found, context.mode)
+
+    def data_indexes(self, context: Context, path: list[str]) -> Answer:
+        """data/indexes, data/indexes/_validateName."""
+        title = "/servicesNS/nobody/system/data/indexes"
+        if path == ["_validateName"]:
+            name = context.arguments.get("index_name", "")
+            valid = _INDEX_NAME.fullmatch(name) is not None and "kvstore" not in name
+            content = {"is_valid": str(valid).lower(), **({} if valid else {"reason": f"Invalid index name: {name}"})}
+            return feed(title, [Entry("_validateName", title, content)], context.mode)
+        if context.request.method == "POST":
+            context.user.require("indexes_edit")
+            self.indexes.add(context.arguments["name"])
+        entries = [
+            Entry(name, title, {"datatype": "event", "disabled": False, "isInternal": name.startswith("_")})
+            for name in sorted(self.indexes)
+            if not path or name == path[0]
+        ]
+        if path and not entries:
+            raise Refusal(404, f"Could not find object id={path[0]}")
+        return context.page(title, entries)
+
+    def bulletin(self, context: Context, path: list[str]) -> Answer:
+        """messages[/<name>]: what Splunk Web shows in its messages menu."""
+        title = "/services/messages"
+        if context.request.method == "POST":
+            arguments = context.arguments
+            if not arguments.get("name") or not arguments.get("value"):
+                raise Refusal(400, "The following required arguments are missing: name, value.")
+            self.messages[arguments["name"]] = {
+                "message": arguments["value"],
+                "severity": arguments.get("severity", "info"),
+            }
+        if context.request.method == "DELETE":
+            if path[0] not in self.messages:
+                raise Refusal(404, f"Could not find object id={path[0]}")
+            del self.messages[path[0]]
+        entries = [Entry(name, title, content) for name, content in self.messages.items()]
+        return feed(title, entries, context.mode, status=201 if context.request.method == "POST" else 200)

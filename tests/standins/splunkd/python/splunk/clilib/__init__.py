@@ -1,0 +1,1 @@
+"""Splunk's command line library."""

@@ -1,0 +1,202 @@
+"""The stand-in splunkd: one Splunk instance with one app, in the test's own process."""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
+from xml.sax.saxutils import quoteattr
+
+from standins.splunkd.access import SYSTEM_USER, Metadata, Sessions
+from standins.splunkd.children import Children
+from standins.splunkd.conf import ConfFiles
+from standins.splunkd.endpoints.collections import Collections
+from standins.splunkd.endpoints.configs import Configs, boolean
+from standins.splunkd.endpoints.inputs import DataInputs
+from standins.splunkd.endpoints.secrets import storage_passwords
+from standins.splunkd.endpoints.server import Server
+from standins.splunkd.faults import Call, Faults
+from standins.splunkd.handlers import Handlers
+from standins.splunkd.home import Home
+from standins.splunkd.https import ManagementPort
+from standins.splunkd.inputrun import InputProcess, InputRun
+from standins.splunkd.kvstore import KVStore
+from standins.splunkd.modular import ModularInputs, Scheme, metadata_xml, parameters_xml
+from standins.splunkd.passwords import Passwords
+from standins.splunkd.rest import Rest, session_mark
+from standins.splunkd.web import SplunkWeb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from standins.splunkd.stream import IndexedEvent
+
+
+class Splunkd(AbstractContextManager["Splunkd"]):
+    """A Splunk instance in `home` with `app` (a built tree, copied in) whose scripts run under `python`.
+
+    A `home` that was used before keeps its settings, as after a restart; the KV store starts empty each time.
+    Leaving the context ends every process it started, and raises if the stand-in itself failed.
+    """
+
+    def __init__(self, home: Path, app: Path, python: Path) -> None:
+        self._home = Home(home)
+        self._home.install(app)
+        self._app = app.name
+        children = Children(self._home, python)
+        self._children = children
+        self.home = home
+        self.conf = ConfFiles(home)
+        self.faults = Faults()
+        self.kvstore = KVStore(self.conf, self.faults)
+        self.sessions = Sessions()
+        self.modular = ModularInputs(children, self.conf)
+        metadata = Metadata(home)
+        self.server = Server(self.conf, self.kvstore)
+        passwords = Passwords(home, self.conf)
+        configs = Configs(self.conf, metadata)
+        collections = Collections(self.conf, metadata, self.kvstore)
+        self._inputs = DataInputs(self.conf, metadata, self.modular, self._validate)
+        self._rest = Rest(
+            {
+                ("configs",): configs.conf,
+                ("properties",): configs.properties,
+                ("storage", "passwords"): lambda context, path: storage_passwords(passwords, context, path),
+                ("storage", "collections", "config"): collections.config,
+                ("storage", "collections", "data"): collections.data,
+                ("data", "inputs"): self._inputs.handle,
+                ("data", "modular-inputs"): self._inputs.kinds,
+                ("data", "indexes"): self.server.data_indexes,
+                ("server", "info"): self.server.info,
+                ("kvstore", "status"): self.server.kvstore_status,
+                ("apps", "local"): self.server.apps,
+                ("messages",): self.server.bulletin,
+            },
+            self.conf,
+            self.sessions,
+            Handlers(children, self.conf),
+            self.faults,
+        )
+        self._port = ManagementPort(self._home.certificate, self._rest.handle)
+        self._processes: list[InputProcess] = []
+        self.web = SplunkWeb(self.conf, lambda: self.server_uri, self.session_key, self._app)
+
+    def __enter__(self) -> Self:
+        self._port.open()
+        self._home.tell_port(self._port.port)
+        try:
+            self.modular.introspect()
+        except BaseException:
+            self._port.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for process in self._processes:
+            if process.running():
+                process.kill()
+                with contextlib.suppress(BaseException):
+                    process.wait()
+        self._port.close()
+        if self._port.failures and error is None:
+            raise AssertionError("the stand-in splunkd failed:\n" + "\n".join(self._port.failures))
+
+    @property
+    def server_uri(self) -> str:
+        """https://127.0.0.1:<port>."""
+        return f"https://127.0.0.1:{self._port.port}"
+
+    @property
+    def journal(self) -> list[Call]:
+        """Every call received so far, in the order in which they were answered."""
+        return self._rest.journal
+
+    def session_key(self, user: str = "admin") -> str:
+        """A new session key: "admin", "sc_admin" or "analyst" (a plain user)."""
+        return self.sessions.open(user)
+
+    @contextlib.contextmanager
+    def unreachable(self) -> Iterator[None]:
+        """While inside, the management port refuses connections."""
+        self._port.close()
+        try:
+            yield
+        finally:
+            self._port.open()
+
+    def logs(self) -> dict[str, str]:
+        """The text of every file in var/log/splunk, by its name."""
+        return self._home.read_logs()
+
+    def places_of(self, secret: str) -> list[str]:
+        """Files below SPLUNK_HOME (relative) and KV store documents in which a secret can be read."""
+        stored = [place for place, text in self.kvstore.texts().items() if secret in text]
+        return self._home.files_with(secret) + stored
+
+    def _validate(self, scheme: Scheme, name: str, parameters: dict[str, str]) -> None:
+        self.modular.validate(scheme, name, parameters, self.server_uri, self.session_key(SYSTEM_USER))
+
+    def start_input(
+        self,
+        kind: str,
+        name: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        on_event: Callable[[IndexedEvent], None] | None = None,
+    ) -> InputProcess:
+        """Start an input as splunkd does when its interval has passed; `env` comes on top of splunkd's own.
+
+        `on_event` is called for every event as it is read, from another thread.
+        """
+        scheme = self.modular.scheme(kind)
+        settings = self._inputs.settings(scheme, name)
+        if boolean(settings.get("disabled")):
+            raise ValueError(f"{kind}://{name} is disabled, splunkd would not start it")
+        stanza = f"{kind}://{name}"
+        session_key = self.session_key(SYSTEM_USER)
+        mark = session_mark(session_key)
+        parameters = parameters_xml({**settings, "disabled": "0"}, "      ")
+        stdin = (
+            '<?xml version="1.0" encoding="UTF-8"?>\n<input>\n'
+            + metadata_xml(self.server_uri, session_key, self.modular.checkpoint_dir(kind))
+            + f"  <configuration>\n    <stanza name={quoteattr(stanza)} app={quoteattr(scheme.app)}>\n"
+            + f"{parameters}    </stanza>\n  </configuration>\n</input>\n"
+        )
+        process = InputProcess(
+            children=self._children,
+            command=[str(self._children.python), scheme.script],
+            environ=self._children.environment(env),
+            stdin=stdin,
+            defaults={
+                "stanza": stanza,
+                "host": "standin",
+                "source": stanza,
+                "sourcetype": settings.get("sourcetype", kind),
+                "index": settings.get("index", "default"),
+            },
+            calls=lambda: [call for call in self.journal if call.session == mark],
+            on_event=on_event,
+        )
+        self._processes.append(process)
+        return process
+
+    def run_input(
+        self,
+        kind: str,
+        name: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 120.0,
+        on_event: Callable[[IndexedEvent], None] | None = None,
+    ) -> InputRun:
+        """Start an input and wait for its end."""
+        return self.start_input(kind, name, env=env, on_event=on_event).wait(timeout)
