@@ -1,0 +1,34 @@
+"""The add-on's knowledge as it lies in the source tree, and small apps made for one test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from standins.search import SearchKnowledge
+
+from tooling import paths
+
+MakeApp = Callable[[Mapping[str, str]], Path]
+
+
+@pytest.fixture(scope="session")
+def knowledge() -> SearchKnowledge:
+    """Give what the add-on says about events."""
+    return SearchKnowledge.load(paths.PACKAGE)
+
+
+@pytest.fixture
+def make_app(tmp_path: Path) -> MakeApp:
+    """Give a function that writes an app: file names below the app, and their text."""
+
+    def make(files: Mapping[str, str]) -> Path:
+        app = tmp_path / f"app{len(list(tmp_path.iterdir()))}"
+        for name, text in files.items():
+            path = app / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return app
+
+    return make

@@ -1,0 +1,165 @@
+"""Eval, by the examples of Splunk's own documentation.
+
+Pages: Search Reference 9.4/10.0, "Evaluation functions": [CC] Comparison and Conditional functions, [J] JSON functions,
+[T] Text functions, [I] Informational functions; [S] Search Manual, "SPL and regular expressions" and the escaping rules
+of [T] replace.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from standins.search import NotModelledError
+from standins.search.eval_expressions import as_field, parse_eval
+from standins.search.eval_functions import FUNCTIONS
+
+LONDON = {
+    "name": "London",
+    "Bridges": [{"name": "Tower Bridge", "length": 801}, {"name": "Millennium Bridge", "length": 1066}],
+}
+VENICE = {"name": "Venice", "Bridges": [{"name": "Rialto Bridge", "length": 157}, {"name": "Ponte della Paglia"}]}
+SAN_FRANCISCO = {"name": "San Francisco", "Bridges": [{"name": "Golden Gate Bridge", "length": 8981}]}
+# The page shows {"cities": [...]} and paths that begin at the list; the list is what its results are computed from.
+CITIES = json.dumps([LONDON, VENICE, SAN_FRANCISCO])
+
+STATUS = 'case(status==200, "OK", status==404, "Not found", status==500, "Internal Server Error")'
+STATUS_OR_OTHER = 'case(status==200,"OK", status==404, "Not found", true(), "Other")'
+ADDRESS = r'if(match(field, "^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$"), 1, 0)'
+
+DOCUMENTED: list[tuple[str, dict[str, Any], Any]] = [
+    # [CC] case, and true as its default
+    (STATUS, {"status": "200"}, "OK"),
+    (STATUS, {"status": "404"}, "Not found"),
+    (STATUS, {"status": "408"}, None),
+    (STATUS_OR_OTHER, {"status": "404"}, "Not found"),
+    (STATUS_OR_OTHER, {"status": "406"}, "Other"),
+    # [CC] coalesce
+    ("coalesce(clientip,ipaddress)", {"ipaddress": "10.0.0.1"}, "10.0.0.1"),
+    ("coalesce(clientip,ipaddress)", {"clientip": "10.0.0.2", "ipaddress": "10.0.0.1"}, "10.0.0.2"),
+    ("coalesce(clientip,ipaddress)", {}, None),
+    # [CC] if
+    ('if(error == 200, "OK", "Error")', {"error": "200"}, "OK"),
+    ('if(error == 200, "OK", "Error")', {"error": "500"}, "Error"),
+    ('if(error == 200, "OK", "Error")', {}, "Error"),
+    ('if(names="buttercup", "mistmane", names)', {"names": "buttercup"}, "mistmane"),
+    ('if(names="buttercup", "mistmane", names)', {"names": "dash"}, "dash"),
+    # [CC] match
+    (ADDRESS, {"field": "10.0.0.1"}, 1),
+    (ADDRESS, {"field": "10.0.0.1x"}, 0),
+    (r'if(match(test, "\"yes\""), 1, 0)', {"test": '"yes"'}, 1),
+    # [CC] null and nullif
+    ("null()", {}, None),
+    ("nullif(names, ponies)", {"names": "buttercup", "ponies": "mistmane"}, "buttercup"),
+    ("nullif(names, ponies)", {"names": "rarity", "ponies": "rarity"}, None),
+    # [I] isnull and isnotnull
+    ('if(isnull(field),"YES","NO")', {}, "YES"),
+    ('if(isnull(field),"YES","NO")', {"field": "x"}, "NO"),
+    ('if(isnotnull(field),"YES","NO")', {"field": "x"}, "YES"),
+    # [T] lower, also of several values
+    ("lower(username)", {"username": "ButterCup"}, "buttercup"),
+    ("lower(username)", {"username": ["A", "b"]}, ["a", "b"]),
+    # [T] replace
+    (r'replace(date, "^(\d{1,2})/(\d{1,2})/", "\2/\1/")', {"date": "1/14/2023"}, "14/1/2023"),
+    ('replace(dst,":.*","")', {"dst": "54.81.233.206:443:X1"}, "54.81.233.206"),
+    (r'replace(path, "\\\\", "/")', {"path": r"C:\a\b"}, "C:/a/b"),  # a backslash is escaped twice
+    (r'replace(path, "\x5c", "/")', {"path": r"C:\a\b"}, "C:/a/b"),
+    # [T] substr: from 1, or from the end
+    ('substr("string", 1, 3) + substr("string", -3)', {}, "string"),
+    ('substr("string", 4)', {}, "ing"),
+    # [J] json_extract
+    ('json_extract(cities,"{}")', {"cities": CITIES}, [LONDON, VENICE, SAN_FRANCISCO]),
+    ('json_extract(cities,"{0}")', {"cities": CITIES}, LONDON),
+    ('json_extract(cities,"{2}")', {"cities": CITIES}, SAN_FRANCISCO),
+    ('json_extract(cities,"{}.name")', {"cities": CITIES}, ["London", "Venice", "San Francisco"]),
+    ('json_extract(cities,"{}.Bridges{}.length")', {"cities": CITIES}, [801, 1066, 157, 8981]),
+    ('json_extract(cities,"{2}.Bridges{0}")', {"cities": CITIES}, SAN_FRANCISCO["Bridges"][0]),
+    ('json_extract(cities,"{2}.Bridges{0}.length")', {"cities": CITIES}, 8981),
+    ('json_extract(_raw,"Actor")', {"_raw": '{"Actor":null}'}, None),  # "Converts a JSON null to a null"
+    ('json_extract(_raw,"system.splunk.path")', {"_raw": '{"system.splunk.path":"/opt/splunk/"}'}, None),
+]
+ASSUMED: list[tuple[str, dict[str, Any], Any]] = [
+    ('lower(x)."a"', {}, None),
+    ('replace(x,"a","b")', {}, None),
+    ("substr(x,1,2)", {}, None),
+    ('nullif(x,"")', {}, None),
+    ('if(match(x,"a") OR x!="a", 1, 0)', {}, 0),
+    ('json_extract(_raw,"a")', {"_raw": '{"b":1}'}, None),
+    ('json_extract(_raw,"a")', {"_raw": '{"a":1'}, None),
+    ('json_extract(_raw,"a")', {}, None),
+]
+
+
+@pytest.mark.parametrize(("expression", "fields", "result"), [*DOCUMENTED, *ASSUMED])
+def test_an_expression_gives_what_the_documentation_says(expression: str, fields: dict[str, Any], result: Any) -> None:
+    value = parse_eval(expression)(fields)
+    if isinstance(value, str) and isinstance(result, (dict, list)):
+        value = json.loads(value)
+    assert value == result
+
+
+def test_every_function_has_a_documented_example() -> None:
+    shown = " ".join(expression for expression, _, _ in DOCUMENTED)
+    assert [name for name in FUNCTIONS if f"{name}(" not in shown] == []
+
+
+def test_extracted_json_has_no_spaces() -> None:
+    assert parse_eval('json_extract(a,"b")')({"a": '{"b": {"c": [1, "é"]}}'}) == '{"c":[1,"é"]}'
+
+
+@pytest.mark.parametrize(
+    ("expression", "fields", "result"),
+    [
+        ('"a"."b".1', {}, "ab1"),
+        ("'a{}.b'", {"a{}.b": "1"}, "1"),
+        (r'"\"\\\d"', {}, r'"\\d'),
+        ('NOT (a="1") AND b!="2"', {"a": "2", "b": "1"}, True),
+        ('(a="1" OR a="2") AND b="1"', {"a": "2", "b": "1"}, True),
+        ('a!="1"', {}, None),
+        ("1 + 2", {}, 3),
+        ('1 == "1.0"', {}, True),
+        ('"1" == "1.0"', {}, False),
+        ('1 == "x"', {}, False),
+    ],
+)
+def test_operators_literals_and_quoted_fields(expression: str, fields: dict[str, Any], result: Any) -> None:
+    assert parse_eval(expression)(fields) == result
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "mvzip(a,b)", "lower()", "lower(a,b)", "json_extract(a)", 'json_extract(a,"b","c")', "a - 1", 'a . "b" + "c"',
+        'a="1" AND b="2" OR c="3"', "a ==", '"open', "a and b", "1 < 2", "{}", "coalesce(a,,b)", "", "`macro`",
+    ],
+)  # fmt: skip
+def test_what_is_not_modelled_is_refused_before_any_event(expression: str) -> None:
+    with pytest.raises(NotModelledError):
+        parse_eval(expression)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        'replace(many,"a","b")', "substr(many,1)", 'many."a"', 'match(many,"a")', 'many=="a"', 'json_extract(many,"a")',
+        "if(one,1,2)", 'case("a",1)', "case(true())", "one AND one", "NOT one", 'true()."a"', 'json_extract(one,"a}b")',
+        "substr(one,0,1)", "substr(one,1,-1)", r'replace(one,"x","\\")', r'replace(one,"x","\0")', 'replace(one,"(?R)","")',
+        r'match(one,"\Kx")', 'match(one,"(")', "one + 1", "true() == 1",
+    ],
+)  # fmt: skip
+def test_values_that_are_not_modelled_are_refused(expression: str) -> None:
+    with pytest.raises(NotModelledError):
+        parse_eval(expression)({"one": "[1]", "many": ["a", "b"]})
+
+
+def test_a_boolean_is_no_field_and_a_whole_number_has_no_point() -> None:
+    with pytest.raises(NotModelledError):
+        as_field(value=True, name="x")
+    assert [as_field(value, "x") for value in (None, 8981, 1.5, ["a", "b"])] == [[], ["8981"], ["1.5"], ["a", "b"]]
+
+
+def test_the_end_of_a_text_is_not_the_end_of_its_lines() -> None:
+    assert parse_eval(r'replace(a,"\A\s*\z","x")')({"a": "b\n"}) == "b\n"
+    assert parse_eval(r'replace(a,"b\z","x")')({"a": "b\nb"}) == "b\nx"
+    assert parse_eval(r'replace(a,"b\z","x")')({"a": "b\n"}) == "b\n"

@@ -1,0 +1,68 @@
+"""The macro defender_alerts_latest: one event per tenant and alert, its latest version."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+from knowledge.siem_events import OLD_SOURCE, OUR_SOURCE, event, record
+from standins.search import IndexedEvent, SearchKnowledge
+
+OTHER_TENANT = OUR_SOURCE.replace("6f1f8b3a", "11111111")
+
+
+def version(alert: str, processed: str, *, time: str = "1", source: str = OUR_SOURCE, title: str = "") -> IndexedEvent:
+    raw = record(AlertId=alert, LastProcessedTimeUtc=f"2026-03-01T11:00:{processed}Z", AlertTitle=title or processed)
+    return event(raw, source=source, time=time)
+
+
+def latest(knowledge: SearchKnowledge, *events: IndexedEvent, behind: str = "") -> list[tuple[str, str]]:
+    found = knowledge.search("`defender_alerts_latest`" + behind, events)
+    return sorted((str(fields["id"]), str(fields["signature"])) for fields in found)
+
+
+def test_of_several_versions_the_latest_is_left_in_whatever_order_they_came(knowledge: SearchKnowledge) -> None:
+    versions = [version("a", "09", time="3"), version("a", "09.05", time="2"), version("a", "09.1", time="1")]
+    for order in itertools.permutations(versions):
+        assert latest(knowledge, *order) == [("a", "09.1")]
+
+
+def test_several_detections_of_one_alert_are_one_event(knowledge: SearchKnowledge) -> None:
+    assert len(latest(knowledge, version("a", "01", title="one"), version("a", "01", title="two"))) == 1
+
+
+def test_the_same_id_in_two_tenants_is_two_alerts(knowledge: SearchKnowledge) -> None:
+    found = latest(knowledge, version("a", "01"), version("a", "02", source=OTHER_TENANT))
+    assert found == [("a", "01"), ("a", "02")]
+
+
+def test_events_of_the_old_add_on_are_one_per_alert_as_well(knowledge: SearchKnowledge) -> None:
+    found = latest(knowledge, version("a", "01", source=OLD_SOURCE), version("a", "02", source=OLD_SOURCE))
+    assert found == [("a", "02")]
+
+
+def test_events_that_have_no_id_are_kept(knowledge: SearchKnowledge) -> None:
+    broken = event('{"AlertTitle": "cut off by an old TRUN')
+    assert len(knowledge.search("`defender_alerts_latest`", [broken, broken, version("a", "01")])) == 3
+
+
+def test_a_filter_behind_the_macro_sees_the_latest_version_alone(knowledge: SearchKnowledge) -> None:
+    events = [version("a", "01", title="open"), version("a", "02", title="closed"), version("b", "01", title="open")]
+    assert latest(knowledge, *events, behind=' | search signature="open"') == [("b", "open")]
+
+
+def test_other_sourcetypes_and_internal_indexes_are_left_out(knowledge: SearchKnowledge) -> None:
+    ours = version("a", "01")
+    other = IndexedEvent(raw="{}", time="1", source=OUR_SOURCE, sourcetype="other", host="h", index="defender")
+    internal = replace(version("b", "01"), index="_internal")
+    assert latest(knowledge, ours, other, internal) == [("a", "01")]
+
+
+def test_the_macro_leaves_no_field_of_its_own_behind(knowledge: SearchKnowledge) -> None:
+    one = version("a", "01")
+    assert knowledge.search("`defender_alerts_latest`", [one]) == [knowledge.search_fields(one)]
+
+
+def test_an_index_macro_with_alternatives_stays_one_term(knowledge: SearchKnowledge) -> None:
+    definition = knowledge.macros["defender_alerts_latest"]["definition"]
+    assert definition.startswith("(`defender_alerts_index`) ")
