@@ -1,0 +1,149 @@
+"""Polls in this process: the core with a store and a sink of its own, against the stand-in Microsoft cloud.
+
+What Splunk does with them is the business of ``standins.splunkd``; here a test sees each poll's outcome as an object.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from defender_alerts.apis.siem import RESOURCES, SiemSettings
+from defender_alerts.errors import CheckpointError, StreamClosedError
+from defender_alerts.events import Origin, event_data
+from defender_alerts.kinds import KINDS
+from defender_alerts.poll import Plan, PollResult, Surroundings, poll
+from defender_alerts.settings import Account, Network, Polling, Proxy
+from defender_alerts.versions import Version
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.directory import Application, Tenant
+from standins.microsoft.proxy import ProxyAddress
+
+SECRET = "nobody's~secret.0123456789"
+MOST_DOCUMENT_BYTES = 16 * 1024 * 1024
+
+
+class MemoryPlaces:
+    """A store of places as strict as the KV store: JSON documents by key, at most 16 MB each."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, dict[str, Any]] = {}
+        self.history: list[dict[str, Any]] = []
+        self.fail_save: Callable[[int], bool] = lambda _: False
+        self.unreadable = False
+        self._lock = threading.Lock()
+
+    def places_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
+        if self.unreadable:
+            raise CheckpointError("the stand-in's store can't be read")
+        with self._lock:
+            return [
+                copy.deepcopy(document)
+                for document in self.documents.values()
+                if (document["kind"], document["input"]) == (kind, input_name)
+            ]
+
+    def save(self, document: Mapping[str, Any]) -> None:
+        with self._lock:
+            if self.fail_save(len(self.history)):
+                raise CheckpointError("the stand-in's store can't be written")
+            assert len(str(document)) < MOST_DOCUMENT_BYTES
+            kept = dict(document)
+            self.documents[kept["_key"]] = kept
+            self.history.append(kept)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One event as the sink took it."""
+
+    origin: Origin
+    version: Version
+
+
+class MemorySink:
+    """Takes events, as long as ``room`` lasts: then the pipe is closed."""
+
+    def __init__(self) -> None:
+        self.taken: list[Taken] = []
+        self.batches: list[int] = []
+        self.room: int | None = None
+        self._lock = threading.Lock()
+
+    def write(self, origin: Origin, versions: Iterable[Version]) -> int:
+        batch = [Taken(origin, version) for version in versions]
+        with self._lock:
+            if self.room is not None and len(self.taken) + len(batch) > self.room:
+                raise StreamClosedError("the stand-in's pipe is closed")
+            self.taken += batch
+            self.batches.append(len(batch))
+        return sum(len(event_data(one.version.raw)) for one in batch)
+
+    def raws(self, region: str | None = None) -> list[str]:
+        """The texts taken, in their order, of one region or of all."""
+        return [one.version.raw for one in self.taken if region is None or f":{region}:" in one.origin.source]
+
+
+class NoWaiting(threading.Event):
+    """A stop whose waits are over at once, and are written down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        return self.is_set()
+
+
+@dataclass
+class PolledInput:
+    """One input of one tenant, polled as often as a test likes; its store and sink last."""
+
+    cloud: MicrosoftCloud
+    tenant: Tenant
+    application: Application
+    regions: tuple[str, ...] = ("eu",)
+    start_time: str = "-7d"
+    overlap: int = 600
+    resource: str = RESOURCES[0]
+    machine_groups: tuple[str, ...] = ()
+    secret: str = SECRET
+    proxy: Proxy | None = None
+    store: MemoryPlaces = field(default_factory=MemoryPlaces)
+    sink: MemorySink = field(default_factory=MemorySink)
+    stop: NoWaiting = field(default_factory=NoWaiting)
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("standins.polling"))
+    timeout: float = 5.0
+
+    def plan(self) -> Plan:
+        """What the administrator would have set."""
+        return Plan(
+            kind=KINDS["defender_siem_alerts"],
+            stanza="defender_siem_alerts://test",
+            polling=Polling("test", "corp", "main", "300", self.start_time, self.overlap),
+            own=SiemSettings(self.regions, self.resource, self.machine_groups),
+            account=Account("corp", self.tenant.cloud, self.tenant.guid, self.application.client_id, self.secret),
+        )
+
+    def network(self) -> Network:
+        """The way to the stand-in cloud: its proxy and its CA."""
+        return Network(
+            proxy=self.proxy or http_proxy(self.cloud.proxy), ca_pem=self.cloud.ca_pem, timeout=self.timeout
+        )
+
+    def poll(self, **account: str) -> PollResult:
+        """Poll once; ``account`` replaces fields of the account."""
+        plan = self.plan()
+        plan = replace(plan, account=replace(plan.account, **account))
+        given = Surroundings(self.network(), self.store, self.sink, self.stop, self.log)
+        return poll(plan, given)
+
+
+def http_proxy(address: ProxyAddress) -> Proxy:
+    """A stand-in proxy as the settings name it."""
+    return Proxy(kind=address.scheme, host=address.host, port=address.port)

@@ -1,0 +1,434 @@
+"""Each version that the API shows is delivered once, whatever the documents leave open about its windows."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from defender_alerts import collector
+from defender_alerts.collector import BATCH_VERSIONS
+from defender_alerts.errors import CheckpointError, StreamClosedError
+from defender_alerts.place import MARGIN
+from defender_alerts.times import TICKS_PER_SECOND, iso, parse_iso, seconds
+from standins.microsoft.samples import siem_alert
+from standins.microsoft.siem import SiemBehaviour
+from standins.polling import PolledInput
+
+HOUR, DAY = seconds(3_600), seconds(86_400)
+
+
+def _deliver(polled: PolledInput, alerts: Sequence[bytes], region: str = "eu") -> None:
+    polled.cloud.siem(region).add_all(polled.tenant, alerts)
+
+
+def _texts(alerts: Sequence[bytes]) -> list[str]:
+    return [alert.decode() for alert in alerts]
+
+
+def _poll(polled: PolledInput) -> None:
+    result = polled.poll()
+    assert result.failures == []
+    assert [one.outcome for one in result.outcomes] == ["done"] * len(polled.regions)
+
+
+def _calls(polled: PolledInput, region: str = "eu") -> list[tuple[int, int]]:
+    """The windows that were asked for, as ticks."""
+    return [
+        (parse_iso(call.values("sinceTimeUtc")[0]), parse_iso(call.values("untilTimeUtc")[0]))
+        for call in polled.cloud.journal.calls(polled.cloud.siem(region).host)
+    ]
+
+
+BEHAVIOURS = [
+    pytest.param(
+        SiemBehaviour(lower_inclusive=lower, upper_inclusive=upper, silent_cap=cap, order=order),
+        id=f"lower {'in' if lower else 'ex'}clusive, upper {'in' if upper else 'ex'}clusive, cap {cap}, {order}",
+    )
+    for (lower, upper), (cap, order) in itertools.product(
+        itertools.product([True, False], repeat=2),
+        [(None, "shuffled"), (5_000, "newest_first"), (5_000, "oldest_first")],
+    )
+]
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+def test_a_backlog_is_delivered_once_in_time_order_whatever_the_bounds_mean(
+    polled: PolledInput, behaviour: SiemBehaviour
+) -> None:
+    polled.cloud.siem("eu").behaviour = behaviour
+    rng = random.Random(7)
+    now = polled.cloud.clock.now()
+    crowded = now - 2 * DAY
+    moments = [
+        *(now - rng.randrange(seconds(20), 6 * DAY) for _ in range(3_000)),
+        *(crowded + rng.randrange(seconds(30)) for _ in range(6_500)),
+        *[crowded + 5] * 3_000,
+    ]
+    alerts = [siem_alert(number, moment) for number, moment in enumerate(sorted(moments))]
+    _deliver(polled, alerts)
+    _poll(polled)
+    assert sorted(polled.sink.raws()) == sorted(_texts(alerts))
+    times = [one.version.time for one in polled.sink.taken]
+    assert times == sorted(times)
+    _poll(polled)
+    assert len(polled.sink.taken) == len(alerts)
+
+
+@pytest.mark.parametrize("precision", ["ms", "s"])
+def test_a_service_that_rounds_the_bounds_down_costs_no_alert(polled: PolledInput, precision: str) -> None:
+    polled.cloud.siem("eu").behaviour = SiemBehaviour(rounds_bounds_to=precision, upper_inclusive=False)  # type: ignore[arg-type]
+    clock = polled.cloud.clock
+    alerts: list[bytes] = []
+    clock.freeze(clock.now() // TICKS_PER_SECOND * TICKS_PER_SECOND)
+    for step in range(6):
+        now = clock.advance(60.7654321)
+        fresh = [siem_alert(step * 10 + n, now - n * 3_333_333 - 1) for n in range(5)]
+        _deliver(polled, fresh)
+        alerts += fresh
+        _poll(polled)
+    clock.advance(5)
+    _poll(polled)
+    assert sorted(polled.sink.raws()) == sorted(_texts(alerts))
+
+
+def test_a_quiet_poll_asks_the_region_once_and_saves_once(polled: PolledInput) -> None:
+    _poll(polled)
+    polled.cloud.journal.clear()
+    saves = len(polled.store.history)
+    _poll(polled)
+    assert len(polled.cloud.journal.calls(polled.cloud.siem("eu").host)) == 1
+    assert len(polled.cloud.journal.calls("login.microsoftonline.com")) == 1
+    assert len(polled.store.history) == saves + 1
+
+
+def test_requests_carry_both_bounds_and_never_a_limit(polled: PolledInput) -> None:
+    _deliver(polled, [siem_alert(1, polled.cloud.clock.now() - HOUR)])
+    _poll(polled)
+    for call in polled.cloud.journal.calls(polled.cloud.siem("eu").host):
+        assert [name for name, _ in call.query] == ["sinceTimeUtc", "untilTimeUtc"]
+        assert call.header("accept-encoding") == "gzip"
+
+
+def test_machine_groups_are_sent_one_by_one(polled: PolledInput) -> None:
+    polled.machine_groups = ("Servers", "Berlin & Paris")
+    _poll(polled)
+    (call, *_) = polled.cloud.journal.calls(polled.cloud.siem("eu").host)
+    assert call.values("machinegroups") == ["Servers", "Berlin & Paris"]
+
+
+def test_an_alert_that_becomes_visible_within_the_overlap_is_delivered_once(polled: PolledInput) -> None:
+    clock, region = polled.cloud.clock, polled.cloud.siem("eu")
+    clock.freeze()
+    _poll(polled)
+    happened = clock.advance(60)
+    late = siem_alert(1, happened)
+    region.add(polled.tenant, late, visible_from=happened + seconds(590))
+    for _ in range(6):
+        clock.advance(120)
+        _poll(polled)
+    assert polled.sink.raws() == [late.decode()]
+
+
+def test_an_alert_read_early_in_a_long_run_is_still_waited_for_after_it(polled: PolledInput) -> None:
+    """A run of half an hour: the watermark is long past, but what was read first was read when it had just happened."""
+    clock, region = polled.cloud.clock, polled.cloud.siem("eu")
+    clock.freeze()
+    polled.start_time = "-1h"
+    _poll(polled)
+    began = clock.now()
+    crowd = [siem_alert(number, began + seconds(60) + number) for number in range(6_000)]
+    happened = began + seconds(30)
+    late = siem_alert(9_999, happened)
+    region.add_all(polled.tenant, crowd)
+    region.add(polled.tenant, late, visible_from=happened + seconds(580))
+    clock.advance(120)
+    region.before_answer = lambda _: clock.advance(300)
+    _poll(polled)
+    region.before_answer = None
+    watermark = polled.store.history[-1]["watermark"]
+    assert parse_iso(watermark) - seconds(600) > happened, "the case is not the one it should be"
+    late_delivered = late.decode() in polled.sink.raws()
+    clock.advance(60)
+    _poll(polled)
+    assert late_delivered or late.decode() in polled.sink.raws()
+    assert len(polled.sink.raws()) == len(set(polled.sink.raws())) == 6_001
+
+
+def test_a_raised_overlap_brings_nothing_again(polled: PolledInput) -> None:
+    now = polled.cloud.clock.now()
+    _deliver(polled, [siem_alert(number, now - number * HOUR) for number in range(1, 20)])
+    _poll(polled)
+    polled.overlap = 86_400
+    _poll(polled)
+    assert len(polled.sink.taken) == 19
+
+
+def test_an_update_of_an_alert_is_a_new_version_and_is_delivered(polled: PolledInput) -> None:
+    now = polled.cloud.clock.now()
+    first, second = siem_alert(1, now - HOUR), siem_alert(1, now - HOUR + 1)
+    _deliver(polled, [first])
+    _poll(polled)
+    _deliver(polled, [second])
+    polled.overlap = 7_200
+    polled.store.documents.clear()
+    _poll(polled)
+    assert polled.sink.raws() == [first.decode(), first.decode(), second.decode()]
+
+
+def test_versions_sharing_a_time_are_told_apart_by_FullId_and_AlertPart(polled: PolledInput) -> None:
+    at = polled.cloud.clock.now() - HOUR
+    alerts = [siem_alert(1, at, AlertPart=0), siem_alert(1, at, AlertPart=1), siem_alert(2, at, AlertPart=0)]
+    _deliver(polled, [*alerts, alerts[0]])
+    _poll(polled)
+    assert sorted(polled.sink.raws()) == sorted(_texts(alerts))
+
+
+def test_one_instant_that_holds_more_than_an_answer_should_is_accepted_and_said(
+    polled: PolledInput, caplog: pytest.LogCaptureFixture
+) -> None:
+    at = polled.cloud.clock.now() - HOUR
+    _deliver(polled, [siem_alert(number, at) for number in range(5_600)])
+    _poll(polled)
+    assert len(set(polled.sink.raws())) == len(polled.sink.raws()) == 5_600
+    assert "the instant" in caplog.text
+    _poll(polled)
+    assert len(polled.sink.taken) == 5_600
+
+
+def test_an_answer_too_large_to_keep_is_read_in_narrower_windows(
+    polled: PolledInput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector, "LONGEST_ANSWER_KEPT", 100_000)
+    now = polled.cloud.clock.now()
+    alerts = [siem_alert(number, now - number * seconds(60), CommandLine="x" * 20_000) for number in range(1, 40)]
+    _deliver(polled, alerts)
+    _poll(polled)
+    assert sorted(polled.sink.raws()) == sorted(_texts(alerts))
+    assert len(_calls(polled)) > 7
+
+
+def test_batches_hold_a_thousand_versions_or_four_megabytes_and_each_is_saved(polled: PolledInput) -> None:
+    now = polled.cloud.clock.now()
+    _deliver(polled, [siem_alert(number, now - HOUR + number) for number in range(2_500)])
+    _poll(polled)
+    assert polled.sink.batches == [1_000, 1_000, 500]
+    assert max(polled.sink.batches) <= BATCH_VERSIONS
+    large = [siem_alert(3_000 + number, now - 60 + number, CommandLine="x" * 1_000_000) for number in range(9)]
+    _deliver(polled, large)
+    _poll(polled)
+    assert polled.sink.batches[3:] == [4, 4, 1]
+
+
+def test_the_document_is_saved_as_it_is_before_the_first_event(polled: PolledInput) -> None:
+    _deliver(polled, [siem_alert(1, polled.cloud.clock.now() - HOUR)])
+    polled.store.fail_save = lambda _: True
+    result = polled.poll()
+    assert [type(failure) for failure in result.failures] == [CheckpointError]
+    assert polled.sink.taken == []
+
+
+def test_a_save_that_fails_ends_the_run_and_the_next_one_repeats_one_batch(polled: PolledInput) -> None:
+    now = polled.cloud.clock.now()
+    alerts = [siem_alert(number, now - HOUR + number) for number in range(3_500)]
+    _deliver(polled, alerts)
+    polled.store.fail_save = lambda saved: saved >= 5
+    result = polled.poll()
+    assert [type(failure) for failure in result.failures] == [CheckpointError]
+    written = len(polled.sink.taken)
+    assert 0 < written < 3_500
+    polled.store.fail_save = lambda _: False
+    _poll(polled)
+    assert set(polled.sink.raws()) == set(_texts(alerts))
+    assert len(polled.sink.taken) - len(alerts) <= BATCH_VERSIONS
+
+
+def test_a_store_that_cannot_be_read_is_no_first_run(polled: PolledInput) -> None:
+    _deliver(polled, [siem_alert(1, polled.cloud.clock.now() - HOUR)])
+    polled.store.unreadable = True
+    with pytest.raises(CheckpointError):
+        polled.poll()
+    assert polled.sink.taken == []
+    assert polled.cloud.journal.calls(polled.cloud.siem("eu").host) == []
+
+
+def test_a_pipe_that_closes_leaves_the_place_where_it_was_and_loses_nothing(polled: PolledInput) -> None:
+    now = polled.cloud.clock.now()
+    alerts = [siem_alert(number, now - HOUR + number) for number in range(2_500)]
+    _deliver(polled, alerts)
+    polled.sink.room = 1_500
+    result = polled.poll()
+    assert [type(failure) for failure in result.failures] == [StreamClosedError]
+    assert len(polled.sink.taken) == 1_000
+    polled.sink.room = None
+    _poll(polled)
+    assert polled.sink.raws() == _texts(alerts)
+
+
+def test_asked_to_stop_it_ends_between_batches_and_the_next_run_goes_on(polled: PolledInput) -> None:
+    now = polled.cloud.clock.now()
+    alerts = [siem_alert(number, now - 6 * DAY + number * seconds(40)) for number in range(9_000)]
+    _deliver(polled, alerts)
+    region = polled.cloud.siem("eu")
+    asked: list[int] = []
+
+    def stop_at_the_third(_: object) -> None:
+        asked.append(1)
+        if len(asked) == 3:
+            polled.stop.set()
+
+    region.before_answer = stop_at_the_third
+    result = polled.poll()
+    assert [one.outcome for one in result.outcomes] == ["stopped"]
+    assert result.failures == []
+    polled.stop.clear()
+    _poll(polled)
+    assert polled.sink.raws() == _texts(alerts)
+
+
+def test_a_start_time_bounds_the_first_run_alone(polled: PolledInput) -> None:
+    now = polled.cloud.clock.now()
+    early, later = siem_alert(1, now - 3 * DAY), siem_alert(2, now - DAY)
+    _deliver(polled, [early, later])
+    polled.start_time = iso(now - 2 * DAY)
+    _poll(polled)
+    polled.start_time = "-7d"
+    _poll(polled)
+    assert polled.sink.raws() == [later.decode()]
+
+
+def test_the_second_before_the_start_is_read_for_the_margin_and_not_delivered(polled: PolledInput) -> None:
+    start = polled.cloud.clock.now() - DAY
+    before, at = siem_alert(1, start - MARGIN // 2), siem_alert(2, start)
+    _deliver(polled, [before, at])
+    polled.start_time = iso(start)
+    _poll(polled)
+    assert polled.sink.raws() == [at.decode()]
+
+
+@pytest.mark.parametrize("ahead", [-86_400, -600, 600, 86_400])
+def test_now_is_the_servers_whatever_this_machines_clock_says(
+    polled: PolledInput, ahead: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = polled.cloud.clock
+    clock.skew(ahead)
+    polled.start_time = "-1h"
+    alerts = [siem_alert(1, clock.now() - seconds(1_800))]
+    _deliver(polled, alerts)
+    _poll(polled)
+    clock.advance(60)
+    alerts.append(siem_alert(2, clock.now() - seconds(5)))
+    _deliver(polled, alerts[1:])
+    _poll(polled)
+    assert polled.sink.raws() == _texts(alerts)
+    assert ("behind" if ahead > 0 else "ahead of") in caplog.text
+    assert max(until for _, until in _calls(polled)) <= clock.now()
+
+
+@pytest.mark.parametrize("shape", ["2017", "2018", "2020"])
+@pytest.mark.parametrize("digits", [0, 3, 7])
+def test_all_shapes_the_API_has_had_are_delivered_as_they_came(polled: PolledInput, shape: str, digits: int) -> None:
+    at = (polled.cloud.clock.now() - HOUR) // TICKS_PER_SECOND * TICKS_PER_SECOND
+    alerts = [siem_alert(number, at, shape=shape, digits=digits) for number in range(3)]  # type: ignore[arg-type]
+    _deliver(polled, alerts)
+    _poll(polled)
+    _poll(polled)
+    assert sorted(polled.sink.raws()) == sorted(_texts(alerts))
+
+
+_UNUSUAL: dict[str, Callable[[int], bytes]] = {
+    "without LastProcessedTimeUtc": lambda at: json.dumps({"FullId": "1:x", "AlertTitle": iso(at)}).encode(),
+    "with null as its time": lambda _: b'{"FullId":"2:x","LastProcessedTimeUtc":null}',
+    "with a time that is none": lambda _: b'{"FullId":"3:x","LastProcessedTimeUtc":"soon"}',
+    "without FullId": lambda at: json.dumps({"AlertId": "4", "LastProcessedTimeUtc": iso(at)}).encode(),
+    "with neither": lambda _: b'{"AlertTitle":"something"}',
+}
+
+
+@pytest.mark.parametrize("name", _UNUSUAL)
+def test_an_alert_without_identity_or_time_is_delivered_once_and_said(
+    polled: PolledInput, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = polled.cloud.clock
+    clock.freeze()
+    at = clock.now() - seconds(120)
+    unusual, usual = _UNUSUAL[name](at), siem_alert(1, at + 1)
+    polled.cloud.siem("eu").add(polled.tenant, unusual, processed=at)
+    _deliver(polled, [usual])
+    for _ in range(8):
+        _poll(polled)
+        clock.advance(200)
+    assert sorted(polled.sink.raws()) == sorted([unusual.decode(), usual.decode()])
+    assert caplog.text.count("no identity or version time") == 1
+
+
+def test_what_is_no_object_is_reported_and_its_neighbours_are_delivered(
+    polled: PolledInput, caplog: pytest.LogCaptureFixture
+) -> None:
+    at = polled.cloud.clock.now() - HOUR
+    region = polled.cloud.siem("eu")
+    for number, broken in enumerate((b"null", b"17", b'{"AlertId": nope}')):
+        region.add(polled.tenant, broken, processed=at + number)
+    usual = siem_alert(1, at + 10)
+    _deliver(polled, [usual])
+    result = polled.poll()
+    assert polled.sink.raws() == [usual.decode()]
+    assert result.outcomes[0].collector.tally.broken == 3
+    assert caplog.text.count("can't be read") == 3
+
+
+def test_regions_keep_places_of_their_own(polled: PolledInput) -> None:
+    polled.regions = ("us", "eu", "uk")
+    now = polled.cloud.clock.now()
+    for number, region in enumerate(polled.regions):
+        _deliver(polled, [siem_alert(number, now - HOUR)], region)
+    _poll(polled)
+    assert len(polled.sink.taken) == 3
+    assert {document["region"] for document in polled.store.documents.values()} == {"us", "eu", "uk"}
+    assert {one.origin.source.split(":")[2] for one in polled.sink.taken} == {"us", "eu", "uk"}
+
+
+def test_another_tenant_is_another_place_and_is_said(polled: PolledInput, caplog: pytest.LogCaptureFixture) -> None:
+    _deliver(polled, [siem_alert(1, polled.cloud.clock.now() - HOUR)])
+    _poll(polled)
+    assert "for the first time" not in caplog.text
+    first = polled.tenant
+    polled.tenant = polled.cloud.entra.add_tenant(domain="fabrikam.onmicrosoft.com", cloud="commercial")
+    polled.application = polled.tenant.add_application(secret=polled.secret)
+    other = siem_alert(2, polled.cloud.clock.now() - HOUR)
+    _deliver(polled, [other])
+    _poll(polled)
+    assert polled.sink.raws()[-1] == other.decode()
+    assert f"it collected {first.guid}" in caplog.text
+    assert len(polled.store.documents) == 2
+
+
+def test_a_domain_in_place_of_the_tenants_id_leads_to_the_same_place(polled: PolledInput) -> None:
+    _deliver(polled, [siem_alert(1, polled.cloud.clock.now() - HOUR)])
+    _poll(polled)
+    assert polled.poll(tenant_id=polled.tenant.domain).failures == []
+    assert len(polled.sink.taken) == 1
+    assert [document["tenant"] for document in polled.store.documents.values()] == [polled.tenant.guid]
+
+
+def test_the_watermark_never_goes_back_and_the_memory_stays_bounded(polled: PolledInput) -> None:
+    clock = polled.cloud.clock
+    clock.freeze()
+    number = 0
+    for _ in range(30):
+        now = clock.advance(300)
+        _deliver(polled, [siem_alert(number + n, now - seconds(n)) for n in range(50)])
+        number += 50
+        _poll(polled)
+    clock.advance(5)
+    _poll(polled)
+    marks = [parse_iso(document["watermark"]) for document in polled.store.history]
+    assert marks == sorted(marks)
+    settled = [parse_iso(document["settled"]) for document in polled.store.history]
+    assert settled == sorted(settled)
+    remembered = len(polled.store.history[-1]["seen"]) * 3 // 4 // 20
+    assert remembered <= 50 * (600 // 300 + 1) + 2
+    assert len(polled.sink.taken) == len(set(polled.sink.raws())) == 1_500

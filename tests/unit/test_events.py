@@ -1,0 +1,137 @@
+"""Events leave as they came: whatever an alert holds, the XML stream gives it back to a real parser unchanged."""
+
+from __future__ import annotations
+
+import io
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from defender_alerts.errors import StreamClosedError
+from defender_alerts.events import Origin, XmlStream
+from defender_alerts.times import parse_iso
+from defender_alerts.versions import Version, fingerprint
+from standins.microsoft.hostile_text import HOSTILE_TEXT, HostileText
+
+_ORIGIN = Origin(
+    stanza="defender_siem_alerts://test",
+    index="main",
+    source="defender_siem_alerts:tenant:eu:test",
+    sourcetype="wdatp:alerts",
+    host="wdatp-alertexporter-eu.windows.com",
+)
+_TIME = parse_iso("2017-01-23T11:33:45.0760449Z")
+
+
+def _version(raw: str) -> Version:
+    return Version(_TIME, fingerprint(raw, _TIME), raw)
+
+
+def _written(*raws: str, origin: Origin = _ORIGIN) -> list[ET.Element]:
+    out = io.BytesIO()
+    stream = XmlStream(out)
+    stream.write(origin, [_version(raw) for raw in raws])
+    stream.close()
+    return list(ET.fromstring(out.getvalue()))  # noqa: S314 - it is our own output
+
+
+def _data(event: ET.Element) -> str:
+    return event.findtext("data") or ""
+
+
+def test_an_event_carries_its_stanza_time_source_sourcetype_host_and_index() -> None:
+    (event,) = _written('{"a":1}')
+    assert event.get("stanza") == "defender_siem_alerts://test"
+    assert {child.tag: child.text for child in event} == {
+        "time": "1485171225.0760449",
+        "source": "defender_siem_alerts:tenant:eu:test",
+        "sourcetype": "wdatp:alerts",
+        "host": "wdatp-alertexporter-eu.windows.com",
+        "index": "main",
+        "data": '{"a":1}',
+    }
+
+
+@given(st.text())
+def test_any_text_comes_out_as_the_same_JSON_value(text: str) -> None:
+    (event,) = _written(json.dumps({"a": text}, ensure_ascii=False).encode("utf-8", "replace").decode())
+    readable = text.encode("utf-8", "replace").decode()
+    assert json.loads(_data(event)) == {"a": readable}
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff")))
+def test_text_that_XML_allows_comes_out_byte_for_byte(text: str) -> None:
+    raw = json.dumps({"a": text}, ensure_ascii=False)
+    assert _data(_written(raw)[0]) == raw
+
+
+@pytest.mark.parametrize("hostile", HOSTILE_TEXT, ids=lambda hostile: hostile.name)
+def test_text_that_breaks_naive_writers_means_the_same_behind_the_stream_and_spares_its_neighbours(
+    hostile: HostileText,
+) -> None:
+    raw = '{"text":' + hostile.literal.decode() + "}"
+    before, event, after = _written('{"a":0}', raw, '{"b":0}')
+    assert json.loads(_data(event)) == {"text": hostile.meaning}
+    assert (_data(before), _data(after)) == ('{"a":0}', '{"b":0}')
+
+
+def test_carriage_returns_between_tokens_survive_the_parser() -> None:
+    raw = '{\r\n  "a": 1\r\n}'
+    assert _data(_written(raw)[0]) == raw
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x0b", "\x1f", "\ufffe", "\uffff"])
+def test_what_XML_forbids_becomes_a_JSON_escape(character: str) -> None:
+    assert _data(_written('{"a":"' + character + '"}')[0]) == f'{{"a":"\\u{ord(character):04x}"}}'
+
+
+def test_bytes_that_were_no_UTF_8_become_replacement_characters() -> None:
+    assert _data(_written('{"a":"\udcff"}')[0]) == '{"a":"\ufffd"}'
+
+
+def test_an_input_name_or_index_cannot_break_out_of_its_element() -> None:
+    origin = Origin('x"><data>', "</index>", "&", "<", ">")
+    (event,) = _written("{}", origin=origin)
+    assert event.get("stanza") == 'x"><data>'
+    assert event.findtext("index") == "</index>"
+
+
+def test_a_stream_without_events_is_empty_and_not_half_a_document() -> None:
+    out = io.BytesIO()
+    XmlStream(out).close()
+    assert out.getvalue() == b""
+
+
+def test_nothing_is_written_behind_the_end_of_the_stream() -> None:
+    out = io.BytesIO()
+    stream = XmlStream(out)
+    stream.write(_ORIGIN, [_version("{}")])
+    stream.close()
+    ended = out.getvalue()
+    with pytest.raises(StreamClosedError):
+        stream.write(_ORIGIN, [_version("{}")])
+    assert out.getvalue() == ended
+
+
+def test_a_pipe_that_splunk_has_closed_is_an_error_of_its_own() -> None:
+    class ClosedPipe(io.BytesIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    with pytest.raises(StreamClosedError, match="Splunk has closed"):
+        XmlStream(ClosedPipe()).write(_ORIGIN, [_version("{}")])
+
+
+def test_a_batch_is_flushed_before_write_returns() -> None:
+    flushed: list[int] = []
+
+    class Counting(io.BytesIO):
+        def flush(self) -> None:
+            flushed.append(len(self.getvalue()))
+
+    out = Counting()
+    XmlStream(out).write(_ORIGIN, [_version("{}")] * 3)
+    assert flushed == [len(out.getvalue())]
