@@ -98,7 +98,7 @@ def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iter
 
     Raises:
         UnexpectedAnswerError: the answer is something else.
-        ConnectionFailedError: the answer ends before the array does.
+        ConnectionFailedError: the answer is empty, or ends before the array does.
     """
     text = _Text(chunks)
     first = text.peek()
@@ -114,7 +114,8 @@ def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iter
         text.position += 1
         yield from _elements(text)
     elif not first:
-        raise UnexpectedAnswerError("The answer is empty, where a JSON array was expected")
+        # Not zero alerts, which is "[]": a compressed body that was cut off early comes out empty.
+        raise ConnectionFailedError("The answer is empty")
     else:
         raise UnexpectedAnswerError(f"The answer is no JSON array; it begins with {text.excerpt()!r}")
     if text.peek():

@@ -52,7 +52,7 @@ class Proxy:
     host: str
     port: int
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     remote_dns: bool = False
 
     @property

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The one entry point: finds Python 3.11 and hands over to tooling/.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+help() {
+  cat <<'TEXT'
+Usage: ./build.sh COMMAND
+
+  demo      build the add-on and show it at work, against stand-ins for Microsoft's cloud and Splunk
+  test      build it, run all tests and checks, and sum up
+  build     make output/TA_defender_alerts/ and the tarball in dist/
+  inspect   build it and run Splunk's AppInspect on the tarball
+  help      show this
+
+Each is complete by itself and keeps what it downloads in .toolchain/, with logs in .toolchain/log/.
+It takes Debian with Python 3.11, python3-venv and git, and root or sudo without a password for Debian packages.
+DEBIAN_MIRROR=URL takes Splunk's two Pythons from that mirror of Debian.
+TEXT
+}
+
+case "${1:-help}" in
+  help | -h | --help) help; exit 0 ;;
+  demo | test | build | inspect) ;;
+  *) help >&2; exit 2 ;;
+esac
+
+for python in python3.11 python3; do
+  if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+    exec "$python" -B -m tooling "$1"
+  fi
+done
+echo "Python 3.11 with venv is missing. On Debian 12: apt-get install python3 python3-venv" >&2
+exit 1

@@ -1,0 +1,52 @@
+"""What several test folders need: the add-on as it was built, and the two Pythons that Splunk runs it on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tooling import paths
+from tooling.splunk_pythons import SPLUNK_PYTHONS, SplunkPython
+
+
+@pytest.fixture(scope="session")
+def built_app() -> Path:
+    """Give the tree that UCC built. It is shared: whoever runs something in it copies it first."""
+    return there(paths.BUILT_APP)
+
+
+@pytest.fixture(scope="session")
+def tarball() -> Path:
+    """Give what users install."""
+    return there(paths.TARBALL)
+
+
+@pytest.fixture(scope="session")
+def splunk_pythons() -> dict[str, Path]:
+    """Give the programs of Splunk's Pythons by version: `3.9` and `3.13`."""
+    return {python.version: program(python) for python in SPLUNK_PYTHONS}
+
+
+@pytest.fixture(scope="session", params=SPLUNK_PYTHONS, ids=lambda python: f"python{python.version}")
+def splunk_python(request: pytest.FixtureRequest) -> Path:
+    """Give the program of one of Splunk's Pythons; the test runs once for each."""
+    return program(request.param)
+
+
+def there(path: Path) -> Path:
+    """Give a path that has to be there."""
+    if not path.exists():
+        pytest.fail(f"{path} is missing: run ./build.sh build", pytrace=False)
+    return path
+
+
+def program(python: SplunkPython) -> Path:
+    """Give the program of one of Splunk's Pythons; without it the test is reported as not run, or fails in CI."""
+    if not python.ready:
+        reason = f"Splunk's Python {python.version} is missing: ./build.sh test makes it, where it can be root"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return python.program

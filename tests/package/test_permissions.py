@@ -1,0 +1,46 @@
+"""metadata/default.meta and collections.conf: who may read and write what, and what the collection holds."""
+
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+
+import pytest
+
+ADMINISTRATORS = "read : [ admin, sc_admin ], write : [ admin, sc_admin ]"
+
+
+def conf(path: Path) -> configparser.ConfigParser:
+    # Splunk's stanza [] is none that configparser knows.
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(path.read_text(encoding="utf-8").replace("[]", "[everything]"))
+    return parser
+
+
+@pytest.mark.parametrize(
+    "closed", ["ta_defender_alerts_account", "collections/ta_defender_alerts_checkpoints", "passwords"]
+)
+def test_only_administrators_may_read_and_write(built_app: Path, closed: str) -> None:
+    stanza = conf(built_app / "metadata/default.meta")[closed]
+    assert stanza["access"] == ADMINISTRATORS
+    assert stanza["export"] == "none"
+
+
+def test_everything_else_is_for_all_to_read_and_for_administrators_to_write(built_app: Path) -> None:
+    meta = conf(built_app / "metadata/default.meta")
+    assert meta["everything"]["access"] == "read : [ * ], write : [ admin, sc_admin ]"
+    assert meta["everything"]["export"] == "system"
+    assert [name for name in meta.sections() if "*" in meta[name]["access"]] == ["everything"]
+
+
+def test_the_closed_conf_is_the_one_that_the_pages_write(built_app: Path) -> None:
+    handler = (built_app / "bin/TA_defender_alerts_rh_account.py").read_text(encoding="utf-8")
+    assert "'ta_defender_alerts_account'" in handler
+
+
+def test_the_collection_declares_its_fields(built_app: Path) -> None:
+    collection = conf(built_app / "default/collections.conf")["ta_defender_alerts_checkpoints"]
+    text = ("kind", "input", "tenant", "cloud", "region", "watermark", "seen_from", "seen", "updated")
+    fields = {f"field.{name}": "string" for name in text} | {"field.layout": "number"}
+    assert {key: value for key, value in collection.items() if key.startswith("field.")} == fields
+    assert collection["replicate"] == "false"

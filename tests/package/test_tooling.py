@@ -1,0 +1,153 @@
+"""What build.sh reports: nothing that failed, or did not run, may look as if it had passed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tooling import checks, inspection, package, paths, steps, venvs
+from tooling.checks import FAILED, NOT_RUN, PASSED, Outcome, one
+
+
+def report(**results: str) -> str:
+    """Give AppInspect's JSON for these checks: name -> result."""
+    names = ("error", "failure", "future_failure", "skipped", "not_applicable", "warning", "success")
+    summary = {name: list(results.values()).count(name) for name in names}
+    rows = [
+        {"name": name, "result": result, "messages": [{"message": f"about {name}"}]} for name, result in results.items()
+    ]
+    return json.dumps({"summary": summary, "reports": [{"groups": [{"checks": rows}]}]})
+
+
+def test_warnings_pass_an_inspection_and_are_named() -> None:
+    found = inspection.parse(report(a="success", b="warning", c="not_applicable"))
+    assert found.passed
+    assert str(found) == "0 errors, 0 failures, 1 warnings"
+    assert [finding.check for finding in found.of("warning")] == ["b"]
+
+
+@pytest.mark.parametrize("result", ["error", "failure"])
+def test_an_error_or_a_failure_fails_an_inspection_and_is_shown(
+    result: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = inspection.parse(report(a="success", check_x=result))
+    assert not found.passed
+    inspection.show(found)
+    assert f"{result}: check_x: about check_x" in capsys.readouterr().out
+
+
+def test_an_inspection_that_checked_nothing_has_not_passed() -> None:
+    assert not inspection.parse(report()).passed
+
+
+JUNIT = (
+    "<testsuites><testsuite>"
+    "<testcase name='a'/><testcase name='b'/>"
+    "<testcase name='c'><failure message='no'/></testcase>"
+    "<testcase name='d'><error message='no'/></testcase>"
+    "<testcase name='e'><skipped message='no Python 3.9'/></testcase>"
+    "</testsuite></testsuites>"
+)
+
+
+def test_pytests_report_is_counted() -> None:
+    outcome = checks.counted(JUNIT, 1)
+    assert outcome.counts == {PASSED: 2, FAILED: 2, NOT_RUN: 1}
+    assert outcome.verdict == FAILED
+    assert "1 not run: no Python 3.9" in outcome.detail
+
+
+@pytest.mark.parametrize("status", [1, 2, 3, 5])
+def test_pytests_status_counts_where_its_report_has_no_failure(status: int) -> None:
+    outcome = checks.counted("<testsuites><testsuite><testcase name='a'/></testsuite></testsuites>", status)
+    assert outcome.verdict == FAILED
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out.rstrip("\n").rpartition("\n")[2]
+
+
+def test_the_last_line_of_the_summary_has_the_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes = [one("build", PASSED), Outcome("pytest", Counter({PASSED: 40}))]
+    assert checks.summarize(outcomes, must_run=True) == 0
+    assert last_line(capsys) == "41 passed, 0 failed"
+
+
+def test_one_failure_fails_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert checks.summarize([one("build", PASSED), one("mypy", FAILED, "see log\n\nits end")], must_run=False) == 1
+    out = capsys.readouterr().out
+    assert "FAILED   mypy                   see log\n" in out
+    assert out.endswith("\n1 passed, 1 failed\n")
+
+
+def test_what_did_not_run_is_said_and_passes_on_a_developers_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes = [one("build", PASSED), one("Splunk's Python 3.9", NOT_RUN, "needs Debian packages")]
+    assert checks.summarize(outcomes, must_run=False) == 0
+    out = capsys.readouterr().out
+    assert "not run  Splunk's Python 3.9    needs Debian packages" in out
+    assert out.endswith("\n1 passed, 0 failed, 1 skipped\n")
+
+
+def test_what_did_not_run_fails_in_ci(capsys: pytest.CaptureFixture[str]) -> None:
+    assert checks.summarize([one("build", PASSED), one("AppInspect", NOT_RUN, "why")], must_run=True) == 1
+    assert last_line(capsys) == "1 passed, 1 failed"
+
+
+def test_nothing_at_all_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert checks.summarize([], must_run=False) == 1
+    assert last_line(capsys) == "0 passed, 0 failed"
+
+
+def test_what_a_machine_cannot_have_is_not_run() -> None:
+    def action() -> None:
+        raise steps.NotAvailableError("no sudo")
+
+    assert checks.attempt("x", action) == one("x", NOT_RUN, "no sudo")
+
+
+def test_a_step_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:
+    script = "import sys; print('the reason'); sys.exit(3)"
+    with pytest.raises(steps.StepError, match=r"(?s)status 3: see \.toolchain/log/.*\nthe reason$"):
+        steps.run("test-of-a-failing-step", (venvs.DEV.python, "-c", script), cwd=tmp_path)
+
+
+def test_a_tree_with_a_problem_is_not_shipped(tmp_path: Path) -> None:
+    with pytest.raises(steps.StepError, match=r"bin/x\.py is missing"):
+        package.refuse(["bin/x.py is missing"], tmp_path)
+
+
+def test_a_new_build_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    package.replace(tmp_path / "new", tmp_path / "old")
+    assert [path.name for path in (tmp_path / "old").iterdir()] == ["new"]
+    assert not (tmp_path / "new").exists()
+
+
+def test_build_sh_explains_itself() -> None:
+    done = subprocess.run([paths.ROOT / "build.sh", "help"], capture_output=True, text=True, check=True)
+    assert all(f"\n  {command} " in done.stdout for command in ("demo", "test", "build", "inspect", "help"))
+
+
+def test_build_sh_refuses_a_command_that_it_does_not_have() -> None:
+    done = subprocess.run([paths.ROOT / "build.sh", "publish"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_ci_runs_the_test_command() -> None:
+    script = (paths.ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert script.rstrip().endswith("exec ./build.sh test")
+    assert os.access(paths.ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_splunks_python_calls_itself_and_speaks_tls(splunk_python: Path) -> None:
+    script = "import ssl, sys; ssl.create_default_context(); print(sys.executable, *sys.version_info[:2], sep='\\n')"
+    nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {script!r}], check=True)"
+    done = subprocess.run([splunk_python, "-c", nested], env={}, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [str(splunk_python), *splunk_python.name.removeprefix("python").split(".")]

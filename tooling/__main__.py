@@ -1,0 +1,81 @@
+"""The subcommands of build.sh."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tooling import checks, inspection, package, paths, steps, venvs
+
+
+def build() -> int:
+    """Set up what building takes, and build."""
+    venvs.DEV.make()
+    venvs.UCC_PIP.make()
+    package.build()
+    return 0
+
+
+def demo() -> int:
+    """Build, then hand over to the demo."""
+    with alone():
+        build()
+    return subprocess.run([venvs.DEV.python, "demo/demo.py"], cwd=paths.ROOT, check=False).returncode
+
+
+def inspect() -> int:
+    """Build, then inspect the tarball."""
+    build()
+    inspection.set_up()
+    report = inspection.inspect()
+    inspection.show(report)
+    return 0 if report.passed else 1
+
+
+def locked(command: Callable[[], int]) -> Callable[[], int]:
+    """Give the command that runs while no other one of this checkout does."""
+
+    def run() -> int:
+        with alone():
+            return command()
+
+    return run
+
+
+COMMANDS: dict[str, Callable[[], int]] = {
+    "demo": demo,
+    "test": locked(checks.test),
+    "build": locked(build),
+    "inspect": locked(inspect),
+}
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Wait for another build.sh of this checkout: they share .toolchain/, output/ and dist/."""
+    paths.TOOLCHAIN.mkdir(exist_ok=True)
+    with (paths.TOOLCHAIN / "lock").open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            steps.say("  waiting for another build.sh to end ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def main(name: str) -> int:
+    """Run a subcommand and give the exit status."""
+    try:
+        return COMMANDS[name]()
+    except (steps.StepError, steps.NotAvailableError) as error:
+        steps.complain(error)
+    except KeyboardInterrupt:
+        steps.say("\nstopped")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

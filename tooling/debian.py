@@ -1,0 +1,56 @@
+"""Debian packages, for which one has to be root or may use sudo without a password."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from tooling import steps
+
+ENVIRONMENT = ("DEBIAN_FRONTEND=noninteractive",)
+# sudo forgets them, and apt-get and debootstrap need them where a proxy is the only way out.
+KEPT = ("http_proxy", "https_proxy", "no_proxy")
+
+
+@cache
+def root_prefix() -> tuple[str, ...]:
+    """Give what stands before a command that has to run as root.
+
+    Raises:
+        NotAvailableError: this user can't become root without a password, or this is no Debian.
+    """
+    if shutil.which("apt-get") is None:
+        raise steps.NotAvailableError("needs Debian packages, and this machine has no apt-get")
+    environment = (
+        "env",
+        *ENVIRONMENT,
+        *(f"{name}={os.environ[name]}" for name in KEPT if name in os.environ),
+    )
+    if os.geteuid() == 0:
+        return environment
+    sudo = shutil.which("sudo")
+    if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
+        return (sudo, "-n", *environment)
+    raise steps.NotAvailableError(
+        "needs Debian packages, and this user is neither root nor may use sudo without a password"
+    )
+
+
+def as_root(*command: str | Path) -> tuple[str | Path, ...]:
+    """Give the command that runs another one as root."""
+    return (*root_prefix(), *command)
+
+
+def install(package: str) -> None:
+    """Install a package with what it depends on.
+
+    Raises:
+        NotAvailableError: there's no way to be root.
+        StepError: apt-get failed.
+    """
+    update, fetch = as_root("apt-get", "update"), as_root("apt-get", "install", "-y", package)
+    with steps.announced(f"Debian package {package}"):
+        steps.run(f"apt-{package}", update, fetch)
