@@ -19,6 +19,7 @@ from defender_alerts.kinds import KINDS
 from defender_alerts.poll import Plan, PollResult, Surroundings, poll
 from defender_alerts.settings import Account, Network, Polling, Proxy
 from defender_alerts.versions import Version
+
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.directory import Application, Tenant
 from standins.microsoft.proxy import ProxyAddress
@@ -132,9 +133,7 @@ class PolledInput:
 
     def network(self) -> Network:
         """The way to the stand-in cloud: its proxy and its CA."""
-        return Network(
-            proxy=self.proxy or http_proxy(self.cloud.proxy), ca_pem=self.cloud.ca_pem, timeout=self.timeout
-        )
+        return Network(proxy=self.proxy or http_proxy(self.cloud.proxy), ca_pem=self.cloud.ca_pem, timeout=self.timeout)
 
     def poll(self, **account: str) -> PollResult:
         """Poll once; ``account`` replaces fields of the account."""

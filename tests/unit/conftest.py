@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.polling import SECRET, PolledInput
 

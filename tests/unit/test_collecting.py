@@ -8,7 +8,6 @@ import random
 from collections.abc import Callable, Sequence
 
 import pytest
-
 from defender_alerts import collector
 from defender_alerts.collector import BATCH_VERSIONS
 from defender_alerts.errors import CheckpointError, StreamClosedError
@@ -45,7 +44,7 @@ def _calls(polled: PolledInput, region: str = "eu") -> list[tuple[int, int]]:
 
 BEHAVIOURS = [
     pytest.param(
-        SiemBehaviour(lower_inclusive=lower, upper_inclusive=upper, silent_cap=cap, order=order),
+        SiemBehaviour(lower_inclusive=lower, upper_inclusive=upper, silent_cap=cap, order=order),  # type: ignore[arg-type]
         id=f"lower {'in' if lower else 'ex'}clusive, upper {'in' if upper else 'ex'}clusive, cap {cap}, {order}",
     )
     for (lower, upper), (cap, order) in itertools.product(
@@ -146,7 +145,11 @@ def test_an_alert_read_early_in_a_long_run_is_still_waited_for_after_it(polled: 
     region.add_all(polled.tenant, crowd)
     region.add(polled.tenant, late, visible_from=happened + seconds(580))
     clock.advance(120)
-    region.before_answer = lambda _: clock.advance(300)
+
+    def take_five_minutes(_: object) -> None:
+        clock.advance(300)
+
+    region.before_answer = take_five_minutes
     _poll(polled)
     region.before_answer = None
     watermark = polled.store.history[-1]["watermark"]
@@ -217,7 +220,7 @@ def test_batches_hold_a_thousand_versions_or_four_megabytes_and_each_is_saved(po
     _poll(polled)
     assert polled.sink.batches == [1_000, 1_000, 500]
     assert max(polled.sink.batches) <= BATCH_VERSIONS
-    large = [siem_alert(3_000 + number, now - 60 + number, CommandLine="x" * 1_000_000) for number in range(9)]
+    large = [siem_alert(3_000 + number, now - seconds(60) + number, CommandLine="x" * 1_000_000) for number in range(9)]
     _deliver(polled, large)
     _poll(polled)
     assert polled.sink.batches[3:] == [4, 4, 1]

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from defender_alerts.errors import ConnectionFailedError, UnexpectedAnswerError
 from defender_alerts.records import BrokenRecord, Record, cut_array
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -39,15 +38,15 @@ def _raws(body: bytes, size: int = 65_536) -> list[str]:
 
 
 @given(
-    st.lists(st.dictionaries(st.text(), _JSON, max_size=4), max_size=6),
-    st.integers(min_value=1, max_value=40),
-    _SPACES,
-    st.booleans(),
-    st.sampled_from([None, 1]),
+    values=st.lists(st.dictionaries(st.text(), _JSON, max_size=4), max_size=6),
+    size=st.integers(min_value=1, max_value=40),
+    space=_SPACES,
+    ascii_only=st.booleans(),
+    indent=st.sampled_from([None, 1]),
 )
 @settings(max_examples=200)
 def test_each_record_keeps_its_text_wherever_the_answer_is_cut(
-    values: list[dict[str, Any]], size: int, space: str, ascii_only: bool, indent: int | None
+    values: list[dict[str, Any]], size: int, space: str, *, ascii_only: bool, indent: int | None
 ) -> None:
     texts = [json.dumps(value, ensure_ascii=ascii_only, indent=indent) for value in values]
     body = (space + "[" + space + f"{space},{space}".join(texts) + space + "]" + space).encode("utf-8", "surrogatepass")
@@ -80,10 +79,16 @@ def test_an_answer_that_was_cut_off_is_an_error_and_not_a_shorter_answer(body: b
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b" \n", b"<html>log in</html>", b'{"error":{"code":"x"}}', b'"text"', b"null", b"[] trailing", b"[1 2]"]
+    "body", [b"<html>log in</html>", b'{"error":{"code":"x"}}', b'"text"', b"null", b"[] trailing", b"[1 2]"]
 )
 def test_what_is_no_array_of_records_is_an_error_and_not_zero_alerts(body: bytes) -> None:
     with pytest.raises(UnexpectedAnswerError):
+        _cut(body)
+
+
+@pytest.mark.parametrize("body", [b"", b" \n"])
+def test_an_empty_answer_is_no_empty_array(body: bytes) -> None:
+    with pytest.raises(ConnectionFailedError, match="empty"):
         _cut(body)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from defender_alerts.times import TICKS_PER_SECOND, epoch, iso, parse_http_date, parse_iso, parse_start, seconds
 from hypothesis import given
 from hypothesis import strategies as st
-
-from defender_alerts.times import TICKS_PER_SECOND, epoch, iso, parse_http_date, parse_iso, parse_start, seconds
 
 _FROM_YEAR_1 = -62_135_596_800 * TICKS_PER_SECOND
 _TO_YEAR_9999 = 253_402_300_799 * TICKS_PER_SECOND

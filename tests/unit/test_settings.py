@@ -1,0 +1,222 @@
+"""What an administrator can get wrong is refused with a sentence that names the field and where to mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from defender_alerts import clouds, errors
+from defender_alerts.apis import siem
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.settings import (
+    Proxy,
+    is_true,
+    read_account,
+    read_ca_bundle,
+    read_network,
+    read_polling,
+    split_list,
+    too_short,
+)
+
+ACCOUNT = {
+    "cloud": "commercial",
+    "tenant_id": "8a8b9ed7-34ab-4c22-a4a5-e0d1d9ea3b19",
+    "client_id": "35e0f735-5fe4-4693-9e68-3de80f1d3745",
+}
+SECRETS = {"client_secret": "nobody's"}
+INPUT = {"account": "corp", "regions": "us, eu", "index": "main", "interval": "300"}
+
+
+def test_an_account_is_read_and_trimmed() -> None:
+    account = read_account("corp", {**ACCOUNT, "tenant_id": " contoso.onmicrosoft.com "}, {"client_secret": " s \n"})
+    assert (account.tenant_id, account.client_secret) == ("contoso.onmicrosoft.com", "s")
+
+
+def test_an_accounts_representation_does_not_show_its_secret() -> None:
+    assert "nobody's" not in repr(read_account("corp", ACCOUNT, SECRETS))
+    assert "hidden" not in repr(Proxy("http", "proxy", 3128, "user", "hidden"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("cloud", "", "cloud is ''"),
+        ("cloud", "china", "one of commercial, gcc, gcc_high, dod"),
+        ("tenant_id", "", "neither a GUID nor a domain"),
+        ("tenant_id", "contoso", "neither a GUID nor a domain"),
+        ("tenant_id", "../../evil.example", "neither a GUID nor a domain"),
+        ("client_id", "my app", "not a GUID"),
+    ],
+)
+def test_a_wrong_field_of_an_account_is_named(field: str, value: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        read_account("corp", {**ACCOUNT, field: value}, SECRETS)
+
+
+def test_an_account_without_a_secret_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"corp has no client secret.*Configuration > Account"):
+        read_account("corp", ACCOUNT, {})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("account", "", "names no account"),
+        ("start_time", "yesterday", "neither ISO 8601"),
+        ("start_time", "2026-02-30T00:00:00Z", "neither ISO 8601"),
+        ("overlap", "-1", "whole number from 0 to 86400"),
+        ("overlap", "86401", "whole number from 0 to 86400"),
+        ("overlap", "ten", "whole number"),
+    ],
+)
+def test_a_wrong_field_of_an_input_is_named(field: str, value: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        read_polling("emea", {**INPUT, field: value})
+
+
+@pytest.mark.parametrize("name", ["", "1st", "a b", "a-b", "é", "a" * 3 + "/"])
+def test_an_input_name_that_would_not_fit_into_its_place_or_source_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="begins with a letter"):
+        read_polling(name, INPUT)
+
+
+def test_an_input_without_the_optional_fields_gets_the_documented_defaults() -> None:
+    polling = read_polling("emea", {"account": "corp"})
+    assert (polling.start_time, polling.overlap, polling.interval) == ("-7d", 600, "300")
+
+
+@pytest.mark.parametrize(
+    ("interval", "short"), [("60", 0), ("300", 0), ("5", 55), ("0", 60), ("59.5", 0), ("-1", 0), ("*/5 * * * *", 0)]
+)
+def test_an_interval_of_a_hand_written_conf_counts_as_sixty_seconds(interval: str, short: int) -> None:
+    assert too_short(interval) == short
+
+
+def test_regions_are_read_without_regard_to_case_blanks_and_repetition() -> None:
+    assert siem.read_settings("emea", {**INPUT, "regions": " US,eu , ,us"}).regions == ("us", "eu")
+
+
+def test_an_input_without_regions_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="names no region"):
+        siem.read_settings("emea", {**INPUT, "regions": " , "})
+
+
+def test_a_resource_that_is_not_documented_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"neither https://graph\.windows\.net nor"):
+        siem.read_settings("emea", {**INPUT, "resource": "https://graph.microsoft.com"})
+
+
+@pytest.mark.parametrize("resource", siem.RESOURCES)
+def test_each_resource_names_the_other(resource: str) -> None:
+    (other,) = set(siem.RESOURCES) - {resource}
+    assert siem.resource_hint(resource) == f"Set the input's resource to {other}."
+
+
+def test_a_region_that_a_cloud_does_not_have_is_refused_with_those_it_has() -> None:
+    with pytest.raises(ConfigurationError, match=r"'eu' does not exist.*GCC High.*Choose among: us"):
+        clouds.endpoint("siem", "gcc_high", "eu")
+
+
+@pytest.mark.parametrize("row", clouds.ENDPOINTS, ids=lambda row: f"{row.api} {row.cloud} {row.region}")
+def test_each_row_of_the_table_is_found_and_belongs_to_a_known_cloud(row: clouds.Endpoint) -> None:
+    assert clouds.endpoint(row.api, row.cloud, row.region) is row
+    assert clouds.cloud(row.cloud).authority_host.endswith(".us") == (row.cloud in {"gcc_high", "dod"})
+
+
+def test_no_two_rows_answer_for_the_same_region() -> None:
+    keys = [(row.api, row.cloud, row.region) for row in clouds.ENDPOINTS]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize(
+    ("proxy", "url"),
+    [
+        (Proxy("http", "proxy.corp", 3128), "http://proxy.corp:3128"),
+        (Proxy("https", "10.0.0.1", 443), "https://10.0.0.1:443"),
+        (Proxy("http", "fd00::1", 3128), "http://[fd00::1]:3128"),
+        (Proxy("socks5", "proxy", 1080), "socks5://proxy:1080"),
+        (Proxy("socks5", "proxy", 1080, remote_dns=True), "socks5h://proxy:1080"),
+        (Proxy("http", "proxy", 3128, "us:er@corp", "p/a?s#s%"), "http://us%3Aer%40corp:p%2Fa%3Fs%23s%25@proxy:3128"),
+    ],
+)
+def test_a_proxy_becomes_a_url_with_its_credentials_escaped(proxy: Proxy, url: str) -> None:
+    assert proxy.url == url
+
+
+def test_a_proxy_that_is_switched_off_is_none() -> None:
+    assert read_network({"proxy_enabled": "0", "proxy_url": "p", "proxy_port": "1"}, {}, {}).proxy is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("proxy_type", "ftp", "none of http, https, socks5"),
+        ("proxy_url", "", "not a host name"),
+        ("proxy_url", "http://proxy", "not a host name"),
+        ("proxy_port", "", "whole number from 1 to 65535"),
+        ("proxy_port", "70000", "whole number from 1 to 65535"),
+    ],
+)
+def test_a_wrong_field_of_the_proxy_is_named(field: str, value: str, says: str) -> None:
+    stanza = {"proxy_enabled": "1", "proxy_type": "http", "proxy_url": "p", "proxy_port": "3128", field: value}
+    with pytest.raises(ConfigurationError, match=says):
+        read_network(stanza, {}, {})
+
+
+@pytest.mark.parametrize("value", ["4", "301", "soon", "1.5"])
+def test_a_request_timeout_out_of_range_is_refused(value: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"request_timeout.*from 5 to 300.*Configuration > Network"):
+        read_network({}, {}, {"request_timeout": value})
+
+
+def test_a_ca_bundle_is_text_if_it_holds_a_certificate_and_a_path_otherwise(tmp_path: Path) -> None:
+    pem = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"
+    (tmp_path / "ca.pem").write_text(pem)
+    assert read_ca_bundle(f" {pem}\n") == pem
+    assert read_ca_bundle(str(tmp_path / "ca.pem")) == pem
+    assert read_ca_bundle("") == ""
+
+
+def test_a_path_that_is_missing_unreadable_or_relative_gets_one_and_the_same_sentence(tmp_path: Path) -> None:
+    said = set()
+    for path in (tmp_path / "missing.pem", tmp_path, Path("relative.pem")):
+        with pytest.raises(ConfigurationError) as caught:
+            read_ca_bundle(str(path))
+        said.add(str(caught.value).replace(str(path), "PATH"))
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize(("text", "truth"), [("1", True), ("true", True), ("0", False), ("", False), (None, False)])
+def test_a_checkbox_is_true_as_splunk_writes_it(text: str | None, *, truth: bool) -> None:
+    assert is_true(text) is truth
+
+
+def test_a_list_loses_blanks_and_repetitions_and_keeps_its_order() -> None:
+    assert split_list(" b, a ,,b") == ("b", "a")
+
+
+def test_each_error_has_a_category_of_the_log_and_the_exit_status_of_the_contract() -> None:
+    expected = {
+        errors.AddonError: ("server_error", 1),
+        errors.ConfigurationError: ("configuration_error", 2),
+        errors.UnknownResourceError: ("configuration_error", 2),
+        errors.AuthenticationError: ("authentication_error", 2),
+        errors.AccessDeniedError: ("permission_error", 1),
+        errors.ConnectionFailedError: ("connection_error", 1),
+        errors.UnknownHostError: ("connection_error", 1),
+        errors.ServiceError: ("server_error", 1),
+        errors.UnexpectedAnswerError: ("server_error", 1),
+        errors.StreamClosedError: ("server_error", 1),
+        errors.CheckpointError: ("server_error", 3),
+    }
+    defined = {
+        value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.AddonError)
+    }
+    assert {error: (error.category, error.exit_status) for error in defined} == expected
+
+
+def test_the_gravest_failure_decides_the_exit_status() -> None:
+    failures = [errors.ServiceError("x"), errors.CheckpointError("y"), errors.AuthenticationError("z")]
+    assert errors.exit_status(failures) == 3
+    assert errors.exit_status([]) == 0

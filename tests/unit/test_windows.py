@@ -1,0 +1,64 @@
+"""Windows follow the volume: one for a quiet poll, as narrow as needed for a crowd, never overlapping, never leaving a gap."""
+
+from __future__ import annotations
+
+from defender_alerts.times import seconds
+from defender_alerts.windows import Window, WindowWidth
+from hypothesis import given
+from hypothesis import strategies as st
+
+DAY = seconds(86_400)
+
+
+def test_a_window_shows_its_bounds_in_full() -> None:
+    assert str(Window(0, 15)) == "1970-01-01T00:00:00.0000000Z..1970-01-01T00:00:00.0000015Z"
+
+
+def test_the_time_since_the_last_poll_is_one_window() -> None:
+    assert WindowWidth(5_000, 1).window(seconds(100), seconds(1_000)) == Window(seconds(100), seconds(1_000))
+
+
+def test_a_window_never_reaches_beyond_now() -> None:
+    assert WindowWidth(5_000, 1).window(0, 7).end == 7
+
+
+def test_sparse_answers_widen_the_windows_up_to_eight_days() -> None:
+    width = WindowWidth(5_000, 1)
+    widths = []
+    for _ in range(6):
+        widths.append(width.window(0, 100 * DAY).width // DAY)
+        width.fitted(10)
+    assert widths == [1, 2, 4, 8, 8, 8]
+
+
+def test_answers_of_a_good_size_keep_the_width() -> None:
+    width = WindowWidth(5_000, 1)
+    width.fitted(1_250)
+    assert width.window(0, 100 * DAY).width == DAY
+
+
+def test_halving_goes_from_what_was_asked_and_ends_at_the_narrowest() -> None:
+    width = WindowWidth(5_000, narrowest=1)
+    window = width.window(0, 1_000)
+    steps = 0
+    while width.can_halve(window):
+        width.halve(window)
+        narrower = width.window(0, 1_000)
+        assert narrower.width < window.width
+        window, steps = narrower, steps + 1
+    assert (window.width, steps) == (1, 9)
+
+
+@given(st.lists(st.booleans(), max_size=60), st.integers(min_value=1, max_value=10 * DAY))
+def test_whatever_is_cut_short_the_windows_cover_the_time_once(cut: list[bool], until: int) -> None:
+    width, start, decisions = WindowWidth(5_000, 1), 0, iter(cut)
+    while start < until:
+        window = width.window(start, until)
+        assert window.start == start
+        assert start < window.end <= until
+        if width.can_halve(window) and next(decisions, False):
+            width.halve(window)
+            continue
+        width.fitted(0)
+        start = window.end
+    assert start == until
