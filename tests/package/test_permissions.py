@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from defender_alerts.place import Place, PlaceKey
+
 ADMINISTRATORS = "read : [ admin, sc_admin ], write : [ admin, sc_admin ]"
 
 
@@ -40,7 +42,8 @@ def test_the_closed_conf_is_the_one_that_the_pages_write(built_app: Path) -> Non
 
 def test_the_collection_declares_its_fields(built_app: Path) -> None:
     collection = conf(built_app / "default/collections.conf")["ta_defender_alerts_checkpoints"]
-    text = ("kind", "input", "tenant", "cloud", "region", "watermark", "seen_from", "seen", "updated")
-    fields = {f"field.{name}": "string" for name in text} | {"field.layout": "number"}
+    place = Place.first(PlaceKey("kind", "input", "tenant", "cloud", "region"), 0).document()
+    types = {str: "string", int: "number"}
+    fields = {f"field.{name}": types[type(value)] for name, value in place.items() if name != "_key"}
     assert {key: value for key, value in collection.items() if key.startswith("field.")} == fields
     assert collection["replicate"] == "false"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from defender_alerts.apis.siem import RESOURCES, SiemSettings
+from defender_alerts.apis.siem import RESOURCES, SiemApi, SiemSettings
 from defender_alerts.errors import CheckpointError, StreamClosedError
 from defender_alerts.events import Origin, event_data
 from defender_alerts.kinds import KINDS
@@ -113,6 +113,8 @@ class PolledInput:
     overlap: int = 600
     resource: str = RESOURCES[0]
     machine_groups: tuple[str, ...] = ()
+    most_records: int | None = None
+    """With so many records an answer counts as cut short, instead of the API's number: small histories hold crowds."""
     secret: str = SECRET
     proxy: Proxy | None = None
     store: MemoryPlaces = field(default_factory=MemoryPlaces)
@@ -123,13 +125,20 @@ class PolledInput:
 
     def plan(self) -> Plan:
         """What the administrator would have set."""
+        kind = KINDS["defender_siem_alerts"]
+        if self.most_records is not None:
+            kind = replace(kind, in_region=self._with_small_answers)
         return Plan(
-            kind=KINDS["defender_siem_alerts"],
+            kind=kind,
             stanza="defender_siem_alerts://test",
             polling=Polling("test", "corp", "main", "300", self.start_time, self.overlap),
             own=SiemSettings(self.regions, self.resource, self.machine_groups),
             account=Account("corp", self.tenant.cloud, self.tenant.guid, self.application.client_id, self.secret),
         )
+
+    def _with_small_answers(self, region: str, cloud: str, own: SiemSettings) -> SiemApi:
+        assert self.most_records is not None
+        return replace(SiemApi.in_region(region, cloud, own), most_records=self.most_records)
 
     def network(self) -> Network:
         """The way to the stand-in cloud: its proxy and its CA."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Callable
 
 from defender_alerts.errors import CheckpointError, StoppedError
 from defender_alerts.http.calls import Stop
@@ -60,9 +60,10 @@ _TROUBLES = (
 class KVStorePlaces:
     """The collection of checkpoints; calls are made one at a time."""
 
-    def __init__(self, splunkd: Splunkd, stop: Stop) -> None:
+    def __init__(self, splunkd: Splunkd, stop: Stop, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._splunkd = splunkd
         self._stop = stop
+        self._monotonic = monotonic
         self._lock = threading.Lock()
 
     def places_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
@@ -99,14 +100,14 @@ class KVStorePlaces:
         self._insist("deleted", lambda: self._splunkd.delete(_DATA, query=query))
 
     def _insist(self, verb: str, call: Any) -> Any:
-        deadline = time.monotonic() + LONGEST_START
+        deadline = self._monotonic() + LONGEST_START
         backoffs = iter(_BACKOFFS)
         while True:
             try:
                 return call()
             except SplunkdError as error:
                 status = self._status() if _may_be_the_store(error) else ""
-                if status == "starting" and time.monotonic() < deadline:
+                if status == "starting" and self._monotonic() < deadline:
                     wait = _START_POLL
                 else:
                     wait = next(backoffs, 0.0) if _may_pass(error, status) else 0.0
@@ -140,6 +141,11 @@ def _explain(verb: str, error: SplunkdError, status: str) -> CheckpointError:
         advice = f"The collection {CHECKPOINTS} is missing: install the add-on's whole package on this instance."
     elif error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         advice = "The session of this run may not use it; splunkd starts the next run with a new one."
+    elif error.status == 0:
+        advice = "splunkd did not answer. See splunkd.log."
     else:
         advice = "See splunkd.log and mongod.log, and `splunk show kvstore-status`."
-    return CheckpointError(f"The checkpoint could not be {verb} in the KV store ({error}). {advice} {_NOTHING_LOST}")
+    called = f"; splunkd calls the store {status}" if status else ""
+    return CheckpointError(
+        f"The checkpoint could not be {verb} in the KV store ({error}{called}). {advice} {_NOTHING_LOST}"
+    )

@@ -131,14 +131,14 @@ class _InputRun:
                 self._fail(one.failure, region=collector.region)
             story = collector.story(one.seconds)
             self._log.info("%s", key_values(action="region_done", input=self._name, outcome=one.outcome, **story))
-            if collector.tally.new:
+            if collector.new:
                 from solnlib.log import events_ingested
 
                 events_ingested(
                     self._log,
                     self._stanza_name,
                     plan.kind.sourcetype,
-                    collector.tally.new,
+                    collector.new,
                     plan.polling.index,
                     account=plan.account.name,
                     host=collector.host,

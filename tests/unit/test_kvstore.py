@@ -1,0 +1,163 @@
+"""The KV store's troubles are told apart, and none is taken for an empty store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from defender_alerts.errors import CheckpointError, StoppedError
+from defender_alerts.input import kvstore
+from defender_alerts.input.kvstore import KVStorePlaces
+from defender_alerts.input.splunkd import Splunkd as Client
+from defender_alerts.place import Place, PlaceKey
+from defender_alerts.times import seconds
+from standins.polling import NoWaiting
+from standins.splunkd import KVStoreState, Splunkd
+
+KIND, INPUT = "defender_siem_alerts", "emea"
+COLLECTION = "ta_defender_alerts_checkpoints"
+
+
+@pytest.fixture(scope="module")
+def splunkd(
+    tmp_path_factory: pytest.TempPathFactory, built_app: Path, splunk_pythons: dict[str, Path]
+) -> Iterator[Splunkd]:
+    with Splunkd(tmp_path_factory.mktemp("splunk"), built_app, splunk_pythons["3.9"]) as running:
+        yield running
+
+
+@pytest.fixture
+def stop() -> NoWaiting:
+    return NoWaiting()
+
+
+@pytest.fixture
+def store(splunkd: Splunkd, stop: NoWaiting) -> Iterator[KVStorePlaces]:
+    client = Client(splunkd.server_uri, splunkd.session_key())
+    yield KVStorePlaces(client, stop, monotonic=lambda: sum(stop.waits))
+    splunkd.faults.clear()
+    splunkd.kvstore.state = KVStoreState.READY
+    splunkd.kvstore.read_only = False
+    splunkd.kvstore.remove(COLLECTION)
+
+
+def _place(region: str = "eu", tenant: str = "8a8b9ed7-34ab-4c22-a4a5-e0d1d9ea3b19", name: str = INPUT) -> Place:
+    return Place.first(PlaceKey(KIND, name, tenant, "commercial", region), seconds(1_700_000_000))
+
+
+def test_what_was_saved_is_read_again_and_replaces_what_was_there(store: KVStorePlaces) -> None:
+    place = _place()
+    store.save(place.document())
+    place.advance(place.watermark + 5, place.settled)
+    store.save(place.document())
+    (document,) = store.places_of(KIND, INPUT)
+    assert Place.from_document(place.key, document).watermark == place.watermark
+
+
+def test_an_input_gets_all_its_places_and_nobody_elses(store: KVStorePlaces) -> None:
+    for place in (_place("eu"), _place("us"), _place("eu", tenant="another"), _place(name="apac")):
+        store.save(place.document())
+    assert len(store.places_of(KIND, INPUT)) == 3
+
+
+def test_a_deleted_input_takes_its_places_with_it(store: KVStorePlaces) -> None:
+    store.save(_place("eu").document())
+    store.save(_place(name="apac").document())
+    store.delete_places_of(KIND, INPUT)
+    assert store.places_of(KIND, INPUT) == []
+    assert len(store.places_of(KIND, "apac")) == 1
+
+
+STATES = {
+    KVStoreState.DISABLED: "is disabled on this instance",
+    KVStoreState.FAILED: "has failed",
+    KVStoreState.STARTING: "still starting after 120 s",
+    KVStoreState.SHUTTING_DOWN: "splunkd calls the store shuttingdown",
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("verb", ["read", "saved"])
+def test_each_state_of_the_store_has_a_sentence_of_its_own(
+    splunkd: Splunkd, store: KVStorePlaces, state: KVStoreState, verb: str
+) -> None:
+    splunkd.kvstore.state = state
+    calls: dict[str, Callable[[], object]] = {
+        "read": lambda: store.places_of(KIND, INPUT),
+        "saved": lambda: store.save(_place().document()),
+    }
+    with pytest.raises(CheckpointError, match=STATES[state]) as caught:
+        calls[verb]()
+    assert "Nothing is lost" in str(caught.value)
+    assert caught.value.exit_status == 3
+
+
+@pytest.mark.usefixtures("store")
+def test_a_store_that_is_starting_is_waited_for(splunkd: Splunkd) -> None:
+    class ReadyAfterAWhile(NoWaiting):
+        def wait(self, timeout: float | None = None) -> bool:
+            if sum(self.waits) > 60:
+                splunkd.kvstore.state = KVStoreState.READY
+            return super().wait(timeout)
+
+    waiting = ReadyAfterAWhile()
+    patient = KVStorePlaces(
+        Client(splunkd.server_uri, splunkd.session_key()), waiting, monotonic=lambda: sum(waiting.waits)
+    )
+    splunkd.kvstore.state = KVStoreState.STARTING
+    assert patient.places_of(KIND, INPUT) == []
+    assert 60 < sum(waiting.waits) < 120
+
+
+def test_a_wait_for_the_store_ends_when_the_process_is_asked_to_stop(
+    splunkd: Splunkd, store: KVStorePlaces, stop: NoWaiting
+) -> None:
+    splunkd.kvstore.state = KVStoreState.STARTING
+    stop.set()
+    with pytest.raises(StoppedError):
+        store.places_of(KIND, INPUT)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_store_that_fails_over_is_tried_again_within_two_seconds(
+    splunkd: Splunkd, store: KVStorePlaces, stop: NoWaiting, times: int
+) -> None:
+    splunkd.kvstore.refuse_next(times)
+    store.save(_place().document())
+    assert len(store.places_of(KIND, INPUT)) == 1
+    assert sum(stop.waits) < 2
+
+
+def test_a_connection_that_breaks_is_tried_again(splunkd: Splunkd, store: KVStorePlaces) -> None:
+    splunkd.kvstore.drop_next(1)
+    store.save(_place().document())
+    assert len(store.places_of(KIND, INPUT)) == 1
+
+
+def test_a_store_that_can_be_read_and_not_written_is_an_error_at_the_save(
+    splunkd: Splunkd, store: KVStorePlaces
+) -> None:
+    splunkd.kvstore.read_only = True
+    assert store.places_of(KIND, INPUT) == []
+    with pytest.raises(CheckpointError, match=r"could not be saved.*HTTP 503.*read-only mode.*splunkd calls.*ready"):
+        store.save(_place().document())
+
+
+def test_a_splunkd_that_is_not_there_is_an_error(splunkd: Splunkd, store: KVStorePlaces) -> None:
+    with splunkd.unreachable(), pytest.raises(CheckpointError, match="splunkd did not answer"):
+        store.places_of(KIND, INPUT)
+
+
+def test_a_session_that_has_expired_is_an_error(splunkd: Splunkd, store: KVStorePlaces) -> None:
+    splunkd.sessions.expire()
+    with pytest.raises(CheckpointError, match=r"session key.*a new one"):
+        store.places_of(KIND, INPUT)
+
+
+def test_a_collection_that_is_missing_is_an_error_and_not_an_empty_store(
+    store: KVStorePlaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kvstore, "_DATA", "storage/collections/data/not_installed")
+    with pytest.raises(CheckpointError, match="is missing: install the add-on's whole package"):
+        store.places_of(KIND, INPUT)

@@ -1,0 +1,158 @@
+"""What the documents say of the code is compared with the code."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+from functools import cache
+
+import pytest
+from defender_alerts import clouds
+from splunk_add_on_ucc_framework import global_config
+from standins.polling import PolledInput
+
+from tooling import paths
+
+README = paths.ROOT / "README.md"
+DOCUMENTS = ("README.md", "CHANGELOG.md", "docs/architecture.md")
+Row = dict[str, str]
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def rows_below(mark: str) -> list[Row]:
+    """Give the rows of the first table behind a mark in the README, by the titles of its columns."""
+    _, found, rest = README.read_text(encoding="utf-8").partition(mark)
+    assert found, mark
+    table = re.search(r"(?:^\|.*\|\n)+", rest, re.MULTILINE)
+    assert table, mark
+    titles, _, *lines = table.group().splitlines()
+    return [dict(zip(cells(titles), cells(line), strict=True)) for line in lines]
+
+
+def names(cell: str) -> list[str]:
+    """Give what stands between backticks."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_the_hosts_are_those_of_the_code() -> None:
+    assert rows_below("### Outbound hosts") == [
+        {
+            "cloud": clouds.cloud(row.cloud).label,
+            "region": row.region,
+            "SIEM API": row.host,
+            "tokens": clouds.cloud(row.cloud).authority_host,
+        }
+        for row in clouds.ENDPOINTS
+    ]
+
+
+FORMS = {
+    "account": "### Configuration > Accounts",
+    "proxy": "### Configuration > Proxy",
+    "logging": "### Configuration > Logging",
+    "network": "### Configuration > Network",
+    "defender_siem_alerts": "### Inputs > Defender SIEM alerts",
+}
+
+
+@cache
+def entities() -> dict[str, list[tuple[str, str, str]]]:
+    """Give label, key and default of each field of each form, as UCC expands them."""
+    config = global_config.GlobalConfig.from_file(str(paths.ROOT / "globalConfig.json"))
+    config.expand()
+    return {
+        page["name"]: [(field["label"], field["field"], default(field)) for field in page["entity"]]
+        for page in [*config.resolved_configuration, *config.inputs]
+    }
+
+
+def default(field: dict[str, object]) -> str:
+    if field["type"] == "checkbox":
+        return "yes" if field.get("defaultValue") else "no"
+    return str(field.get("defaultValue") or "")
+
+
+def test_each_form_has_its_table() -> None:
+    assert FORMS.keys() == entities().keys()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_field_of_a_form_is_explained_with_its_label_key_and_default(form: str) -> None:
+    rows = rows_below(FORMS[form])
+    assert [(row["field"], row["key"].strip("`"), row["default"].strip("`")) for row in rows] == entities()[form]
+    assert all(row["meaning"] for row in rows)
+
+
+def conf(name: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    # configparser would make lower case of the fields.
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read(paths.PACKAGE / "default" / f"{name}.conf", encoding="utf-8")
+    return parser
+
+
+def test_the_fields_of_a_search_are_those_of_the_configuration() -> None:
+    settings = conf("props")["wdatp:alerts"]
+    computed = {name.removeprefix("EVAL-") for name in settings if name.startswith("EVAL-")}
+    extracted = {
+        field
+        for name, pattern in settings.items()
+        if name.startswith("EXTRACT-")
+        for field in re.findall(r"\(\?<(\w+)>", pattern)
+    }
+    told = [name for row in rows_below("The following fields are computed") for name in names(row["field"])]
+    assert sorted(told) == sorted(computed | extracted)
+
+
+def test_the_macros_are_those_of_the_configuration() -> None:
+    told = [name for row in rows_below("`defender_input` | tenant id") for name in names(row.get("macro", ""))]
+    assert told == conf("macros").sections()
+
+
+def test_the_keys_of_the_log_are_those_that_a_run_writes(polled: PolledInput) -> None:
+    (outcome,) = polled.poll().outcomes
+    told = [name for row in rows_below("| `action=run_done`") for name in names(row["key of `region_done`"])]
+    # input/run.py puts the input and the outcome in front of the collector's story.
+    assert sorted(told) == sorted({"input", "outcome", *outcome.collector.story(1.0)})
+
+
+@cache
+def sentences() -> list[str]:
+    """Give every text in the add-on's code, with … wherever it is filled in."""
+    found = []
+    for path in sorted((paths.PACKAGE / "bin").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                found.append(
+                    "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(re.sub(r"\{\w+\}|%[srd]|%\.\df", "…", node.value))
+    return found
+
+
+def told_errors() -> list[str]:
+    table = [row["it says"] for row in rows_below("looks for each of these sentences in the code")]
+    states = [name for row in rows_below("**KV store.**") for name in names(row["what the input does"])]
+    damaged = [name for name in names(README.read_text(encoding="utf-8")) if name.startswith("The checkpoint …")]
+    return table + states + damaged
+
+
+@pytest.mark.parametrize("sentence", told_errors())
+def test_each_error_that_is_explained_can_occur(sentence: str) -> None:
+    assert any(sentence in known for known in sentences())
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_that_a_document_names_is_there(document: str) -> None:
+    text = (paths.ROOT / document).read_text(encoding="utf-8")
+    named = re.findall(r"(?<![\w/.$])((?:package|tests|demo|docs|tooling)/[\w./]*\w/?)", text)
+    linked = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    beside = (paths.ROOT / document).parent
+    missing = [name for name in named if not (paths.ROOT / name).exists()]
+    missing += [name for name in linked if not (beside / name).exists()]
+    assert not missing
