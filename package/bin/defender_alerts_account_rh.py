@@ -6,6 +6,7 @@ from defender_alerts.errors import AddonError
 from defender_alerts.input.names import ACCOUNT_CONF
 from defender_alerts.input.saved import load_settings, secrets
 from defender_alerts.input.splunkd import Splunkd, SplunkdError
+from defender_alerts.kinds import KINDS
 from defender_alerts.settings import is_true, read_account
 from defender_alerts.setup.account import check_account
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
@@ -16,7 +17,7 @@ _MASKED = {"", "******"}
 
 
 class AccountHandler(AdminExternalHandler):
-    """Adds a check of the credentials to UCC's handler, and keeps ``skip_check`` from being stored."""
+    """Adds a check of the credentials to UCC's handler; ``skip_check`` is not stored, an account in use not removed."""
 
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then create."""
@@ -28,6 +29,25 @@ class AccountHandler(AdminExternalHandler):
         self._check(self._stored())
         super().handleEdit(confInfo)
 
+    def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
+        """Remove an account that no input uses."""
+        users = self._inputs_of(self.callerArgs.id)
+        if users:
+            raise RestError(
+                400,
+                f"The account {self.callerArgs.id} is used by the inputs {', '.join(users)}. Delete them first, or "
+                "give them another account.",
+            )
+        super().handleRemove(confInfo)
+
+    def _inputs_of(self, account: str) -> list[str]:
+        splunkd = self._splunkd()
+        try:
+            entries = [entry for kind in KINDS for entry in splunkd.get(f"data/inputs/{kind}", count=0)["entry"]]
+        except SplunkdError as error:
+            raise RestError(error.status or 500, str(error)) from None
+        return sorted(entry["name"] for entry in entries if entry["content"].get("account") == account)
+
     def _splunkd(self) -> Splunkd:
         return Splunkd(get_splunkd_endpoint(), self.getSessionKey())
 
@@ -35,7 +55,7 @@ class AccountHandler(AdminExternalHandler):
         try:
             return dict(self._splunkd().stanza(ACCOUNT_CONF, self.callerArgs.id) or {})
         except SplunkdError as error:
-            raise RestError(error.status or 500, str(error)) from error
+            raise RestError(error.status or 500, str(error)) from None
 
     def _check(self, stored: dict[str, str]) -> None:
         payload = self.payload
@@ -55,6 +75,6 @@ class AccountHandler(AdminExternalHandler):
             account = read_account(self.callerArgs.id, fields, {"client_secret": secret})
             check_account(account, load_settings(self._splunkd()).network)
         except AddonError as error:
-            raise RestError(400, str(error)) from error
+            raise RestError(400, str(error)) from None
         except SplunkdError as error:
-            raise RestError(error.status or 500, str(error)) from error
+            raise RestError(error.status or 500, str(error)) from None

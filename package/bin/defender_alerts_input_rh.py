@@ -57,11 +57,12 @@ class InputHandler(AdminExternalHandler):
             account = self._splunkd().stanza(ACCOUNT_CONF, polling.account)
             if account is None:
                 raise ConfigurationError(
-                    f"The account {polling.account} does not exist. Add it under Configuration > Accounts."
+                    f"The account {polling.account} does not exist, or you may not read it. Add it under "
+                    "Configuration > Accounts, or ask an administrator for the role admin or sc_admin."
                 )
             for region in own.regions:
                 kind.in_region(region, account.get("cloud", ""), own)
         except AddonError as error:
-            raise RestError(400, str(error)) from error
+            raise RestError(400, str(error)) from None
         except SplunkdError as error:
-            raise RestError(error.status or 500, str(error)) from error
+            raise RestError(error.status or 500, str(error)) from None

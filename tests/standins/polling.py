@@ -144,7 +144,7 @@ class PolledInput:
         """The way to the stand-in cloud: its proxy and its CA."""
         return Network(proxy=self.proxy or http_proxy(self.cloud.proxy), ca_pem=self.cloud.ca_pem, timeout=self.timeout)
 
-    def poll(self, **account: str) -> PollResult:
+    def poll(self, **account: Any) -> PollResult:
         """Poll once; ``account`` replaces fields of the account."""
         plan = self.plan()
         plan = replace(plan, account=replace(plan.account, **account))

@@ -138,7 +138,7 @@ LASTING = (
         "an unknown authority",
         faults.ShowCertificate(Certificate.UNKNOWN_AUTHORITY),
         ConnectionFailedError,
-        r"not trusted \(.*CA bundle",
+        r"not trusted \(.*Additional CA certificates",
         1,
     ),
     Lasting(

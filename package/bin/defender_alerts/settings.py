@@ -6,6 +6,7 @@ test compares them with ``globalConfig.json``.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ LONGEST_OVERLAP = 86_400
 DEFAULT_START = "-7d"
 DEFAULT_TIMEOUT = 60
 SHORTEST_TIMEOUT, LONGEST_TIMEOUT = 5, 300
+SECRET_WARNING_DAYS = 30
 PROXY_KINDS = ("http", "https", "socks5")
 
 _INPUT_NAME = re.compile(r"[A-Za-z]\w*\Z", re.ASCII)
@@ -35,13 +37,23 @@ _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 @dataclass(frozen=True)
 class Account:
-    """An application in Entra ID. ``tenant_id`` is a GUID or one of the tenant's domains."""
+    """An application in Entra ID.
+
+    Attributes:
+        tenant_id: a GUID, or one of the tenant's domains.
+        secret_expires: the day on which the client secret expires, None where it was not noted.
+    """
 
     name: str
     cloud: str
     tenant_id: str
     client_id: str
     client_secret: str = field(repr=False)
+    secret_expires: dt.date | None = None
+
+    def secret_lasts(self, today: dt.date) -> int | None:
+        """For how many more days the secret is good, as far as that was noted."""
+        return None if self.secret_expires is None else (self.secret_expires - today).days
 
 
 @dataclass(frozen=True)
@@ -113,7 +125,7 @@ def read_account(name: str, stanza: Mapping[str, str], secrets: Mapping[str, str
     Raises:
         ConfigurationError: a field is missing or malformed.
     """
-    where = f"Correct the account {name} under Configuration > Account."
+    where = f"Correct the account {name} under Configuration > Accounts."
     cloud = (stanza.get("cloud") or "").strip()
     clouds.cloud(cloud)
     tenant_id = (stanza.get("tenant_id") or "").strip()
@@ -125,7 +137,15 @@ def read_account(name: str, stanza: Mapping[str, str], secrets: Mapping[str, str
     client_secret = (secrets.get("client_secret") or "").strip()
     if not client_secret:
         raise ConfigurationError(f"The account {name} has no client secret. {where}")
-    return Account(name, cloud, tenant_id, client_id, client_secret)
+    return Account(name, cloud, tenant_id, client_id, client_secret, _read_date(stanza.get("secret_expires"), where))
+
+
+def _read_date(text: str | None, where: str) -> dt.date | None:
+    given = (text or "").strip()
+    try:
+        return dt.date.fromisoformat(given) if given else None
+    except ValueError as error:
+        raise ConfigurationError(f"The date {given!r} is not a year-month-day, such as 2027-06-30. {where}") from error
 
 
 def read_network(proxy: Mapping[str, str], proxy_secrets: Mapping[str, str], network: Mapping[str, str]) -> Network:
@@ -189,8 +209,8 @@ def read_ca_bundle(text: str) -> str:
         pem = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise ConfigurationError(
-            f"The CA bundle {text!r} can't be read. Paste the PEM text itself, or the absolute path of a file that "
-            "the user of splunkd may read, under Configuration > Network."
+            f"The CA certificates {text!r} can't be read. Paste the PEM text itself, or the absolute path of a file "
+            "that the user of splunkd may read, under Configuration > Network > Additional CA certificates."
         ) from error
     return pem
 

@@ -32,6 +32,11 @@ class Version:
     fingerprint: bytes
     raw: str
 
+    @property
+    def size(self) -> int:
+        """The bytes of its text in UTF-8."""
+        return len(self.raw) if self.raw.isascii() else len(self.raw.encode("utf-8", "surrogatepass"))
+
 
 def fingerprint(identity: str, time: int) -> bytes:
     """The fingerprint of the version of ``identity`` at ``time`` (ticks)."""

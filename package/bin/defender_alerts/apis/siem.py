@@ -145,8 +145,8 @@ class SiemApi:
         if refusal.status == HTTPStatus.FORBIDDEN:
             return AccessDeniedError(
                 f"{host} denies this application the alerts of the region {self.region}. {_about(roles)} Check that "
-                f"the tenant's data is stored in this region (Defender portal, Settings > Endpoints > Data retention) "
-                f"and the application's permissions.{quoted}"
+                "the tenant's data is stored in this region (Defender portal, Settings > Microsoft Defender XDR > "
+                f"Account) and the application's permissions.{quoted}"
             )
         if refusal.status == HTTPStatus.BAD_REQUEST:
             return UnexpectedAnswerError(

@@ -344,7 +344,7 @@ def _no_answer(host: str, error: Exception) -> Exception:
     if "CERTIFICATE_VERIFY_FAILED" in chain:
         return ConnectionFailedError(
             f"The certificate that answers for {host} is not trusted ({_verify_reason(chain)}). If a proxy "
-            "inspects TLS here, paste its CA certificate under Configuration > Network > CA bundle."
+            "inspects TLS here, paste its CA certificate under Configuration > Network > Additional CA certificates."
         )
     row = next(row for row in _NO_ANSWERS if row.mark in chain)
     return _Retry(row.reason, row.error(row.sentence.format(host=host, detail=_last_words(error))))

@@ -29,8 +29,8 @@ def trust(ca_pem: str) -> ssl.SSLContext:
             context.load_verify_locations(cadata=ca_pem)
         except (ssl.SSLError, ValueError) as error:
             raise ConfigurationError(
-                "The CA bundle of the network settings holds no certificate in PEM form that can be read "
-                f"({error}). Paste everything from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
+                "Configuration > Network > Additional CA certificates holds no certificate in PEM form that can be "
+                f"read ({error}). Paste everything from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
             ) from error
     return context
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 import threading
 import time
@@ -12,7 +13,7 @@ from defender_alerts.errors import AddonError, ConfigurationError, StoppedError,
 from defender_alerts.events import XmlStream
 from defender_alerts.kinds import KINDS, Kind
 from defender_alerts.poll import Plan, PollResult, Surroundings, poll
-from defender_alerts.settings import Network, read_polling, too_short
+from defender_alerts.settings import SECRET_WARNING_DAYS, Account, Network, read_polling, too_short
 from defender_alerts.wording import key_values
 
 from .kvstore import KVStorePlaces
@@ -95,6 +96,7 @@ class _InputRun:
             self._log.setLevel(saved.loglevel)
         account = load_account(self._splunkd, polling.account)
         self._redaction.hide([self._splunkd.session_key, account.client_secret, *_proxy_secrets(saved.network)])
+        self._mind_the_secret(account)
         plan = Plan(self._kind, self._stanza_name, polling, own, account)
         store = KVStorePlaces(self._splunkd, self._stop)
         result = poll(plan, Surroundings(saved.network, store, self._stream, self._stop, self._log))
@@ -121,6 +123,17 @@ class _InputRun:
         )
         if self._stop.wait(wait):
             raise StoppedError
+
+    def _mind_the_secret(self, account: Account) -> None:
+        days = account.secret_lasts(dt.datetime.now(dt.timezone.utc).date())
+        if days is not None and days <= SECRET_WARNING_DAYS:
+            self._log.warning(
+                "%s The client secret of the account %s expires on %s. Make a new one in Entra ID > App registrations "
+                "> Certificates & secrets, and paste its value into the account.",
+                key_values(input=self._name, account=account.name, secret_expires_in_days=days),
+                account.name,
+                account.secret_expires,
+            )
 
     def _tell(self, result: PollResult, plan: Plan) -> None:
         for region, failure in result.not_begun.items():

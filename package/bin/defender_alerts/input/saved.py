@@ -86,7 +86,7 @@ def load_account(splunkd: Splunkd, name: str) -> Account:
     stanza = splunkd.stanza(ACCOUNT_CONF, name)
     if stanza is None:
         raise ConfigurationError(
-            f"The account {name} does not exist. Add it under Configuration > Account, or choose another one for the "
+            f"The account {name} does not exist. Add it under Configuration > Accounts, or choose another one for the "
             "input."
         )
     return read_account(name, stanza, secrets(splunkd, ACCOUNT_CONF, name))
