@@ -13,6 +13,8 @@ NOT_SHIPPED = (
     "**/__pycache__",
 )
 
+_RUN_ONLY_ONE = "run_only_one = In a search head cluster, run the input on one member alone. (Default: true)"
+
 
 def cleanup_output_files(output_path: str, app_name: str) -> None:
     """Remove from the built tree what an add-on has no use for.
@@ -28,3 +30,29 @@ def cleanup_output_files(output_path: str, app_name: str) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+    declare_run_only_one(app)
+
+
+def declare_run_only_one(app: Path) -> None:
+    """Say in inputs.conf and its spec that one member of a cluster is enough; UCC has no word for it.
+
+    What is known of it: inputs.conf.spec says what it means for scripted and modular inputs in a search head cluster, and
+    others report that Splunk Cloud honours it only where the spec declares it. Nothing of ours depends on it.
+
+    Raises:
+        ValueError: UCC's files are not as they were when this was written.
+    """
+    conf, spec = app / "default/inputs.conf", app / "README/inputs.conf.spec"
+    lines = conf.read_text(encoding="utf-8").splitlines()
+    stanzas = [line for line in lines if line.startswith("[")]
+    if not stanzas or "python.required" not in spec.read_text(encoding="utf-8"):
+        msg = f"{conf} or {spec} is not what UCC used to write"
+        raise ValueError(msg)
+    declared = [extra for line in lines for extra in ([line, "run_only_one = true"] if line in stanzas else [line])]
+    conf.write_text("\n".join(declared) + "\n", encoding="utf-8")
+    described = [
+        extra
+        for line in spec.read_text(encoding="utf-8").splitlines()
+        for extra in ([line, _RUN_ONLY_ONE] if line.startswith("[") else [line])
+    ]
+    spec.write_text("\n".join(described) + "\n", encoding="utf-8")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from defender_alerts.place import Place, PlaceKey
+from defender_alerts.lease import NOBODY
+from defender_alerts.place import Place, PlaceKey, Reset
 
 ADMINISTRATORS = "read : [ admin, sc_admin ], write : [ admin, sc_admin ]"
 
@@ -42,7 +43,8 @@ def test_the_closed_conf_is_the_one_that_the_pages_write(built_app: Path) -> Non
 
 def test_the_collection_declares_its_fields(built_app: Path) -> None:
     collection = conf(built_app / "default/collections.conf")["ta_defender_alerts_checkpoints"]
-    place = Place.first(PlaceKey("kind", "input", "tenant", "cloud", "region"), 0).document()
+    key = PlaceKey("kind", "input", "tenant", "cloud", "region")
+    place = {**Place.first(key, 0).document(), **NOBODY.fields(), **Reset(key, 0, 1).document()}
     types = {str: "string", int: "number"}
     fields = {f"field.{name}": types[type(value)] for name, value in place.items() if name != "_key"}
     assert {key: value for key, value in collection.items() if key.startswith("field.")} == fields

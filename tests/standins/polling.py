@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -47,6 +48,14 @@ class MemoryPlaces:
                 for document in self.documents.values()
                 if (document["kind"], document["input"]) == (kind, input_name)
             ]
+
+    def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
+        if self.unreadable:
+            raise CheckpointError("the stand-in's store can't be read")
+        with self._lock:
+            found = [self.documents[key] for key in keys if key in self.documents]
+            names = ("_key", "generation", "lease_owner", "lease_until")
+            return [{name: document[name] for name in names if name in document} for document in found]
 
     def save(self, document: Mapping[str, Any]) -> None:
         with self._lock:
@@ -122,6 +131,9 @@ class PolledInput:
     stop: NoWaiting = field(default_factory=NoWaiting)
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("standins.polling"))
     timeout: float = 5.0
+    owner: str = "this/process"
+    jumped: float = 0.0
+    """Seconds that the process believes to have passed more than have."""
 
     def plan(self) -> Plan:
         """What the administrator would have set."""
@@ -148,7 +160,15 @@ class PolledInput:
         """Poll once; ``account`` replaces fields of the account."""
         plan = self.plan()
         plan = replace(plan, account=replace(plan.account, **account))
-        given = Surroundings(self.network(), self.store, self.sink, self.stop, self.log)
+        given = Surroundings(
+            self.network(),
+            self.store,
+            self.sink,
+            self.stop,
+            self.log,
+            owner=self.owner,
+            monotonic=lambda: time.monotonic() + self.jumped,
+        )
         return poll(plan, given)
 
 

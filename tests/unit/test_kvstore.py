@@ -10,6 +10,7 @@ from defender_alerts.errors import CheckpointError, StoppedError
 from defender_alerts.input import kvstore
 from defender_alerts.input.kvstore import KVStorePlaces
 from defender_alerts.input.splunkd import Splunkd as Client
+from defender_alerts.lease import Lease
 from defender_alerts.place import Place, PlaceKey
 from defender_alerts.times import seconds
 from standins.polling import NoWaiting
@@ -59,6 +60,15 @@ def test_an_input_gets_all_its_places_and_nobody_elses(store: KVStorePlaces) -> 
     for place in (_place("eu"), _place("us"), _place("eu", tenant="another"), _place(name="apac")):
         store.save(place.document())
     assert len(store.places_of(KIND, INPUT)) == 3
+
+
+def test_the_heads_of_places_come_without_their_memory(store: KVStorePlaces) -> None:
+    places = [_place("eu"), _place("us"), _place("uk")]
+    for place in places:
+        store.save({**place.document(), **Lease("host/1/x", place.watermark).fields()})
+    heads = store.heads_of(*(str(place.key) for place in places[:2]), "nowhere")
+    assert {head["_key"] for head in heads} == {str(place.key) for place in places[:2]}
+    assert {frozenset(head) for head in heads} == {frozenset({"_key", "generation", "lease_owner", "lease_until"})}
 
 
 def test_a_deleted_input_takes_its_places_with_it(store: KVStorePlaces) -> None:

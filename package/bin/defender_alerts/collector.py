@@ -10,11 +10,12 @@ from http import HTTPStatus
 from .apis import Api
 from .auth import ResourceBearer
 from .delivery import Delivery
-from .errors import AddonError, UnknownHostError
+from .errors import AddonError, ConfigurationError, UnknownHostError
 from .events import EventSink, Origin
 from .http.calls import Answer, Caller, Refusal
 from .http.clock import MOST_SKEW
-from .place import Place, PlaceStore
+from .keeper import PlaceKeeper
+from .place import MOST_SEEN
 from .reading import CutShortError, WindowReading
 from .times import TICKS_PER_SECOND, iso
 from .versions import Version
@@ -30,13 +31,13 @@ class RegionJob:
 
     Attributes:
         api: the API at the region's host.
-        place: how far it has been collected.
+        keeper: of the place, which says how far it has been collected.
         origin: what stands in its events beside the alert.
         overlap: how late a version may become visible, in ticks.
     """
 
     api: Api
-    place: Place
+    keeper: PlaceKeeper
     origin: Origin
     overlap: int
 
@@ -61,19 +62,19 @@ class RegionCollector:
         *,
         caller: Caller,
         bearer: ResourceBearer,
-        store: PlaceStore,
         sink: EventSink,
         log: logging.Logger,
     ) -> None:
         self._api = job.api
-        self._place = job.place
+        self._keeper = job.keeper
+        self._place = job.keeper.place
         self._overlap = job.overlap
         self._caller = caller
         self._bearer = bearer
-        self._delivery = Delivery(job.place, job.origin, sink, store)
+        self._delivery = Delivery(job.keeper, job.origin, sink)
         self._log = log
         self._open_from: int | None = None
-        self._asked = _Asked(job.place.settled, job.place.settled)
+        self._asked = _Asked(self._place.settled, self._place.settled)
 
     @property
     def region(self) -> str:
@@ -90,15 +91,21 @@ class RegionCollector:
         """How many versions were delivered."""
         return self._delivery.delivered.new
 
+    @property
+    def is_delivering(self) -> bool:
+        """Whether a batch is being written and saved right now."""
+        return self._delivery.is_under_way
+
     def run(self) -> None:
         """Collect everything up to now.
 
         Raises:
-            StoppedError: the process was asked to stop; what was saved is saved.
+            StoppedError: the process was asked to stop, or the place was taken; what was saved is saved.
             AddonError: the region failed; what was saved is saved.
         """
         width = WindowWidth(self._api.most_records, self._api.narrowest)
         clock = self._caller.clock
+        self._skip_what_is_gone()
         start, until = self._place.settled, clock.now()
         while start < until:
             window = width.window(start, until)
@@ -111,8 +118,9 @@ class RegionCollector:
                 continue
             width.fitted(received)
             self._settle(window, reached, asked_at)
-            self._delivery.save()
-            if reached < window.end or until - window.end < TICKS_PER_SECOND:
+            is_last = reached < window.end or until - window.end < TICKS_PER_SECOND
+            self._keeper.save(last=is_last)
+            if is_last:
                 break
             # Working off a backlog takes time, in which new alerts come.
             start, until = window.end, clock.now()
@@ -169,13 +177,28 @@ class RegionCollector:
             settled = min(settled, self._open_from)
         elif settled < reached:
             self._open_from = max(window.start, settled)
-        if self._place.advance(reached, settled):
-            self._log.warning(
-                "region=%s the versions inside the overlap are too many to remember; late arrivals are waited for only "
-                "since %s. Lower the input's overlap.",
-                self.region,
-                iso(self._place.settled),
+        self._place.advance(reached, settled)
+        if len(self._place.seen) > MOST_SEEN:
+            raise ConfigurationError(
+                f"The region {self.region} shows more than {MOST_SEEN} alerts inside the overlap of "
+                f"{self._overlap // TICKS_PER_SECOND} s, more than a checkpoint can remember. Lower the input's "
+                "overlap: everything up to here is collected, and the next run goes on."
             )
+
+    def _skip_what_is_gone(self) -> None:
+        """Start no earlier than the API's memory reaches, and say what lies in between."""
+        oldest = self._caller.clock.now() - self._api.retention
+        if self._place.settled >= oldest:
+            return
+        self._log.warning(
+            "region=%s the alerts between %s and %s can't be collected: Microsoft keeps them for %d days only. If the "
+            "input was down for so long, look for them in the Defender portal.",
+            self.region,
+            iso(self._place.settled),
+            iso(oldest),
+            self._api.retention // (86_400 * TICKS_PER_SECOND),
+        )
+        self._place.advance(oldest, oldest)
 
     def _tell_full_instant(self, window: Window, received: int) -> None:
         if received >= self._api.most_records:
@@ -214,7 +237,7 @@ class RegionCollector:
             "lag_seconds": max(0, self._caller.clock.now() - self._place.watermark) / TICKS_PER_SECOND,
             "windows": self._asked.windows,
             "calls": self._caller.calls,
-            "saves": delivered.saves,
+            "saves": self._keeper.saves,
             "throttled_seconds": self._caller.throttled_seconds,
             "seconds": lasted,
         }

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .events import EventSink, Origin
-from .place import Place, PlaceStore
+from .keeper import PlaceKeeper
 from .versions import Version
 
 # At most this much is written between two saves, and so at most this much can come twice.
 BATCH_VERSIONS = 1_000
-BATCH_CHARACTERS = 4_000_000
+BATCH_BYTES = 4_000_000
 
 
 @dataclass
@@ -24,29 +24,32 @@ class Delivered:
     new: int = 0
     late: int = 0
     bytes: int = 0
-    saves: int = 0
 
 
 class Delivery:
     """The way from one region's collector into Splunk.
 
     Args:
-        place: moved on, and saved, behind each batch.
+        keeper: of the place, which is moved on and saved behind each batch.
         origin: what stands in the events beside the alert.
         sink: takes the events.
-        store: keeps the place.
+
+    Attributes:
+        is_under_way: a batch is being written and saved, and should not be cut short.
     """
 
-    def __init__(self, place: Place, origin: Origin, sink: EventSink, store: PlaceStore) -> None:
-        self._place = place
+    def __init__(self, keeper: PlaceKeeper, origin: Origin, sink: EventSink) -> None:
+        self._keeper = keeper
+        self._place = keeper.place
         self._origin = origin
         self._sink = sink
-        self._store = store
         self.delivered = Delivered()
+        self.is_under_way = False
 
     def in_time_order(self, versions: Iterable[Version]) -> None:
         """Deliver a window that was read whole: what is behind a batch has been collected."""
-        for batch in _batches(sorted(versions, key=lambda version: version.time)):
+        once = {version.fingerprint: version for version in versions}
+        for batch in _batches(sorted(once.values(), key=lambda version: version.time)):
             self._deliver(batch, watermark=batch[-1].time)
 
     def as_they_come(self, versions: Iterable[Version]) -> None:
@@ -54,39 +57,38 @@ class Delivery:
         for batch in _batches(versions):
             self._deliver(batch, watermark=self._place.watermark)
 
-    def save(self) -> None:
-        """Save the place.
-
-        Raises:
-            CheckpointError: it could not be saved.
-        """
-        self._store.save(self._place.document())
-        self.delivered.saves += 1
-
     def _deliver(self, batch: Sequence[Version], watermark: int) -> None:
-        if not self.delivered.saves:
+        if not self._keeper.saves:
             # A store that can be read but not written stops the run here, before its first event.
-            self.save()
+            self._keeper.save()
+        self._keeper.make_sure()
+        self.is_under_way = True
+        try:
+            self._write_and_save(batch, watermark)
+        finally:
+            self.is_under_way = False
+
+    def _write_and_save(self, batch: Sequence[Version], watermark: int) -> None:
         self.delivered.bytes += self._sink.write(self._origin, batch)
         for version in batch:
             self._place.seen.add(version.fingerprint, version.time)
             self.delivered.late += version.time < self._place.watermark
         self.delivered.new += len(batch)
         self._place.advance(watermark, self._place.settled)
-        self.save()
+        self._keeper.save()
 
 
 def _batches(versions: Iterable[Version]) -> Iterable[list[Version]]:
     """Cut into batches, each version once in a batch: an answer may hold one twice."""
     batch: dict[bytes, Version] = {}
-    characters = 0
+    size = 0
     for version in versions:
         if version.fingerprint in batch:
             continue
         batch[version.fingerprint] = version
-        characters += len(version.raw)
-        if len(batch) >= BATCH_VERSIONS or characters >= BATCH_CHARACTERS:
+        size += version.size
+        if len(batch) >= BATCH_VERSIONS or size >= BATCH_BYTES:
             yield list(batch.values())
-            batch, characters = {}, 0
+            batch, size = {}, 0
     if batch:
         yield list(batch.values())

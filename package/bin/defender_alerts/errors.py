@@ -74,6 +74,10 @@ class StoppedError(Exception):
     """The process was asked to stop while it waited. Not a failure: it ends the run with what is done."""
 
 
+class PlaceTakenError(StoppedError):
+    """The place is somebody else's now: another process has taken over, or an administrator has reset it."""
+
+
 def exit_status(failures: Iterable[AddonError]) -> int:
     """The exit status of a run with these failures: the gravest of theirs, 0 without any."""
     return max((failure.exit_status for failure in failures), default=0)

@@ -14,7 +14,7 @@ It holds three times and the versions already delivered:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,8 +28,8 @@ LAYOUT = 1
 # they are rounded. Versions are remembered for that long beyond ``settled``.
 MARGIN = seconds(1)
 
-# 400,000 versions make a document of 11 MB; the KV store takes 16 MB (MongoDB's limit for a document).
-MOST_SEEN = 400_000
+# So many versions make a document of 4 MB, written with each batch. MongoDB's limit for a document is 16 MB.
+MOST_SEEN = 150_000
 
 
 @dataclass(frozen=True)
@@ -48,41 +48,35 @@ class PlaceKey:
 
 @dataclass
 class Place:
-    """How far one region has been collected; times in ticks."""
+    """How far one region has been collected; times in ticks.
+
+    ``generation`` counts how often an administrator has reset the place.
+    """
 
     key: PlaceKey
     watermark: int
     settled: int
     seen_from: int
     seen: Seen = field(default_factory=Seen)
+    generation: int = 0
 
     @classmethod
-    def first(cls, key: PlaceKey, start: int) -> Place:
-        """The place of an input that has collected nothing yet and shall start at ``start``."""
-        return cls(key, watermark=start, settled=start, seen_from=start)
+    def first(cls, key: PlaceKey, start: int, generation: int = 0) -> Place:
+        """The place of an input that has collected nothing yet, or shall forget that it has, and start at ``start``."""
+        return cls(key, watermark=start, settled=start, seen_from=start, generation=generation)
 
     def is_new(self, time: int, version_fingerprint: bytes) -> bool:
         """Whether this version still has to be delivered."""
         return time >= self.seen_from and version_fingerprint not in self.seen
 
-    def advance(self, watermark: int, settled: int) -> bool:
-        """Move on to these times (never back), and forget what can no longer be shown again.
-
-        Returns:
-            Whether the memory was full, so that late arrivals are not waited for as long as ``overlap`` says.
-        """
+    def advance(self, watermark: int, settled: int) -> None:
+        """Move on to these times (never back), and forget what can no longer be shown again."""
         self.watermark = max(self.watermark, watermark)
         self.settled = max(self.settled, min(settled, self.watermark))
         seen_from = max(self.seen_from, self.settled - MARGIN)
-        full = len(self.seen) > MOST_SEEN
-        if full:
-            oldest_kept = sorted(time for time, _ in self.seen)[-MOST_SEEN]
-            seen_from = max(seen_from, oldest_kept)
-            self.settled = max(self.settled, seen_from)
         if seen_from > self.seen_from:
             self.seen_from = seen_from
             self.seen.forget_before(seen_from)
-        return full
 
     def document(self) -> dict[str, Any]:
         """The place as one document of the KV store."""
@@ -98,6 +92,7 @@ class Place:
             "settled": iso(self.settled),
             "seen_from": iso(self.seen_from),
             "seen": self.seen.pack(),
+            "generation": self.generation,
         }
 
     @classmethod
@@ -121,6 +116,7 @@ class Place:
                 settled=parse_iso(document["settled"]),
                 seen_from=parse_iso(document["seen_from"]),
                 seen=Seen.unpack(document["seen"]),
+                generation=int(document["generation"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
@@ -137,11 +133,73 @@ class Place:
         return place
 
 
+@dataclass(frozen=True)
+class Reset:
+    """An administrator's word that a place shall start again, at a time in ticks of their choice.
+
+    A document of its own: a process that is at work while it is written would overwrite the place's. It counts until a
+    place of its generation has been saved.
+    """
+
+    key: PlaceKey
+    start: int
+    generation: int
+
+    @staticmethod
+    def key_of(key: PlaceKey) -> str:
+        """The key of the document, beside the place's."""
+        return f"{key}:reset"
+
+    def document(self) -> dict[str, Any]:
+        """The reset as one document of the KV store."""
+        return {
+            "_key": self.key_of(self.key),
+            "kind": self.key.kind,
+            "input": self.key.input,
+            "tenant": self.key.tenant,
+            "cloud": self.key.cloud,
+            "region": self.key.region,
+            "start": iso(self.start),
+            "generation": self.generation,
+        }
+
+    @classmethod
+    def from_document(cls, key: PlaceKey, document: Mapping[str, Any]) -> Reset:
+        """The reset that ``document`` wrote.
+
+        Raises:
+            CheckpointError: it is damaged.
+        """
+        try:
+            return cls(key, parse_iso(document["start"]), int(document["generation"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"The reset of the checkpoint {key} is damaged ({error}). Nothing was collected. Reset it again."
+            ) from error
+
+
+def find_place(key: PlaceKey, documents: Iterable[Mapping[str, Any]], start: int) -> Place:
+    """The place among an input's documents; a first one at ``start`` where there is none, a new one where it was reset.
+
+    Raises:
+        CheckpointError: it is there and can't be read.
+    """
+    by_key = {str(document.get("_key")): document for document in documents}
+    reset_document, document = by_key.get(Reset.key_of(key)), by_key.get(str(key))
+    reset = Reset.from_document(key, reset_document) if reset_document is not None else None
+    if reset is not None and (document is None or document.get("generation") != reset.generation):
+        return Place.first(key, reset.start, reset.generation)
+    return Place.first(key, start) if document is None else Place.from_document(key, document)
+
+
 class PlaceStore(Protocol):
-    """Where places are kept. Both raise ``CheckpointError`` for everything that goes wrong."""
+    """Where places are kept. Each method raises ``CheckpointError`` for everything that goes wrong."""
 
     def places_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
         """The documents of all places of an input, also those of another tenant or cloud."""
+
+    def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
+        """``_key``, generation and lease of those documents that exist, without the rest of them."""
 
     def save(self, document: Mapping[str, Any]) -> None:
         """Save one document, replacing the one with the same key."""

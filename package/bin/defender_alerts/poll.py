@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
@@ -17,17 +17,21 @@ from . import clouds
 from .apis.siem import SiemSettings
 from .auth import ResourceBearer, TokenSource
 from .collector import RegionCollector, RegionJob
-from .errors import AddonError, CheckpointError, ConfigurationError
+from .errors import AddonError, CheckpointError, ConfigurationError, StoppedError
 from .events import EventSink, Origin
 from .http.calls import Caller, Stop
 from .http.clock import ServerClock
 from .http.session import open_session, trust
+from .keeper import PlaceKeeper
 from .kinds import Kind
-from .place import Place, PlaceKey, PlaceStore
+from .lease import LENGTH, Lease, new_owner
+from .place import PlaceKey, PlaceStore, find_place
 from .regions import RegionOutcome, collect_side_by_side
 from .settings import Account, Network, Polling
 from .times import iso, machine_time, parse_start, seconds
 from .wording import key_values
+
+_LEASE_POLL = 2.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Surroundings:
     """What a poll is given to work with.
 
     Attributes:
+        owner: this process's name in a lease.
         machine: this machine's clock, in ticks.
         monotonic: seconds that never jump.
     """
@@ -59,6 +64,7 @@ class Surroundings:
     sink: EventSink
     stop: Stop
     log: logging.Logger
+    owner: str = field(default_factory=new_owner)
     machine: Callable[[], int] = machine_time
     monotonic: Callable[[], float] = time.monotonic
     trusted: ssl.SSLContext = field(init=False)
@@ -102,7 +108,7 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
     token_caller = given.caller(cloud.authority_host)
     tokens = TokenSource(plan.account, cloud, token_caller)
     tenant = tokens.acquire(plan.own.resource, hint).tenant
-    documents = given.store.places_of(plan.kind.name, plan.polling.name)
+    documents = _free_places(plan, given, token_caller.clock)
     _tell_other_places(documents, tenant, plan, given.log)
     start = parse_start(plan.polling.start_time, token_caller.clock.now())
 
@@ -111,9 +117,14 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
     for region in plan.own.regions:
         try:
             api = plan.kind.in_region(region, cloud.name, plan.own)
-            place = _place(PlaceKey(plan.kind.name, plan.polling.name, tenant, cloud.name, region), documents, start)
+            key = PlaceKey(plan.kind.name, plan.polling.name, tenant, cloud.name, region)
+            place = find_place(key, documents, start)
         except (ConfigurationError, CheckpointError) as error:
             not_begun[region] = error
+            continue
+        holder = _holder(key, documents, given.owner, token_caller.clock.now())
+        if holder:
+            given.log.warning("region=%s is left to another process, which is at work on it: %s", region, holder)
             continue
         caller = given.caller(api.host)
         caller.clock.follow(token_caller.clock)
@@ -137,10 +148,14 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
         )
         collectors.append(
             RegionCollector(
-                RegionJob(api, place, origin, seconds(plan.polling.overlap)),
+                RegionJob(
+                    api,
+                    PlaceKeeper(place, given.store, given.owner, caller.clock.now),
+                    origin,
+                    seconds(plan.polling.overlap),
+                ),
                 caller=caller,
                 bearer=ResourceBearer(tokens, plan.own.resource, hint),
-                store=given.store,
                 sink=given.sink,
                 log=given.log,
             )
@@ -148,9 +163,28 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
     return PollResult(tuple(collect_side_by_side(collectors, given.stop, given.log)), not_begun)
 
 
-def _place(key: PlaceKey, documents: Sequence[Mapping[str, Any]], start: int) -> Place:
-    document = next((document for document in documents if document.get("_key") == str(key)), None)
-    return Place.first(key, start) if document is None else Place.from_document(key, document)
+def _holder(key: PlaceKey, documents: Iterable[Mapping[str, Any]], owner: str, now: int) -> str:
+    """Who keeps ``owner`` out of a place; empty for nobody."""
+    for document in documents:
+        lease = Lease.of(document) if document.get("_key") == str(key) else None
+        if lease is not None and lease.keeps_out(owner, now):
+            return lease.owner
+    return ""
+
+
+def _free_places(plan: Plan, given: Surroundings, clock: ServerClock) -> Sequence[Mapping[str, Any]]:
+    """The input's documents, as soon as no other process is at work on them, or has been seen to stay at work."""
+    waited = 0.0
+    while True:
+        documents = given.store.places_of(plan.kind.name, plan.polling.name)
+        leases = [lease for lease in map(Lease.of, documents) if lease is not None]
+        held = [lease for lease in leases if lease.keeps_out(given.owner, clock.now())]
+        if not held or seconds(waited) > LENGTH:
+            return documents
+        given.log.info("input=%s waits for another process, %s, to finish", plan.polling.name, held[0].owner)
+        if given.stop.wait(_LEASE_POLL):
+            raise StoppedError
+        waited += _LEASE_POLL
 
 
 def _tell_other_places(documents: Sequence[Mapping[str, Any]], tenant: str, plan: Plan, log: logging.Logger) -> None:

@@ -10,17 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .collector import RegionCollector
-from .errors import AddonError, StoppedError
+from .errors import AddonError, PlaceTakenError, StoppedError
 from .http.calls import Stop
 
-# Asked to stop, a region finishes the batch it is writing; one that waits for Microsoft is left behind.
-STOP_GRACE = 10.0
-_TICK = 0.2
+# Asked to stop, a region ends at its next step. One that hangs in a connection is left behind after this; one that is
+# writing and saving a batch is let finish, or the batch would come again.
+STOP_GRACE = 1.5
+_LONGEST_BATCH = 20.0
+_TICK = 0.1
 
 
 @dataclass
 class RegionOutcome:
-    """How a region's run ended: ``failure`` is None where it is done or was stopped."""
+    """How a region's run ended: ``done``, ``stopped``, ``taken`` by another process, or ``failed`` with a failure."""
 
     collector: RegionCollector
     outcome: str
@@ -41,6 +43,9 @@ class _RegionThread(threading.Thread):
         outcome, failure = "done", None
         try:
             self.collector.run()
+        except PlaceTakenError as taken:
+            outcome = "taken"
+            self._log.warning("region=%s this run ends: %s", self.collector.region, taken)
         except StoppedError:
             outcome = "stopped"
         except AddonError as error:
@@ -69,10 +74,13 @@ def collect_side_by_side(collectors: Sequence[RegionCollector], stop: Stop, log:
     threads = [_RegionThread(collector, log) for collector in collectors]
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads) and not stop.is_set():
+    asked_at: float | None = None
+    while any(thread.is_alive() for thread in threads):
         for thread in threads:
             thread.join(_TICK)
-    deadline = time.monotonic() + STOP_GRACE
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()) if stop.is_set() else None)
+        if stop.is_set():
+            asked_at = asked_at or time.monotonic()
+            busy = any(thread.is_alive() and thread.collector.is_delivering for thread in threads)
+            if time.monotonic() - asked_at > (_LONGEST_BATCH if busy else STOP_GRACE):
+                break
     return [thread.outcome for thread in threads]

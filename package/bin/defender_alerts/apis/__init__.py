@@ -30,6 +30,10 @@ class Api(Protocol):
         """The width in ticks of a window that cannot be halved."""
 
     @property
+    def retention(self) -> int:
+        """For how long, in ticks, the API shows a record."""
+
+    @property
     def retirement(self) -> str:
         """What to say of a host that no longer exists; empty for an API that is there to stay."""
 

@@ -29,7 +29,7 @@ from defender_alerts.errors import (
 from defender_alerts.http.calls import Refusal, Request
 from defender_alerts.place import MARGIN
 from defender_alerts.settings import split_list
-from defender_alerts.times import iso, parse_iso
+from defender_alerts.times import iso, parse_iso, seconds
 from defender_alerts.windows import Window
 
 API = "siem"
@@ -83,6 +83,8 @@ class SiemApi:
     machine_groups: tuple[str, ...] = ()
     most_records: int = MOST_RECORDS
     narrowest: int = 1
+    # Not documented for this API; it is what Defender for Endpoint keeps alerts for.
+    retention: int = seconds(180 * 86_400)
     retirement: str = _REPLACEMENTS
 
     @classmethod

@@ -23,6 +23,8 @@ from .splunkd import Splunkd, SplunkdError
 
 _DATA = f"storage/collections/data/{CHECKPOINTS}"
 
+_HEAD = "_key,generation,lease_owner,lease_until"
+
 LONGEST_START = 120.0
 _START_POLL = 2.0
 # A store that is up but answers 503 or resets is failing over; four tries take two seconds.
@@ -80,6 +82,19 @@ class KVStorePlaces:
                 "Nothing was collected. See mongod.log."
             )
         return documents
+
+    def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
+        """``_key``, generation and lease of those documents that exist, without the rest of them.
+
+        Raises:
+            CheckpointError: the store can't be read.
+        """
+        query = json.dumps({"$or": [{"_key": key} for key in keys]})
+        with self._lock:
+            heads: list[Mapping[str, Any]] = self._insist(
+                "read", lambda: self._splunkd.get(_DATA, query=query, fields=_HEAD)
+            )
+        return heads
 
     def save(self, document: Mapping[str, Any]) -> None:
         """Save one document, replacing the one with the same key.

@@ -1,0 +1,64 @@
+"""Saves a place, for as long as this process is the one to do so."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from .errors import PlaceTakenError
+from .lease import LENGTH, NOBODY, Lease
+from .place import Place, PlaceStore, Reset
+from .times import seconds
+
+# What was read or saved so recently is not read again before a save: a poll with nothing new costs one call, not two.
+_FRESH = seconds(2)
+
+
+class PlaceKeeper:
+    """Keeps one place, and the lease on it, in the store.
+
+    Args:
+        place: as it was read; moved on by others.
+        store: where it is kept.
+        owner: this process's name.
+        now: the server's time, in ticks.
+    """
+
+    def __init__(self, place: Place, store: PlaceStore, owner: str, now: Callable[[], int]) -> None:
+        self.place = place
+        self._store = store
+        self._owner = owner
+        self._now = now
+        self._known_at = now()
+        self.saves = 0
+
+    def save(self, *, last: bool = False) -> None:
+        """Save the place, and renew the lease; with the ``last`` save of a run give it back.
+
+        Raises:
+            PlaceTakenError: it is not this process's to save any more; nothing was saved.
+            CheckpointError: it could not be saved.
+        """
+        if self._now() - self._known_at > _FRESH:
+            self.make_sure()
+        lease = NOBODY if last else Lease(self._owner, self._now() + LENGTH)
+        self._store.save({**self.place.document(), **lease.fields()})
+        self._known_at = self._now()
+        self.saves += 1
+
+    def make_sure(self) -> None:
+        """Make sure, before something is written, that nobody else is at work here and nothing was reset.
+
+        Two processes that begin at once both save first and then look: the one that saved first finds the other's
+        lease, and leaves the place to it.
+
+        Raises:
+            PlaceTakenError: it is not this process's any more.
+            CheckpointError: the store can't be read.
+        """
+        for head in self._store.heads_of(str(self.place.key), Reset.key_of(self.place.key)):
+            if head.get("generation") != self.place.generation:
+                raise PlaceTakenError("an administrator has reset the checkpoint; the next run starts where that says")
+            lease = Lease.of(head)
+            if lease is not None and lease.keeps_out(self._owner, self._now()):
+                raise PlaceTakenError(f"another process, {lease.owner}, has taken the region over")
+        self._known_at = self._now()

@@ -1,0 +1,244 @@
+"""Two processes on one input: the second waits, takes over from the dead, and never makes anything be lost."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from defender_alerts.delivery import BATCH_VERSIONS
+from defender_alerts.errors import CheckpointError
+from defender_alerts.lease import LENGTH, NOBODY, Lease, new_owner
+from defender_alerts.place import PlaceKey, Reset
+from defender_alerts.times import iso, seconds
+from standins.microsoft.samples import siem_alert
+from standins.polling import MemorySink, NoWaiting, PolledInput
+
+
+@pytest.fixture
+def dead_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.fixture
+def living_process() -> Iterator[int]:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield process.pid
+    process.communicate()
+
+
+def _alerts(polled: PolledInput, count: int) -> list[str]:
+    now = polled.cloud.clock.now()
+    alerts = [siem_alert(number, now - seconds(3_600) + number) for number in range(count)]
+    polled.cloud.siem("eu").add_all(polled.tenant, alerts)
+    return [alert.decode() for alert in alerts]
+
+
+def _hold(polled: PolledInput, owner: str, until: int) -> None:
+    (document,) = polled.store.documents.values()
+    document.update(Lease(owner, until).fields())
+
+
+def _reset(polled: PolledInput, start: int) -> None:
+    document = next(iter(polled.store.documents.values()))
+    key = PlaceKey(*(document[name] for name in ("kind", "input", "tenant", "cloud", "region")))
+    polled.store.save(Reset(key, start, document["generation"] + 1).document())
+
+
+def test_the_last_save_of_a_run_gives_the_lease_back(polled: PolledInput) -> None:
+    _alerts(polled, 1_500)
+    assert polled.poll().failures == []
+    assert {document["lease_owner"] for document in polled.store.history[:-1]} == {polled.owner}
+    assert polled.store.history[-1]["lease_owner"] == ""
+
+
+def test_a_quiet_poll_reads_once_and_saves_once(polled: PolledInput) -> None:
+    assert polled.poll().failures == []
+    reads: list[str] = []
+    usual = polled.store.heads_of
+
+    def heads_of(*keys: str) -> object:
+        reads.extend(keys)
+        return usual(*keys)
+
+    polled.store.heads_of = heads_of  # type: ignore[method-assign,assignment]
+    saves = len(polled.store.history)
+    assert polled.poll().failures == []
+    assert (reads, len(polled.store.history) - saves) == ([], 1)
+
+
+def test_a_second_process_waits_until_the_first_has_finished(polled: PolledInput, living_process: int) -> None:
+    assert polled.poll().failures == []
+    alerts = _alerts(polled, 3)
+    polled.store.documents.update({key: dict(document) for key, document in polled.store.documents.items()})
+    _hold(polled, f"{socket.gethostname()}/{living_process}/x", polled.cloud.clock.now() + LENGTH)
+
+    class FreedAfterAWhile(NoWaiting):
+        def wait(self, timeout: float | None = None) -> bool:
+            if sum(self.waits) > 5:
+                _hold(polled, "", 0)
+            return super().wait(timeout)
+
+    polled.stop = FreedAfterAWhile()
+    polled.overlap = 7_200
+    polled.store.documents.clear()
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == alerts
+
+
+def test_a_region_that_stays_in_other_hands_is_left_to_them(
+    polled: PolledInput, living_process: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert polled.poll().failures == []
+    _hold(polled, f"{socket.gethostname()}/{living_process}/x", polled.cloud.clock.now() + seconds(3_600))
+    asked = len(polled.cloud.journal.calls(polled.cloud.siem("eu").host))
+    result = polled.poll()
+    assert (result.failures, result.outcomes) == ([], ())
+    assert len(polled.cloud.journal.calls(polled.cloud.siem("eu").host)) == asked
+    assert "region=eu is left to another process" in caplog.text
+    assert 30 < sum(polled.stop.waits) < 40
+
+
+@pytest.mark.parametrize("whose", ["nobody's any more", "run out", "a dead process's", "our own"])
+def test_a_lease_that_keeps_nobody_out_is_taken_over_at_once(
+    polled: PolledInput, dead_process: int, living_process: int, whose: str
+) -> None:
+    assert polled.poll().failures == []
+    now = polled.cloud.clock.now()
+    here = socket.gethostname()
+    owner, until = {
+        "nobody's any more": ("", 0),
+        "run out": (f"{here}/{living_process}/x", now - seconds(2)),
+        "a dead process's": (f"{here}/{dead_process}/x", now + LENGTH),
+        "our own": (polled.owner, now + LENGTH),
+    }[whose]
+    _hold(polled, owner, until)
+    result = polled.poll()
+    assert [one.outcome for one in result.outcomes] == ["done"]
+    assert polled.stop.waits == []
+
+
+def test_two_processes_that_begin_at_once_lose_nothing_and_repeat_a_batch_or_two(polled: PolledInput) -> None:
+    """Both read the store before either has saved: as close as two processes can come."""
+    alerts = _alerts(polled, 6_000)
+    polled.most_records = 10_000
+    other = replace(polled, owner=f"{socket.gethostname()}/{os.getppid()}/other", sink=MemorySink(), stop=NoWaiting())
+    polled.owner = f"{socket.gethostname()}/{os.getpid()}/one"
+    together = threading.Barrier(2)
+    usual = polled.store.places_of
+
+    def read_together(kind: str, name: str) -> object:
+        documents = usual(kind, name)
+        together.wait(10)
+        return documents
+
+    polled.store.places_of = read_together  # type: ignore[method-assign,assignment]
+    threads = [threading.Thread(target=process.poll) for process in (polled, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    polled.store.places_of = usual  # type: ignore[method-assign]
+    assert polled.poll().failures == []
+    delivered = polled.sink.raws() + other.sink.raws()
+    assert set(delivered) == set(alerts)
+    assert len(delivered) - len(alerts) <= 2 * BATCH_VERSIONS
+
+
+def test_a_process_of_another_host_is_not_taken_for_dead(dead_process: int) -> None:
+    assert Lease(f"elsewhere/{dead_process}/x", 10).keeps_out("me", 5)
+    assert not Lease(f"{socket.gethostname()}/{dead_process}/x", 10).keeps_out("me", 5)
+
+
+def test_no_two_processes_have_one_name_and_it_names_host_and_process() -> None:
+    assert new_owner() != new_owner()
+    assert new_owner().startswith(f"{socket.gethostname()}/{os.getpid()}/")
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"lease_owner": "x"}, {"lease_owner": "", "lease_until": iso(5)}, {**NOBODY.fields()}]
+)
+def test_a_document_without_a_lease_keeps_nobody_out(document: dict[str, str]) -> None:
+    assert Lease.of(document) is None
+
+
+def test_a_process_whose_place_was_taken_over_stops_without_saving(
+    polled: PolledInput, living_process: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    alerts = _alerts(polled, 3_500)
+    taken: list[int] = []
+    write = polled.sink.write
+
+    def take_over_while_writing(*arguments: object) -> int:
+        written = write(*arguments)  # type: ignore[arg-type]
+        if len(polled.sink.batches) == 2:
+            polled.jumped += 5
+            (document,) = polled.store.documents.values()
+            document["seen"] = "theirs"
+            _hold(polled, f"{socket.gethostname()}/{living_process}/x", polled.cloud.clock.now() + seconds(3_600))
+            taken.append(len(polled.store.history))
+        return written
+
+    polled.sink.write = take_over_while_writing  # type: ignore[method-assign,assignment]
+    result = polled.poll()
+    assert [one.outcome for one in result.outcomes] == ["taken"]
+    assert result.failures == []
+    assert len(polled.store.history) == taken[0]
+    assert "has taken the region over" in caplog.text
+    assert polled.sink.raws() == alerts[:2_000]
+
+
+def test_a_place_that_was_reset_during_a_run_keeps_the_reset(
+    polled: PolledInput, caplog: pytest.LogCaptureFixture
+) -> None:
+    alerts = _alerts(polled, 2_500)
+    write = polled.sink.write
+    start = polled.cloud.clock.now() - seconds(7_200)
+
+    def reset_while_writing(*arguments: object) -> int:
+        written = write(*arguments)  # type: ignore[arg-type]
+        if len(polled.sink.batches) == 1:
+            polled.jumped += 5
+            _reset(polled, start)
+        return written
+
+    polled.sink.write = reset_while_writing  # type: ignore[method-assign,assignment]
+    result = polled.poll()
+    assert [one.outcome for one in result.outcomes] == ["taken"]
+    assert "an administrator has reset the checkpoint" in caplog.text
+    polled.sink.taken.clear()
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == alerts
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == alerts
+
+
+def test_a_reset_that_a_running_process_does_not_notice_counts_all_the_same(polled: PolledInput) -> None:
+    alerts = _alerts(polled, 10)
+    assert polled.poll().failures == []
+    _reset(polled, polled.cloud.clock.now() - seconds(7_200))
+    place = next(document for document in polled.store.documents.values() if not document["_key"].endswith(":reset"))
+    polled.store.save({**place, "watermark": place["watermark"]})
+    polled.sink.taken.clear()
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == alerts
+
+
+def test_a_damaged_reset_is_an_error_and_not_a_first_run(polled: PolledInput) -> None:
+    _alerts(polled, 1)
+    assert polled.poll().failures == []
+    _reset(polled, 0)
+    (reset,) = (document for key, document in polled.store.documents.items() if key.endswith(":reset"))
+    reset["start"] = "soon"
+    polled.sink.taken.clear()
+    (failure,) = polled.poll().failures
+    assert type(failure) is CheckpointError
+    assert "Reset it again" in str(failure)
+    assert polled.sink.taken == []
