@@ -7,6 +7,8 @@ for an administrator: what happened and what to do, with Microsoft's own code an
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -76,6 +78,17 @@ class StoppedError(Exception):
 
 class PlaceTakenError(StoppedError):
     """The place is somebody else's now: another process has taken over, or an administrator has reset it."""
+
+
+def unforeseen(error: Exception, log: logging.Logger) -> AddonError:
+    """The sentence for an error that nobody foresaw; where it comes from is logged at DEBUG."""
+    frames = traceback.extract_tb(error.__traceback__)
+    log.debug("unforeseen %s at\n%s", type(error).__name__, "".join(traceback.format_list(frames)))
+    return AddonError(
+        f"An error that the add-on does not know: {type(error).__name__}: {error} (in {frames[-1].name}, line "
+        f"{frames[-1].lineno}). What was collected is saved; the next run goes on. Set the log level to DEBUG and "
+        "report it."
+    )
 
 
 def exit_status(failures: Iterable[AddonError]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +56,7 @@ class Surroundings:
 
     Attributes:
         owner: this process's name in a lease.
+        begun: set when the regions begin: from then on there may be batches under way that should be finished.
         machine: this machine's clock, in ticks.
         monotonic: seconds that never jump.
     """
@@ -65,6 +67,7 @@ class Surroundings:
     stop: Stop
     log: logging.Logger
     owner: str = field(default_factory=new_owner)
+    begun: threading.Event = field(default_factory=threading.Event)
     machine: Callable[[], int] = machine_time
     monotonic: Callable[[], float] = time.monotonic
     trusted: ssl.SSLContext = field(init=False)
@@ -160,6 +163,7 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
                 log=given.log,
             )
         )
+    given.begun.set()
     return PollResult(tuple(collect_side_by_side(collectors, given.stop, given.log)), not_begun)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .collector import RegionCollector
-from .errors import AddonError, PlaceTakenError, StoppedError
+from .errors import AddonError, PlaceTakenError, StoppedError, unforeseen
 from .http.calls import Stop
 
 # Asked to stop, a region ends at its next step. One that hangs in a connection is left behind after this; one that is
@@ -51,18 +50,8 @@ class _RegionThread(threading.Thread):
         except AddonError as error:
             outcome, failure = "failed", error
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this region's alone
-            outcome, failure = "failed", _unexpected(error, self._log)
+            outcome, failure = "failed", unforeseen(error, self._log)
         self.outcome = RegionOutcome(self.collector, outcome, failure, time.monotonic() - self._began)
-
-
-def _unexpected(error: Exception, log: logging.Logger) -> AddonError:
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    log.debug("unexpected %s at\n%s", type(error).__name__, frames)
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return AddonError(
-        f"An error that the add-on does not know: {type(error).__name__}: {error} (in {last.name}, line "
-        f"{last.lineno}). What was collected is saved; the next run goes on. Set the log level to DEBUG and report it."
-    )
 
 
 def collect_side_by_side(collectors: Sequence[RegionCollector], stop: Stop, log: logging.Logger) -> list[RegionOutcome]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -273,10 +274,10 @@ class Caller:
         """Seconds to wait, out of a number of seconds or a date (RFC 9110, 10.2.3)."""
         if not header:
             return None
-        if header.strip().isdigit():
-            return float(header.strip())
+        if re.fullmatch(r"\s*\d+\s*", header, re.ASCII):
+            return max(FIRST_BACKOFF, float(header))
         try:
-            return max(0.0, (parse_http_date(header) - self.clock.now()) / TICKS_PER_SECOND)
+            return max(FIRST_BACKOFF, (parse_http_date(header) - self.clock.now()) / TICKS_PER_SECOND)
         except ValueError:
             return None
 

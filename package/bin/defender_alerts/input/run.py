@@ -9,10 +9,18 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
-from defender_alerts.errors import AddonError, ConfigurationError, StoppedError, StreamClosedError, exit_status
+from defender_alerts.errors import (
+    AddonError,
+    ConfigurationError,
+    StoppedError,
+    StreamClosedError,
+    exit_status,
+    unforeseen,
+)
 from defender_alerts.events import XmlStream
 from defender_alerts.kinds import KINDS, Kind
 from defender_alerts.poll import Plan, PollResult, Surroundings, poll
+from defender_alerts.regions import STOP_GRACE
 from defender_alerts.settings import SECRET_WARNING_DAYS, Account, Network, read_polling, too_short
 from defender_alerts.wording import key_values
 
@@ -20,6 +28,8 @@ from .kvstore import KVStorePlaces
 from .log import LEVELS, Redaction, open_log, report
 from .saved import load_account, load_settings
 from .splunkd import Splunkd, SplunkdError
+
+_TICK = 0.1
 
 
 def validate(kind_name: str, definition: Any) -> None:
@@ -57,24 +67,25 @@ class _InputRun:
         self._log = open_log(f"ta_defender_alerts_{kind.name}_{self._name}", self._redaction)
         self._splunkd = Splunkd(metadata["server_uri"], metadata["session_key"])
         self._stream = XmlStream(out)
+        self._begun = threading.Event()
+        self._failures: Sequence[AddonError] = ()
 
     def run(self) -> int:
         """Run to the end, whatever happens: the stream is closed, and what failed is a sentence in the log."""
         began = time.monotonic()
-        failures: Sequence[AddonError] = ()
-        try:
-            failures = self._run()
-        except StoppedError:
-            pass
-        except AddonError as error:
-            failures = [error]
-            self._fail(error)
-        except SplunkdError as error:
-            failure = ConfigurationError(f"splunkd does not give the settings ({error}). See splunkd.log.")
-            failures = [failure]
-            self._fail(failure)
-        finally:
-            self._close_stream()
+        self._listen_for_stop()
+        # In a thread of its own, since a signal does not get the main thread out of a connection that hangs.
+        work = threading.Thread(target=self._work, daemon=True)
+        work.start()
+        left_at: float | None = None
+        while work.is_alive():
+            work.join(_TICK)
+            if self._stop.is_set() and not self._begun.is_set():
+                left_at = left_at or time.monotonic() + STOP_GRACE
+                if time.monotonic() > left_at:
+                    break
+        self._close_stream()
+        failures = self._failures
         status = exit_status(failures)
         done = key_values(
             action="run_done",
@@ -86,8 +97,24 @@ class _InputRun:
         self._log.info("%s", done)
         return status
 
-    def _run(self) -> Sequence[AddonError]:
-        self._listen_for_stop()
+    def _work(self) -> None:
+        failure: AddonError
+        try:
+            self._failures = self._collect()
+        except StoppedError:
+            return
+        except AddonError as error:
+            failure = error
+        except SplunkdError as error:
+            failure = ConfigurationError(f"splunkd does not give the settings ({error}). See splunkd.log.")
+        except Exception as error:  # noqa: BLE001 - no traceback replaces the sentence
+            failure = unforeseen(error, self._log)
+        else:
+            return
+        self._failures = [failure]
+        self._fail(failure)
+
+    def _collect(self) -> Sequence[AddonError]:
         polling = read_polling(self._name, self._stanza)
         own = self._kind.read(self._name, self._stanza)
         self._mind_the_interval(polling.interval)
@@ -99,7 +126,8 @@ class _InputRun:
         self._mind_the_secret(account)
         plan = Plan(self._kind, self._stanza_name, polling, own, account)
         store = KVStorePlaces(self._splunkd, self._stop)
-        result = poll(plan, Surroundings(saved.network, store, self._stream, self._stop, self._log))
+        given = Surroundings(saved.network, store, self._stream, self._stop, self._log, begun=self._begun)
+        result = poll(plan, given)
         self._tell(result, plan)
         return result.failures
 
