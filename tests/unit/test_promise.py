@@ -127,7 +127,7 @@ class Promise(RuleBasedStateMachine):
         self.cloud.clock.advance(1)
         self.crowd(count, 0, TICKS_PER_SECOND // 4)
         self.cloud.clock.advance(60)
-        self.poll_slowly(200)
+        self.poll_slowly(100)
 
     @rule(passed=st.sampled_from([0.3, 1, 1.7, 60, 299.9, 601, 4_000, 90_000]))
     def wait(self, passed: float) -> None:
@@ -179,7 +179,7 @@ class Promise(RuleBasedStateMachine):
 
         def take_time(_: object) -> None:
             asked["requests"] += 1
-            if asked["requests"] < 20:
+            if asked["requests"] < 40:
                 self.cloud.clock.advance(step)
 
         self.region.before_answer = take_time
