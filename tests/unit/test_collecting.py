@@ -79,6 +79,36 @@ def test_a_backlog_is_delivered_once_in_time_order_whatever_the_bounds_mean(
     assert len(polled.sink.taken) == len(alerts)
 
 
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("upper", [True, False])
+def test_an_alert_on_the_border_of_two_windows_is_delivered_once(
+    polled: PolledInput, *, lower: bool, upper: bool
+) -> None:
+    polled.cloud.siem("eu").behaviour = SiemBehaviour(lower_inclusive=lower, upper_inclusive=upper)
+    now = polled.cloud.clock.freeze(polled.cloud.clock.now() // TICKS_PER_SECOND * TICKS_PER_SECOND)
+    start = now - 7 * DAY
+    polled.start_time = iso(start)
+    alerts = [siem_alert(number, start + days * DAY) for number, days in enumerate((0, 1, 3, 7))]
+    _deliver(polled, alerts)
+    _poll(polled)
+    assert [until for _, until in _calls(polled)] == [start + days * DAY for days in (1, 3, 7)]
+    polled.cloud.clock.advance(60)
+    _poll(polled)
+    assert polled.sink.raws() == _texts(alerts)
+
+
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("upper", [True, False])
+def test_the_narrowest_window_still_finds_its_instant(polled: PolledInput, *, lower: bool, upper: bool) -> None:
+    polled.cloud.siem("eu").behaviour = SiemBehaviour(lower_inclusive=lower, upper_inclusive=upper)
+    polled.most_records = 10
+    at = polled.cloud.clock.now() - DAY
+    alerts = [siem_alert(number, at + number % 3) for number in range(36)]
+    _deliver(polled, alerts)
+    _poll(polled)
+    assert sorted(polled.sink.raws()) == sorted(_texts(alerts))
+
+
 @pytest.mark.parametrize("precision", ["ms", "s"])
 def test_a_service_that_rounds_the_bounds_down_costs_no_alert(polled: PolledInput, precision: str) -> None:
     polled.cloud.siem("eu").behaviour = SiemBehaviour(rounds_bounds_to=precision, upper_inclusive=False)  # type: ignore[arg-type]
