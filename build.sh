@@ -8,7 +8,10 @@ help() {
 Usage: ./build.sh COMMAND
 
   demo      build the add-on and show it at work, against stand-ins for Microsoft's cloud and Splunk
+  ui        build it and leave its setup pages running against the stand-ins, for your browser; Ctrl-C ends it
   test      build it, run all tests and checks, and sum up
+  chaos     build it and kill it 300 times at random moments: is anything lost, how much comes twice?
+            --kills N and --seed N, or CHAOS_KILLS and CHAOS_SEED in the environment
   build     make output/TA_defender_alerts/ and the tarball in dist/
   inspect   build it and run Splunk's AppInspect on the tarball
   help      show this
@@ -21,13 +24,13 @@ TEXT
 
 case "${1:-help}" in
   help | -h | --help) help; exit 0 ;;
-  demo | test | build | inspect) ;;
+  demo | ui | test | chaos | build | inspect) ;;
   *) help >&2; exit 2 ;;
 esac
 
 for python in python3.11 python3; do
   if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
-    exec "$python" -B -m tooling "$1"
+    exec "$python" -B -m tooling "$@"
   fi
 done
 echo "Python 3.11 with venv is missing. On Debian 12: apt-get install python3 python3-venv" >&2

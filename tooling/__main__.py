@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tooling import checks, inspection, package, paths, steps, venvs
+from tooling import checks, inspection, package, paths, splunk_pythons, steps, venvs
 
 
 def build() -> int:
@@ -24,6 +25,31 @@ def demo() -> int:
     with alone():
         build()
     return subprocess.run([venvs.DEV.python, "demo/demo.py"], cwd=paths.ROOT, check=False).returncode
+
+
+def ui() -> int:
+    """Build, then leave the stand-ins running for somebody with a browser."""
+    with alone():
+        build()
+    search_path = os.pathsep.join(map(str, (paths.ROOT / "tests", paths.ROOT)))
+    # In this process's place, so that Ctrl-C is its alone and it can tidy up.
+    sys.stdout.flush()
+    os.chdir(paths.ROOT)
+    command = (str(venvs.DEV.python), "-B", "-m", "ui")
+    os.execve(command[0], command, {**os.environ, "PYTHONPATH": search_path})  # noqa: S606 - no shell is meant
+
+
+def chaos() -> int:
+    """Build, then hand over to the crash campaign, with the arguments that follow the subcommand."""
+    with alone():
+        build()
+        for python in splunk_pythons.SPLUNK_PYTHONS:
+            python.make()
+    search_path = os.pathsep.join(map(str, (paths.ROOT / "tests", paths.ROOT)))
+    command = (str(venvs.DEV.python), "-B", "-m", "chaos", *sys.argv[2:])
+    return subprocess.run(
+        command, cwd=paths.ROOT, env={**os.environ, "PYTHONPATH": search_path}, check=False
+    ).returncode
 
 
 def inspect() -> int:
@@ -47,6 +73,8 @@ def locked(command: Callable[[], int]) -> Callable[[], int]:
 
 COMMANDS: dict[str, Callable[[], int]] = {
     "demo": demo,
+    "ui": ui,
+    "chaos": chaos,
     "test": locked(checks.test),
     "build": locked(build),
     "inspect": locked(inspect),

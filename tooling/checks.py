@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tooling import inspection, package, paths, steps, venvs
+from tooling import browser, inspection, package, paths, steps, venvs
 from tooling.splunk_pythons import SPLUNK_PYTHONS
 
 PYTHON = venvs.DEV.python
@@ -86,6 +86,7 @@ def checks() -> Iterator[Outcome]:
             return
     for splunk_python in SPLUNK_PYTHONS:
         yield attempt(f"Splunk's Python {splunk_python.version}", splunk_python.make)
+    yield attempt("Debian's Chromium", browser.make)
     build = attempt("build", package.build)
     yield build
     if build.verdict == FAILED:

@@ -1,0 +1,129 @@
+"""What Splunk Web lets through from a page to splunkd: /<locale>/splunkd/__raw/services...
+
+Sources: web.conf.spec ([expose:<name>]: what is registered is found below /splunkd/__raw; splunkdConnectionTimeout, 30 s;
+enable CSRF protection), Splunk's developer documentation on CSRF (cookie splunkweb_csrf_token_<port>, header X-Splunk-Form-Key,
+X-Requested-With: XMLHttpRequest). Assumed: status and words of a refusal.
+"""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPSConnection
+from urllib.parse import urlsplit
+
+from standins.splunkd import Splunkd
+from standins.splunkweb.reply import Reply, refusal
+from standins.splunkweb.searches import Searches
+
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+SPLUNKD_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One call of a page and its answer. `target` is path and query as splunkd gets them."""
+
+    method: str
+    target: str
+    sent: bytes
+    status: int
+    received: bytes
+
+
+@dataclass(frozen=True)
+class Session:
+    """A browser that is logged in: as whom, its CSRF token, its key to splunkd."""
+
+    user: str
+    token: str
+    key: str
+
+
+class Passage:
+    """Carries calls to splunkd that hold what Splunk Web asks for, and writes them into the journal.
+
+    `port` gives Splunk Web's own port, which is part of its cookies' names.
+    """
+
+    def __init__(self, splunkd: Splunkd, port: Callable[[], int]) -> None:
+        self.journal: list[Exchange] = []
+        self._splunkd = splunkd
+        self._searches = Searches(splunkd.conf)
+        self._port = port
+        self._sessions: dict[str, Session] = {}
+
+    def is_logged_in(self, cookies: Mapping[str, str]) -> bool:
+        """Whether the browser has a session."""
+        return self._session(cookies) is not None
+
+    def log_in(self, user: str) -> tuple[tuple[str, str], ...]:
+        """Open a session; gives the headers that set its cookies."""
+        name, session = (
+            secrets.token_urlsafe(48),
+            Session(user, str(secrets.randbits(64)), self._splunkd.session_key(user)),
+        )
+        self._sessions[name] = session
+        return (
+            ("Set-Cookie", f"splunkd_{self._port()}={name}; Path=/; HttpOnly"),
+            ("Set-Cookie", f"splunkweb_csrf_token_{self._port()}={session.token}; Path=/"),
+        )
+
+    def log_everybody_out(self) -> None:
+        """Forget every session, as after a restart of Splunk Web."""
+        self._sessions.clear()
+
+    def _session(self, cookies: Mapping[str, str]) -> Session | None:
+        return self._sessions.get(cookies.get(f"splunkd_{self._port()}", ""))
+
+    def answer(
+        self, method: str, target: str, headers: Mapping[str, str], cookies: Mapping[str, str], body: bytes
+    ) -> Reply:
+        """Carry out one call; `target` begins with /services or /servicesNS, `headers` are in lower case."""
+        reply = self._answer(method, target, headers, cookies, body)
+        self.journal.append(Exchange(method, target, body, reply.status, reply.body))
+        return reply
+
+    def _answer(
+        self, method: str, target: str, headers: Mapping[str, str], cookies: Mapping[str, str], body: bytes
+    ) -> Reply:
+        session = self._session(cookies)
+        if session is None:
+            return refusal(401, "Unauthorized")
+        if method not in SAFE_METHODS:
+            token = cookies.get(f"splunkweb_csrf_token_{self._port()}")
+            if token != session.token or headers.get("x-splunk-form-key") != token:
+                return refusal(401, "Splunk cannot authenticate the request. CSRF validation failed.")
+            if headers.get("x-requested-with") != "XMLHttpRequest":
+                return refusal(401, "Splunk cannot authenticate the request. It is no XMLHttpRequest.")
+        path, query = urlsplit(target)[2:4]
+        exposed_as = path.split("/", 4)[4] if path.startswith("/servicesNS/") else path.split("/", 2)[2]
+        own = self._searches.answer(method, exposed_as, query, body, session.user)
+        if own is not None:
+            return own
+        if not self._splunkd.web.exposed(method, exposed_as):
+            return refusal(404, f"Not Found: {method} {exposed_as} is not exposed by any web.conf")
+        try:
+            return self._send(method, target, session.key, headers.get("content-type", ""), body)
+        except TimeoutError:
+            return refusal(504, f"The read operation timed out: splunkd did not answer within {SPLUNKD_TIMEOUT:.0f} s")
+        except (OSError, HTTPException) as error:
+            return refusal(503, f"The splunkd daemon cannot be reached by splunkweb: {error}")
+
+    def _send(self, method: str, target: str, key: str, content_type: str, body: bytes) -> Reply:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        address = urlsplit(self._splunkd.server_uri)
+        connection = HTTPSConnection(address.hostname or "", address.port, context=context, timeout=SPLUNKD_TIMEOUT)
+        headers = {"Authorization": f"Splunk {key}", "Connection": "close"}
+        if body:
+            headers["Content-Type"] = content_type
+        try:
+            connection.request(method, target, body or None, headers)
+            answer = connection.getresponse()
+            return Reply(answer.status, answer.read(), answer.headers.get("Content-Type", ""))
+        finally:
+            connection.close()

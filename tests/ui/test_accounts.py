@@ -1,0 +1,174 @@
+"""Accounts on the Configuration page."""
+
+from __future__ import annotations
+
+import json
+from html import unescape
+from urllib.parse import unquote, unquote_plus
+
+from playwright.sync_api import expect
+from ui.workplace import SECRET, Workplace, content
+
+ACCOUNT_CONF = "ta_defender_alerts_account"
+
+
+def test_the_configuration_page_opens_with_its_tabs_and_no_account(workplace: Workplace) -> None:
+    workplace.open("configuration")
+    expect(workplace.page.get_by_role("tab")).to_have_text(["Accounts", "Proxy", "Logging", "Network"])
+    expect(workplace.page.get_by_text("No records found")).to_be_visible()
+    workplace.picture("configuration-accounts-empty")
+
+
+def test_an_account_is_refused_with_the_wrong_secret_and_listed_with_the_right_one(workplace: Workplace) -> None:
+    dialog = workplace.add_account()
+    workplace.picture("account-add")
+    dialog.type(**{**workplace.account_fields(), "client_secret": "wrong-secret"})
+    dialog.press("Add")
+    sentence = dialog.refusal()
+    workplace.picture("account-add-wrong-secret")
+    assert sentence.startswith("The client secret of the account corp is wrong.")
+    assert "AADSTS7000215" in sentence
+    assert workplace.conf(ACCOUNT_CONF) == {}
+
+    dialog.type(client_secret=SECRET)
+    dialog.save("Add")
+    expect(workplace.row("corp")).to_contain_text("Commercial")
+    expect(workplace.row("corp")).to_contain_text(workplace.tenant.guid)
+    workplace.picture("configuration-accounts")
+    assert workplace.conf(ACCOUNT_CONF)["corp"] == {
+        "cloud": "commercial",
+        "tenant_id": workplace.tenant.guid,
+        "client_id": workplace.application.client_id,
+        "client_secret": "******",
+    }
+    assert workplace.splunkd.places_of(SECRET) == []
+
+
+def test_a_saved_secret_is_in_no_later_traffic_or_page(workplace: Workplace) -> None:
+    dialog = workplace.add_account()
+    dialog.type(**workplace.account_fields())
+    dialog.save("Add")
+    expect(workplace.row("corp")).to_be_visible()
+    saved = len(workplace.web.journal)
+
+    pages = [workplace.page.content()]
+    edit = workplace.act("corp", "Edit")
+    pages.append(workplace.page.content())
+    assert edit.value("client_secret") == "******"
+    edit.type(secret_expires="2027-06-30")
+    edit.save("Update")
+    expect(workplace.row("corp")).to_contain_text("2027-06-30")
+    clone = workplace.act("corp", "Clone")
+    assert clone.value("client_secret") == ""
+    pages.append(workplace.page.content())
+    workplace.open("configuration")
+    expect(workplace.row("corp")).to_be_visible()
+    pages.append(workplace.page.content())
+    workplace.add_input()
+    pages.append(workplace.page.content())
+
+    later = workplace.web.journal[saved:]
+    assert len(later) > 5
+    assert not any(holds_secret(exchange.target, exchange.sent, exchange.received) for exchange in later)
+    assert not holds_secret(*pages, workplace.page.evaluate("JSON.stringify([localStorage, sessionStorage])"))
+    assert holds_secret(workplace.sent("account")[0].sent)
+
+
+def holds_secret(*texts: str | bytes) -> bool:
+    """Whether the secret can be read in one of these, be it quoted for an address or escaped for JSON or HTML."""
+    plain = [text.decode("utf-8") if isinstance(text, bytes) else text for text in texts]
+    readings = [read(text) for text in plain for read in (str, unquote, unquote_plus, unescape)]
+    return any(spelling in reading for spelling in (SECRET, json.dumps(SECRET)[1:-1]) for reading in readings)
+
+
+def test_an_account_saved_without_checking_asks_microsoft_nothing(workplace: Workplace) -> None:
+    dialog = workplace.add_account()
+    dialog.type(**{**workplace.account_fields(), "client_secret": "wrong-secret"})
+    dialog.tick("skip_check")
+    dialog.save("Add")
+    expect(workplace.row("corp")).to_be_visible()
+    assert workplace.cloud.journal.calls("login.microsoftonline.com") == []
+    assert "skip_check" not in content(workplace.sent("account")[0])
+    assert "skip_check" not in workplace.conf(ACCOUNT_CONF)["corp"]
+
+
+COMPLAINTS = (
+    ("name", "", "Field Name is required"),
+    ("name", "1st", "The name starts with a letter and holds only letters, digits and underscores."),
+    ("tenant_id", "contoso", "The tenant is an ID such as"),
+    ("client_id", "my application", "The application ID looks like"),
+    ("client_secret", "", "Field Client secret is required"),
+    ("secret_expires", "30.06.2027", "The date is year-month-day"),
+)
+
+
+def test_what_cannot_be_right_is_complained_of_before_anything_is_sent(workplace: Workplace) -> None:
+    dialog = workplace.add_account()
+    right = {**workplace.account_fields(), "secret_expires": ""}
+    for field, text, complaint in COMPLAINTS:
+        dialog.type(**{**right, field: text})
+        dialog.press("Add")
+        dialog.expect_complaint(complaint)
+    workplace.picture("account-add-complaint")
+    assert workplace.sent("account") == []
+
+
+def test_an_edited_account_is_checked_with_the_secret_that_is_stored(workplace: Workplace) -> None:
+    workplace.have_account()
+    workplace.open("configuration")
+    dialog = workplace.act("corp", "Edit")
+    workplace.picture("account-edit")
+    dialog.type(tenant_id="fabrikam.onmicrosoft.com")
+    dialog.press("Update")
+    assert "AADSTS90002" in dialog.refusal()
+    dialog.type(tenant_id="contoso.onmicrosoft.com")
+    dialog.save("Update")
+    expect(workplace.row("corp")).to_contain_text("contoso.onmicrosoft.com")
+
+
+def test_a_clone_is_an_account_of_its_own(workplace: Workplace) -> None:
+    workplace.have_account()
+    workplace.open("configuration")
+    dialog = workplace.act("corp", "Clone")
+    workplace.picture("account-clone")
+    assert dialog.value("tenant_id") == workplace.tenant.guid
+    dialog.type(name="corp_too", client_secret=SECRET)
+    dialog.save("Save")
+    expect(workplace.row("corp_too")).to_be_visible()
+    assert workplace.conf(ACCOUNT_CONF).keys() == {"corp", "corp_too"}
+
+
+def test_a_deleted_account_is_gone_with_its_secret(workplace: Workplace) -> None:
+    workplace.have_account()
+    workplace.open("configuration")
+    dialog = workplace.act("corp", "Delete")
+    workplace.picture("account-delete")
+    dialog.save("Delete")
+    expect(workplace.page.get_by_text("No records found")).to_be_visible()
+    assert workplace.conf(ACCOUNT_CONF) == {}
+    assert workplace.conf("passwords") == {}
+
+
+def test_an_account_that_an_input_uses_is_not_deleted(workplace: Workplace) -> None:
+    workplace.have_account()
+    workplace.have_input()
+    workplace.open("configuration")
+    dialog = workplace.act("corp", "Delete")
+    dialog.press("Delete")
+    assert "corp_all" in dialog.refusal()
+    workplace.picture("account-delete-in-use")
+    assert workplace.conf(ACCOUNT_CONF).keys() == {"corp"}
+
+
+def test_an_account_is_added_with_the_keyboard_alone(workplace: Workplace) -> None:
+    workplace.open("configuration")
+    keyboard = workplace.page.keyboard
+    workplace.tab_to(workplace.page.get_by_role("button", name="Add", exact=True))
+    keyboard.press("Enter")
+    dialog = workplace.dialog()
+    for name, text in workplace.account_fields().items():
+        workplace.tab_to(dialog.box(name))
+        keyboard.insert_text(text)
+    workplace.tab_to(dialog.locator.get_by_role("button", name="Add", exact=True))
+    keyboard.press("Enter")
+    expect(workplace.row("corp")).to_be_visible()

@@ -1,0 +1,35 @@
+"""Every page and dialog in Splunk's light and dark theme, as a picture and without an error in the console."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+from ui.workplace import Workplace
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_opens_without_an_error(workplace: Workplace, theme: str) -> None:
+    workplace.web.theme = theme
+    workplace.have_account()
+    workplace.have_input()
+    workplace.open("configuration")
+    assert is_dark(workplace) == (theme == "dark")
+    workplace.picture(f"{theme}-configuration")
+    for tab in ("Proxy", "Logging", "Network", "Accounts"):
+        workplace.page.get_by_role("tab", name=tab).click()
+        expect(workplace.page.get_by_role("button", name="Add" if tab == "Accounts" else "Save")).to_be_visible()
+        workplace.picture(f"{theme}-configuration-{tab.lower()}")
+    workplace.act("corp", "Edit")
+    workplace.picture(f"{theme}-account-edit")
+    workplace.add_input()
+    workplace.picture(f"{theme}-input-add")
+    workplace.open("dashboard")
+    expect(workplace.page.get_by_role("tab", name="Data ingestion")).to_be_visible()
+    workplace.picture(f"{theme}-dashboard")
+
+
+def is_dark(workplace: Workplace) -> bool:
+    color = workplace.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return max(map(int, re.findall(r"\d+", color)[:3])) < 128

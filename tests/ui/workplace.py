@@ -1,0 +1,188 @@
+"""An administrator's workplace: a browser at the setup pages of a freshly installed add-on, and a tenant to connect."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, expect
+from standins.microsoft import ticks
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.samples import siem_alert
+from standins.splunkd import Splunkd
+from standins.splunkweb import Exchange, Web
+from ui.form import Form
+
+APP = "TA_defender_alerts"
+KIND = "defender_siem_alerts"
+SECRET = "nobody's~Right/Secret+0123456789=\"&%"
+
+
+@dataclass
+class Workplace:
+    """One Splunk with the add-on, one cloud with a tenant of Contoso's, one browser page.
+
+    `seen_refusals` counts the refusals that a test has read on the page; any other one fails it.
+    """
+
+    splunkd: Splunkd
+    cloud: MicrosoftCloud
+    web: Web
+    page: Page
+    pictures: Path
+    complaints: list[str] = field(default_factory=list)
+    foreign_requests: list[str] = field(default_factory=list)
+    seen_refusals: int = 0
+
+    def __post_init__(self) -> None:
+        self.tenant = self.cloud.entra.add_tenant(domain="contoso.onmicrosoft.com", name="Contoso")
+        self.application = self.tenant.add_application(secret=SECRET)
+        proxy = {"proxy_enabled": "1", "proxy_type": "http", "proxy_url": self.cloud.proxy.host}
+        self.write_settings("proxy", **proxy, proxy_port=str(self.cloud.proxy.port))
+        self.write_settings("network", ca_bundle=self.cloud.ca_pem, request_timeout="5")
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", self._broken)
+        self.page.on("request", self._requested)
+
+    # What happened before the test.
+
+    def write_settings(self, tab: str, **settings: str) -> None:
+        """Have a tab's settings stand in the conf file."""
+        self.splunkd.conf.write("ta_defender_alerts_settings", APP, tab, settings)
+
+    def have_account(self, name: str = "corp", **fields: str) -> None:
+        """Have an account, saved without a check."""
+        self.splunkd.web.post(
+            f"{APP}_account", {**self.account_fields(name), "cloud": "commercial", "skip_check": "1", **fields}
+        )
+
+    def have_input(self, name: str = "corp_all", **fields: str) -> None:
+        """Have an input stand in the conf file."""
+        settings = {"account": "corp", "regions": "us,eu,uk", "index": "main", "interval": "300", "start_time": "-7d"}
+        rest = {"overlap": "600", "resource": "https://graph.windows.net", "disabled": "0"}
+        self.splunkd.conf.write("inputs", APP, f"{KIND}://{name}", {**settings, **rest, **fields})
+
+    def publish_alerts(self, count: int) -> None:
+        """Have so many alerts of the last day in the EU."""
+        day_ago = self.cloud.clock.now() - 86_400 * ticks.PER_SECOND
+        self.cloud.siem("eu").add_all(self.tenant, [siem_alert(number, day_ago + number) for number in range(count)])
+
+    def account_fields(self, name: str = "corp") -> dict[str, str]:
+        """What is typed for a new account."""
+        return {
+            "name": name,
+            "tenant_id": self.tenant.guid,
+            "client_id": self.application.client_id,
+            "client_secret": SECRET,
+        }
+
+    # What is on the page.
+
+    def open(self, view: str) -> None:
+        """Open a page."""
+        self.page.goto(self.web.page(view))
+
+    def open_tab(self, title: str) -> Form:
+        """Open a tab of the Configuration page that is a form."""
+        if "/configuration" not in self.page.url:
+            self.open("configuration")
+        self.page.get_by_role("tab", name=title).click()
+        expect(self.page.get_by_role("button", name="Save", exact=True)).to_be_visible()
+        return Form(self, self.page.get_by_role("main"))
+
+    def add_account(self) -> Form:
+        """Open the dialog for a new account."""
+        self.open("configuration")
+        self.page.get_by_role("button", name="Add", exact=True).click()
+        return self.dialog()
+
+    def add_input(self) -> Form:
+        """Open the dialog for a new input."""
+        self.open("inputs")
+        self.page.get_by_role("button", name="Create New Input").click()
+        return self.dialog()
+
+    def act(self, name: str, action: str) -> Form:
+        """Press the button Edit, Clone or Delete in the row of this name, and give the dialog that opens."""
+        self.row(name).get_by_role("button", name=action, exact=True).click()
+        return self.dialog()
+
+    def dialog(self) -> Form:
+        """Give the open dialog."""
+        form = Form(self, self.page.get_by_role("dialog"))
+        form.wait()
+        return form
+
+    def row(self, name: str) -> Locator:
+        """Give the table's row of this name."""
+        cell = self.page.get_by_role("cell", name=name, exact=True)
+        return self.page.get_by_role("row").filter(has=cell)
+
+    def tab_to(self, target: Locator) -> None:
+        """Press Tab until this has the focus."""
+        for _ in range(40):
+            self.page.keyboard.press("Tab")
+            if target.evaluate("element => element === document.activeElement"):
+                return
+        raise AssertionError(f"Tab never comes to {target}")
+
+    def picture(self, name: str) -> None:
+        """Keep a picture of what can be seen once nothing is being loaded."""
+        expect(self.page.locator('[data-test="wait-spinner"]')).to_have_count(0)
+        self.page.screenshot(path=self.pictures / f"{name}.png", animations="disabled")
+
+    # What went over the wire, and what is stored.
+
+    @property
+    def refusals(self) -> list[Exchange]:
+        """What splunkd and Splunk Web have refused."""
+        return [exchange for exchange in self.web.journal if exchange.status >= 400]
+
+    def sent(self, member: str) -> list[Exchange]:
+        """The writing calls to one of the add-on's endpoints."""
+        return [
+            exchange
+            for exchange in self.web.journal
+            if exchange.method != "GET" and f"/{APP}_{member}" in urlsplit(exchange.target).path
+        ]
+
+    def is_disabled(self, name: str) -> bool:
+        """Whether splunkd would leave an input alone."""
+        return self.conf("inputs")[f"{KIND}://{name}"].get("disabled", "0") in {"1", "true"}
+
+    def conf(self, conf: str) -> dict[str, dict[str, str]]:
+        """Give what the add-on has in a conf file, defaults included."""
+        return {stanza: dict(settings) for stanza, settings in self.splunkd.conf.of_app(conf, APP).items()}
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def _broken(self, error: Error) -> None:
+        self.complaints.append(f"uncaught: {error.message}")
+
+    def _requested(self, request: Request) -> None:
+        if urlsplit(request.url).netloc != f"127.0.0.1:{self.web.port}" and not request.url.startswith(
+            ("data:", "blob:")
+        ):
+            self.foreign_requests.append(request.url)
+
+    def assert_clean(self) -> None:
+        """Check what holds for every test: nothing refused that the test has not read, and an error-free console."""
+        # The footer's build time is what a page is told last.
+        expect(self.page.get_by_text("Build Time: ")).to_contain_text("UTC")
+        own = [text for text in self.complaints if not text.startswith("Failed to load resource")]
+        assert own == []
+        assert self.foreign_requests == []
+        refused = [(exchange.status, exchange.target, exchange.received) for exchange in self.refusals]
+        assert len(refused) == self.seen_refusals, refused
+        assert len(self.complaints) - len(own) == self.seen_refusals, self.complaints
+
+
+def content(exchange: Exchange) -> dict[str, Any]:
+    """The content of the first object that splunkd has answered."""
+    found: dict[str, Any] = json.loads(exchange.received)["entry"][0]["content"]
+    return found
