@@ -1,0 +1,344 @@
+"""Each failure on the way to Microsoft ends in one sentence that an administrator can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+from integration.installation import (
+    CLIENT_SECRET,
+    LOGIN_HOST,
+    NARROW,
+    OTHER_RESOURCE,
+    RESOURCE,
+    SIEM_HOST,
+    Installation,
+    texts,
+)
+from integration.log import actions, errors
+from standins.microsoft import ticks
+from standins.microsoft.certificates import Certificate
+from standins.microsoft.directory import Secret
+from standins.microsoft.faults import (
+    Body,
+    CutOff,
+    EntraError,
+    Fault,
+    Redirect,
+    ShowCertificate,
+    Status,
+    captive_portal,
+    throttled,
+)
+from standins.microsoft.siem import SiemBehaviour
+from standins.splunkd import Fault as SplunkdFault
+
+REPLACEMENTS = "replace this input with defender_graph_alerts (Microsoft Graph) or defender_endpoint_alerts."
+AUTHENTICATION, CONFIGURATION, CONNECTION, PERMISSION, SERVER = (
+    f"{word} Error" for word in ("Authentication", "Configuration", "Connection", "Permission", "Server")
+)
+
+Break = Callable[[Installation], object]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What goes wrong, and what an administrator learns of it: `words` all stand in the one sentence."""
+
+    name: str
+    breaking: Break
+    category: str
+    status: int
+    words: tuple[str, ...]
+
+
+def _always(host: str, fault: Fault) -> Break:
+    return lambda installed: installed.cloud.faults.add(host, fault, times=None)
+
+
+def _secret(value: str, *, expired: bool = False) -> Break:
+    def change(installed: Installation) -> None:
+        yesterday = installed.cloud.clock.now() - 86_400 * ticks.PER_SECOND
+        installed.application.secrets[:] = [Secret(value, "a-guid", yesterday if expired else None)]
+
+    return change
+
+
+def _behaviour(**changes: object) -> Break:
+    def change(installed: Installation) -> None:
+        installed.cloud.siem("eu").behaviour = replace(SiemBehaviour(), **changes)  # type: ignore[arg-type]
+
+    return change
+
+
+def _missing_permission(installed: Installation) -> None:
+    installed.application.roles = {RESOURCE: ("Machine.Read.All", "Ti.ReadWrite")}
+    _behaviour(required_role="Alert.Read.All")(installed)
+
+
+FAILURES = (
+    Failure(
+        "wrong secret",
+        _secret("another one"),
+        AUTHENTICATION,
+        2,
+        (
+            "The client secret of the account corp is wrong. Paste the secret's value, not its id,",
+            "AADSTS7000215",
+            "correlation id",
+        ),
+    ),
+    Failure(
+        "expired secret",
+        _secret(CLIENT_SECRET, expired=True),
+        AUTHENTICATION,
+        2,
+        ("The client secret of the account corp has expired. Make a new one in Entra ID", "AADSTS7000222"),
+    ),
+    Failure(
+        "unknown tenant",
+        lambda installed: setattr(installed.tenant, "is_deleted", True),
+        AUTHENTICATION,
+        2,
+        ("The tenant of the account corp does not exist in its cloud. Correct the tenant id", "AADSTS90002"),
+    ),
+    Failure(
+        "unknown application",
+        lambda installed: installed.tenant.applications.clear(),
+        AUTHENTICATION,
+        2,
+        ("The application id of the account corp is unknown in its tenant. Compare client id", "AADSTS700016"),
+    ),
+    Failure(
+        "disabled application",
+        lambda installed: setattr(installed.application, "disabled", True),
+        AUTHENTICATION,
+        2,
+        ("The application of the account corp is disabled. Enable it in Entra ID", "AADSTS7000112"),
+    ),
+    Failure(
+        "tenant of another cloud",
+        lambda installed: setattr(installed.tenant, "cloud", "gcc_high"),
+        CONFIGURATION,
+        2,
+        ("The tenant of the account corp lives in another cloud. Set the account's cloud", "AADSTS900382"),
+    ),
+    Failure(
+        "unknown resource",
+        lambda installed: installed.tenant.resources.discard(RESOURCE),
+        CONFIGURATION,
+        2,
+        (
+            f"The resource {RESOURCE} is unknown in the tenant of the account corp.",
+            f"Set the input's resource to {OTHER_RESOURCE}.",
+            "AADSTS500011",
+        ),
+    ),
+    Failure(
+        "code without advice",
+        _always(LOGIN_HOST, EntraError(700027)),
+        AUTHENTICATION,
+        2,
+        ("Entra ID refuses the account corp. Look the code up", "AADSTS700027"),
+    ),
+    Failure(
+        "Entra ID throttles for ever",
+        _always(LOGIN_HOST, EntraError(90055, retry_after=0)),
+        SERVER,
+        1,
+        (f"Entra ID ({LOGIN_HOST}) gives no tokens at the moment; the next run asks again.", "AADSTS90055"),
+    ),
+    Failure(
+        "captive portal before Entra ID",
+        _always(LOGIN_HOST, captive_portal()),
+        SERVER,
+        1,
+        ("The token endpoint answered 200 with something that is not Entra ID's:", "Look for a proxy, portal"),
+    ),
+    Failure(
+        "redirect before Entra ID",
+        _always(LOGIN_HOST, Redirect("https://login.hotel.example/welcome")),
+        SERVER,
+        1,
+        (f"{LOGIN_HOST} redirects to login.hotel.example, which is not followed",),
+    ),
+    Failure(
+        "permission missing",
+        _missing_permission,
+        PERMISSION,
+        1,
+        (
+            f"{SIEM_HOST} denies this application the alerts of the region eu.",
+            "The token carries the permissions Machine.Read.All, Ti.ReadWrite.",
+            "HTTP 403",
+        ),
+    ),
+    Failure(
+        "forbidden without any permission",
+        _behaviour(required_role="Alert.Read.All"),
+        PERMISSION,
+        1,
+        (
+            "The token carries no permissions (roles): an administrator may not have consented to them.",
+            "Check that the tenant's data is stored in this region",
+        ),
+    ),
+    Failure(
+        "401 for ever",
+        _always(SIEM_HOST, Status(401, b'{"Message":"Authorization has been denied for this request."}')),
+        AUTHENTICATION,
+        2,
+        (f"{SIEM_HOST} refuses a fresh token.", "Check that the SIEM integration is enabled", REPLACEMENTS, "HTTP 401"),
+    ),
+    Failure(
+        "404",
+        lambda installed: setattr(installed.cloud.siem("eu"), "retired", "404"),
+        SERVER,
+        1,
+        (f"{SIEM_HOST} no longer serves alerts.", REPLACEMENTS, "HTTP 404"),
+    ),
+    Failure(
+        "410",
+        lambda installed: setattr(installed.cloud.siem("eu"), "retired", "410"),
+        SERVER,
+        1,
+        (f"{SIEM_HOST} no longer serves alerts.", REPLACEMENTS, "HTTP 410"),
+    ),
+    Failure(
+        "unknown host",
+        lambda installed: installed.cloud.forget_host(SIEM_HOST),
+        CONNECTION,
+        1,
+        (f"The proxy opens no way to {SIEM_HOST}", "it can resolve that name", REPLACEMENTS),
+    ),
+    Failure(
+        "captive portal before the API",
+        _always(SIEM_HOST, captive_portal()),
+        SERVER,
+        1,
+        (SIEM_HOST, "Nothing of it was taken for alerts. Look for a proxy, portal or filter"),
+    ),
+    Failure(
+        "JSON that is no array of alerts",
+        _always(SIEM_HOST, Body(b'{"status":"blocked by policy"}')),
+        SERVER,
+        1,
+        (SIEM_HOST, "Nothing of it was taken for alerts. Look for a proxy, portal or filter"),
+    ),
+    Failure(
+        "redirect before the API",
+        _always(SIEM_HOST, Redirect("https://portal.example/login")),
+        SERVER,
+        1,
+        (f"{SIEM_HOST} redirects to portal.example, which is not followed",),
+    ),
+    Failure(
+        "body cut off for ever",
+        _always(SIEM_HOST, CutOff()),
+        CONNECTION,
+        1,
+        (f"The connection to {SIEM_HOST} failed", "The next run asks again."),
+    ),
+    Failure(
+        "bad request",
+        _always(SIEM_HOST, Status(400, b'{"Message":"The request is invalid."}')),
+        SERVER,
+        1,
+        (f"{SIEM_HOST} does not understand the request. Check the input's machine groups", "The request is invalid."),
+    ),
+    Failure(
+        "throttled for ever",
+        _always(SIEM_HOST, throttled(0)),
+        SERVER,
+        1,
+        (f"{SIEM_HOST} throttles this application; the next run goes on where this one ended.", "HTTP 429"),
+    ),
+    Failure(
+        "throttled for longer than a run may last",
+        _always(SIEM_HOST, throttled(7_200)),
+        SERVER,
+        1,
+        (f"{SIEM_HOST} throttles this application", "The wait it asks for, 7200 s, is left to a later run."),
+    ),
+    Failure(
+        "expired certificate",
+        _always(SIEM_HOST, ShowCertificate(Certificate.EXPIRED)),
+        CONNECTION,
+        1,
+        (f"The certificate that answers for {SIEM_HOST} is not trusted (certificate has expired)",),
+    ),
+    Failure(
+        "certificate of another host",
+        _always(SIEM_HOST, ShowCertificate(Certificate.OTHER_HOST)),
+        CONNECTION,
+        1,
+        (f"The certificate that answers for {SIEM_HOST} is not trusted (Hostname mismatch",),
+    ),
+)
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
+def test_a_failure_ends_in_one_sentence_its_category_and_its_exit_status(
+    installed: Installation, failure: Failure
+) -> None:
+    installed.publish("eu", installed.alerts(100))
+    failure.breaking(installed)
+    run = installed.run(NARROW)
+    # Nothing was published before it failed, so stdout is empty rather than half a stream.
+    assert (run.status, run.stdout_bytes) == (failure.status, 0)
+    log = installed.log(NARROW)
+    [error] = errors(log)
+    assert error.category == failure.category
+    assert error.fields["input"] == NARROW
+    assert [word for word in failure.words if word not in error.text] == []
+    [line] = run.stderr
+    assert line.startswith(f"ERROR defender_siem_alerts://{NARROW} ")
+    assert [word for word in failure.words if word not in line] == []
+    assert not any("Traceback" in entry.text for entry in log)
+    assert "Trace ID" not in error.text, "what follows Microsoft's sentence is not part of it"
+    [done] = actions(log, "run_done")
+    assert (done["outcome"], done["exit_status"]) == ("failed", str(failure.status))
+
+
+def test_what_has_failed_is_delivered_when_it_works_again(installed: Installation) -> None:
+    alerts = installed.alerts(100)
+    installed.publish("eu", alerts)
+    installed.cloud.faults.add(SIEM_HOST, captive_portal())
+    assert installed.run(NARROW).status == 1
+    run = installed.run(NARROW)
+    assert (run.status, [event.raw for event in run.events]) == (0, texts(alerts))
+
+
+def test_Retry_After_is_honoured_within_the_run(installed: Installation) -> None:
+    alerts = installed.alerts(100)
+    installed.publish("eu", alerts)
+    installed.cloud.faults.add(SIEM_HOST, throttled(2))
+    installed.cloud.faults.add(LOGIN_HOST, EntraError(90055, retry_after=1))
+    run = installed.run(NARROW)
+    assert (run.status, [event.raw for event in run.events], run.stderr) == (0, texts(alerts), [])
+    first, second, *_ = installed.cloud.journal.calls(SIEM_HOST)
+    assert (first.status, second.status) == (429, 200)
+    assert second.began - (first.ended or first.began) >= 2
+    first, second = installed.cloud.journal.calls(LOGIN_HOST)
+    assert second.began - (first.ended or first.began) >= 1
+    [done] = actions(installed.log(NARROW), "region_done")
+    assert float(done["throttled_seconds"]) == 2
+
+
+def test_a_token_that_is_revoked_is_renewed_once_and_nothing_is_reported(installed: Installation) -> None:
+    alerts = installed.alerts(100)
+    installed.publish("eu", alerts)
+    installed.cloud.faults.add(SIEM_HOST, Status(401), after=1)
+    run = installed.run(NARROW)
+    assert (run.status, [event.raw for event in run.events], run.stderr) == (0, texts(alerts), [])
+    assert len(installed.cloud.journal.calls(LOGIN_HOST)) == 2
+
+
+def test_a_splunkd_that_does_not_answer_is_one_sentence_too(installed: Installation) -> None:
+    installed.splunkd.faults.add(SplunkdFault("storage/passwords", dropped=True))
+    run = installed.run(NARROW)
+    assert (run.status, run.stdout_bytes) == (2, 0)
+    [error] = errors(installed.log(NARROW))
+    assert "splunkd does not give the settings" in error.text
+    assert len(run.stderr) == 1

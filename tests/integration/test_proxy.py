@@ -1,0 +1,169 @@
+"""The way to Microsoft: through proxies of every type, with credentials, that inspect TLS with a private CA."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import trustme
+from integration.installation import LOGIN_HOST, NARROW, SIEM_HOST, Install, Installation, set_up, texts
+from integration.log import errors
+from standins.splunkd import InputRun
+
+USER, PASSWORD = "splunk proxy@corp", 'p@ss:w/rd#%20 "q" &é'
+
+
+@pytest.fixture(scope="module")
+def behind(install: Install) -> Installation:
+    """Give an installation behind proxies that want a name and a password."""
+    return set_up(install(), user=USER, password=PASSWORD)
+
+
+@pytest.fixture
+def behind_proxy(behind: Installation) -> Installation:
+    behind.reset()
+    behind.save_way(user=USER, password=PASSWORD)
+    return behind
+
+
+@pytest.fixture
+def misleading(tmp_path: Path) -> dict[str, str]:
+    """Give an environment that leads elsewhere, as splunk-launch.conf may set it for the whole of splunkd."""
+    elsewhere = tmp_path / "elsewhere.pem"
+    elsewhere.write_bytes(trustme.CA(organization_name="Elsewhere").cert_pem.bytes())
+    return {
+        "REQUESTS_CA_BUNDLE": str(elsewhere),
+        "CURL_CA_BUNDLE": str(elsewhere),
+        "SSL_CERT_FILE": str(elsewhere),
+    }
+
+
+def _assert_delivers(installed: Installation, env: Mapping[str, str] | None = None) -> None:
+    installed.cloud.journal.clear()
+    alerts = installed.alerts(20)
+    installed.publish("eu", alerts)
+    run = installed.run(NARROW, env=env)
+    assert (run.status, run.stderr) == (0, [])
+    assert [event.raw for event in run.events] == texts(alerts)
+
+
+def _assert_refused(installed: Installation, run: InputRun, category: str, status: int, *words: str) -> None:
+    assert (run.status, run.stdout_bytes) == (status, 0)
+    [error] = errors(installed.log(NARROW))
+    [line] = run.stderr
+    assert error.category == category
+    assert [word for word in words if word not in error.text or word not in line] == []
+
+
+def test_through_a_proxy_with_credentials_and_a_private_CA_given_as_text(
+    behind_proxy: Installation, misleading: dict[str, str]
+) -> None:
+    _assert_delivers(behind_proxy, misleading)
+    assert {tunnel.status for tunnel in behind_proxy.cloud.journal.tunnels()} == {200}
+
+
+def test_through_a_proxy_with_credentials_and_a_private_CA_given_as_a_path(
+    behind_proxy: Installation, misleading: dict[str, str], tmp_path: Path
+) -> None:
+    bundle = tmp_path / "proxy CA.pem"
+    bundle.write_text(f"# the proxy's own\n{behind_proxy.cloud.ca_pem}", encoding="utf-8")
+    behind_proxy.save_network(str(bundle))
+    _assert_delivers(behind_proxy, misleading)
+
+
+def test_a_bundle_of_several_certificates_is_taken_whole(behind_proxy: Installation) -> None:
+    other = trustme.CA(organization_name="The one before").cert_pem.bytes().decode()
+    behind_proxy.save_network(f"{other}{behind_proxy.cloud.ca_pem}")
+    _assert_delivers(behind_proxy)
+
+
+def test_credentials_are_never_seen_inside_the_tunnel(behind_proxy: Installation) -> None:
+    _assert_delivers(behind_proxy)
+    assert [call.header("proxy-authorization") for call in behind_proxy.cloud.journal if call.headers] != []
+    assert {call.header("proxy-authorization") for call in behind_proxy.cloud.journal} == {None}
+
+
+def test_a_wrong_proxy_password_is_said_as_such(behind_proxy: Installation) -> None:
+    behind_proxy.save_proxy(behind_proxy.cloud.proxy, user=USER, password="not it")
+    _assert_refused(
+        behind_proxy,
+        behind_proxy.run(NARROW),
+        "Configuration Error",
+        2,
+        "The proxy refuses its username and password (HTTP 407). Correct them under Configuration > Proxy.",
+    )
+
+
+def test_a_proxy_that_wants_credentials_and_gets_none_is_said_as_such(behind_proxy: Installation) -> None:
+    behind_proxy.save_proxy(behind_proxy.cloud.proxy)
+    _assert_refused(
+        behind_proxy, behind_proxy.run(NARROW), "Configuration Error", 2, "HTTP 407", "Configuration > Proxy"
+    )
+
+
+def test_without_the_private_CA_the_sentence_leads_to_the_setting(behind_proxy: Installation) -> None:
+    behind_proxy.save_network("")
+    _assert_refused(
+        behind_proxy,
+        behind_proxy.run(NARROW),
+        "Connection Error",
+        1,
+        f"The certificate that answers for {LOGIN_HOST} is not trusted",
+        "paste its CA certificate under Configuration > Network",
+    )
+
+
+def test_the_environments_bundle_does_not_stand_in_for_the_setting(behind_proxy: Installation, tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text(behind_proxy.cloud.ca_pem, encoding="utf-8")
+    behind_proxy.save_network("")
+    run = behind_proxy.run(NARROW, env={"REQUESTS_CA_BUNDLE": str(bundle)})
+    _assert_refused(behind_proxy, run, "Connection Error", 1, "is not trusted")
+
+
+def test_a_bundle_that_is_gone_is_said_with_its_path(behind_proxy: Installation, tmp_path: Path) -> None:
+    behind_proxy.save_network(str(tmp_path / "gone.pem"))
+    _assert_refused(
+        behind_proxy,
+        behind_proxy.run(NARROW),
+        "Configuration Error",
+        2,
+        f"'{tmp_path / 'gone.pem'}' can't be read.",
+        "Configuration > Network",
+    )
+
+
+def test_through_a_proxy_that_speaks_TLS_itself(behind_proxy: Installation, misleading: dict[str, str]) -> None:
+    behind_proxy.save_proxy(behind_proxy.cloud.https_proxy, user=USER, password=PASSWORD)
+    _assert_delivers(behind_proxy, misleading)
+    assert {tunnel.proxy for tunnel in behind_proxy.cloud.journal.tunnels()} == {"https"}
+
+
+def test_through_a_SOCKS_proxy_that_resolves_the_names(behind_proxy: Installation, misleading: dict[str, str]) -> None:
+    behind_proxy.save_proxy(behind_proxy.cloud.socks_proxy, user=USER, password=PASSWORD)
+    _assert_delivers(behind_proxy, misleading)
+    assert {tunnel.proxy for tunnel in behind_proxy.cloud.journal.tunnels()} == {"socks5"}
+    assert behind_proxy.cloud.journal.hosts() == {LOGIN_HOST, SIEM_HOST}
+
+
+def test_the_account_is_checked_through_the_same_way(behind_proxy: Installation) -> None:
+    behind_proxy.cloud.journal.clear()
+    behind_proxy.save_account("through")
+    assert [(tunnel.host, tunnel.status) for tunnel in behind_proxy.cloud.journal.tunnels()] == [(LOGIN_HOST, 200)]
+
+
+def test_the_proxy_of_the_settings_wins_over_the_environments_and_splunkd_is_called_without_any(
+    behind_proxy: Installation,
+) -> None:
+    _assert_delivers(behind_proxy, {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"})
+
+
+def test_where_no_proxy_is_enabled_the_environments_is_used(behind_proxy: Installation) -> None:
+    behind_proxy.save_settings(
+        "proxy", proxy_enabled="0", proxy_type="http", proxy_url="unused.example", proxy_port="1"
+    )
+    _assert_delivers(
+        behind_proxy,
+        {"HTTPS_PROXY": behind_proxy.cloud.proxy.url((USER, PASSWORD)), "NO_PROXY": "localhost, 127.0.0.1, ::1"},
+    )
