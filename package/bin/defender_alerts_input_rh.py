@@ -32,7 +32,7 @@ class InputHandler(AdminExternalHandler):
         """Remove the input, then its places: a new input of that name starts at its own start_time."""
         super().handleRemove(confInfo)
         try:
-            KVStorePlaces(self._splunkd(), threading.Event()).delete_places_of(
+            KVStorePlaces(self._splunkd(), threading.Event(), logging.getLogger(__name__)).delete_places_of(
                 self.handler.get_endpoint().input_type, self.callerArgs.id
             )
         except (CheckpointError, StoppedError):

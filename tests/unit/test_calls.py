@@ -124,14 +124,14 @@ LASTING = (
         "the certificate of another host",
         faults.ShowCertificate(Certificate.OTHER_HOST),
         ConnectionFailedError,
-        r"not trusted \(Hostname mismatch.*Configuration > Network",
+        r"not trusted \(Hostname mismatch.*Something else answers in its place",
         1,
     ),
     Lasting(
         "an expired certificate",
         faults.ShowCertificate(Certificate.EXPIRED),
         ConnectionFailedError,
-        r"not trusted \(certificate has expired",
+        r"not trusted \(certificate has expired.*this machine's clock",
         1,
     ),
     Lasting(

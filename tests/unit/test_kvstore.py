@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from standins.splunkd import KVStoreState, Splunkd
 
 KIND, INPUT = "defender_siem_alerts", "emea"
 COLLECTION = "ta_defender_alerts_checkpoints"
+LOG = logging.getLogger("test")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def stop() -> NoWaiting:
 @pytest.fixture
 def store(splunkd: Splunkd, stop: NoWaiting) -> Iterator[KVStorePlaces]:
     client = Client(splunkd.server_uri, splunkd.session_key())
-    yield KVStorePlaces(client, stop, monotonic=lambda: sum(stop.waits))
+    yield KVStorePlaces(client, stop, LOG, monotonic=lambda: sum(stop.waits))
     splunkd.faults.clear()
     splunkd.kvstore.state = KVStoreState.READY
     splunkd.kvstore.read_only = False
@@ -113,7 +115,7 @@ def test_a_store_that_is_starting_is_waited_for(splunkd: Splunkd) -> None:
 
     waiting = ReadyAfterAWhile()
     patient = KVStorePlaces(
-        Client(splunkd.server_uri, splunkd.session_key()), waiting, monotonic=lambda: sum(waiting.waits)
+        Client(splunkd.server_uri, splunkd.session_key()), waiting, LOG, monotonic=lambda: sum(waiting.waits)
     )
     splunkd.kvstore.state = KVStoreState.STARTING
     assert patient.places_of(KIND, INPUT) == []

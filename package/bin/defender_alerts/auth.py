@@ -28,7 +28,7 @@ from .errors import (
     UnexpectedAnswerError,
     UnknownResourceError,
 )
-from .http.calls import Answer, Caller, Refusal, Request
+from .http.calls import Answer, Caller, Refusal, Request, microsofts_words
 from .settings import Account
 
 _CORRELATION = re.compile(r"Correlation ID: ([0-9a-fA-F-]{36})")
@@ -207,10 +207,15 @@ def _read_response(answer: Answer) -> _Response:
         body = None
     if not isinstance(body, dict) or not ("access_token" in body or "error" in body):
         raise UnexpectedAnswerError(
-            f"The token endpoint answered {answer.status} with something that is not Entra ID's: {text[:80]!r}. Look "
-            "for a proxy, portal or filter on the way that asks for a login."
+            f"The token endpoint answered {answer.status} with something that is not Entra ID's{_beginning(text)}. "
+            "Look for a proxy, portal or filter on the way that asks for a login."
         )
     return _Response(answer.status, text)
+
+
+def _beginning(text: str) -> str:
+    """How an answer begins, unless that might be a token."""
+    return "" if "access_token" in text else f", but begins with {text[:80]!r}"
 
 
 def _explain_unavailable(refusal: Refusal) -> AddonError:
@@ -283,8 +288,8 @@ class TokenSource:
         match = _AADSTS.search(description)
         codes = [int(code) for code in result.get("error_codes") or ([match.group(1)] if match else [])]
         correlation = result.get("correlation_id") or _first(_CORRELATION.search(description))
-        words = description.partition("Trace ID:")[0].partition("\r\n")[0].strip()[:300]
-        quoted = f" Microsoft says: {words} (correlation id {correlation or 'not given'})"
+        words = microsofts_words(description)
+        quoted = f" Microsoft says: {words}. (correlation id {correlation or 'not given'})"
         if _TRANSIENT.intersection(codes) or result.get("error") == "temporarily_unavailable":
             return ServiceError(f"Entra ID gives no tokens at the moment; the next run asks again.{quoted}")
         advice = next((row for row in ADVICE if row.code in codes), None)

@@ -71,7 +71,7 @@ class RegionCollector:
         self._overlap = job.overlap
         self._caller = caller
         self._bearer = bearer
-        self._delivery = Delivery(job.keeper, job.origin, sink)
+        self._delivery = Delivery(job.keeper, job.origin, sink, caller.stop)
         self._log = log
         self._open_from: int | None = None
         self._asked = _Asked(self._place.settled, self._place.settled)

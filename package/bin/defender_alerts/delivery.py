@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from .errors import StoppedError
 from .events import EventSink, Origin
+from .http.calls import Stop
 from .keeper import PlaceKeeper
 from .versions import Version
 
@@ -33,12 +35,14 @@ class Delivery:
         keeper: of the place, which is moved on and saved behind each batch.
         origin: what stands in the events beside the alert.
         sink: takes the events.
+        stop: looked at before each batch.
 
     Attributes:
         is_under_way: a batch is being written and saved, and should not be cut short.
     """
 
-    def __init__(self, keeper: PlaceKeeper, origin: Origin, sink: EventSink) -> None:
+    def __init__(self, keeper: PlaceKeeper, origin: Origin, sink: EventSink, stop: Stop) -> None:
+        self._stop = stop
         self._keeper = keeper
         self._place = keeper.place
         self._origin = origin
@@ -58,6 +62,8 @@ class Delivery:
             self._deliver(batch, watermark=self._place.watermark)
 
     def _deliver(self, batch: Sequence[Version], watermark: int) -> None:
+        if self._stop.is_set():
+            raise StoppedError
         if not self._keeper.saves:
             # A store that can be read but not written stops the run here, before its first event.
             self._keeper.save()

@@ -24,6 +24,11 @@ _FORBIDDEN_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # Bytes that were no UTF-8 arrive as lone surrogates (see ``records``).
 _NO_UTF8 = re.compile("[\ud800-\udfff]")
 
+_BROKEN = (
+    "Splunk has closed the stream of events, as it does when it stops or the input is edited. What was not taken is "
+    "read again by the next run."
+)
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -82,7 +87,7 @@ class XmlStream:
         self._out = out
         self._lock = threading.Lock()
         self._opened = False
-        self._closed = False
+        self._closed = self._broken = False
 
     def write(self, origin: Origin, versions: Iterable[Version]) -> int:
         """Write and flush a batch; return its bytes.
@@ -107,6 +112,8 @@ class XmlStream:
             )
         )
         with self._lock:
+            if self._broken:
+                raise StreamClosedError(_BROKEN)
             if self._closed:
                 raise StreamClosedError("The run has ended; this batch is read again by the next one.")
             if not self._opened:
@@ -127,8 +134,5 @@ class XmlStream:
             self._out.write(data)
             self._out.flush()
         except (OSError, ValueError) as error:
-            self._closed = True
-            raise StreamClosedError(
-                "Splunk has closed the stream of events, as it does when it stops or the input is edited. What was not "
-                "taken is read again by the next run."
-            ) from error
+            self._closed = self._broken = True
+            raise StreamClosedError(_BROKEN) from error

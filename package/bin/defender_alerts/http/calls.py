@@ -10,6 +10,7 @@ import json
 import logging
 import random
 import re
+import textwrap
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,16 +22,15 @@ import urllib3
 
 from defender_alerts.errors import (
     AddonError,
-    ConfigurationError,
     ConnectionFailedError,
     ServiceError,
     StoppedError,
     UnexpectedAnswerError,
-    UnknownHostError,
 )
 from defender_alerts.times import TICKS_PER_SECOND, parse_http_date
 
 from .clock import ServerClock
+from .failures import no_answer
 
 T = TypeVar("T")
 
@@ -173,7 +173,7 @@ class Caller:
     ) -> None:
         self._session = session
         self._timeout = timeout
-        self._stop = stop
+        self.stop = stop
         self._log = log
         self._patience = patience
         self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
@@ -198,7 +198,7 @@ class Caller:
         """
         tries = _Tries()
         while True:
-            if self._stop.is_set():
+            if self.stop.is_set():
                 raise StoppedError
             token = bearer.token() if bearer is not None else None
             began = time.monotonic()
@@ -236,7 +236,7 @@ class Caller:
             )
             with response:
                 date = self.clock.observe(response.headers.get("Date"))
-                answer = Answer(response, date, began + LONGEST_ANSWER, self._stop)
+                answer = Answer(response, date, began + LONGEST_ANSWER, self.stop)
                 self._log.debug(
                     "call=%s url=%s params=%s status=%d seconds=%.3f",
                     request.method,
@@ -249,7 +249,8 @@ class Caller:
                     return read(answer)
                 raise self._refused(host, answer, explain, token)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _no_answer(host, error) from error
+            failure = no_answer(host, error)
+            raise _Retry(failure.reason, failure.error) if failure.may_pass else failure.error from error
         except ConnectionFailedError as error:
             broken = ConnectionFailedError(f"{host}: {error}. The next run asks again.")
             raise _Retry("broken off", broken) from error
@@ -304,7 +305,7 @@ class Caller:
         self._log.info("wait=%.1f reason=%s", wait, retry.reason)
         if throttled:
             self.throttled_seconds += wait
-        if self._stop.wait(wait):
+        if self.stop.wait(wait):
             raise StoppedError
 
 
@@ -330,88 +331,16 @@ def _refusal(host: str, answer: Answer) -> Refusal:
         code, message = str(error.get("code") or ""), str(error.get("message") or "")
     elif isinstance(body, dict):
         message = str(body.get("Message") or body.get("message") or body.get("error_description") or "")
-    headers = answer.headers
-    correlation = headers.get("x-ms-correlation-id") or headers.get("request-id") or headers.get("x-ms-request-id")
-    return Refusal(host, answer.status, code[:80], " ".join(message.split())[:300], correlation or "")
+    headers, inside = answer.headers, body if isinstance(body, dict) else {}
+    correlation = (
+        inside.get("correlation_id")
+        or headers.get("x-ms-correlation-id")
+        or headers.get("request-id")
+        or headers.get("x-ms-request-id")
+    )
+    return Refusal(host, answer.status, code[:80], microsofts_words(message), str(correlation or ""))
 
 
-def _no_answer(host: str, error: Exception) -> Exception:
-    """What a failed exchange means: a reason to try again, or an error that trying again would meet again."""
-    chain = " ".join(f"{type(link).__name__}: {link}" for link in _causes(error))
-    if isinstance(error, requests.exceptions.ProxyError) and " 407 " in f"{chain} ":
-        return ConfigurationError(
-            "The proxy refuses its username and password (HTTP 407). Correct them under Configuration > Proxy."
-        )
-    if "CERTIFICATE_VERIFY_FAILED" in chain:
-        return ConnectionFailedError(
-            f"The certificate that answers for {host} is not trusted ({_verify_reason(chain)}). If a proxy "
-            "inspects TLS here, paste its CA certificate under Configuration > Network > Additional CA certificates."
-        )
-    row = next(row for row in _NO_ANSWERS if row.mark in chain)
-    return _Retry(row.reason, row.error(row.sentence.format(host=host, detail=_last_words(error))))
-
-
-@dataclass(frozen=True)
-class _NoAnswer:
-    """How a failure is recognised in the names and texts of its exceptions, and what is said of it."""
-
-    mark: str
-    reason: str
-    sentence: str
-    error: type[ConnectionFailedError] = ConnectionFailedError
-
-
-_NO_ANSWERS = (
-    _NoAnswer(
-        # What a proxy says of a name that it can't resolve or reach: 404, 502, 503, 504, each with its own words.
-        "Tunnel connection failed",
-        "refused tunnel",
-        "The proxy opens no way to {host} ({detail}). Check that the proxy lets {host}:443 pass and that it can "
-        "resolve that name.",
-        UnknownHostError,
-    ),
-    _NoAnswer(
-        "ProxyError",
-        "proxy",
-        "The proxy could not be used to reach {host} ({detail}). Check host, port and type under Configuration > "
-        "Proxy, and that the proxy lets {host}:443 pass.",
-    ),
-    _NoAnswer(
-        "SOCKS",
-        "proxy",
-        "The SOCKS proxy could not be used to reach {host} ({detail}). Check host, port, type and credentials under "
-        "Configuration > Proxy.",
-    ),
-    _NoAnswer(
-        "NameResolutionError",
-        "unknown host",
-        "The name {host} could not be resolved. Check this host's DNS, or set the proxy under Configuration > Proxy.",
-        UnknownHostError,
-    ),
-    _NoAnswer(
-        "Timeout",
-        "time-out",
-        "{host} did not answer in time ({detail}). Check that port 443 to it is open; a slow proxy may need a higher "
-        "request timeout under Configuration > Network.",
-    ),
-    _NoAnswer("", "no connection", "The connection to {host} failed ({detail}). The next run asks again."),
-)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and what it wraps: ``requests`` keeps urllib3's in ``args``, urllib3 in ``reason``."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
-        error = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
-
-
-def _last_words(error: Exception) -> str:
-    *_, innermost = _causes(error)
-    return f"{type(innermost).__name__}: {' '.join(str(innermost).split())[:160]}"
-
-
-def _verify_reason(chain: str) -> str:
-    return chain.rpartition("certificate verify failed: ")[2].partition(" (_ssl")[0][:120] or "verification failed"
+def microsofts_words(message: str) -> str:
+    """A message of Microsoft's as the end of a sentence: one line, without the ids that Entra ID appends."""
+    return textwrap.shorten(message.partition("Trace ID:")[0], 300, placeholder=" …").rstrip(".")

@@ -8,6 +8,7 @@ error.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -62,9 +63,12 @@ _TROUBLES = (
 class KVStorePlaces:
     """The collection of checkpoints; calls are made one at a time."""
 
-    def __init__(self, splunkd: Splunkd, stop: Stop, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, splunkd: Splunkd, stop: Stop, log: logging.Logger, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._splunkd = splunkd
         self._stop = stop
+        self._log = log
         self._monotonic = monotonic
         self._lock = threading.Lock()
 
@@ -116,6 +120,7 @@ class KVStorePlaces:
 
     def _insist(self, verb: str, call: Any) -> Any:
         deadline = self._monotonic() + LONGEST_START
+        told = False
         backoffs = iter(_BACKOFFS)
         while True:
             try:
@@ -124,6 +129,9 @@ class KVStorePlaces:
                 status = self._status() if _may_be_the_store(error) else ""
                 if status == "starting" and self._monotonic() < deadline:
                     wait = _START_POLL
+                    if not told:
+                        told = True
+                        self._log.info("The KV store is starting; this run waits for it, up to %.0f s.", LONGEST_START)
                 else:
                     wait = next(backoffs, 0.0) if _may_pass(error, status) else 0.0
                 if not wait:

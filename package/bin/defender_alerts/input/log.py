@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 
 from solnlib import log as splunk_log
@@ -19,6 +20,10 @@ _CATEGORIES = {
     "permission_error": splunk_log.log_permission_error,
     "server_error": splunk_log.log_server_error,
 }
+
+
+# solnlib.log puts the exception's class before its message.
+_CLASS = re.compile(r"\bdefender_alerts\.errors\.\w+: ")
 
 
 class Redaction(logging.Filter):
@@ -39,8 +44,11 @@ class Redaction(logging.Filter):
         return text
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, cleaned."""
-        record.msg, record.args = self.clean(record.getMessage()), None
+        """Let every record pass, cleaned; what is not for diagnosis alone, on one line and without Python's words."""
+        message = self.clean(record.getMessage())
+        if record.levelno > logging.DEBUG:
+            message = " ".join(_CLASS.sub("", message).split())
+        record.msg, record.args = message, None
         return True
 
 

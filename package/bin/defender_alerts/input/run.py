@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from defender_alerts.errors import (
     AddonError,
-    ConfigurationError,
+    ServiceError,
     StoppedError,
     StreamClosedError,
     exit_status,
@@ -75,7 +75,7 @@ class _InputRun:
         began = time.monotonic()
         self._listen_for_stop()
         # In a thread of its own, since a signal does not get the main thread out of a connection that hangs.
-        work = threading.Thread(target=self._work, daemon=True)
+        work = threading.Thread(target=self._work, name="poll", daemon=True)
         work.start()
         left_at: float | None = None
         while work.is_alive():
@@ -106,7 +106,9 @@ class _InputRun:
         except AddonError as error:
             failure = error
         except SplunkdError as error:
-            failure = ConfigurationError(f"splunkd does not give the settings ({error}). See splunkd.log.")
+            failure = ServiceError(
+                f"splunkd does not give the settings ({error}). See splunkd.log; the next run asks again."
+            )
         except Exception as error:  # noqa: BLE001 - no traceback replaces the sentence
             failure = unforeseen(error, self._log)
         else:
@@ -125,7 +127,7 @@ class _InputRun:
         self._redaction.hide([self._splunkd.session_key, account.client_secret, *_proxy_secrets(saved.network)])
         self._mind_the_secret(account)
         plan = Plan(self._kind, self._stanza_name, polling, own, account)
-        store = KVStorePlaces(self._splunkd, self._stop)
+        store = KVStorePlaces(self._splunkd, self._stop, self._log)
         given = Surroundings(saved.network, store, self._stream, self._stop, self._log, begun=self._begun)
         result = poll(plan, given)
         self._tell(result, plan)

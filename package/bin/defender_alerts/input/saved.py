@@ -10,7 +10,10 @@ from defender_alerts.errors import ConfigurationError
 from defender_alerts.settings import Account, Network, is_true, read_account, read_network
 
 from .names import ACCOUNT_CONF, APP, SETTINGS_CONF
-from .splunkd import Splunkd, SplunkdError
+from .splunkd import Splunkd
+
+_SEPARATOR = "``splunk_cred_sep``"
+_END = _SEPARATOR.join(("", "S", "P", "L", "U", "N", "K", ""))
 
 
 @dataclass(frozen=True)
@@ -24,36 +27,27 @@ class SavedSettings:
 def secrets(splunkd: Splunkd, conf: str, name: str) -> Mapping[str, str]:
     """The encrypted fields of a stanza, where UCC's REST handlers keep them.
 
-    They are one JSON object, cut into passwords of 255 characters of ``storage/passwords``.
+    They are one JSON object, cut into numbered passwords of 255 characters (solnlib 8.2, ``credentials.py``). solnlib's
+    own reader is not used: its ``requests`` session would take the call to splunkd, with the session key, to a proxy
+    that the environment names.
 
     Raises:
         SplunkdError: splunkd could not be reached or refused.
     """
-    from solnlib.credentials import CredentialManager
-    from splunklib.binding import HTTPError
-
-    keeper = CredentialManager(
-        splunkd.session_key,
-        APP,
-        realm=f"__REST_CREDENTIAL__#{APP}#configs/conf-{conf}",
-        scheme=splunkd.scheme,
-        host=splunkd.host,
-        port=splunkd.port,
-    )
+    realm = f"__REST_CREDENTIAL__#{APP}#configs/conf-{conf}"
+    answer = splunkd.get_again("storage/passwords", count=0, search=f"realm={realm}")
+    pieces: dict[int, str] = {}
+    for entry in answer["entry"]:
+        content = entry["content"]
+        owner, _, number = str(content.get("username", "")).partition(_SEPARATOR)
+        if (content.get("realm"), owner) == (realm, name) and number.isdigit():
+            pieces[int(number)] = str(content.get("clear_password", ""))
+    whole = "".join(pieces[number] for number in sorted(pieces)).partition(_END)[0]
     try:
-        kept = keeper.get_clear_passwords_in_realm()
-    except HTTPError as error:
-        raise SplunkdError(error.status, f"storage/passwords: HTTP {error.status}") from error
-    except OSError as error:
-        raise SplunkdError(0, f"storage/passwords: {type(error).__name__}") from error
-    for password in kept:
-        if password["username"] == name:
-            try:
-                fields = json.loads(password["clear_password"])
-            except ValueError:
-                return {}
-            return fields if isinstance(fields, dict) else {}
-    return {}
+        fields = json.loads(whole)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def load_settings(splunkd: Splunkd) -> SavedSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from splunklib import binding, client
 from .names import APP
 
 _TIMEOUT = 60
+_BACKOFFS = (0.25, 0.5)
 
 
 class SplunkdError(Exception):
@@ -48,6 +50,21 @@ class Splunkd:
             app=APP,
             handler=binding.handler(timeout=_TIMEOUT, verify=False),
         )
+
+    def get_again(self, path: str, **query: Any) -> Any:
+        """The same as ``get``, but tried again where splunkd is in passing trouble: busy, or restarting.
+
+        Raises:
+            SplunkdError: it was refused, or splunkd could not be reached.
+        """
+        for wait in _BACKOFFS:
+            try:
+                return self.get(path, **query)
+            except SplunkdError as error:  # noqa: PERF203 - a call across processes costs more
+                if error.status not in {0, http.client.SERVICE_UNAVAILABLE}:
+                    raise
+                time.sleep(wait)
+        return self.get(path, **query)
 
     def get(self, path: str, *, app: str | None = APP, **query: Any) -> Any:
         """The JSON that a GET answers; ``app`` None asks outside the add-on's namespace.
@@ -104,7 +121,7 @@ class Splunkd:
         Raises:
             SplunkdError: it was refused, or splunkd could not be reached.
         """
-        answer = self.get(f"configs/conf-{conf}", count=0)
+        answer = self.get_again(f"configs/conf-{conf}", count=0)
         return {entry["name"]: entry["content"] for entry in answer["entry"]}
 
     def stanza(self, conf: str, name: str) -> Mapping[str, str] | None:
@@ -114,7 +131,7 @@ class Splunkd:
             SplunkdError: it was refused, or splunkd could not be reached.
         """
         try:
-            answer = self.get(f"configs/conf-{conf}/{binding.UrlEncoded(name, encode_slash=True)}")
+            answer = self.get_again(f"configs/conf-{conf}/{binding.UrlEncoded(name, encode_slash=True)}")
         except SplunkdError as error:
             if error.status == http.client.NOT_FOUND:
                 return None

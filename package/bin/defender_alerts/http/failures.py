@@ -1,0 +1,124 @@
+"""What it means that no answer came: a table from the libraries' exceptions to reasons and sentences.
+
+``requests`` and ``urllib3`` wrap their causes several deep, and some causes can be told by their text alone (seen in
+requests 2.32.5 and urllib3 2.6.3): so the marks are looked for in the names and texts of the whole chain, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from defender_alerts.errors import AddonError, ConfigurationError, ConnectionFailedError, UnknownHostError
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why no answer came: a word for the log, the error, and whether trying again may help."""
+
+    reason: str
+    error: AddonError
+    may_pass: bool
+
+
+@dataclass(frozen=True)
+class _Row:
+    """How a failure is recognised, and what is said of it; ``may_pass``: another try may meet something else."""
+
+    mark: str
+    reason: str
+    sentence: str
+    error: type[AddonError] = ConnectionFailedError
+    may_pass: bool = True
+
+
+_UNTRUSTED = "The certificate that answers for {host} is not trusted ({detail}). "
+_ROWS = (
+    _Row(
+        # The words behind the number are each proxy's own.
+        "Tunnel connection failed: 407",
+        "proxy login",
+        "The proxy refuses its username and password (HTTP 407). Correct them under Configuration > Proxy.",
+        ConfigurationError,
+        may_pass=False,
+    ),
+    _Row(
+        "certificate has expired",
+        "expired certificate",
+        _UNTRUSTED + "Check this machine's clock; if it is right, the owner of the proxy on the way has to renew it.",
+        may_pass=False,
+    ),
+    _Row(
+        "ostname mismatch",
+        "certificate of another host",
+        _UNTRUSTED
+        + "Something else answers in its place: look for a proxy, portal or filter on the way, and check DNS.",
+        may_pass=False,
+    ),
+    _Row(
+        "CERTIFICATE_VERIFY_FAILED",
+        "untrusted certificate",
+        _UNTRUSTED
+        + "If a proxy inspects TLS here, paste its CA certificate under Configuration > Network > Additional "
+        "CA certificates.",
+        may_pass=False,
+    ),
+    _Row(
+        # What a proxy says of a name that it can't resolve or reach: 404, 502, 503, 504, each with its own words.
+        "Tunnel connection failed",
+        "refused tunnel",
+        "The proxy opens no way to {host} ({detail}). Check that the proxy lets {host}:443 pass and that it can "
+        "resolve that name.",
+        UnknownHostError,
+    ),
+    _Row(
+        "ProxyError",
+        "proxy",
+        "The proxy could not be used to reach {host} ({detail}). Check host, port and type under Configuration > "
+        "Proxy, and that the proxy lets {host}:443 pass.",
+    ),
+    _Row(
+        "SOCKS",
+        "proxy",
+        "The SOCKS proxy could not be used to reach {host} ({detail}). Check host, port, type and credentials under "
+        "Configuration > Proxy.",
+    ),
+    _Row(
+        "NameResolutionError",
+        "unknown host",
+        "The name {host} could not be resolved. Check this host's DNS, or set the proxy under Configuration > Proxy.",
+        UnknownHostError,
+    ),
+    _Row(
+        "Timeout",
+        "time-out",
+        "{host} did not answer in time ({detail}). Check that port 443 to it is open; a slow proxy may need a higher "
+        "request timeout under Configuration > Network.",
+    ),
+    _Row("", "no connection", "The connection to {host} failed ({detail}). The next run asks again."),
+)
+
+
+def no_answer(host: str, error: Exception) -> Failure:
+    """What a failed exchange with ``host`` means."""
+    chain = " ".join(f"{type(link).__name__}: {link}" for link in _causes(error))
+    row = next(row for row in _ROWS if row.mark in chain)
+    return Failure(row.reason, row.error(row.sentence.format(host=host, detail=_detail(error, chain))), row.may_pass)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception and what it wraps: ``requests`` keeps urllib3's in ``args``, urllib3 in ``reason``."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+        error = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
+
+
+def _detail(error: Exception, chain: str) -> str:
+    """The innermost cause in its own words; of a certificate, OpenSSL's reason alone."""
+    *_, innermost = _causes(error)
+    verification = chain.rpartition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+    words = verification if "certificate verify failed: " in chain else str(innermost)
+    return " ".join(words.split())[:160] or type(innermost).__name__
