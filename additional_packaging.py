@@ -36,7 +36,7 @@ def cleanup_output_files(output_path: str, app_name: str) -> None:
 def declare_run_only_one(app: Path) -> None:
     """Say in inputs.conf and its spec that one member of a cluster is enough; UCC has no word for it.
 
-    What is known of it: inputs.conf.spec says what it means for scripted and modular inputs in a search head cluster, and
+    What is known of it: inputs.conf.spec says what it means for modular inputs in a search head cluster, and
     others report that Splunk Cloud honours it only where the spec declares it. Nothing of ours depends on it.
 
     Raises:

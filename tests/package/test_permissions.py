@@ -6,9 +6,10 @@ import configparser
 from pathlib import Path
 
 import pytest
-
 from defender_alerts.lease import NOBODY
+from defender_alerts.orders import Order
 from defender_alerts.place import Place, PlaceKey, Reset
+from defender_alerts.versions import Seen
 
 ADMINISTRATORS = "read : [ admin, sc_admin ], write : [ admin, sc_admin ]"
 
@@ -44,7 +45,12 @@ def test_the_closed_conf_is_the_one_that_the_pages_write(built_app: Path) -> Non
 def test_the_collection_declares_its_fields(built_app: Path) -> None:
     collection = conf(built_app / "default/collections.conf")["ta_defender_alerts_checkpoints"]
     key = PlaceKey("kind", "input", "tenant", "cloud", "region")
-    place = {**Place.first(key, 0).document(), **NOBODY.fields(), **Reset(key, 0, 1).document()}
+    place = {
+        **Place.first(key, 0).document(),
+        **NOBODY.fields(),
+        **Reset(key, 0, 1).document(),
+        **Order(key, 0, Seen(), 0).document(),
+    }
     types = {str: "string", int: "number"}
     fields = {f"field.{name}": types[type(value)] for name, value in place.items() if name != "_key"}
     assert {key: value for key, value in collection.items() if key.startswith("field.")} == fields

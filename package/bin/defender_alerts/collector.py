@@ -15,7 +15,9 @@ from .events import EventSink, Origin
 from .http.calls import Answer, Caller, Refusal
 from .http.clock import MOST_SKEW
 from .keeper import PlaceKeeper
+from .orders import StandingOrder
 from .place import MOST_SEEN
+from .ranges import RangeReader
 from .reading import CutShortError, WindowReading
 from .times import TICKS_PER_SECOND, iso
 from .versions import Version
@@ -34,12 +36,14 @@ class RegionJob:
         keeper: of the place, which says how far it has been collected.
         origin: what stands in its events beside the alert.
         overlap: how late a version may become visible, in ticks.
+        order: to collect again what an audit has found missing; None where there is none.
     """
 
     api: Api
     keeper: PlaceKeeper
     origin: Origin
     overlap: int
+    order: StandingOrder | None = None
 
 
 @dataclass
@@ -69,6 +73,7 @@ class RegionCollector:
         self._keeper = job.keeper
         self._place = job.keeper.place
         self._overlap = job.overlap
+        self._order = job.order
         self._caller = caller
         self._bearer = bearer
         self._delivery = Delivery(job.keeper, job.origin, sink, caller.stop)
@@ -119,6 +124,9 @@ class RegionCollector:
             width.fitted(received)
             self._settle(window, reached, asked_at)
             is_last = reached < window.end or until - window.end < TICKS_PER_SECOND
+            if is_last and self._order is not None:
+                self._keeper.save()
+                self._order.execute(RangeReader(self._api, self._caller, self._bearer, self._log), self._delivery)
             self._keeper.save(last=is_last)
             if is_last:
                 break

@@ -26,6 +26,7 @@ from .http.session import open_session, trust
 from .keeper import PlaceKeeper
 from .kinds import Kind
 from .lease import LENGTH, Lease, new_owner
+from .orders import StandingOrder
 from .place import PlaceKey, PlaceStore, find_place
 from .regions import RegionOutcome, collect_side_by_side
 from .settings import Account, Network, Polling
@@ -122,6 +123,7 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
             api = plan.kind.in_region(region, cloud.name, plan.own)
             key = PlaceKey(plan.kind.name, plan.polling.name, tenant, cloud.name, region)
             place = find_place(key, documents, start)
+            order = StandingOrder.find(place, documents, given.store, given.log)
         except (ConfigurationError, CheckpointError) as error:
             not_begun[region] = error
             continue
@@ -156,6 +158,7 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
                     PlaceKeeper(place, given.store, given.owner, caller.clock.now),
                     origin,
                     seconds(plan.polling.overlap),
+                    order,
                 ),
                 caller=caller,
                 bearer=ResourceBearer(tokens, plan.own.resource, hint),

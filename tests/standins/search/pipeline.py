@@ -18,6 +18,8 @@ _PIPE = re.compile(r'"(?:[^"\\]|\\.)*"|\|', re.DOTALL)
 _ASSIGNMENT = re.compile(r"\s*(\w+)\s*=(?!=)(.*)", re.DOTALL | re.ASCII)
 _SORT = re.compile(r"\s*0\s+-str\((\w+)\)\s*", re.ASCII)
 _DEDUP = re.compile(r"\s*((?:\w+\s+)+)keepempty=true\s*", re.ASCII)
+_COUNT_BY = re.compile(r"\s*count\s+by\s+(\w+(?:[\s,]+\w+)*)\s*", re.ASCII)
+_HEAD = re.compile(r"\s*(\d+)\s*", re.ASCII)
 _FIELDS_REMOVED = re.compile(r"\s*-\s+(\w+(?:[\s,]+\w+)*)\s*", re.ASCII)
 
 
@@ -101,6 +103,33 @@ def _dedup(arguments: str, rows: Rows) -> Rows:
     return kept
 
 
+def _where(arguments: str, rows: Rows) -> Rows:
+    """The rows for which an eval expression is true. Unlike the search command it compares with regard to case."""
+    holds = parse_eval(arguments)
+    return [row for row in rows if holds({name: v[0] if len(v) == 1 else v for name, v in row.items()}) is True]
+
+
+def _head(arguments: str, rows: Rows) -> Rows:
+    return rows[: int(_parsed(_HEAD, "head", arguments)[1])]
+
+
+def _stats(arguments: str, rows: Rows) -> Rows:
+    """``stats count by``, sorted by the fields; a row that lacks one of them is not counted."""
+    names = re.split(r"[\s,]+", _parsed(_COUNT_BY, "stats", arguments)[1])
+    counts: dict[tuple[str, ...], int] = {}
+    for row in rows:
+        values = [row.get(name, []) for name in names]
+        if any(len(value) > 1 for value in values):
+            raise NotModelledError(f"stats {arguments} of a multivalue field")
+        if all(values):
+            group = tuple(value[0] for value in values)
+            counts[group] = counts.get(group, 0) + 1
+    return [
+        {**{name: [value] for name, value in zip(names, group, strict=True)}, "count": [str(count)]}
+        for group, count in sorted(counts.items())
+    ]
+
+
 def _fields(arguments: str, rows: Rows) -> Rows:
     removed = set(re.split(r"[\s,]+", _parsed(_FIELDS_REMOVED, "fields", arguments)[1]))
     return [{name: values for name, values in row.items() if name not in removed} for row in rows]
@@ -110,6 +139,9 @@ _COMMANDS: Mapping[str, Callable[[str, Rows], Rows]] = {
     "dedup": _dedup,
     "eval": _eval,
     "fields": _fields,
+    "head": _head,
     "search": _search,
     "sort": _sort,
+    "stats": _stats,
+    "where": _where,
 }

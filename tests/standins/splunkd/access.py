@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ADMINISTRATORS = frozenset({"admin", "sc_admin", "splunk-system-role"})
 SYSTEM_USER = "splunk-system-user"
+_JWT_DOTS = 2
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,9 @@ class Sessions:
         scheme, _, key = (authorization or "").partition(" ")
         with self._lock:
             user, until = self._keys.get(key, (None, 0.0))
-        if user is None or scheme not in {"Splunk", "Bearer"} or time.monotonic() > until:
+        # That an authentication token (a JWT) is refused as a session key is assumed; documented is Bearer.
+        schemes = {"Bearer"} if key.startswith("eyJ") and key.count(".") == _JWT_DOTS else {"Splunk", "Bearer"}
+        if user is None or scheme not in schemes or time.monotonic() > until:
             raise Refusal(401, "call not properly authenticated", "WARN")
         return user
 

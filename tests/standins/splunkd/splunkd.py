@@ -14,6 +14,7 @@ from standins.splunkd.conf import ConfFiles
 from standins.splunkd.endpoints.collections import Collections
 from standins.splunkd.endpoints.configs import Configs, boolean
 from standins.splunkd.endpoints.inputs import DataInputs
+from standins.splunkd.endpoints.search import Searches
 from standins.splunkd.endpoints.secrets import storage_passwords
 from standins.splunkd.endpoints.server import Server
 from standins.splunkd.faults import Call, Faults
@@ -57,6 +58,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         self.modular = ModularInputs(children, self.conf)
         metadata = Metadata(home)
         self.server = Server(self.conf, self.kvstore)
+        self.searches = Searches(home / "etc" / "apps" / app.name)
         passwords = Passwords(home, self.conf)
         configs = Configs(self.conf, metadata)
         collections = Collections(self.conf, metadata, self.kvstore)
@@ -71,6 +73,8 @@ class Splunkd(AbstractContextManager["Splunkd"]):
                 ("data", "inputs"): self._inputs.handle,
                 ("data", "modular-inputs"): self._inputs.kinds,
                 ("data", "indexes"): self.server.data_indexes,
+                ("search", "jobs"): self.searches.jobs,
+                ("search", "v2", "jobs"): self.searches.jobs,
                 ("server", "info"): self.server.info,
                 ("kvstore", "status"): self.server.kvstore_status,
                 ("apps", "local"): self.server.apps,

@@ -1,0 +1,359 @@
+"""Compares what Microsoft's API shows of a range of time with what is indexed.
+
+Read-only, but for the order to collect again what is missing (``orders``), which is written only if it is asked for and
+nothing makes the comparison doubtful: an alert that is taken for missing and is not would come twice.
+
+Memory is flat: of each version the identity and the time are kept, of so many versions as are compared at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Callable, Protocol
+
+from . import clouds
+from .apis import Api
+from .apis.siem import SiemSettings
+from .auth import ResourceBearer, TokenSource
+from .errors import AddonError, CheckpointError, ConfigurationError
+from .http.calls import Caller, Stop
+from .kinds import Kind
+from .orders import MOST_ORDERED, Order, find_order
+from .place import Place, PlaceKey, PlaceStore, find_place
+from .ranges import RangeReader, Shown
+from .reading import CutShortError
+from .settings import Account
+from .times import TICKS_PER_SECOND, iso, seconds
+from .versions import Seen, fingerprint
+
+# So many versions of the API are compared with one search.
+MOST_COMPARED = 10_000
+# Splunk's time of an event may be rounded: it is asked for a little more, and the record's own time decides.
+_ROUNDING = seconds(1)
+
+MISSING, REPEATED = "missing", "repeated"
+
+
+class SearchFailedError(AddonError):
+    """Splunk did not answer the search, or not with what it was asked for."""
+
+    exit_status = 3
+
+
+class Index(Protocol):
+    """What is indexed. Each method raises ``SearchFailedError``."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What Splunk has remarked so far that makes its answers doubtful."""
+
+    def versions(self, source: str, start: int, end: int) -> Iterable[tuple[Mapping[str, Any], int]]:
+        """The events of a source whose time lies between two times in ticks: members that identify one, and how often.
+
+        Raises:
+            CutShortError: there may be more than an answer holds.
+        """
+
+    def has_any(self, source: str) -> bool:
+        """Whether there is an event of that source at all."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A version that is not indexed, or more than once: ``what`` is ``MISSING`` or ``REPEATED``; ``time`` in ticks."""
+
+    what: str
+    region: str
+    identity: str
+    time: int
+    count: int
+
+
+@dataclass
+class RegionReport:
+    """What the audit found in one region.
+
+    Attributes:
+        start: the first time compared, in ticks.
+        end: the time up to which was compared; earlier than asked for, where later alerts are not due yet.
+        existing: versions that the API shows.
+        indexed: versions that Splunk has.
+        missing: existing ones that Splunk has not.
+        repeated: versions that Splunk has more than once.
+        gone: indexed ones that the API does not show, any more or with the input's filters of today.
+        unidentified: records of the API that can't be compared.
+        unreadable: events in Splunk that can't be compared.
+        doubts: why the comparison may be wrong.
+        ordered: how many missing ones have been ordered to be collected again.
+        note: what is to be said of the order.
+        failure: what ended the audit of this region early.
+    """
+
+    region: str
+    start: int
+    end: int
+    host: str = ""
+    existing: int = 0
+    indexed: int = 0
+    missing: int = 0
+    repeated: int = 0
+    gone: int = 0
+    unidentified: int = 0
+    unreadable: int = 0
+    doubts: list[str] = field(default_factory=list)
+    ordered: int = 0
+    note: str = ""
+    failure: AddonError | None = None
+
+    @property
+    def exit_status(self) -> int:
+        """0 for a region that is complete, 1 for one that is not, a failure's own."""
+        if self.failure is not None:
+            return self.failure.exit_status
+        return 1 if self.missing or self.repeated else 0
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be compared; ``start`` (inclusive) and ``end`` (exclusive) in ticks."""
+
+    kind: Kind
+    input: str
+    own: SiemSettings
+    account: Account
+    start: int
+    end: int
+    collect: bool = False
+
+
+@dataclass(frozen=True)
+class Means:
+    """What an audit is given to work with.
+
+    Attributes:
+        caller: makes a caller for a host.
+        store: of the input's places and orders.
+        index: what to compare with.
+        stop: ends every wait.
+        found: is told each finding as soon as it is certain.
+        grace: seconds that Splunk may take to index what it was given before the audit began.
+    """
+
+    caller: Callable[[str], Caller]
+    store: PlaceStore
+    index: Index
+    stop: Stop
+    found: Callable[[Finding], None]
+    log: logging.Logger
+    grace: float
+    monotonic: Callable[[], float]
+
+
+def audit(question: Question, means: Means) -> Iterator[RegionReport]:
+    """Yield the report of each region, as soon as it is done.
+
+    Raises:
+        AddonError: no region could be begun: wrong range, no token, or no store of places.
+        StoppedError: the process was asked to stop.
+    """
+    if question.start >= question.end:
+        raise ConfigurationError(
+            f"The range from {iso(question.start)} to {iso(question.end)} is empty. Give an end later than the start."
+        )
+    cloud = clouds.cloud(question.account.cloud)
+    resource, hint = question.own.resource, question.kind.resource_hint(question.own.resource)
+    tokens = TokenSource(question.account, cloud, means.caller(cloud.authority_host))
+    tenant = tokens.acquire(resource, hint).tenant
+    documents = means.store.places_of(question.kind.name, question.input)
+    ready_at = means.monotonic() + means.grace
+    for region in question.own.regions:
+        key = PlaceKey(question.kind.name, question.input, tenant, cloud.name, region)
+        report = RegionReport(region, question.start, question.end)
+        try:
+            api = question.kind.in_region(region, cloud.name, question.own)
+            report.host = api.host
+            place = _place(key, documents)
+            report.end = _due(place, question)
+            reader = RangeReader(api, means.caller(api.host), ResourceBearer(tokens, resource, hint), means.log)
+            region_audit = _RegionAudit(key, api, reader, means=means, ready_at=ready_at, report=report)
+            region_audit.run(place, collect=question.collect)
+        except AddonError as error:
+            report.failure = error
+        yield report
+
+
+def _place(key: PlaceKey, documents: Sequence[Mapping[str, Any]]) -> Place:
+    if not any(document.get("_key") == str(key) for document in documents):
+        raise ConfigurationError(
+            f"The input {key.input} has not collected the region {key.region} of the tenant {key.tenant} yet: there is "
+            "nothing to compare. Enable it, let it run, and look into its log if it does not."
+        )
+    return find_place(key, documents, 0)
+
+
+def _due(place: Place, question: Question) -> int:
+    """Up to when everything should be there: what was collected later than its overlap."""
+    if place.settled <= question.start:
+        raise ConfigurationError(
+            f"The input has collected the region {place.key.region} for good only up to {iso(place.settled)}; later "
+            "alerts are not due yet. Give an earlier range, or let the input run first."
+        )
+    return min(question.end, place.settled)
+
+
+@dataclass
+class _Look:
+    """What one look into Splunk has shown of a stretch of time."""
+
+    found: set[bytes] = field(default_factory=set)
+    repeated: list[tuple[str, int, int]] = field(default_factory=list)
+    indexed: int = 0
+    gone: int = 0
+    unreadable: int = 0
+
+
+class _RegionAudit:
+    def __init__(
+        self,
+        key: PlaceKey,
+        api: Api,
+        reader: RangeReader,
+        *,
+        means: Means,
+        ready_at: float,
+        report: RegionReport,
+    ) -> None:
+        self._key = key
+        self._api = api
+        self._source = f"{key.kind}:{key.tenant}:{key.region}:{key.input}"
+        self._reader = reader
+        self._means = means
+        self._ready_at = ready_at
+        self._report = report
+        self._missing = Seen()
+
+    def run(self, place: Place, *, collect: bool) -> None:
+        report = self._report
+        existing: dict[bytes, tuple[int, str]] = {}
+        in_window: dict[bytes, tuple[int, str]] = {}
+
+        def take(shown: Iterator[Shown]) -> None:
+            # Called again for a narrower window if this one is cut short: what lies behind that is not compared yet.
+            in_window.clear()
+            in_window.update((one.version.fingerprint, (one.version.time, one.identity)) for one in shown)
+
+        begun = start = report.start
+        while start < report.end:
+            start = self._reader.read_from(start, report.end, take).end
+            existing.update(in_window)
+            in_window.clear()
+            if len(existing) >= MOST_COMPARED or start >= report.end:
+                self._compare(existing, begun, start)
+                existing.clear()
+                begun = start
+        report.unidentified = self._reader.unidentified
+        self._doubt()
+        if collect and report.missing:
+            self._order(place.generation)
+
+    def _compare(self, existing: Mapping[bytes, tuple[int, str]], start: int, end: int) -> None:
+        look = self._look(existing, start, end)
+        if len(look.found) < len(existing):
+            # What Splunk took just before the audit may be on its way into the index.
+            wait = self._ready_at - self._means.monotonic()
+            if wait > 0:
+                self._means.stop.wait(wait)
+                look = self._look(existing, start, end)
+        report = self._report
+        report.existing += len(existing)
+        report.indexed += look.indexed
+        report.gone += look.gone
+        report.unreadable += look.unreadable
+        report.repeated += len(look.repeated)
+        report.missing += len(existing) - len(look.found)
+        for mark, (time, identity) in existing.items():
+            if mark not in look.found:
+                self._means.found(Finding(MISSING, report.region, identity, time, 0))
+                if len(self._missing) < MOST_ORDERED:
+                    self._missing.add(mark, time)
+        for identity, time, count in look.repeated:
+            self._means.found(Finding(REPEATED, report.region, identity, time, count))
+
+    def _look(self, existing: Mapping[bytes, Any], start: int, end: int) -> _Look:
+        look = _Look()
+        stretches = [(start, end)]
+        while stretches:
+            start, end = stretches.pop()
+            try:
+                rows = list(self._means.index.versions(self._source, start - _ROUNDING, end + _ROUNDING))
+            except CutShortError:
+                if end - start <= TICKS_PER_SECOND:
+                    raise SearchFailedError(
+                        f"Splunk has more different alerts of the region {self._report.region} at {iso(start)} than a "
+                        "search returns. Audit the time before and the time after it."
+                    ) from None
+                middle = (start + end) // 2
+                stretches += [(middle, end), (start, middle)]
+                continue
+            for row in rows:
+                self._see(look, row, (start, end), existing)
+        return look
+
+    def _see(
+        self, look: _Look, row: tuple[Mapping[str, Any], int], stretch: tuple[int, int], existing: Mapping[bytes, Any]
+    ) -> None:
+        members, count = row
+        try:
+            identity, time = self._api.identify(members)
+        except ValueError:
+            look.unreadable += count
+            return
+        if not stretch[0] <= time < stretch[1]:
+            return
+        mark = fingerprint(identity, time)
+        look.indexed += 1
+        if mark in existing:
+            look.found.add(mark)
+        else:
+            look.gone += 1
+        if count > 1:
+            look.repeated.append((identity, time, count))
+
+    def _doubt(self) -> None:
+        report = self._report
+        if report.missing and not report.indexed and not self._means.index.has_any(self._source):
+            report.doubts.append(
+                f"Splunk shows this user no event at all of the source {self._source}. Search on a search head, as a "
+                "user whose role may search the input's index."
+            )
+        if report.missing and report.unreadable:
+            report.doubts.append(
+                f"{report.unreadable} events of the range don't tell which alert they are: some of the missing alerts "
+                "may be among them."
+            )
+        report.doubts += [f"Splunk remarks: {warning}" for warning in self._means.index.warnings]
+
+    def _order(self, generation: int) -> None:
+        report = self._report
+        if report.doubts:
+            report.note = "Nothing was ordered: what is not really missing would come twice."
+            return
+        try:
+            kept = self._means.store.places_of(self._key.kind, self._key.input)
+            earlier = find_order(self._key, kept)
+        except CheckpointError as error:
+            report.failure = error
+            return
+        if earlier is not None and earlier.is_pending:
+            report.note = (
+                f"Nothing was ordered: {len(earlier.versions)} alerts of an earlier order have yet to be collected. "
+                "Let the input run, and audit again."
+            )
+            return
+        self._means.store.save(Order(self._key, generation, self._missing, ordered=len(self._missing)).document())
+        report.ordered = len(self._missing)
+        report.note = "The input collects them at the end of its next run."
+        if report.missing > report.ordered:
+            report.note += f" It takes {MOST_ORDERED} at a time: audit again then for the others."

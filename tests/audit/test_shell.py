@@ -1,0 +1,157 @@
+"""The audit as somebody at a shell meets it: arguments, logins, refusals."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from audit.audited import PASSWORD, Audited
+from integration.installation import APP, BROAD
+
+
+def test_an_unknown_input_ends_with_2(audited: Audited) -> None:
+    done = audited.audit(name="nobody")
+    assert (done.status, done.out) == (2, "")
+    assert "There is no input 'nobody' here" in done.err
+
+
+def test_a_kind_can_be_named(audited: Audited) -> None:
+    audited.run()
+    assert audited.audit("--kind", "defender_siem_alerts").status == 0
+    with pytest.raises(SystemExit, match="2"):
+        audited.audit("--kind", "defender_nothing")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "says"),
+    [
+        ("2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z", "is empty"),
+        ("2026-11-02T00:00:00Z", "2026-11-02T00:00:00Z", "is empty"),
+        ("yesterday", "2026-11-01T00:00:00Z", "--from is 'yesterday'"),
+        ("-2d", "2026-13-01T00:00:00Z", "--to is '2026-13-01T00:00:00Z'"),
+    ],
+)
+def test_a_wrong_range_ends_with_2(audited: Audited, start: str, end: str, says: str) -> None:
+    audited.run()
+    done = audited.audit(start=start, end=end)
+    assert (done.status, done.out) == (2, "")
+    assert says in done.err
+
+
+def test_a_range_that_is_not_collected_yet_ends_with_2(audited: Audited) -> None:
+    audited.run()
+    done = audited.audit(start="-1s")
+    assert done.status == 2
+    assert "later alerts are not due yet" in done.out
+
+
+def test_an_input_that_has_never_run_ends_with_2(audited: Audited) -> None:
+    done = audited.audit()
+    assert done.status == 2
+    assert "has not collected the region us" in done.out
+
+
+def test_a_user_without_the_permission_ends_with_2(audited: Audited) -> None:
+    audited.run()
+    done = audited.audit(user="analyst")
+    assert (done.status, done.out) == (2, "")
+    assert "Log in as a user with the role admin or sc_admin" in done.err
+
+
+def test_a_wrong_password_ends_with_2(audited: Audited) -> None:
+    done = audited.audit(user="sc_admin")
+    assert (done.status, done.out) == (2, "")
+    assert "refuses the login of sc_admin" in done.err
+
+
+def test_nobody_logged_in_ends_with_2(audited: Audited) -> None:
+    done = audited.audit(user="")
+    assert done.status == 2
+    assert "give --username, or set SPLUNK_TOKEN" in done.err
+
+
+def test_a_session_key_in_the_environment_needs_no_password(audited: Audited) -> None:
+    audited.run()
+    key = audited.installation.splunkd.session_key("sc_admin")
+    audited.environment["SPLUNK_TOKEN"] = key
+    done = audited.audit(user="")
+    assert (done.status, audited.asked) == (0, [])
+    assert key not in done.out + done.err
+
+
+def test_a_session_key_that_has_run_out_ends_with_2(audited: Audited) -> None:
+    audited.environment["SPLUNK_TOKEN"] = "an-old-key"
+    done = audited.audit(user="")
+    assert done.status == 2
+    assert "an-old-key" not in done.out + done.err
+
+
+def test_an_authentication_token_in_the_environment_does_as_well(audited: Audited) -> None:
+    audited.publish({"eu": 3})
+    audited.run()
+    sessions, token = audited.installation.splunkd.sessions, "eyJraWQiOiJz.eyJpc3MiOiJh.c2lnbmVk"
+    sessions._keys[token] = sessions._keys[sessions.open("admin")]
+    audited.environment["SPLUNK_TOKEN"] = token
+    assert audited.audit(user="").status == 0
+
+
+def test_splunk_that_is_down_ends_with_2(audited: Audited) -> None:
+    with audited.installation.splunkd.unreachable():
+        done = audited.audit()
+    assert done.status == 2
+    assert "Check the address, and that splunkd runs" in done.err
+
+
+def test_a_search_head_elsewhere_is_asked_with_its_own_login(audited: Audited) -> None:
+    audited.publish({"eu": 3})
+    audited.run()
+    splunkd = audited.installation.splunkd
+    audited.environment["SPLUNK_SEARCH_TOKEN"] = splunkd.session_key("analyst")
+    before = len(splunkd.journal)
+    assert audited.audit("--search-head", splunkd.server_uri).status == 0
+    searches = [call.user for call in splunkd.journal[before:] if "/search/" in call.path]
+    assert set(searches) == {"analyst"}
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:8089", "search.example.com", "https://"])
+def test_a_search_head_without_tls_is_refused(audited: Audited, uri: str) -> None:
+    done = audited.audit("--search-head", uri, "--search-username", "admin")
+    assert done.status == 2
+    assert "is no address such as" in done.err
+
+
+def test_credentials_that_entra_id_refuses_end_with_2(audited: Audited) -> None:
+    audited.run()
+    audited.installation.application.secrets.clear()
+    done = audited.audit()
+    assert done.status == 2
+    assert "AADSTS7000215" in done.err
+
+
+def test_the_audit_runs_under_splunks_pythons(audited: Audited, splunk_python: Path) -> None:
+    audited.publish({"eu": 3})
+    audited.run()
+    audited.lose([1])
+    splunkd = audited.installation.splunkd
+    home = splunkd.home
+    program = home / "etc" / "apps" / APP / "bin" / "defender_alerts_audit.py"
+    port = splunkd.server_uri.rpartition(":")[2]
+    options = ["--from", "-3d", "--to", "-1h", "--username", "admin", "--port", port, "--grace", "0"]
+    done = subprocess.run(
+        [str(splunk_python), str(program), BROAD, *options],
+        input=f"{PASSWORD}\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        env={
+            "SPLUNK_HOME": str(home),
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(home / "lib" / "python3" / "site-packages"),
+        },
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "missing   eu" in done.stdout
+    assert "incomplete" in done.stdout

@@ -1,0 +1,170 @@
+"""Audits of any size: answers that are cut short on either side, and memory that does not grow."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+import tracemalloc
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from defender_alerts import audit as audit_module
+from defender_alerts.audit import Finding, Means, Question, RegionReport, SearchFailedError, audit
+from defender_alerts.place import Place, PlaceKey
+from defender_alerts.poll import Surroundings
+from defender_alerts.reading import CutShortError
+from standins.microsoft import ticks
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.siem import SiemBehaviour
+from standins.polling import SECRET, MemoryPlaces, MemorySink, NoWaiting, PolledInput
+
+NAMES = ("FullId", "AlertPart", "LastProcessedTimeUtc")
+DAY = 86_400 * ticks.PER_SECOND
+
+
+def small_alert(number: int, moment: int) -> bytes:
+    return (
+        f'{{"FullId":"da{number}","AlertPart":"0","LastProcessedTimeUtc":"{ticks.text(moment)}","Text":"é"}}'
+    ).encode()
+
+
+@dataclass
+class MemoryIndex:
+    """An index in memory, whose searches return at most ``most`` versions."""
+
+    most: int = 10**9
+    counts: Counter[int] = field(default_factory=Counter)
+    asked: int = 0
+    warnings: Sequence[str] = ()
+
+    def versions(self, source: str, start: int, end: int) -> Iterator[tuple[Mapping[str, Any], int]]:
+        assert source.startswith("defender_siem_alerts:")
+        self.asked += 1
+        found = [moment for moment in self.counts if start <= moment < end]
+        if len(found) >= self.most:
+            raise CutShortError
+        for moment in found:
+            yield dict(zip(NAMES, (f"da{moment}", "0", ticks.text(moment)), strict=True)), self.counts[moment]
+
+    def has_any(self, source: str) -> bool:
+        assert source
+        return bool(self.counts)
+
+
+@dataclass
+class Volume:
+    """One region with alerts at given moments, and an index to compare it with."""
+
+    polled: PolledInput
+    index: MemoryIndex = field(default_factory=MemoryIndex)
+    found: list[Finding] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.now = self.polled.cloud.clock.now()
+
+    def fill(self, moments: Iterable[int]) -> None:
+        alerts = [small_alert(moment, moment) for moment in moments]
+        self.polled.cloud.siem("eu").add_all(self.polled.tenant, alerts)
+
+    def audit(self, *, span: int = DAY) -> RegionReport:
+        plan = self.polled.plan()
+        key = PlaceKey(plan.kind.name, plan.polling.name, self.polled.tenant.guid, "commercial", "eu")
+        store = MemoryPlaces()
+        store.save(Place.first(key, self.now).document())
+        question = Question(plan.kind, plan.polling.name, plan.own, plan.account, self.now - span, self.now)
+        log = logging.getLogger("tests.audit")
+        given = Surroundings(self.polled.network(), store, MemorySink(), NoWaiting(), log)
+        means = Means(given.caller, store, self.index, given.stop, self.found.append, log, 0.0, time.monotonic)
+        (report,) = audit(question, means)
+        if report.failure is not None:
+            raise report.failure
+        return report
+
+
+@pytest.fixture
+def volume() -> Iterator[Volume]:
+    with MicrosoftCloud() as cloud:
+        tenant = cloud.entra.add_tenant(domain="contoso.onmicrosoft.com", cloud="commercial")
+        yield Volume(PolledInput(cloud, tenant, tenant.add_application(secret=SECRET)))
+
+
+@pytest.mark.parametrize("order", ["newest_first", "oldest_first", "shuffled"])
+def test_answers_that_are_cut_short_hide_nothing(volume: Volume, monkeypatch: pytest.MonkeyPatch, order: Any) -> None:
+    monkeypatch.setattr(audit_module, "MOST_COMPARED", 1)
+    volume.polled.most_records = 40
+    volume.polled.cloud.siem("eu").behaviour = SiemBehaviour(silent_cap=40, order=order)
+    moments = [volume.now - DAY + number * number * 300_000 for number in range(700)]
+    volume.fill(moments)
+    volume.index.counts.update(moments)
+    report = volume.audit()
+    assert (report.existing, report.indexed, report.missing, report.gone) == (700, 700, 0, 0)
+    assert volume.found == []
+
+
+def test_an_instant_that_is_fuller_than_an_answer_is_compared_as_it_comes(volume: Volume) -> None:
+    volume.polled.most_records = 20
+    moment = volume.now - DAY // 2
+    alerts = [small_alert(number, moment) for number in range(50)]
+    volume.polled.cloud.siem("eu").add_all(volume.polled.tenant, alerts)
+    report = volume.audit()
+    assert (report.existing, report.missing) == (50, 50)
+
+
+def test_searches_that_are_cut_short_are_split(volume: Volume) -> None:
+    moments = [volume.now - DAY + number * 60 * ticks.PER_SECOND for number in range(1_000)]
+    volume.fill(moments)
+    volume.index.counts.update(moments)
+    volume.index.counts[moments[500]] += 1
+    del volume.index.counts[moments[700]]
+    volume.index.most = 90
+    report = volume.audit()
+    assert volume.index.asked > 10
+    assert (report.existing, report.indexed) == (1_000, 999)
+    assert [(one.what, one.time) for one in volume.found] == [("missing", moments[700]), ("repeated", moments[500])]
+
+
+def test_a_second_with_more_than_a_search_returns_is_said(volume: Volume) -> None:
+    moments = [volume.now - DAY // 2 + number for number in range(100)]
+    volume.fill(moments)
+    volume.index.counts.update(moments)
+    volume.index.most = 50
+    with pytest.raises(SearchFailedError, match="than a search returns"):
+        volume.audit()
+
+
+def test_alerts_are_compared_in_stretches(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_module, "MOST_COMPARED", 100)
+    volume.polled.most_records = 60
+    moments = [volume.now - DAY + number * 60 * ticks.PER_SECOND for number in range(1_000)]
+    volume.fill(moments)
+    volume.index.counts.update(moments)
+    lost = moments[::250]
+    for moment in lost:
+        del volume.index.counts[moment]
+    report = volume.audit()
+    assert volume.index.asked >= 5
+    assert (report.existing, report.missing) == (1_000, 4)
+    assert [one.time for one in volume.found] == lost
+
+
+def test_memory_does_not_grow_with_the_range(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_module, "MOST_COMPARED", 500)
+    volume.polled.most_records = 400
+    moments = [volume.now - 20 * DAY + number * 60 * ticks.PER_SECOND for number in range(24_000)]
+    volume.fill(moments)
+    volume.index.counts.update(moments)
+    peaks = []
+    for span in (4 * DAY, 20 * DAY):
+        gc.collect()
+        tracemalloc.start()
+        report = volume.audit(span=span)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        volume.polled.cloud.journal.clear()
+        assert report.missing == 0
+        assert report.existing > 20_000 or span == 4 * DAY
+    assert peaks[1] < peaks[0] * 1.3 + 500_000, peaks
