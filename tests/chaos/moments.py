@@ -1,0 +1,56 @@
+"""Where in its work a process was when it was killed. Its regions do different things at once, so it may be several."""
+
+from __future__ import annotations
+
+import re
+
+from integration.installation import COLLECTION, REGIONS, Installation
+from standins.splunkd import Call, Fault, InputRun
+
+STARTING = "start-up"
+READING = "reading"
+WRITING = "writing"
+SAVING = "saving"
+ENDING = "stream closed"
+BETWEEN = "none of these"
+MOMENTS = (STARTING, READING, WRITING, SAVING, ENDING, BETWEEN)
+
+SAVES = rf"/storage/collections/data/{COLLECTION}/batch_save"
+"""The path, as a pattern, of what saves a place."""
+# Each event ends with a line feed, so a stream that breaks off within a line breaks off within an event.
+_BROKEN_OFF = re.compile(r"unterminated: .*column (\d+)")
+
+
+class Saves:
+    """The saves that the KV store is asked for, each of which takes it a moment."""
+
+    def __init__(self, installation: Installation, seconds: float) -> None:
+        self._installation = installation
+        fault = Fault(SAVES, frozenset({"POST"}), delay=seconds)
+        self._asked = installation.splunkd.faults.add(fault)
+        self._before = self._answered()
+
+    def under_way(self) -> int:
+        """How many have been asked for and not been answered yet."""
+        return self._asked.hits - (self._answered() - self._before)
+
+    def _answered(self) -> int:
+        return sum(map(is_save, self._installation.calls_to_splunkd()))
+
+
+def is_save(call: Call) -> bool:
+    """Whether a call saves a place."""
+    return call.method == "POST" and re.search(SAVES, call.path) is not None
+
+
+def reading(installation: Installation, since: float) -> tuple[int, int]:
+    """How many requests for alerts came `since` (`time.monotonic`), and how many of them are being answered still."""
+    hosts = {installation.cloud.siem(region).host for region in REGIONS}
+    calls = installation.cloud.journal.calls(where=lambda call: call.host in hosts and call.began >= since)
+    return len(calls), sum(call.ended is None for call in calls)
+
+
+def breaks_off_in_an_event(run: InputRun) -> bool:
+    """Whether the stream ends with half an event."""
+    match = _BROKEN_OFF.match(run.stream_error or "")
+    return match is not None and int(match[1]) > 0

@@ -1,0 +1,142 @@
+"""SIGKILL at each place on the way of a batch: nothing is lost, and exactly what had not been saved comes again."""
+
+from __future__ import annotations
+
+import pytest
+from chaos.ledger import BATCH_VERSIONS
+from chaos.moments import SAVES, breaks_off_in_an_event
+from chaos.quiet import wait_until
+from chaos.scene import COUNT, READS, Scene, wait_for_full_pipe
+from integration.installation import DAY, LOGIN_HOST, Installation
+from standins.microsoft.faults import Hold, Stall
+from standins.splunkd import Fault
+
+IN_THE_FIRST_BATCH, IN_THE_SECOND_BATCH = 500, 1_500
+
+
+def test_killed_before_it_has_a_token_it_has_done_nothing(installed: Installation) -> None:
+    scene, gate = Scene(installed), Hold()
+    waits = installed.cloud.faults.add(LOGIN_HOST, gate, times=None)
+    process = scene.start()
+    assert waits.has_begun.wait(30)
+    assert scene.kill(process).events == []
+    gate.gate.set()
+    assert installed.places() == []
+    assert scene.finish() == {}
+
+
+def test_killed_while_it_reads_its_place_it_has_delivered_nothing(installed: Installation) -> None:
+    scene = Scene(installed)
+    held = scene.hold(READS, "GET")
+    assert scene.kill_at(held, scene.start()).events == []
+    assert scene.finish() == {}
+
+
+def test_killed_in_the_middle_of_an_answer_it_has_delivered_nothing_of_it(installed: Installation) -> None:
+    scene = Scene(installed)
+    stalls = installed.cloud.faults.add(installed.cloud.siem("eu").host, Stall(0.5))
+    process = scene.start()
+    assert stalls.has_begun.wait(30)
+    assert scene.kill(process).events == []
+    assert scene.finish() == {}
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_killed_before_the_first_batch_is_written_it_repeats_nothing(installed: Installation, *, applied: bool) -> None:
+    # The document is saved as it is before the first event: until that is answered, nothing is written.
+    scene = Scene(installed)
+    held = scene.hold(SAVES, "POST", dropped=True, applied=applied)
+    assert scene.kill_at(held, scene.start()).events == []
+    assert len(installed.places()) == applied
+    assert scene.finish() == {}
+
+
+def test_killed_before_a_region_writes_its_batch_it_repeats_nothing_of_that_region(installed: Installation) -> None:
+    # One region fills the pipe; the two others have a batch in their hands and wait for it to be their turn.
+    scene = Scene.of_all_regions(installed)
+    process = scene.start(pause_at=1)
+    wait_for_full_pipe(process)
+    scene.wait_for_standstill()
+    first = scene.kill(process)
+    assert len({event.source for event in first.events}) == 1
+    [writer] = {event.source.split(":")[2] for event in first.events}
+    assert scene.finish() == {writer: len(first.events)}
+
+
+@pytest.mark.parametrize("pause_at", [1, IN_THE_FIRST_BATCH, IN_THE_SECOND_BATCH])
+def test_killed_in_the_middle_of_an_event_it_repeats_the_whole_ones_and_that_half_one_comes_whole(
+    installed: Installation, pause_at: int
+) -> None:
+    scene = Scene(installed)
+    process = scene.start(pause_at)
+    wait_for_full_pipe(process)
+    first = scene.kill(process)
+    assert breaks_off_in_an_event(first)
+    not_saved = len(first.events) % BATCH_VERSIONS
+    assert pause_at <= len(first.events) < COUNT
+    assert scene.finish() == {"eu": not_saved}
+
+
+def test_killed_behind_the_save_of_a_single_alert_it_has_written_that_to_the_last_byte(installed: Installation) -> None:
+    # So little stays in a buffer, unless it is flushed. The second window's answer is kept back; the first is saved.
+    scene, gate = Scene(installed, count=1, ago=6 * DAY + DAY // 2), Hold()
+    waits = installed.cloud.faults.add(installed.cloud.siem("eu").host, gate, times=None, after=1)
+    process = scene.start()
+    assert waits.has_begun.wait(30)
+    assert len(scene.kill(process).events) == 1
+    gate.gate.set()
+    assert scene.finish() == {}
+
+
+@pytest.mark.parametrize("pause_at", [IN_THE_FIRST_BATCH, IN_THE_SECOND_BATCH])
+def test_killed_between_flush_and_save_it_repeats_the_batch(installed: Installation, pause_at: int) -> None:
+    scene = Scene(installed)
+    process = scene.start(pause_at)
+    written = (pause_at // BATCH_VERSIONS + 1) * BATCH_VERSIONS
+    with installed.splunkd.unreachable():
+        process.resume_stdout()
+        wait_until(lambda: len(process.events) == written, "the batch is written")
+        first = scene.kill(process)
+    assert len(first.events) == written
+    assert not breaks_off_in_an_event(first)
+    assert scene.finish() == {"eu": BATCH_VERSIONS}
+
+
+@pytest.mark.parametrize("pause_at", [IN_THE_FIRST_BATCH, IN_THE_SECOND_BATCH])
+def test_killed_while_splunkd_has_its_save_but_has_not_carried_it_out_it_repeats_the_batch(
+    installed: Installation, pause_at: int
+) -> None:
+    scene = Scene(installed)
+    process = scene.start(pause_at)
+    held = scene.hold(SAVES, "POST", dropped=True)
+    process.resume_stdout()
+    first = scene.kill_at(held, process)
+    assert len(first.events) == (pause_at // BATCH_VERSIONS + 1) * BATCH_VERSIONS
+    assert scene.finish() == {"eu": BATCH_VERSIONS}
+
+
+@pytest.mark.parametrize("pause_at", [IN_THE_FIRST_BATCH, IN_THE_SECOND_BATCH])
+def test_killed_when_its_save_is_carried_out_but_before_it_hears_of_it_it_repeats_nothing(
+    installed: Installation, pause_at: int
+) -> None:
+    scene = Scene(installed)
+    process = scene.start(pause_at)
+    # The answer to the save is lost; what it asks splunkd next, to find out why, is kept.
+    lost = installed.splunkd.faults.add(Fault(SAVES, frozenset({"POST"}), times=1, dropped=True, applied=True))
+    held = scene.hold("", "GET")
+    process.resume_stdout()
+    first = scene.kill_at(held, process)
+    assert lost.hits == 1
+    assert len(first.events) == (pause_at // BATCH_VERSIONS + 1) * BATCH_VERSIONS
+    assert scene.finish() == {}
+
+
+def test_killed_while_it_saves_in_three_regions_it_repeats_a_batch_of_each_at_most(installed: Installation) -> None:
+    scene = Scene.of_all_regions(installed)
+    process = scene.start(pause_at=IN_THE_SECOND_BATCH)
+    held = scene.hold(SAVES, "POST", dropped=True)
+    process.resume_stdout()
+    scene.kill_at(held, process)
+    repeated = scene.finish()
+    assert repeated
+    assert max(repeated.values()) <= BATCH_VERSIONS
