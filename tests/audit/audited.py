@@ -13,9 +13,10 @@ from typing import Any
 
 from defender_alerts.errors import CheckpointError
 from defender_alerts.events import XmlStream
-from defender_alerts.input.audit import Shell, main
+from defender_alerts.input.audit import main
 from defender_alerts.input.kvstore import KVStorePlaces
 from defender_alerts.input.names import CHECKPOINTS
+from defender_alerts.input.shell import Shell
 from defender_alerts.input.splunkd import Splunkd
 from defender_alerts.kinds import KINDS
 from defender_alerts.poll import Plan, PollResult, Surroundings, poll

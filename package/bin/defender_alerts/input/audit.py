@@ -8,49 +8,31 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
-import threading
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Callable, TextIO
 
 from defender_alerts.audit import Means, Question, audit
 from defender_alerts.errors import AddonError, ConfigurationError, StoppedError
-from defender_alerts.http.calls import Caller, Stop
+from defender_alerts.http.calls import Caller
 from defender_alerts.http.clock import ServerClock
 from defender_alerts.http.session import open_session, trust
-from defender_alerts.kinds import KINDS, Kind
+from defender_alerts.kinds import KINDS
 from defender_alerts.settings import Network, read_polling
 from defender_alerts.times import machine_time, parse_start
 
 from .audit_report import JsonWriter, TextWriter, Writer
+from .inputs import find_input
 from .kvstore import KVStorePlaces
 from .log import Redaction
-from .login import AskPassword, Way, local_splunkd, log_in
+from .login import Way, local_splunkd, log_in
 from .names import ACCOUNT_CONF
 from .saved import load_account, load_settings
 from .searching import IDENTIFYING, SplunkIndex
-from .splunkd import Splunkd, SplunkdError
+from .shell import LOCAL_TOKEN, Shell
+from .splunkd import SplunkdError
 
-LOCAL_TOKEN, SEARCH_TOKEN = "SPLUNK_TOKEN", "SPLUNK_SEARCH_TOKEN"
+SEARCH_TOKEN = "SPLUNK_SEARCH_TOKEN"  # noqa: S105 - the name of a variable
 INTERRUPTED = 130
-
-
-@dataclass(frozen=True)
-class Shell:
-    """What the audit is started with.
-
-    Attributes:
-        ask: asks for a password without echo.
-    """
-
-    out: TextIO
-    err: TextIO
-    environment: Mapping[str, str]
-    ask: AskPassword
-    stop: Stop
-    monotonic: Callable[[], float] = time.monotonic
 
 
 def main(arguments: Sequence[str], shell: Shell) -> int:
@@ -116,7 +98,7 @@ def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction:
     here = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
     redaction.hide([shell.environment.get(name, "") for name in (LOCAL_TOKEN, SEARCH_TOKEN)])
     splunkd = local_splunkd(here, shell.environment, shell.ask)
-    kind, stanza = _find_input(splunkd, options.input, options.kind)
+    kind, stanza = find_input(splunkd, options.input, options.kind)
     polling = read_polling(options.input, stanza)
     own = kind.read(options.input, stanza)
     network = load_settings(splunkd).network
@@ -161,20 +143,6 @@ def _time(text: str, option: str) -> int:
         ) from error
 
 
-def _find_input(splunkd: Splunkd, name: str, kind_name: str | None) -> tuple[Kind, Mapping[str, str]]:
-    found: dict[str, Mapping[str, str]] = {}
-    for kind in [kind_name] if kind_name else list(KINDS):
-        for entry in splunkd.get(f"data/inputs/{kind}", count=0)["entry"]:
-            if entry["name"] == name:
-                found[kind] = {key: str(value) for key, value in entry["content"].items() if value is not None}
-    if not found:
-        raise ConfigurationError(f"There is no input {name!r} here. See the Inputs page of the add-on on this host.")
-    if len(found) > 1:
-        raise ConfigurationError(f"Several inputs are called {name}: add --kind, one of {', '.join(sorted(found))}.")
-    ((kind_found, stanza),) = found.items()
-    return KINDS[kind_found], stanza
-
-
 def _callers(network: Network, shell: Shell, log: logging.Logger) -> Callable[[str], Caller]:
     trusted = trust(network.ca_pem)
 
@@ -205,17 +173,3 @@ def _refused(error: SplunkdError) -> str:
             f"splunkd does not give this user the settings ({error}). Log in as a user with the role admin or sc_admin."
         )
     return f"splunkd did not answer ({error}). Check --port, and that Splunk runs on this host."
-
-
-def ask_password(prompt: str) -> str:
-    """Ask at the terminal without echo; take a line of standard input where that is no terminal."""
-    if sys.stdin.isatty():
-        from getpass import getpass
-
-        return getpass(prompt)
-    return sys.stdin.readline().rstrip("\r\n")
-
-
-def never_stopped() -> Stop:
-    """A stop that nobody asks for: an audit is ended with Ctrl-C."""
-    return threading.Event()

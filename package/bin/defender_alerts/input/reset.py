@@ -1,0 +1,85 @@
+"""The reset at a shell: an administrator's word that an input shall start again, at a time of their choice.
+
+Exit status: 0 ordered; 2 settings, arguments or credentials; 3 the KV store failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from defender_alerts.errors import AddonError, ConfigurationError
+from defender_alerts.kinds import KINDS
+from defender_alerts.place import PlaceKey, Reset
+from defender_alerts.times import iso, machine_time, parse_start
+
+from .inputs import find_input
+from .kvstore import KVStorePlaces
+from .login import Way, local_splunkd
+from .shell import LOCAL_TOKEN, Shell
+from .splunkd import SplunkdError
+
+
+def main(arguments: Sequence[str], shell: Shell) -> int:
+    """Reset the places of one input; return the exit status."""
+    options = _parser().parse_args(list(arguments))
+    try:
+        _reset(options, shell)
+    except AddonError as error:
+        shell.err.write(f"{error}\n")
+        return error.exit_status
+    except SplunkdError as error:
+        shell.err.write(f"splunkd refuses or does not answer ({error}). Log in as an administrator of this host.\n")
+        return ConfigurationError.exit_status
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="defender_alerts_reset.py",
+        description="Lets an input start again at a time of your choice: what it has collected since then is indexed "
+        "again, what lies between its place and a later time is left out.",
+        epilog=f"The password is asked for; a token or session key may be in the environment as {LOCAL_TOKEN}.",
+    )
+    parser.add_argument("input", help="name of the input")
+    parser.add_argument(
+        "--from", dest="start", required=True, metavar="TIME", help="2026-11-01T00:00:00Z, or --from=-2d"
+    )
+    parser.add_argument("--region", default="", help="only this region (default: all)")
+    parser.add_argument("--kind", choices=sorted(KINDS), help="kind of the input, where several have one of this name")
+    parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
+    parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
+    return parser
+
+
+def _reset(options: argparse.Namespace, shell: Shell) -> None:
+    try:
+        start = parse_start(options.start, machine_time())
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--from is {options.start!r}, and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative (=-2d)."
+        ) from error
+    way = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
+    splunkd = local_splunkd(way, shell.environment, shell.ask)
+    kind, _ = find_input(splunkd, options.input, options.kind)
+    store = KVStorePlaces(splunkd, shell.stop, logging.getLogger(__name__))
+    documents = {str(document["_key"]): document for document in store.places_of(kind.name, options.input)}
+    keys = [key for key in map(_key, documents.values()) if str(key) in documents]
+    chosen = sorted({key for key in keys if options.region in {"", key.region}}, key=str)
+    if not chosen:
+        raise ConfigurationError(
+            f"The input {options.input} has no checkpoint here{' for ' * bool(options.region)}{options.region}: its "
+            "next run starts at its start_time anyway."
+        )
+    for key in chosen:
+        generations = [
+            documents[name].get("generation", 0) for name in (str(key), Reset.key_of(key)) if name in documents
+        ]
+        store.save(Reset(key, start, int(max(generations)) + 1).document())
+        shell.out.write(f"{key.region} of tenant {key.tenant}: the next run starts at {iso(start)}.\n")
+
+
+def _key(document: Mapping[str, Any]) -> PlaceKey:
+    return PlaceKey(*(str(document.get(name)) for name in ("kind", "input", "tenant", "cloud", "region")))

@@ -1,0 +1,46 @@
+"""What a command of ours is started with at a shell."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Callable, TextIO
+
+from defender_alerts.http.calls import Stop
+
+from .login import AskPassword
+
+LOCAL_TOKEN = "SPLUNK_TOKEN"  # noqa: S105 - the name of a variable
+
+
+@dataclass(frozen=True)
+class Shell:
+    """What a command is started with.
+
+    Attributes:
+        ask: asks for a password without echo.
+    """
+
+    out: TextIO
+    err: TextIO
+    environment: Mapping[str, str]
+    ask: AskPassword
+    stop: Stop
+    monotonic: Callable[[], float] = time.monotonic
+
+
+def ask_password(prompt: str) -> str:
+    """Ask at the terminal without echo; take a line of standard input where that is no terminal."""
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        return getpass(prompt)
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def never_stopped() -> Stop:
+    """A stop that nobody asks for: an audit is ended with Ctrl-C."""
+    return threading.Event()

@@ -1,0 +1,87 @@
+"""A reset is an administrator's word: the input starts again where they say, in the regions that they name."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from audit.audited import PASSWORD, Audited
+from defender_alerts.input.reset import main
+from defender_alerts.input.shell import Shell, never_stopped
+from integration.installation import BROAD
+
+COUNTS = {"us": 3, "eu": 4, "uk": 5}
+
+
+def _reset(audited: Audited, *options: str, name: str = BROAD, user: str = "admin") -> tuple[int, str, str]:
+    splunkd = audited.installation.splunkd
+    out, err = io.StringIO(), io.StringIO()
+    environment = {"SPLUNK_TOKEN": splunkd.session_key(user)}
+    port = splunkd.server_uri.rpartition(":")[2]
+    shell = Shell(out, err, environment, lambda _: PASSWORD, never_stopped())
+    status = main([name, *options, "--port", port], shell)
+    return status, out.getvalue(), err.getvalue()
+
+
+def test_everything_since_the_time_of_a_reset_comes_again_and_only_once(audited: Audited) -> None:
+    audited.publish(COUNTS)
+    assert audited.run().failures == []
+    assert len(audited.indexed) == 12
+    status, out, err = _reset(audited, "--from=-30d")
+    assert (status, out.count("the next run starts at"), err) == (0, 3, "")
+    assert audited.run().failures == []
+    assert audited.run().failures == []
+    assert len(audited.indexed) == 24
+
+
+def test_a_region_that_is_not_named_goes_on_where_it_was(audited: Audited) -> None:
+    audited.publish(COUNTS)
+    assert audited.run().failures == []
+    assert _reset(audited, "--from=-30d", "--region", "eu")[0] == 0
+    assert audited.run().failures == []
+    assert len(audited.indexed) == 12 + COUNTS["eu"]
+
+
+def test_a_second_reset_counts_too(audited: Audited) -> None:
+    audited.publish(COUNTS)
+    assert audited.run().failures == []
+    for _ in range(2):
+        assert _reset(audited, "--from=-30d")[0] == 0
+        assert audited.run().failures == []
+    assert len(audited.indexed) == 36
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "says"),
+    [
+        (("--from", "soon"), BROAD, "--from is 'soon'"),
+        (("--from=-1d",), "nobody", "There is no input 'nobody' here"),
+        (("--from=-1d", "--region", "au"), BROAD, "has no checkpoint here for au"),
+    ],
+)
+def test_what_cannot_be_reset_is_said(audited: Audited, options: tuple[str, ...], name: str, says: str) -> None:
+    assert audited.run().failures == []
+    status, out, err = _reset(audited, *options, name=name)
+    assert (status, out) == (2, "")
+    assert says in err
+
+
+def test_somebody_who_may_not_write_checkpoints_cannot_reset_them(audited: Audited) -> None:
+    audited.publish(COUNTS)
+    assert audited.run().failures == []
+    status, _, err = _reset(audited, "--from=-30d", user="analyst")
+    assert status in {2, 3}
+    assert err
+    assert audited.run().failures == []
+    assert len(audited.indexed) == 12
+
+
+def test_the_command_of_the_built_add_on_explains_itself_on_splunks_pythons(
+    built_app: Path, splunk_python: Path
+) -> None:
+    command = [str(splunk_python), built_app / "bin/defender_alerts_reset.py", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]})
+    assert "start again at a time of your choice" in done.stdout
