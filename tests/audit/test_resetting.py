@@ -82,6 +82,6 @@ def test_somebody_who_may_not_write_checkpoints_cannot_reset_them(audited: Audit
 def test_the_command_of_the_built_add_on_explains_itself_on_splunks_pythons(
     built_app: Path, splunk_python: Path
 ) -> None:
-    command = [str(splunk_python), built_app / "bin/defender_alerts_reset.py", "--help"]
+    command = [str(splunk_python), str(built_app / "bin/defender_alerts_reset.py"), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]})
     assert "start again at a time of your choice" in done.stdout
