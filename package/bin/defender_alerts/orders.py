@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from .delivery import Delivery
@@ -72,11 +72,7 @@ class Order:
         """The order as one document of the KV store."""
         return {
             "_key": self.key_of(self.key),
-            "kind": self.key.kind,
-            "input": self.key.input,
-            "tenant": self.key.tenant,
-            "cloud": self.key.cloud,
-            "region": self.key.region,
+            **asdict(self.key),
             "generation": self.generation,
             "versions": self.versions.pack(),
             "ordered": self.ordered,

@@ -15,7 +15,7 @@ It holds three times and the versions already delivered:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from .errors import CheckpointError
@@ -83,11 +83,7 @@ class Place:
         return {
             "_key": str(self.key),
             "layout": LAYOUT,
-            "kind": self.key.kind,
-            "input": self.key.input,
-            "tenant": self.key.tenant,
-            "cloud": self.key.cloud,
-            "region": self.key.region,
+            **asdict(self.key),
             "watermark": iso(self.watermark),
             "settled": iso(self.settled),
             "seen_from": iso(self.seen_from),
@@ -154,11 +150,7 @@ class Reset:
         """The reset as one document of the KV store."""
         return {
             "_key": self.key_of(self.key),
-            "kind": self.key.kind,
-            "input": self.key.input,
-            "tenant": self.key.tenant,
-            "cloud": self.key.cloud,
-            "region": self.key.region,
+            **asdict(self.key),
             "start": iso(self.start),
             "generation": self.generation,
         }
