@@ -6,7 +6,17 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from integration.installation import BATCH, BROAD, REGIONS, Installation, is_whole, raws, repeated, texts
+from integration.installation import (
+    BATCH,
+    BROAD,
+    LOGIN_HOST,
+    REGIONS,
+    Installation,
+    is_whole,
+    raws,
+    repeated,
+    texts,
+)
 from integration.log import actions, errors
 from standins.splunkd import IndexedEvent, InputProcess, InputRun
 
@@ -125,3 +135,16 @@ def test_SIGTERM_while_Microsoft_does_not_answer_ends_the_run_soon(
         both = [*raws(first, region), *raws(second, region)]
         assert set(both) == set(texts(alerts))
         assert repeated(both) <= BATCH
+
+
+def test_SIGTERM_while_Entra_ID_does_not_answer_ends_the_run_soon(
+    installed: Installation, hold: Callable[[str], threading.Event]
+) -> None:
+    """The main thread has to be free for the signal: nothing has begun that would have to be finished."""
+    _publish(installed)
+    begun = hold(LOGIN_HOST)
+    process = installed.start()
+    assert begun.wait(30)
+    process.terminate()
+    first = process.wait(15)
+    assert (first.status, first.events, first.stderr) == (0, [], [])

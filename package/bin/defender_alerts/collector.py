@@ -129,6 +129,7 @@ class RegionCollector:
                 self._order.execute(RangeReader(self._api, self._caller, self._bearer, self._log), self._delivery)
             self._keeper.save(last=is_last)
             if is_last:
+                self._check_memory()
                 break
             # Working off a backlog takes time, in which new alerts come.
             start, until = window.end, clock.now()
@@ -186,6 +187,8 @@ class RegionCollector:
         elif settled < reached:
             self._open_from = max(window.start, settled)
         self._place.advance(reached, settled)
+
+    def _check_memory(self) -> None:
         if len(self._place.seen) > MOST_SEEN:
             raise ConfigurationError(
                 f"The region {self.region} shows more than {MOST_SEEN} alerts inside the overlap of "

@@ -1,0 +1,69 @@
+"""What is bounded is said when it is reached: Microsoft's memory, and the checkpoint's."""
+
+from __future__ import annotations
+
+import pytest
+from defender_alerts import collector
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.place import Place, PlaceKey
+from defender_alerts.times import iso, parse_iso, seconds
+from standins.microsoft.samples import siem_alert
+from standins.polling import PolledInput
+
+DAY = seconds(86_400)
+
+
+def _collected_until(polled: PolledInput, time: int) -> None:
+    """Let the input have been down since ``time``."""
+    key = PlaceKey("defender_siem_alerts", "test", polled.tenant.guid, "commercial", "eu")
+    polled.store.save(Place.first(key, time).document())
+
+
+def test_an_input_that_was_down_for_longer_than_microsoft_remembers_starts_there_and_names_the_gap(
+    polled: PolledInput, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = polled.cloud.clock.freeze()
+    down_since = now - 200 * DAY
+    _collected_until(polled, down_since)
+    alert = siem_alert(1, now - DAY)
+    polled.cloud.siem("eu").add(polled.tenant, alert)
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == [alert.decode()]
+    assert f"between {iso(down_since)} and 2026-" in caplog.text
+    assert "Microsoft keeps them for 180 days only" in caplog.text
+    first = min(
+        parse_iso(call.values("sinceTimeUtc")[0]) for call in polled.cloud.journal.calls(polled.cloud.siem("eu").host)
+    )
+    assert now - 181 * DAY < first < now - 179 * DAY
+    caplog.clear()
+    assert polled.poll().failures == []
+    assert "Microsoft keeps them" not in caplog.text
+
+
+def test_an_input_that_was_down_for_a_shorter_time_has_no_gap(
+    polled: PolledInput, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = polled.cloud.clock.freeze()
+    _collected_until(polled, now - 170 * DAY)
+    alert = siem_alert(1, now - 169 * DAY)
+    polled.cloud.siem("eu").add(polled.tenant, alert)
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == [alert.decode()]
+    assert "Microsoft keeps them" not in caplog.text
+
+
+def test_an_overlap_with_more_alerts_than_a_checkpoint_remembers_is_an_error_and_a_lower_one_mends_it(
+    polled: PolledInput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector, "MOST_SEEN", 50)
+    now = polled.cloud.clock.freeze()
+    alerts = [siem_alert(number, now - seconds(500) + number) for number in range(60)]
+    polled.cloud.siem("eu").add_all(polled.tenant, alerts)
+    (failure,) = polled.poll().failures
+    assert type(failure) is ConfigurationError
+    assert "more than 50 alerts inside the overlap of 600 s" in str(failure)
+    assert "Lower the input's overlap" in str(failure)
+    polled.overlap = 60
+    assert polled.poll().failures == []
+    assert polled.poll().failures == []
+    assert sorted(polled.sink.raws()) == sorted(alert.decode() for alert in alerts)
