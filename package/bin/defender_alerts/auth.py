@@ -205,12 +205,17 @@ def _read_response(answer: Answer) -> _Response:
         body = json.loads(text)
     except ValueError:
         body = None
-    if not isinstance(body, dict) or not ("access_token" in body or "error" in body):
+    if not isinstance(body, dict) or not (_is_token(body) or "error" in body):
         raise UnexpectedAnswerError(
             f"The token endpoint answered {answer.status} with something that is not Entra ID's{_beginning(text)}. "
             "Look for a proxy, portal or filter on the way that asks for a login."
         )
     return _Response(answer.status, text)
+
+
+def _is_token(body: Mapping[str, Any]) -> bool:
+    """Whether there is a token with a life in seconds: a number, which older endpoints send as text."""
+    return isinstance(body.get("access_token"), str) and str(body.get("expires_in", "")).isdecimal()
 
 
 def _beginning(text: str) -> str:

@@ -32,6 +32,7 @@ class _Row:
     may_pass: bool = True
 
 
+_FAILED = "The connection to {host} failed ({detail}). The next run asks again."
 _UNTRUSTED = "The certificate that answers for {host} is not trusted ({detail}). "
 _ROWS = (
     _Row(
@@ -71,6 +72,9 @@ _ROWS = (
         "resolve that name.",
         UnknownHostError,
     ),
+    # Behind a proxy urllib3 calls a connection that breaks off a ProxyError or not, as it happens to break.
+    _Row("RemoteDisconnected", "no connection", _FAILED),
+    _Row("ConnectionResetError", "no connection", _FAILED),
     _Row(
         "ProxyError",
         "proxy",
@@ -95,7 +99,7 @@ _ROWS = (
         "{host} did not answer in time ({detail}). Check that port 443 to it is open; a slow proxy may need a higher "
         "request timeout under Configuration > Network.",
     ),
-    _Row("", "no connection", "The connection to {host} failed ({detail}). The next run asks again."),
+    _Row("", "no connection", _FAILED),
 )
 
 
