@@ -1,0 +1,5 @@
+"""Write the matrix into docs/reliability.md."""
+
+from faults.table import write
+
+write()

@@ -1,0 +1,146 @@
+"""Rows: what goes wrong on the way to Microsoft."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from defender_alerts.apis.siem import SiemApi, SiemSettings
+from defender_alerts.poll import Plan
+from defender_alerts.settings import Proxy
+from faults.polls import EU, LOGIN, Polls, at, settings
+from faults.row import EVERYTHING, GOES_ON, NOTHING, OTHER_REGIONS, WHEN_OVER, Group, Row
+from standins.microsoft import faults
+from standins.microsoft.certificates import Certificate
+from standins.polling import http_proxy
+
+_CHECK_THE_PROXY = "Check host, port and type under Configuration > Proxy, and that the proxy lets {host}:443 pass."
+_NO_WAY = (
+    f"The proxy opens no way to {EU} (…{{status}}…). Check that the proxy lets {EU}:443 pass and that it can resolve "
+    "that name. Microsoft has deprecated the SIEM API and may have switched it off: …"
+)
+_NOWHERE = "wdatp-alertexporter-eu.windows.invalid"
+"""A name that no resolver knows (RFC 6761, 6.4)."""
+
+
+def _wrong_password(stage: Polls) -> None:
+    stage.cloud.proxy_credentials = ("splunk", "right")
+    stage.polled.proxy = replace(http_proxy(stage.cloud.proxy), username="splunk", password="wrong")
+
+
+def _unresolved(stage: Polls) -> None:
+    """One region's host has a name that nobody knows, and is to be reached without the proxy."""
+
+    def in_region(region: str, cloud: str, own: SiemSettings) -> SiemApi:
+        api = SiemApi.in_region(region, cloud, own)
+        return replace(api, host=_NOWHERE) if region == "eu" else api
+
+    def plan(usual: Plan) -> Plan:
+        return replace(usual, kind=replace(usual.kind, in_region=in_region))
+
+    stage.patch.setenv("HTTPS_PROXY", stage.cloud.proxy.url())
+    stage.patch.setenv("NO_PROXY", ".invalid")
+    stage.network = lambda network: replace(network, proxy=None)
+    stage.plan = plan
+
+
+def _distrusted(name: str, provoked: str, certificate: Certificate, says: str) -> Row[Polls]:
+    return Row(
+        name,
+        provoked,
+        at(EU, faults.ShowCertificate(certificate)),
+        OTHER_REGIONS,
+        1,
+        (f"The certificate that answers for {EU} is not trusted {says}",),
+        WHEN_OVER,
+    )
+
+
+NETWORK: Group[Polls] = Group(
+    "Network",
+    (
+        Row(
+            "proxy refuses connections",
+            "nothing listens where the proxy should be",
+            settings(proxy=Proxy(kind="http", host="127.0.0.1", port=9)),
+            NOTHING,
+            1,
+            (
+                "wait=… reason=proxy",
+                f"The proxy could not be used to reach {LOGIN} (…refused). {_CHECK_THE_PROXY.format(host=LOGIN)}",
+            ),
+            WHEN_OVER,
+        ),
+        Row(
+            "proxy forbids the host",
+            "the proxy answers CONNECT to one region's host with 403",
+            at(EU, faults.RefuseTunnel(403)),
+            OTHER_REGIONS,
+            1,
+            ("wait=… reason=refused tunnel", _NO_WAY.format(status=403)),
+            WHEN_OVER,
+        ),
+        Row(
+            "proxy drops a connection",
+            "the proxy resets one CONNECT",
+            at(EU, faults.DropTunnel(), times=1),
+            EVERYTHING,
+            0,
+            ("wait=… reason=…",),
+            GOES_ON,
+        ),
+        Row(
+            "proxy 407",
+            "the proxy's password is wrong",
+            _wrong_password,
+            NOTHING,
+            2,
+            ("The proxy refuses its username and password (HTTP 407). Correct them under Configuration > Proxy.",),
+            WHEN_OVER,
+        ),
+        Row(
+            "DNS fails at the proxy",
+            "the proxy can't resolve one region's host",
+            lambda stage: stage.cloud.forget_host(EU),
+            OTHER_REGIONS,
+            1,
+            ("wait=… reason=refused tunnel", _NO_WAY.format(status=503)),
+            WHEN_OVER,
+        ),
+        Row(
+            "DNS fails here",
+            "there is no proxy, and one region's host has no address",
+            _unresolved,
+            OTHER_REGIONS,
+            1,
+            (
+                "wait=… reason=unknown host",
+                (
+                    "The name … could not be resolved. Check this host's DNS, or set the proxy under Configuration > Proxy. "
+                    "Microsoft has deprecated the SIEM API and may have switched it off: …"
+                ),
+            ),
+            WHEN_OVER,
+        ),
+        _distrusted(
+            "certificate expired",
+            "one region's host shows a certificate of yesterday",
+            Certificate.EXPIRED,
+            "(certificate has expired). Check this machine's clock; if it is right, the owner of the proxy on the way "
+            "has to renew it.",
+        ),
+        _distrusted(
+            "certificate of another host",
+            "one region's host shows the certificate of another one",
+            Certificate.OTHER_HOST,
+            "(Hostname mismatch, …). Something else answers in its place: look for a proxy, portal or filter on the way, "
+            "and check DNS.",
+        ),
+        _distrusted(
+            "certificate of an unknown authority",
+            "one region's host shows a certificate that no trusted authority has signed",
+            Certificate.UNKNOWN_AUTHORITY,
+            "(…). If a proxy inspects TLS here, paste its CA certificate under Configuration > Network > Additional CA "
+            "certificates.",
+        ),
+    ),
+)

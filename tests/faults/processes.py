@@ -1,0 +1,88 @@
+"""The stage for what happens between the add-on and Splunk: the built add-on as a process of a stand-in splunkd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from faults.row import Ran
+from faults.sentences import is_sentence
+from integration.installation import BROAD, KIND, Installation, is_whole
+from integration.log import LogLine
+from standins.splunkd import IndexedEvent, InputProcess, InputRun, KVStoreState
+
+REGIONS = ("eu", "us")
+_STDERR = f"ERROR {KIND}://{BROAD} "
+_LONGEST_TEXT = 20_000
+
+
+@dataclass
+class Processes:
+    """An input of two regions with a few alerts in each; see ``faults.row.Stage``.
+
+    Attributes:
+        generated: the marks of alerts that the stand-in makes as it sends them, by region.
+    """
+
+    installed: Installation
+    earlier: list[str] = field(default_factory=list)
+    generated: dict[str, list[str]] = field(default_factory=dict)
+    is_cheap: bool = False
+
+    def __post_init__(self) -> None:
+        self.publish(20)
+
+    def publish(self, count: int, *, first: int = 0, ago: int = 36_000_000_000) -> None:
+        """Let each region show so many alerts more, of `ago` ticks before now."""
+        for number, region in enumerate(REGIONS):
+            self.installed.publish(region, self.installed.alerts(count, first=first + number * 100_000, ago=ago))
+
+    def published(self, region: str) -> list[str]:
+        """The texts that the API shows of a region."""
+        stored = self.installed.cloud.siem(region).alerts(self.installed.tenant)
+        return [*(alert.raw.decode() for alert in stored), *self.generated.get(region, [])]
+
+    @property
+    def log_file(self) -> Path:
+        """The input's log."""
+        return self.installed.splunkd.home / "var" / "log" / "splunk" / f"ta_defender_alerts_{KIND}_{BROAD}.log"
+
+    def run(self) -> Ran:
+        """Let splunkd start the input, and wait for its end."""
+        return self.ran(self.installed.start().wait(60))
+
+    def start(self, on_event: Callable[[IndexedEvent], None] | None = None) -> InputProcess:
+        """Let splunkd start the input."""
+        return self.installed.start(on_event=on_event)
+
+    def ran(self, run: InputRun, *, torn: bool = False) -> Ran:
+        """What came of a run; its stream is whole, unless it was `torn` from outside."""
+        assert torn or is_whole(run), run.stream_error
+        assert not any("Traceback" in line for line in run.stderr), run.stderr
+        log = self.installed.log()
+        told = [line.removeprefix(_STDERR) for line in run.stderr]
+        found = [line.text for line in log if line.level == "ERROR"]
+        assert len(found) == len(told), (found, told)
+        assert all(any(text.endswith(sentence) for text in found) for sentence in told), (found, told)
+        return Ran([mark(event.raw) for event in run.events], run.status, [*_notes(log), *told])
+
+    def mend(self) -> None:
+        """End every fault at Microsoft and in splunkd."""
+        splunkd = self.installed.splunkd
+        self.installed.cloud.faults.clear()
+        splunkd.faults.clear()
+        splunkd.kvstore.state, splunkd.kvstore.read_only = KVStoreState.READY, False
+        splunkd.sessions.timeout = 3_600.0
+        if self.log_file.is_symlink():
+            self.log_file.unlink()
+
+
+def _notes(log: list[LogLine]) -> list[str]:
+    return [line.text for line in log if line.level != "ERROR" and is_sentence(line.level, line.text)]
+
+
+def mark(raw: str) -> str:
+    """An event's text, or what stands for it where it is long."""
+    return raw if len(raw) < _LONGEST_TEXT else sha256(raw.encode()).hexdigest()

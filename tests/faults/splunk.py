@@ -1,0 +1,200 @@
+"""Rows: what Splunk and its machine do to a run."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+from faults.processes import Processes
+from faults.row import (
+    A_BATCH_AGAIN,
+    EVERYTHING,
+    GOES_ON,
+    NOTHING,
+    OTHER_REGIONS,
+    THE_REST,
+    WHAT_WAS_READ,
+    WHEN_OVER,
+    Group,
+    Ran,
+    Row,
+)
+from integration.installation import DAY
+from standins.microsoft.faults import throttled
+from standins.splunkd import IndexedEvent, InputProcess
+
+EU = "wdatp-alertexporter-eu.windows.com"
+MANY = 2_500
+"""Alerts per region: batches enough for a run to be still under way when some of them have come."""
+
+
+def _publish_many(stage: Processes) -> None:
+    """Alerts of five days ago, so that those of the last hour are asked for later in the run."""
+    stage.publish(MANY, first=10_000, ago=5 * DAY)
+
+
+class _AtEvent:
+    """A process that has written so many events, and is read no further: it stands in the middle of a batch."""
+
+    def __init__(self, stage: Processes, count: int) -> None:
+        self._left = count
+        self._started = threading.Event()
+        self._reached = threading.Event()
+        self._process = stage.start(self._take)
+        self._started.set()
+
+    def _take(self, _: IndexedEvent) -> None:
+        self._left -= 1
+        if not self._left:
+            self._started.wait()
+            self._process.pause_stdout()
+            self._reached.set()
+
+    def wait(self) -> InputProcess:
+        """The process, when it is there."""
+        assert self._reached.wait(60)
+        return self._process
+
+
+def _terminate_while_it_writes(stage: Processes) -> Ran:
+    process = _AtEvent(stage, 1).wait()
+    process.terminate()
+    process.resume_stdout()
+    return stage.ran(process.wait(20))
+
+
+def _terminate_while_it_waits(stage: Processes) -> Ran:
+    throttling = stage.installed.cloud.faults.add(EU, throttled(3_000))
+    process = _AtEvent(stage, len(stage.published("us"))).wait()
+    process.resume_stdout()
+    assert throttling.has_begun.wait(30)
+    process.terminate()
+    return stage.ran(process.wait(20))
+
+
+def _kill_while_it_writes(stage: Processes) -> Ran:
+    process = _AtEvent(stage, 1).wait()
+    process.kill()
+    process.resume_stdout()
+    return stage.ran(process.wait(20), torn=True)
+
+
+def _close_stdout_while_it_writes(stage: Processes) -> Ran:
+    process = _AtEvent(stage, 1).wait()
+    process.close_stdout()
+    return stage.ran(process.wait(20), torn=True)
+
+
+def _fill_the_disk(stage: Processes) -> None:
+    stage.log_file.unlink(missing_ok=True)
+    stage.log_file.symlink_to("/dev/full")
+
+
+def _run_without_a_log(stage: Processes) -> Ran:
+    """What logging itself says of it goes to standard error, and so to splunkd.log."""
+    run = stage.start().wait(60)
+    said = {line for line in run.stderr if line.startswith("OSError")}
+    return replace(stage.ran(replace(run, stderr=[])), sentences=sorted(said))
+
+
+def _expired_from_the_start(stage: Processes) -> None:
+    stage.installed.splunkd.sessions.timeout = -1.0
+
+
+def _expire_while_it_writes(stage: Processes) -> Ran:
+    process = _AtEvent(stage, 1).wait()
+    stage.installed.splunkd.sessions.expire()
+    process.resume_stdout()
+    return stage.ran(process.wait(60))
+
+
+SPLUNK: Group[Processes] = Group(
+    "Splunk",
+    (
+        Row(
+            "SIGTERM while it writes",
+            "the input is disabled when its first event has come",
+            _publish_many,
+            WHAT_WAS_READ,
+            0,
+            (),
+            THE_REST,
+            run=_terminate_while_it_writes,
+        ),
+        Row(
+            "SIGTERM while it waits",
+            "Splunk stops while Microsoft has asked for a wait of 3000 s",
+            lambda _: None,
+            OTHER_REGIONS,
+            0,
+            ("wait=3000.0 reason=429",),
+            THE_REST,
+            run=_terminate_while_it_waits,
+        ),
+        Row(
+            "SIGKILL while it writes",
+            "the process is killed when its first event has come",
+            _publish_many,
+            WHAT_WAS_READ,
+            -9,
+            (),
+            A_BATCH_AGAIN,
+            run=_kill_while_it_writes,
+        ),
+        Row(
+            "stdout closed",
+            "splunkd's end of the pipe is closed when the first event has come",
+            _publish_many,
+            WHAT_WAS_READ,
+            1,
+            (
+                (
+                    "Splunk has closed the stream of events, as it does when it stops or the input is edited. What was not "
+                    "taken is read again by the next run."
+                ),
+            ),
+            A_BATCH_AGAIN,
+            run=_close_stdout_while_it_writes,
+        ),
+        Row(
+            "disk full on the log",
+            "nothing can be written to the input's log file",
+            _fill_the_disk,
+            EVERYTHING,
+            0,
+            ("OSError: [Errno 28] No space left on device",),
+            GOES_ON,
+            run=_run_without_a_log,
+        ),
+        Row(
+            "session key expired before the run",
+            "splunkd takes the run's session key for expired",
+            _expired_from_the_start,
+            NOTHING,
+            1,
+            (
+                (
+                    "splunkd does not give the settings (splunkd no longer accepts the session key). See splunkd.log; the "
+                    "next run asks again."
+                ),
+            ),
+            WHEN_OVER,
+        ),
+        Row(
+            "session key expired during the run",
+            "the session key expires when the first event has come",
+            _publish_many,
+            WHAT_WAS_READ,
+            3,
+            (
+                (
+                    "The checkpoint could not be … in the KV store (splunkd no longer accepts the session key). The session "
+                    "of this run may not use it; splunkd starts the next run with a new one. Nothing is lost: alerts are "
+                    "collected from the last checkpoint on as soon as it is back."
+                ),
+            ),
+            A_BATCH_AGAIN,
+            run=_expire_while_it_writes,
+        ),
+    ),
+)

@@ -1,0 +1,32 @@
+"""docs/reliability.md says what the rows prove."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from defender_alerts import collector, delivery, lease, place
+from defender_alerts.apis import siem
+from defender_alerts.times import TICKS_PER_SECOND
+from faults.table import DOCUMENT, GROUPS, matrix, parts
+
+
+def test_the_matrix_in_the_document_is_the_one_that_is_proven() -> None:
+    _, told, _ = parts()
+    assert told == matrix(), "run: PYTHONPATH=tests:package/bin:. .toolchain/venv/bin/python -m faults"
+
+
+def test_no_row_stands_twice_in_the_matrix() -> None:
+    names = Counter((group.title, row.name) for group in GROUPS for row in group.rows)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_the_numbers_in_the_document_are_those_of_the_code() -> None:
+    text = " ".join(DOCUMENT.read_text(encoding="utf-8").split())
+    for sentence in (
+        f"at most one batch: {delivery.BATCH_VERSIONS:,} versions or {delivery.BATCH_BYTES // 1_000_000} MB",
+        f"runs out after {lease.LENGTH // TICKS_PER_SECOND} s",
+        f"an answer of {siem.MOST_RECORDS:,} alerts or more",
+        f"more than {place.MOST_SEEN:,} versions",
+        f"{collector.LONGEST_ANSWER_KEPT // 1_000_000} million characters",
+    ):
+        assert sentence in text, sentence
