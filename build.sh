@@ -12,6 +12,7 @@ Usage: ./build.sh COMMAND
   test      build it, run all tests and checks, and sum up
   chaos     build it and kill it 300 times at random moments: is anything lost, how much comes twice?
             --kills N and --seed N, or CHAOS_KILLS and CHAOS_SEED in the environment
+  bench     build it and measure it: peak memory over backlogs of different size
   build     make output/TA_defender_alerts/ and the tarball in dist/
   inspect   build it and run Splunk's AppInspect on the tarball
   help      show this
@@ -24,7 +25,7 @@ TEXT
 
 case "${1:-help}" in
   help | -h | --help) help; exit 0 ;;
-  demo | ui | test | chaos | build | inspect) ;;
+  demo | ui | test | chaos | bench | build | inspect) ;;
   *) help >&2; exit 2 ;;
 esac
 

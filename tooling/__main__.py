@@ -41,12 +41,21 @@ def ui() -> int:
 
 def chaos() -> int:
     """Build, then hand over to the crash campaign, with the arguments that follow the subcommand."""
+    return _on_splunks_pythons("chaos")
+
+
+def bench() -> int:
+    """Build, then hand over to the measurements."""
+    return _on_splunks_pythons("bench")
+
+
+def _on_splunks_pythons(module: str) -> int:
     with alone():
         build()
         for python in splunk_pythons.SPLUNK_PYTHONS:
             python.make()
     search_path = os.pathsep.join(map(str, (paths.ROOT / "tests", paths.ROOT)))
-    command = (str(venvs.DEV.python), "-B", "-m", "chaos", *sys.argv[2:])
+    command = (str(venvs.DEV.python), "-B", "-m", module, *sys.argv[2:])
     return subprocess.run(
         command, cwd=paths.ROOT, env={**os.environ, "PYTHONPATH": search_path}, check=False
     ).returncode
@@ -75,6 +84,7 @@ COMMANDS: dict[str, Callable[[], int]] = {
     "demo": demo,
     "ui": ui,
     "chaos": chaos,
+    "bench": bench,
     "test": locked(checks.test),
     "build": locked(build),
     "inspect": locked(inspect),

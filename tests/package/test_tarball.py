@@ -43,7 +43,7 @@ def test_it_holds_no_compiled_file(archive: tarfile.TarFile) -> None:
 
 def test_it_holds_nothing_of_the_checkout_but_the_add_on(archive: tarfile.TarFile) -> None:
     parts = {part for name in archive.getnames() for part in name.split("/")}
-    assert parts & {"tests", "standins", "demo", "tooling", "local", "__pycache__", "local.meta"} == set()
+    assert parts & {"tests", "standins", "demo", "bench", "tooling", "local", "__pycache__", "local.meta"} == set()
     assert [part for part in parts if part.startswith(".")] == []
 
 

@@ -94,6 +94,11 @@ def test_an_error_that_nobody_foresaw_stays_in_its_region(polled: PolledInput) -
     assert "ZeroDivisionError: the unforeseen (in fail_in_eu" in str(result.failures[0])
 
 
+def test_a_redirect_to_something_that_is_no_address_is_a_redirect_to_nowhere(polled: PolledInput) -> None:
+    polled.cloud.faults.add(EU, faults.Redirect("http://[bad"))
+    assert "redirects to nowhere, which is not followed" in str(_failure(polled))
+
+
 def test_what_a_redirect_points_to_is_never_asked(polled: PolledInput) -> None:
     polled.cloud.faults.add(EU, faults.Redirect(f"https://{polled.cloud.siem('us').host}/api/alerts"))
     _failure(polled)

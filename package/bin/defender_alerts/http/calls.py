@@ -224,16 +224,7 @@ class Caller:
         host = urllib3.util.parse_url(request.url).host or request.url
         self.calls += 1
         try:
-            response = self._session.request(
-                request.method,
-                request.url,
-                params=request.params or None,
-                data=request.form,
-                headers=headers,
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-            )
+            response = self._send(request, headers)
             with response:
                 date = self.clock.observe(response.headers.get("Date"))
                 answer = Answer(response, date, began + LONGEST_ANSWER, self.stop)
@@ -251,18 +242,34 @@ class Caller:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             failure = no_answer(host, error)
             raise _Retry(failure.reason, failure.error) if failure.may_pass else failure.error from error
+        except _NoAddressError as error:
+            raise _redirected(host, None) from error
         except ConnectionFailedError as error:
             broken = ConnectionFailedError(f"{host}: {error}. The next run asks again.")
             raise _Retry("broken off", broken) from error
 
+    def _send(self, request: Request, headers: Mapping[str, str]) -> requests.Response:
+        try:
+            return self._session.request(
+                request.method,
+                request.url,
+                params=request.params or None,
+                data=request.form,
+                headers=dict(headers),
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.RequestException:
+            raise
+        except ValueError as error:
+            # requests takes a redirect's target apart even when it is told not to follow (2.32.5).
+            raise _NoAddressError from error
+
     def _refused(self, host: str, answer: Answer, explain: Explain, token: str | None) -> Exception:
         status = answer.status
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-            target = urllib3.util.parse_url(answer.headers.get("Location", "")).host
-            return UnexpectedAnswerError(
-                f"{host} redirects to {target or 'nowhere'}, which is not followed: the answer would not be "
-                "Microsoft's. Look for a proxy, portal or filter on the way that asks for a login."
-            )
+            return _redirected(host, urllib3.util.parse_url(answer.headers.get("Location", "")).host)
         refusal = _refusal(host, answer)
         if status == HTTPStatus.UNAUTHORIZED and token is not None:
             return _Retry("401", explain(refusal), status=status)
@@ -309,6 +316,10 @@ class Caller:
             raise StoppedError
 
 
+class _NoAddressError(Exception):
+    """An answer redirects to something that is no address."""
+
+
 class _Retry(Exception):  # noqa: N818 - no error: the reason for another try
     def __init__(self, reason: str, error: AddonError, *, status: int = 0, wait: float | None = None) -> None:
         super().__init__(reason)
@@ -316,6 +327,13 @@ class _Retry(Exception):  # noqa: N818 - no error: the reason for another try
         self.error = error
         self.status = status
         self.wait = wait
+
+
+def _redirected(host: str, target: str | None) -> AddonError:
+    return UnexpectedAnswerError(
+        f"{host} redirects to {target or 'nowhere'}, which is not followed: the answer would not be Microsoft's. Look "
+        "for a proxy, portal or filter on the way that asks for a login."
+    )
 
 
 def _refusal(host: str, answer: Answer) -> Refusal:
