@@ -153,6 +153,22 @@ def test_an_order_that_can_not_be_read_is_an_error_and_no_first_order(audited: A
     assert "can't be read" in done.regions["eu"]["error"]
 
 
+def test_an_order_that_can_not_be_read_is_reported_and_does_not_hold_up_what_is_new(audited: Audited) -> None:
+    audited.publish({"eu": 6})
+    audited.run()
+    audited.lose([1])
+    audited.audit("--collect")
+    (order,) = audited.orders()
+    audited.installation.splunkd.kvstore.put(COLLECTION, {**order, "versions": "garbage!"})
+    audited.publish({"us": 2, "eu": 3}, ago=120 * ticks.PER_SECOND)
+    result = audited.run()
+    assert [one.outcome for one in result.outcomes] == ["done"] * 3
+    (failure,) = result.failures
+    assert failure.exit_status == 3
+    assert "can't be read" in str(failure)
+    assert len(audited.indexed) == 5 + 5
+
+
 def test_alerts_within_the_overlap_are_not_ordered_while_they_may_still_come(audited: Audited) -> None:
     audited.publish({"eu": 3}, ago=DAY)
     audited.publish({"eu": 3}, ago=120 * ticks.PER_SECOND)

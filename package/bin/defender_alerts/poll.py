@@ -89,15 +89,15 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class PollResult:
-    """How a poll ended: an outcome for each region that was begun, a failure for each that could not be."""
+    """How a poll ended: an outcome for each region that was begun, and what failed in a region before that."""
 
     outcomes: tuple[RegionOutcome, ...]
-    not_begun: Mapping[str, AddonError]
+    beforehand: Mapping[str, AddonError]
 
     @property
     def failures(self) -> list[AddonError]:
         """All that failed."""
-        return [*self.not_begun.values(), *(one.failure for one in self.outcomes if one.failure is not None)]
+        return [*self.beforehand.values(), *(one.failure for one in self.outcomes if one.failure is not None)]
 
 
 def poll(plan: Plan, given: Surroundings) -> PollResult:
@@ -117,20 +117,25 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
     start = parse_start(plan.polling.start_time, token_caller.clock.now())
 
     collectors: list[RegionCollector] = []
-    not_begun: dict[str, AddonError] = {}
+    beforehand: dict[str, AddonError] = {}
     for region in plan.own.regions:
         try:
             api = plan.kind.in_region(region, cloud.name, plan.own)
             key = PlaceKey(plan.kind.name, plan.polling.name, tenant, cloud.name, region)
             place = find_place(key, documents, start)
-            order = StandingOrder.find(place, documents, given.store, given.log)
         except (ConfigurationError, CheckpointError) as error:
-            not_begun[region] = error
+            beforehand[region] = error
             continue
         holder = _holder(key, documents, given.owner, token_caller.clock.now())
         if holder:
             given.log.warning("region=%s is left to another process, which is at work on it: %s", region, holder)
             continue
+        order = None
+        try:
+            order = StandingOrder.find(place, documents, given.store, given.log)
+        except CheckpointError as error:
+            # What was missed once must not cost what is new.
+            beforehand[region] = error
         caller = given.caller(api.host)
         caller.clock.follow(token_caller.clock)
         started = key_values(
@@ -167,7 +172,7 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
             )
         )
     given.begun.set()
-    return PollResult(tuple(collect_side_by_side(collectors, given.stop, given.log)), not_begun)
+    return PollResult(tuple(collect_side_by_side(collectors, given.stop, given.log)), beforehand)
 
 
 def _holder(key: PlaceKey, documents: Iterable[Mapping[str, Any]], owner: str, now: int) -> str:

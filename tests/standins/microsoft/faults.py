@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Callable, TypeVar
 
@@ -20,20 +21,20 @@ class Fault:
     """Something that goes wrong at a host."""
 
 
-class RequestFault(Fault):
+class RequestFault(Fault, ABC):
     """Played instead of a request's genuine answer."""
 
+    @abstractmethod
     def play(self, exchange: Exchange) -> None:
         """Do to the exchange what the fault does."""
-        raise NotImplementedError
 
 
-class Delay(Fault):
+class Delay(Fault, ABC):
     """Played before a request is answered, genuinely or by a `RequestFault`."""
 
+    @abstractmethod
     def wait(self, stopping: threading.Event) -> None:
         """Return when the answer may begin, or the cloud is closing."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ class _InputRun:
             )
 
     def _tell(self, result: PollResult, plan: Plan) -> None:
-        for region, failure in result.not_begun.items():
+        for region, failure in result.beforehand.items():
             self._fail(failure, region=region)
         for one in result.outcomes:
             collector = one.collector
