@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from defender_alerts.apis.siem import RESOURCES, SiemApi, SiemSettings
+from defender_alerts.apis import Api, OwnSettings
+from defender_alerts.apis.odata import ODataApi
+from defender_alerts.apis.siem import RESOURCES, SiemApi
 from defender_alerts.errors import CheckpointError, StreamClosedError
 from defender_alerts.events import Origin, event_data
 from defender_alerts.kinds import KINDS
@@ -46,7 +48,7 @@ class MemoryPlaces:
             return [
                 copy.deepcopy(document)
                 for document in self.documents.values()
-                if (document["kind"], document["input"]) == (kind, input_name)
+                if (document.get("kind"), document.get("input")) == (kind, input_name)
             ]
 
     def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
@@ -57,6 +59,12 @@ class MemoryPlaces:
             names = ("_key", "generation", "lease_owner", "lease_until")
             return [{name: document[name] for name in names if name in document} for document in found]
 
+    def read(self, *keys: str) -> list[Mapping[str, Any]]:
+        if self.unreadable:
+            raise CheckpointError("the stand-in's store can't be read")
+        with self._lock:
+            return [copy.deepcopy(self.documents[key]) for key in keys if key in self.documents]
+
     def save(self, document: Mapping[str, Any]) -> None:
         with self._lock:
             if self.fail_save(len(self.history)):
@@ -65,6 +73,12 @@ class MemoryPlaces:
             kept = dict(document)
             self.documents[kept["_key"]] = kept
             self.history.append(kept)
+
+    def delete_parts(self, place: str, before: str) -> None:
+        with self._lock:
+            for key, document in list(self.documents.items()):
+                if document.get("parts_of") == place and document["day"] < before:
+                    del self.documents[key]
 
 
 @dataclass(frozen=True)
@@ -117,11 +131,14 @@ class PolledInput:
     cloud: MicrosoftCloud
     tenant: Tenant
     application: Application
+    kind: str = "defender_siem_alerts"
     regions: tuple[str, ...] = ("eu",)
     start_time: str = "-7d"
     overlap: int = 600
     resource: str = RESOURCES[0]
     machine_groups: tuple[str, ...] = ()
+    own: Mapping[str, str] = field(default_factory=dict)
+    """Further settings of the kind's own."""
     most_records: int | None = None
     """With so many records an answer counts as cut short, instead of the API's number: small histories hold crowds."""
     secret: str = SECRET
@@ -137,20 +154,30 @@ class PolledInput:
 
     def plan(self) -> Plan:
         """What the administrator would have set."""
-        kind = KINDS["defender_siem_alerts"]
+        kind = KINDS[self.kind]
         if self.most_records is not None:
             kind = replace(kind, in_region=self._with_small_answers)
         return Plan(
             kind=kind,
-            stanza="defender_siem_alerts://test",
+            stanza=f"{self.kind}://test",
             polling=Polling("test", "corp", "main", "300", self.start_time, self.overlap),
-            own=SiemSettings(self.regions, self.resource, self.machine_groups),
+            own=kind.read("test", self.stanza()),
             account=Account("corp", self.tenant.cloud, self.tenant.guid, self.application.client_id, self.secret),
         )
 
-    def _with_small_answers(self, region: str, cloud: str, own: SiemSettings) -> SiemApi:
+    def stanza(self) -> dict[str, str]:
+        """The settings of the kind's own, as they stand in the input's stanza."""
+        regions = ",".join(self.regions)
+        siem = {"regions": regions, "resource": self.resource, "machine_groups": ",".join(self.machine_groups)}
+        return {**siem, "region": self.regions[0], **self.own}
+
+    def _with_small_answers(self, region: str, cloud: str, own: OwnSettings) -> Api:
         assert self.most_records is not None
-        return replace(SiemApi.in_region(region, cloud, own), most_records=self.most_records)
+        api = KINDS[self.kind].in_region(region, cloud, own)
+        if isinstance(api, ODataApi):
+            return replace(api, usual_records=self.most_records)
+        assert isinstance(api, SiemApi)
+        return replace(api, most_records=self.most_records)
 
     def network(self) -> Network:
         """The way to the stand-in cloud: its proxy and its CA."""

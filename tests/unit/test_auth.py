@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from defender_alerts.apis.siem import RESOURCES
 from defender_alerts.auth import ADVICE
 from defender_alerts.errors import (
@@ -19,11 +20,19 @@ from defender_alerts.errors import (
     UnknownResourceError,
 )
 from defender_alerts.times import seconds
+from standins.key_pairs import KeyPair, rsa_key
 from standins.microsoft import faults
 from standins.microsoft.samples import siem_alert
 from standins.polling import SECRET, PolledInput
 
 LOGIN = "login.microsoftonline.com"
+PAIR = KeyPair()
+WITH_CERTIFICATE = {
+    "auth_type": "certificate",
+    "client_secret": "",
+    "certificate": PAIR.pem,
+    "private_key": PAIR.key_pem,
+}
 
 
 def _token_calls(polled: PolledInput) -> int:
@@ -116,9 +125,9 @@ def test_a_tenant_of_another_cloud_is_named_with_the_field_to_correct(polled: Po
 
 def test_a_code_that_nobody_listed_gets_no_invented_remedy(polled: PolledInput) -> None:
     known = {advice.code for advice in ADVICE}
-    assert 50012 not in known
-    polled.cloud.faults.add(LOGIN, faults.EntraError(50012), times=None)
-    with pytest.raises(AuthenticationError, match=r"Look the code up.*AADSTS50012"):
+    assert 70011 not in known
+    polled.cloud.faults.add(LOGIN, faults.EntraError(70011), times=None)
+    with pytest.raises(AuthenticationError, match=r"Look the code up.*AADSTS70011"):
         polled.poll()
 
 
@@ -212,15 +221,156 @@ def test_a_government_tenant_is_collected_from_its_own_hosts(polled: PolledInput
     assert polled.cloud.journal.hosts() == {login, polled.cloud.siem(region).host}
 
 
-def test_no_sentence_holds_the_secret_and_none_is_left_unfilled(polled: PolledInput) -> None:
+@pytest.mark.parametrize("account", [{}, WITH_CERTIFICATE], ids=["with a secret", "with a certificate"])
+def test_no_sentence_holds_a_secret_none_is_left_unfilled_and_none_is_about_another_credential(
+    polled: PolledInput, account: dict[str, str]
+) -> None:
     for advice in ADVICE:
         polled.cloud.faults.clear()
-        polled.cloud.faults.add(LOGIN, faults.Status(400, _body(advice.code)))
+        polled.cloud.faults.add(LOGIN, faults.Status(400, _body(advice.code)), times=None)
         with pytest.raises(AddonError) as caught:
-            polled.poll()
-        assert SECRET not in str(caught.value)
-        assert not re.search(r"[{}]", str(caught.value))
-        assert f"AADSTS{advice.code}" in str(caught.value)
+            polled.poll(**account)
+        told = str(caught.value)
+        assert SECRET not in told
+        assert not [line for line in PAIR.key_lines() if line in told]
+        assert not re.search(r"[{}]", told)
+        assert f"AADSTS{advice.code}" in told
+        assert ("client secret" if account else "certificate") not in told.lower().replace("certificates & secrets", "")
+
+
+@pytest.fixture
+def certified(polled: PolledInput) -> PolledInput:
+    """An input of an application that has a certificate and no secret."""
+    polled.application.secrets.clear()
+    polled.application.add_certificate(PAIR.pem)
+    return polled
+
+
+def _shown(polled: PolledInput) -> list[str]:
+    """The algorithms of the assertions that got a token."""
+    return [assertion.header["alg"] for assertion in polled.application.assertions]
+
+
+def test_with_a_certificate_a_run_takes_one_token_with_an_assertion_that_entra_id_verifies(
+    certified: PolledInput,
+) -> None:
+    certified.regions = ("us", "eu", "uk")
+    assert certified.poll(**WITH_CERTIFICATE).failures == []
+    (call,) = certified.cloud.journal.calls(LOGIN)
+    form = dict(call.form)
+    assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    assert "client_secret" not in form
+    assert _shown(certified) == ["PS256"]
+    assert set(certified.application.assertions[0].header) == {"alg", "typ", "x5t#S256"}
+
+
+@pytest.mark.parametrize("national", ["gcc", "gcc_high", "dod"])
+def test_with_a_certificate_the_assertion_is_for_the_token_endpoint_of_the_tenants_cloud(
+    certified: PolledInput, national: str
+) -> None:
+    tenant = certified.cloud.entra.add_tenant(domain=f"{national.replace('_', '')}.example", cloud=national)
+    certified.tenant, certified.application = tenant, tenant.add_application(secret=None)
+    certified.application.add_certificate(PAIR.der)
+    certified.regions = ("us",)
+    assert certified.poll(**WITH_CERTIFICATE).failures == []
+    assert certified.poll(**WITH_CERTIFICATE, tenant_id=tenant.domain).failures == []
+    login = "login.microsoftonline.com" if national == "gcc" else "login.microsoftonline.us"
+    assert [assertion.claims["aud"] for assertion in certified.application.assertions] == [
+        f"https://{login}/{name}/oauth2/v2.0/token" for name in (tenant.guid, tenant.domain)
+    ]
+
+
+def test_each_renewal_has_an_assertion_of_its_own(certified: PolledInput) -> None:
+    certified.application.token_seconds = 240
+    assert certified.poll(**WITH_CERTIFICATE).failures == []
+    shown = [assertion.claims["jti"] for assertion in certified.application.assertions]
+    assert len(set(shown)) == len(shown) == _token_calls(certified) > 2
+
+
+def _spoil_algorithm(polled: PolledInput) -> None:
+    polled.cloud.entra.assertion_algorithms.remove("PS256")
+
+
+def _spoil_thumbprint(polled: PolledInput) -> None:
+    polled.cloud.entra.assertion_thumbprints.remove("x5t#S256")
+
+
+@pytest.mark.parametrize("spoil", [_spoil_algorithm, _spoil_thumbprint])
+def test_where_the_new_form_of_assertion_is_refused_the_old_one_is_tried_once_and_kept(
+    certified: PolledInput, spoil: Callable[[PolledInput], None]
+) -> None:
+    spoil(certified)
+    certified.application.token_seconds = 240
+    assert certified.poll(**WITH_CERTIFICATE).failures == []
+    assert set(_shown(certified)) == {"RS256"}
+    assert _token_calls(certified) == len(_shown(certified)) + 1 > 3
+
+
+@pytest.mark.parametrize("ahead", [-3_600, 3_600])
+def test_a_wrong_clock_of_this_host_is_put_right_by_the_refusals_own_date(certified: PolledInput, ahead: float) -> None:
+    certified.cloud.clock.skew(ahead)
+    assert certified.poll(**WITH_CERTIFICATE).failures == []
+    assert (_token_calls(certified), len(_shown(certified))) == (2, 1)
+
+
+def _unregistered(polled: PolledInput) -> None:
+    polled.application.certificates.clear()
+
+
+def _expired_there(polled: PolledInput) -> None:
+    polled.application.certificates.clear()
+    polled.application.add_certificate(PAIR.pem, expires=polled.cloud.clock.now() - seconds(60))
+
+
+def _no_algorithm(polled: PolledInput) -> None:
+    polled.cloud.entra.assertion_algorithms.clear()
+
+
+def _not_found_and_no_old_algorithm(polled: PolledInput) -> None:
+    polled.application.certificates.clear()
+    polled.cloud.entra.assertion_algorithms.remove("RS256")
+
+
+THUMBPRINT = f"thumbprint is {PAIR.certificate.fingerprint(hashes.SHA1()).hex().upper()}"  # noqa: S303 - a name
+REFUSED_CERTIFICATES = (
+    Refused("not uploaded", _unregistered, AuthenticationError, rf"{THUMBPRINT}.*upload.*key was not found", 700027),
+    Refused("expired in Entra ID", _expired_there, AuthenticationError, r"knows it as expired.*is expired", 700027),
+    Refused(
+        "not uploaded, and the old form is not taken either",
+        _not_found_and_no_old_algorithm,
+        AuthenticationError,
+        r"does not know the certificate.*upload",
+        700027,
+    ),
+    Refused(
+        "no algorithm", _no_algorithm, AuthenticationError, r"neither PS256 nor RS256.*at least 2048 bits", 5002730
+    ),
+)
+
+
+@pytest.mark.parametrize("refused", REFUSED_CERTIFICATES, ids=lambda refused: refused.name)
+def test_a_certificate_that_entra_id_refuses_is_named_with_what_to_do(certified: PolledInput, refused: Refused) -> None:
+    refused.spoil(certified)
+    with pytest.raises(refused.error, match=refused.says) as caught:
+        certified.poll(**WITH_CERTIFICATE)
+    assert f"AADSTS{refused.code}" in str(caught.value)
+    assert re.search(r"correlation id [0-9a-f-]{36}", str(caught.value))
+    assert _token_calls(certified) == 2
+
+
+@pytest.mark.parametrize("code", [700024, 700021, 7000214, 7000218])
+def test_what_another_assertion_would_not_better_is_asked_once(certified: PolledInput, code: int) -> None:
+    certified.cloud.faults.add(LOGIN, faults.Status(401, _body(code)), times=None)
+    with pytest.raises(AuthenticationError, match=f"AADSTS{code}"):
+        certified.poll(**WITH_CERTIFICATE)
+    assert _token_calls(certified) == 1
+
+
+def test_a_key_of_another_certificate_is_refused_before_anybody_is_asked(certified: PolledInput) -> None:
+    other = KeyPair(rsa_key(number=1))
+    with pytest.raises(ConfigurationError, match=r"do not belong together.*Correct the account corp"):
+        certified.poll(**{**WITH_CERTIFICATE, "private_key": other.key_pem})
+    assert _token_calls(certified) == 0
 
 
 def _body(code: int) -> bytes:

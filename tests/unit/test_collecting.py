@@ -86,12 +86,12 @@ def test_an_alert_on_the_border_of_two_windows_is_delivered_once(
 ) -> None:
     polled.cloud.siem("eu").behaviour = SiemBehaviour(lower_inclusive=lower, upper_inclusive=upper)
     now = polled.cloud.clock.freeze(polled.cloud.clock.now() // TICKS_PER_SECOND * TICKS_PER_SECOND)
-    start = now - 7 * DAY
+    start = now - 25 * DAY
     polled.start_time = iso(start)
-    alerts = [siem_alert(number, start + days * DAY) for number, days in enumerate((0, 1, 3, 7))]
+    alerts = [siem_alert(number, start + days * DAY) for number, days in enumerate((0, 1, 9, 17, 25))]
     _deliver(polled, alerts)
     _poll(polled)
-    assert [until for _, until in _calls(polled)] == [start + days * DAY for days in (1, 3, 7)]
+    assert [until for _, until in _calls(polled)] == [start + days * DAY for days in (1, 9, 17, 25)]
     polled.cloud.clock.advance(60)
     _poll(polled)
     assert polled.sink.raws() == _texts(alerts)
@@ -291,7 +291,7 @@ def test_a_save_that_fails_ends_the_run_and_the_next_one_repeats_one_batch(polle
     now = polled.cloud.clock.now()
     alerts = [siem_alert(number, now - HOUR + number) for number in range(3_500)]
     _deliver(polled, alerts)
-    polled.store.fail_save = lambda saved: saved >= 4
+    polled.store.fail_save = lambda saved: saved >= 3
     result = polled.poll()
     assert [type(failure) for failure in result.failures] == [CheckpointError]
     written = len(polled.sink.taken)

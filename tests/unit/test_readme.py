@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import configparser
+import json
 import re
 from functools import cache
 
 import pytest
 from defender_alerts import clouds
+from defender_alerts.kinds import KINDS
 from splunk_add_on_ucc_framework import global_config
 from standins.polling import PolledInput
 
@@ -38,16 +40,63 @@ def names(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
+INPUTS_OF_AN_API = {"siem": "SIEM alerts", "endpoint": "Endpoint alerts", "graph": "Graph alerts, incidents"}
+
+
 def test_the_hosts_are_those_of_the_code() -> None:
     assert rows_below("### Outbound hosts") == [
         {
             "cloud": clouds.cloud(row.cloud).label,
             "region": row.region,
-            "SIEM API": row.host,
+            "input": INPUTS_OF_AN_API[row.api],
+            "host": row.host,
             "tokens": clouds.cloud(row.cloud).authority_host,
         }
         for row in clouds.ENDPOINTS
     ]
+
+
+@cache
+def titles() -> dict[str, str]:
+    """Give each input's title on its page."""
+    config = json.loads((paths.ROOT / "globalConfig.json").read_text(encoding="utf-8"))
+    return {
+        service["name"]: service["title"].removesuffix(" (deprecated by Microsoft)")
+        for service in config["pages"]["inputs"]["services"]
+    }
+
+
+def test_the_inputs_to_choose_from_are_those_of_the_page_in_its_order() -> None:
+    assert [row["input"].strip("*") for row in rows_below("## Which input")] == list(titles().values())
+
+
+def test_all_clouds_have_what_the_document_says_that_all_have() -> None:
+    having = [cloud.label for cloud in clouds.CLOUDS if all(kind.audiences(cloud.name) for kind in KINDS.values())]
+    assert having == [cloud.label for cloud in clouds.CLOUDS]
+    listed = f"{', '.join(having[:-1])} and {having[-1]}"
+    assert f"All four are there for {listed} tenants" in README.read_text(encoding="utf-8")
+
+
+def test_the_permissions_are_those_of_the_code() -> None:
+    rows = rows_below("*Application* permission, never *Delegated*")
+    told = {row["input"]: (row["API"].partition(",")[0], names(row["permission"])) for row in rows}
+    assert told == {
+        titles()[name]: (kind.access.service, [kind.access.roles[0]]) if kind.access.roles else ("", [])
+        for name, kind in KINDS.items()
+    }
+
+
+def test_the_sourcetypes_and_event_types_are_those_of_the_code() -> None:
+    rows = rows_below("kinds.py and eventtypes.conf")
+    told = [(names(row["input"])[0], *names(row["sourcetype"])) for row in rows]
+    assert told == [
+        (name, sourcetype)
+        for name, kind in KINDS.items()
+        for sourcetype in (kind.sourcetype, kind.part_sourcetype)
+        if sourcetype
+    ]
+    searches = {name: section["search"] for name, section in conf("eventtypes").items() if "search" in section}
+    assert {names(row["event type"])[0]: f'sourcetype="{names(row["sourcetype"])[0]}"' for row in rows} == searches
 
 
 FORMS = {
@@ -55,7 +104,7 @@ FORMS = {
     "proxy": "### Configuration > Proxy",
     "logging": "### Configuration > Logging",
     "network": "### Configuration > Network",
-    "defender_siem_alerts": "### Inputs > Defender SIEM alerts",
+    **{name: f"### Inputs > {title}" for name, title in titles().items()},
 }
 
 
@@ -95,21 +144,40 @@ def conf(name: str) -> configparser.ConfigParser:
     return parser
 
 
+SOURCETYPES = {
+    sourcetype for kind in KINDS.values() for sourcetype in (kind.sourcetype, kind.part_sourcetype) if sourcetype
+}
+CURRENT = SOURCETYPES - {"wdatp:alerts"}
+# props.conf computes the same of all current records; which of them hold it is told in words.
+HAVING = {"all": SOURCETYPES, "alerts": SOURCETYPES, "all but SIEM": CURRENT, "Graph": CURRENT, "incidents": CURRENT}
+
+
 def test_the_fields_of_a_search_are_those_of_the_configuration() -> None:
-    settings = conf("props")["wdatp:alerts"]
-    computed = {name.removeprefix("EVAL-") for name in settings if name.startswith("EVAL-")}
-    extracted = {
-        field
-        for name, pattern in settings.items()
-        if name.startswith("EXTRACT-")
-        for field in re.findall(r"\(\?<(\w+)>", pattern)
-    }
-    told = [name for row in rows_below("The following fields are computed") for name in names(row["field"])]
-    assert sorted(told) == sorted(computed | extracted)
+    rows = rows_below("the same\nfor events of the old add-ons")
+    told = {name: HAVING[row["in events of"]] for row in rows for name in names(row["field"])}
+    known: dict[str, set[str]] = {}
+    for sourcetype in SOURCETYPES:
+        for name in computed(sourcetype):
+            known.setdefault(name, set()).add(sourcetype)
+    assert told == known
+
+
+def computed(sourcetype: str) -> set[str]:
+    """Give the fields that props.conf makes of a sourcetype's events, beside those of JSON itself."""
+    found = set()
+    for name, value in conf("props")[sourcetype].items():
+        kind, _, rest = name.partition("-")
+        if kind == "EVAL":
+            found.add(rest)
+        elif kind == "EXTRACT":
+            found |= set(re.findall(r"\(\?<(\w+)>", value))
+        elif kind == "LOOKUP":
+            found |= set(value.partition(" OUTPUT ")[2].split())
+    return found
 
 
 def test_the_macros_are_those_of_the_configuration() -> None:
-    told = [name for row in rows_below("`defender_input` | tenant id") for name in names(row.get("macro", ""))]
+    told = [name for row in rows_below("as many values as there are pieces") for name in names(row.get("macro", ""))]
     assert told == conf("macros").sections()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from defender_alerts.settings import (
     split_list,
     too_short,
 )
+from standins.key_pairs import KeyPair
 
 ACCOUNT = {
     "cloud": "commercial",
@@ -52,6 +54,68 @@ def test_an_accounts_representation_does_not_show_its_secret() -> None:
 def test_a_wrong_field_of_an_account_is_named(field: str, value: str, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         read_account("corp", {**ACCOUNT, field: value}, SECRETS)
+
+
+PAIR = KeyPair()
+WITH_CERTIFICATE = {**ACCOUNT, "auth_type": "certificate", "certificate": PAIR.pem}
+
+
+def test_an_account_of_before_there_were_certificates_has_a_secret() -> None:
+    account = read_account("corp", {**ACCOUNT, "certificate": "no matter"}, {**SECRETS, "private_key": "no matter"})
+    assert (account.auth_type, account.client_secret) == ("client_secret", "nobody's")
+    assert (account.certificate, account.private_key, account.certificate_expires) == ("", "", None)
+
+
+def test_an_account_with_a_certificate_is_read_and_knows_its_last_day() -> None:
+    stanza = {**WITH_CERTIFICATE, "certificate": PAIR.pem.replace("\n", "\\n"), "secret_expires": "2020-01-01"}
+    account = read_account("corp", stanza, {**SECRETS, "private_key": PAIR.key_pem.replace("\n", "")})
+    assert (account.certificate, account.private_key, account.client_secret) == (PAIR.pem, PAIR.key_pem, "")
+    expires = PAIR.certificate.not_valid_after_utc.date()
+    assert account.certificate_expires == expires
+    assert account.certificate_lasts(expires - dt.timedelta(days=3)) == 3
+    assert account.secret_lasts(expires) is None
+
+
+def test_an_account_with_a_certificate_hides_its_key_whole_and_line_by_line() -> None:
+    account = read_account("corp", WITH_CERTIFICATE, {"private_key": PAIR.key_pem})
+    assert not [line for line in PAIR.key_lines() if line in repr(account)]
+    assert {PAIR.key_pem, *PAIR.key_lines()[:-1]} <= set(account.secrets)
+    assert "" not in account.secrets
+    assert read_account("corp", ACCOUNT, SECRETS).secrets == ("nobody's",)
+
+
+@pytest.mark.parametrize(
+    ("stanza", "secrets", "says"),
+    [
+        (
+            {**WITH_CERTIFICATE, "auth_type": "password"},
+            SECRETS,
+            r"auth_type is 'password'.*client_secret, certificate",
+        ),
+        ({**WITH_CERTIFICATE, "certificate": ""}, {"private_key": PAIR.key_pem}, "There is no certificate"),
+        (WITH_CERTIFICATE, SECRETS, "There is no private key"),
+        (WITH_CERTIFICATE, {"private_key": PAIR.encrypted_key_pem()}, "openssl pkcs8 -topk8 -nocrypt"),
+        (
+            {
+                **WITH_CERTIFICATE,
+                "certificate": KeyPair(not_after=dt.datetime(2026, 1, 31, tzinfo=dt.timezone.utc)).pem,
+            },
+            {"private_key": PAIR.key_pem},
+            "expired on 2026-01-31",
+        ),
+    ],
+)
+def test_an_account_whose_certificate_is_of_no_use_is_refused(
+    stanza: dict[str, str], secrets: dict[str, str], says: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{says}.*Correct the account corp under Configuration > Accounts"):
+        read_account("corp", stanza, secrets)
+
+
+def test_the_moment_that_a_certificate_has_to_be_good_for_may_be_another() -> None:
+    moment = PAIR.certificate.not_valid_after_utc
+    with pytest.raises(ConfigurationError, match="expired on"):
+        read_account("corp", WITH_CERTIFICATE, {"private_key": PAIR.key_pem}, moment)
 
 
 def test_an_account_without_a_secret_is_refused() -> None:
@@ -204,9 +268,12 @@ def test_each_error_has_a_category_of_the_log_and_the_exit_status_of_the_contrac
         errors.AuthenticationError: ("authentication_error", 2),
         errors.AccessDeniedError: ("permission_error", 1),
         errors.ConnectionFailedError: ("connection_error", 1),
+        errors.SlowAnswerError: ("connection_error", 1),
         errors.UnknownHostError: ("connection_error", 1),
         errors.ServiceError: ("server_error", 1),
+        errors.StrainedError: ("server_error", 1),
         errors.UnexpectedAnswerError: ("server_error", 1),
+        errors.RefusedQueryError: ("server_error", 1),
         errors.StreamClosedError: ("server_error", 1),
         errors.CheckpointError: ("server_error", 3),
     }

@@ -14,16 +14,15 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Protocol
 
 from . import clouds
-from .apis import Api
-from .apis.siem import SiemSettings
+from .answers import CutShortError, Shown
+from .apis import Api, OwnSettings
 from .auth import ResourceBearer, TokenSource
 from .errors import AddonError, CheckpointError, ConfigurationError
 from .http.calls import Caller, Stop
 from .kinds import Kind
 from .orders import MOST_ORDERED, Order, find_order
 from .place import Place, PlaceKey, PlaceStore, find_place
-from .ranges import RangeReader, Shown
-from .reading import CutShortError
+from .reading import Coming, RegionReader
 from .settings import Account
 from .times import TICKS_PER_SECOND, iso, seconds
 from .versions import Seen, fingerprint
@@ -121,7 +120,7 @@ class Question:
 
     kind: Kind
     input: str
-    own: SiemSettings
+    own: OwnSettings
     account: Account
     start: int
     end: int
@@ -163,25 +162,44 @@ def audit(question: Question, means: Means) -> Iterator[RegionReport]:
             f"The range from {iso(question.start)} to {iso(question.end)} is empty. Give an end later than the start."
         )
     cloud = clouds.cloud(question.account.cloud)
-    resource, hint = question.own.resource, question.kind.resource_hint(question.own.resource)
+    reports = [RegionReport(region, question.start, question.end) for region in question.own.regions]
+    apis = {report.region: _api(question, cloud.name, report) for report in reports}
     tokens = TokenSource(question.account, cloud, means.caller(cloud.authority_host))
-    tenant = tokens.acquire(resource, hint).tenant
+    bearers = {
+        region: ResourceBearer(tokens, api.audience, api.resource_hint)
+        for region, api in apis.items()
+        if api is not None
+    }
+    if not bearers:
+        yield from reports
+        return
+    tenant = next(iter(bearers.values())).tenant()
     documents = means.store.places_of(question.kind.name, question.input)
     ready_at = means.monotonic() + means.grace
-    for region in question.own.regions:
-        key = PlaceKey(question.kind.name, question.input, tenant, cloud.name, region)
-        report = RegionReport(region, question.start, question.end)
-        try:
-            api = question.kind.in_region(region, cloud.name, question.own)
-            report.host = api.host
-            place = _place(key, documents)
-            report.end = _due(place, question)
-            reader = RangeReader(api, means.caller(api.host), ResourceBearer(tokens, resource, hint), means.log)
-            region_audit = _RegionAudit(key, api, reader, means=means, ready_at=ready_at, report=report)
-            region_audit.run(place, collect=question.collect)
-        except AddonError as error:
-            report.failure = error
+    for report in reports:
+        api = apis[report.region]
+        if api is not None:
+            key = PlaceKey(question.kind.name, question.input, tenant, cloud.name, report.region)
+            try:
+                place = _place(key, documents)
+                report.end = _due(place, question)
+                reader = RegionReader(api, means.caller(api.host), bearers[report.region], means.log)
+                region_audit = _RegionAudit(key, api, reader, means=means, ready_at=ready_at, report=report)
+                region_audit.run(place, collect=question.collect)
+            except AddonError as error:
+                report.failure = error
         yield report
+
+
+def _api(question: Question, cloud: str, report: RegionReport) -> Api | None:
+    """The API of a region; None, with the failure in the report, where the cloud has none there."""
+    try:
+        api = question.kind.in_region(report.region, cloud, question.own)
+    except ConfigurationError as error:
+        report.failure = error
+        return None
+    report.host = api.host
+    return api
 
 
 def _place(key: PlaceKey, documents: Sequence[Mapping[str, Any]]) -> Place:
@@ -214,12 +232,32 @@ class _Look:
     unreadable: int = 0
 
 
+class _Noted:
+    """Notes which versions a region's reader reads: time and identity by fingerprint."""
+
+    def __init__(self) -> None:
+        self._noted: dict[bytes, tuple[int, str]] = {}
+
+    def take(self, shown: Iterator[Shown], coming: Coming) -> None:
+        # The same ones may come again, and what turns out to be cut short is asked for once more.
+        del coming
+        self._noted.update((one.version.fingerprint, (one.version.time, one.identity)) for one in shown if one.identity)
+
+    def whole(self) -> None:
+        """Everything is noted at once."""
+
+    def taken(self) -> dict[bytes, tuple[int, str]]:
+        """What has been noted since the last time."""
+        noted, self._noted = self._noted, {}
+        return noted
+
+
 class _RegionAudit:
     def __init__(
         self,
         key: PlaceKey,
         api: Api,
-        reader: RangeReader,
+        reader: RegionReader,
         *,
         means: Means,
         ready_at: float,
@@ -237,23 +275,22 @@ class _RegionAudit:
     def run(self, place: Place, *, collect: bool) -> None:
         report = self._report
         existing: dict[bytes, tuple[int, str]] = {}
-        in_window: dict[bytes, tuple[int, str]] = {}
-
-        def take(shown: Iterator[Shown]) -> None:
-            # Called again for a narrower window if this one is cut short: what lies behind that is not compared yet.
-            in_window.clear()
-            in_window.update((one.version.fingerprint, (one.version.time, one.identity)) for one in shown)
-
+        noted = _Noted()
         begun = start = report.start
         while start < report.end:
-            start = self._reader.read_from(start, report.end, take).end
-            existing.update(in_window)
-            in_window.clear()
-            if len(existing) >= MOST_COMPARED or start >= report.end:
+            stretch = self._reader.read(start, report.end, noted)
+            # What lies before or behind is another stretch's.
+            existing.update(
+                (mark, one) for mark, one in noted.taken().items() if start <= one[0] < max(stretch.end, start + 1)
+            )
+            start = stretch.end
+            if len(existing) >= MOST_COMPARED or start >= report.end or stretch.is_last:
                 self._compare(existing, begun, start)
                 existing.clear()
                 begun = start
-        report.unidentified = self._reader.unidentified
+            if stretch.is_last:
+                break
+        report.unidentified = self._reader.asked.unidentified
         self._doubt()
         if collect and report.missing:
             self._order(place.generation)

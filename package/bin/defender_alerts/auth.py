@@ -4,7 +4,9 @@
 commercial cloud whatever the account's. They say nothing that the table of clouds does not say, so ``msal`` gets them
 from here, and a poll costs one call to Entra ID.
 
-Sources: Microsoft, "OAuth 2.0 client credentials flow", "Microsoft Entra authentication and authorization error codes".
+Sources: Microsoft, "OAuth 2.0 client credentials flow", "Microsoft Entra authentication and authorization error codes";
+for certificates also the troubleshooting guide of the Azure SDK (700021, 700023, 700027) and the codes that
+Microsoft.Identity.Web takes for a certificate's fault (700024, 7000214, 7000274, 7000277, 1000502).
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from typing import Any
 from urllib.parse import quote
 
 from .clouds import Cloud
+from .credentials.assertion import UNSUPPORTED_ALGORITHM, Assertions
+from .credentials.pair import Pair, read_pair
 from .errors import (
     AddonError,
     AuthenticationError,
@@ -29,7 +33,7 @@ from .errors import (
     UnknownResourceError,
 )
 from .http.calls import Answer, Caller, Refusal, Request, microsofts_words
-from .settings import Account
+from .settings import CERTIFICATE, CLIENT_SECRET, Account
 
 _CORRELATION = re.compile(r"Correlation ID: ([0-9a-fA-F-]{36})")
 _JWT_PARTS = 3  # header, claims, signature
@@ -38,15 +42,41 @@ _AADSTS = re.compile(r"AADSTS(\d+)")
 
 @dataclass(frozen=True)
 class Advice:
-    """What an AADSTS code means for the administrator; ``error`` is the class of failure it is."""
+    """What an AADSTS code means for the administrator.
+
+    Attributes:
+        error: the class of failure it is.
+        auth_type: the one kind of credential that it can be about; empty for any.
+    """
 
     code: int
     error: type[AddonError]
     sentence: str
+    auth_type: str = ""
+
+
+def _about_certificate(code: int, sentence: str) -> Advice:
+    return Advice(code, AuthenticationError, sentence, CERTIFICATE)
 
 
 _TENANT = "Correct the tenant id of the account {account}: in Entra ID, Overview > Tenant ID. Check its cloud as well."
 _CONSENT = "Check the application of the account {account} in Entra ID under API permissions > Grant admin consent."
+_CERTIFICATES = "Entra ID > App registrations > Certificates & secrets > Certificates"
+_NOT_REGISTERED = (
+    "Entra ID does not know the certificate of the account {account}, or knows it as expired. Its thumbprint is "
+    f"{{thumbprint}}: compare it with {_CERTIFICATES}, and upload the certificate (.cer, .pem) if it is missing there."
+)
+_NEW_CERTIFICATE = (
+    f"Make a new one with its key, upload it in {_CERTIFICATES}, and paste both into the account {{account}}."
+)
+_CLOCK = (
+    "Entra ID finds the signed assertion of the account {account} outside its ten minutes. Correct the clock of this "
+    "host, and look for a proxy that answers with old Date headers or holds requests back."
+)
+_NO_CREDENTIAL = (
+    "No credential has reached Entra ID. Enter the {credential} of the account {account} again, and look for a proxy "
+    "that changes what is sent."
+)
 
 ADVICE = (
     Advice(
@@ -54,13 +84,42 @@ ADVICE = (
         AuthenticationError,
         "The client secret of the account {account} is wrong. Paste the secret's value, not its id, from Entra ID > "
         "App registrations > Certificates & secrets; the value is shown only when the secret is made.",
+        CLIENT_SECRET,
     ),
     Advice(
         7000222,
         AuthenticationError,
         "The client secret of the account {account} has expired. Make a new one in Entra ID > App registrations > "
         "Certificates & secrets and paste its value into the account.",
+        CLIENT_SECRET,
     ),
+    _about_certificate(700027, _NOT_REGISTERED),
+    _about_certificate(50012, _NOT_REGISTERED),
+    _about_certificate(
+        7000274,
+        "Entra ID does not take the signature of the account {account}, made with the key of the certificate with the "
+        f"thumbprint {{thumbprint}}. {_NEW_CERTIFICATE}",
+    ),
+    _about_certificate(
+        1000502, f"The certificate of the account {{account}} is not valid now, says Entra ID. {_NEW_CERTIFICATE}"
+    ),
+    _about_certificate(7000214, f"The certificate of the account {{account}} has been revoked. {_NEW_CERTIFICATE}"),
+    _about_certificate(7000277, f"The certificate of the account {{account}} has been revoked. {_NEW_CERTIFICATE}"),
+    _about_certificate(
+        UNSUPPORTED_ALGORITHM,
+        "Entra ID takes neither PS256 nor RS256 with the key of the account {account}. Use an RSA key of at least 2048 "
+        f"bits. {_NEW_CERTIFICATE}",
+    ),
+    _about_certificate(700024, _CLOCK),
+    _about_certificate(500133, _CLOCK),
+    _about_certificate(
+        700021,
+        "The signed assertion is not the application's. Compare the client id of the account {account} with Entra ID > "
+        "App registrations > Overview.",
+    ),
+    _about_certificate(700023, "The signed assertion is for another tenant or cloud. " + _TENANT),
+    Advice(7000218, AuthenticationError, _NO_CREDENTIAL),
+    Advice(7000216, AuthenticationError, _NO_CREDENTIAL),
     Advice(
         700016,
         AuthenticationError,
@@ -120,6 +179,9 @@ ADVICE = (
     ),
 )
 _UNKNOWN = "Entra ID refuses the account {account}. Look the code up in Microsoft's list of AADSTS error codes."
+_CREDENTIALS = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate and private key"}
+# A certificate's first assertion, one with the server's time, one with the other algorithm.
+_MOST_ASSERTIONS = 3
 _TRANSIENT = frozenset({90006, 90012, 90024, 90033, 90055, 50196})
 
 
@@ -142,6 +204,10 @@ def _claims(token: str) -> Mapping[str, Any]:
     except (binascii.Error, ValueError):
         return {}
     return claims if isinstance(claims, dict) else {}
+
+
+def _token_endpoint(authority: str) -> str:
+    return f"{authority}/oauth2/v2.0/token"
 
 
 class _Response:
@@ -172,7 +238,7 @@ class _EntraHttp:
                 {
                     "issuer": f"{self._authority}/v2.0",
                     "authorization_endpoint": f"{self._authority}/oauth2/v2.0/authorize",
-                    "token_endpoint": f"{self._authority}/oauth2/v2.0/token",
+                    "token_endpoint": _token_endpoint(self._authority),
                 }
             ),
         )
@@ -244,6 +310,8 @@ class TokenSource:
         self._caller = caller
         self._lock = threading.Lock()
         self._application: Any = None
+        self._pair: Pair | None = None
+        self._assertions: Assertions | None = None
 
     def acquire(self, resource: str, hint: str = "") -> Token:
         """A token for ``resource``; ``msal`` renews it five minutes before it expires.
@@ -259,13 +327,30 @@ class TokenSource:
         """
         with self._lock:
             # What stands before "/.default" becomes the audience byte for byte, so it is not normalised.
-            result = self._msal().acquire_token_for_client([f"{resource}/.default"])
+            result = self._ask(f"{resource}/.default")
         if "access_token" not in result:
             raise self._refused(result, resource, hint)
         value = str(result["access_token"])
         claims = _claims(value)
         tenant = str(claims.get("tid") or self._account.tenant_id).lower()
         return Token(value, tenant, tuple(str(role) for role in claims.get("roles") or ()))
+
+    def _ask(self, scope: str) -> Mapping[str, Any]:
+        """Ask once; with a certificate again, as long as another assertion may do what the refused one did not."""
+        application = self._msal()
+        result: Mapping[str, Any] = application.acquire_token_for_client([scope])
+        for _ in range(_MOST_ASSERTIONS - 1):
+            if (
+                "access_token" in result
+                or self._assertions is None
+                or not self._assertions.another_may_do(_codes(result))
+            ):
+                break
+            again: Mapping[str, Any] = application.acquire_token_for_client([scope])
+            # That the other algorithm is not taken says nothing about why the first assertion was refused.
+            if UNSUPPORTED_ALGORITHM not in _codes(again):
+                result = again
+        return result
 
     def reject(self, token: str) -> None:
         """Forget a token that an API refused, unless another region has done so already."""
@@ -277,31 +362,60 @@ class TokenSource:
 
     def _msal(self) -> Any:
         if self._application is None:
-            from msal.application import ConfidentialClientApplication
+            # The whole package: a thread that takes one of its modules goes ahead while another imports the rest.
+            import msal
 
-            self._application = ConfidentialClientApplication(
+            self._application = msal.ConfidentialClientApplication(
                 self._account.client_id,
-                client_credential=self._account.client_secret,
+                client_credential=self._credential(),
                 authority=self._authority,
                 instance_discovery=False,
                 http_client=_EntraHttp(self._authority, self._caller),
             )
         return self._application
 
+    def _credential(self) -> Any:
+        """What ``msal`` shows to Entra ID: the secret, or for each request a fresh assertion."""
+        account = self._account
+        if account.auth_type != CERTIFICATE:
+            return account.client_secret
+        where = f"Correct the account {account.name} under Configuration > Accounts."
+        self._pair = read_pair(account.certificate, account.private_key, where)
+        audience = _token_endpoint(self._authority)
+        self._assertions = Assertions(self._pair, account.client_id, audience, self._caller.clock.now)
+        return {"client_assertion": self._assertions.make}
+
     def _refused(self, result: Mapping[str, Any], resource: str, hint: str) -> AddonError:
-        description = str(result.get("error_description") or result.get("error") or "")
-        match = _AADSTS.search(description)
-        codes = [int(code) for code in result.get("error_codes") or ([match.group(1)] if match else [])]
+        description = _description(result)
+        codes = _codes(result)
         correlation = result.get("correlation_id") or _first(_CORRELATION.search(description))
         words = microsofts_words(description)
         quoted = f" Microsoft says: {words}. (correlation id {correlation or 'not given'})"
         if _TRANSIENT.intersection(codes) or result.get("error") == "temporarily_unavailable":
             return ServiceError(f"Entra ID gives no tokens at the moment; the next run asks again.{quoted}")
-        advice = next((row for row in ADVICE if row.code in codes), None)
+        account = self._account
+        fitting = (row for row in ADVICE if row.auth_type in {"", account.auth_type})
+        advice = next((row for row in fitting if row.code in codes), None)
         sentence = advice.sentence if advice else _UNKNOWN
         error = advice.error if advice else AuthenticationError
-        filled = sentence.format(account=self._account.name, resource=resource, hint=hint and f" {hint}")
+        filled = sentence.format(
+            account=account.name,
+            resource=resource,
+            hint=hint and f" {hint}",
+            credential=_CREDENTIALS[account.auth_type],
+            thumbprint=self._pair.certificate.sha1.hex().upper() if self._pair else "",
+        )
         return error(filled + quoted)
+
+
+def _description(result: Mapping[str, Any]) -> str:
+    return str(result.get("error_description") or result.get("error") or "")
+
+
+def _codes(result: Mapping[str, Any]) -> list[int]:
+    """The AADSTS codes of a refusal."""
+    match = _AADSTS.search(_description(result))
+    return [int(code) for code in result.get("error_codes") or ([match.group(1)] if match else [])]
 
 
 def _first(match: re.Match[str] | None) -> str:
@@ -322,6 +436,10 @@ class ResourceBearer:
         acquired = self._source.acquire(self._resource, self._hint)
         self.roles = acquired.roles
         return acquired.value
+
+    def tenant(self) -> str:
+        """The GUID of the tenant, as a token names it; asks for one, if there is none."""
+        return self._source.acquire(self._resource, self._hint).tenant
 
     def reject(self, token: str) -> None:
         """The API refused this token."""

@@ -2,8 +2,9 @@
 
 Adding a region is adding a row.
 
-Sources: Microsoft, "Pull alerts using the SIEM REST API" (commercial hosts), "Microsoft Defender for Endpoint for
-US Government customers" (government hosts), and "National clouds" (authorities).
+Sources: Microsoft, "Pull alerts using the SIEM REST API" and "Use Defender for Endpoint APIs" (commercial hosts),
+"Microsoft Defender for Endpoint for US Government customers" (government hosts), "National clouds" (authorities), and
+"Microsoft Graph: national cloud deployments". In China neither API is offered: its Graph has no ``alerts_v2``.
 """
 
 from __future__ import annotations
@@ -24,12 +25,19 @@ class Cloud:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The host that serves one API to the tenants of one cloud in one region."""
+    """The host that serves one API to the tenants of one cloud in one region.
+
+    Attributes:
+        audience: the resource that a token has to be for. It is not the host: every commercial host of Defender for
+            Endpoint wants the audience of the global one, and refuses ``https://api.security.microsoft.com``, which
+            is another API. Empty where the input's settings name it.
+    """
 
     api: str
     cloud: str
     region: str
     host: str
+    audience: str = ""
 
 
 CLOUDS = (
@@ -40,6 +48,10 @@ CLOUDS = (
     Cloud("dod", "DoD", "login.microsoftonline.us"),
 )
 
+_ENDPOINT = "https://api.securitycenter.microsoft.com"
+_ENDPOINT_GCC = "https://api-gcc.securitycenter.microsoft.us"
+_ENDPOINT_GOV = "https://api-gov.securitycenter.microsoft.us"
+
 ENDPOINTS = (
     Endpoint("siem", "commercial", "us", "wdatp-alertexporter-us.windows.com"),
     Endpoint("siem", "commercial", "eu", "wdatp-alertexporter-eu.windows.com"),
@@ -47,6 +59,18 @@ ENDPOINTS = (
     Endpoint("siem", "gcc", "us", "wdatp-alertexporter-us.gcc.securitycenter.windows.us"),
     Endpoint("siem", "gcc_high", "us", "wdatp-alertexporter-us.securitycenter.windows.us"),
     Endpoint("siem", "dod", "us", "wdatp-alertexporter-us.securitycenter.windows.us"),
+    Endpoint("endpoint", "commercial", "global", "api.securitycenter.microsoft.com", _ENDPOINT),
+    *(
+        Endpoint("endpoint", "commercial", region, f"{region}.api.security.microsoft.com", _ENDPOINT)
+        for region in ("us", "eu", "uk", "au", "swa", "ina", "aea")
+    ),
+    Endpoint("endpoint", "gcc", "global", "api-gcc.securitycenter.microsoft.us", _ENDPOINT_GCC),
+    Endpoint("endpoint", "gcc_high", "global", "api-gov.securitycenter.microsoft.us", _ENDPOINT_GOV),
+    Endpoint("endpoint", "dod", "global", "api-gov.securitycenter.microsoft.us", _ENDPOINT_GOV),
+    Endpoint("graph", "commercial", "global", "graph.microsoft.com", "https://graph.microsoft.com"),
+    Endpoint("graph", "gcc", "global", "graph.microsoft.com", "https://graph.microsoft.com"),
+    Endpoint("graph", "gcc_high", "global", "graph.microsoft.us", "https://graph.microsoft.us"),
+    Endpoint("graph", "dod", "global", "dod-graph.microsoft.us", "https://dod-graph.microsoft.us"),
 )
 
 
@@ -66,6 +90,16 @@ def cloud(name: str) -> Cloud:
 def regions(api: str, cloud_name: str) -> tuple[str, ...]:
     """The regions in which this API is offered to this cloud's tenants, in the table's order."""
     return tuple(row.region for row in ENDPOINTS if row.api == api and row.cloud == cloud_name)
+
+
+def hosts(api: str, cloud_name: str) -> tuple[str, ...]:
+    """The hosts that serve this API to this cloud's tenants."""
+    return tuple(row.host for row in ENDPOINTS if row.api == api and row.cloud == cloud_name)
+
+
+def audiences(api: str, cloud_name: str) -> tuple[str, ...]:
+    """The audiences that this API's hosts want of this cloud's tenants, each once."""
+    return tuple(dict.fromkeys(row.audience for row in ENDPOINTS if row.api == api and row.cloud == cloud_name))
 
 
 def endpoint(api: str, cloud_name: str, region: str) -> Endpoint:

@@ -5,23 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from http import HTTPStatus
 
+from .answers import CutShortError, Shown
 from .apis import Api
 from .auth import ResourceBearer
 from .delivery import Delivery
-from .errors import AddonError, ConfigurationError, UnknownHostError
+from .errors import ConfigurationError
 from .events import EventSink, Origin
-from .http.calls import Answer, Caller, Refusal
+from .http.calls import Caller
 from .http.clock import MOST_SKEW
 from .keeper import PlaceKeeper
 from .orders import StandingOrder
+from .parts import DeliveredParts
 from .place import MOST_SEEN
-from .ranges import RangeReader
-from .reading import CutShortError, WindowReading
+from .reading import Coming, RegionReader, Stretch
 from .times import TICKS_PER_SECOND, iso
 from .versions import Version
-from .windows import Window, WindowWidth
 
 # An answer with more new text is read in narrower windows, however few its records: it is kept to be sorted.
 LONGEST_ANSWER_KEPT = 24_000_000
@@ -37,6 +36,7 @@ class RegionJob:
         origin: what stands in its events beside the alert.
         overlap: how late a version may become visible, in ticks.
         order: to collect again what an audit has found missing; None where there is none.
+        parts: the memory of what has been cut out of records and delivered; None where nothing is cut out.
     """
 
     api: Api
@@ -44,17 +44,7 @@ class RegionJob:
     origin: Origin
     overlap: int
     order: StandingOrder | None = None
-
-
-@dataclass
-class _Asked:
-    """What a run has asked for and got."""
-
-    start: int
-    end: int
-    windows: int = 0
-    received: int = 0
-    broken: int = 0
+    parts: DeliveredParts | None = None
 
 
 class RegionCollector:
@@ -74,12 +64,15 @@ class RegionCollector:
         self._place = job.keeper.place
         self._overlap = job.overlap
         self._order = job.order
+        self._parts = job.parts
         self._caller = caller
         self._bearer = bearer
-        self._delivery = Delivery(job.keeper, job.origin, sink, caller.stop)
+        self._delivery = Delivery(job.keeper, job.origin, sink, caller.stop, job.parts)
         self._log = log
+        self._reader = RegionReader(job.api, caller, bearer, log)
+        self._reader.asked.start = self._reader.asked.end = self._place.settled
         self._open_from: int | None = None
-        self._asked = _Asked(self._place.settled, self._place.settled)
+        self._kept: list[Version] = []
 
     @property
     def region(self) -> str:
@@ -108,85 +101,69 @@ class RegionCollector:
             StoppedError: the process was asked to stop, or the place was taken; what was saved is saved.
             AddonError: the region failed; what was saved is saved.
         """
-        width = WindowWidth(self._api.most_records, self._api.narrowest)
         clock = self._caller.clock
         self._skip_what_is_gone()
         start, until = self._place.settled, clock.now()
         while start < until:
-            window = width.window(start, until)
             asked_at = clock.now()
-            try:
-                reached, received = self._read(window, last_resort=not width.can_halve(window))
-            except CutShortError:
-                self._log.debug("region=%s window=%s outcome=cut_short", self.region, window)
-                width.halve(window)
-                continue
-            width.fitted(received)
-            self._settle(window, reached, asked_at)
-            is_last = reached < window.end or until - window.end < TICKS_PER_SECOND
+            stretch = self._reader.read(start, until, self)
+            self._settle(stretch, asked_at)
+            is_last = stretch.is_last or until - stretch.end < TICKS_PER_SECOND
             if is_last and self._order is not None:
                 self._keeper.save()
-                self._order.execute(RangeReader(self._api, self._caller, self._bearer, self._log), self._delivery)
+                reader = RegionReader(self._api, self._caller, self._bearer, self._log)
+                self._order.execute(reader, self._delivery)
+            if is_last and self._parts is not None:
+                self._parts.forget_before(clock.now())
             self._keeper.save(last=is_last)
             if is_last:
                 self._check_memory()
                 break
             # Working off a backlog takes time, in which new alerts come.
-            start, until = window.end, clock.now()
+            start, until = stretch.end, clock.now()
         self._tell_skew()
 
-    def _read(self, window: Window, *, last_resort: bool) -> tuple[int, int]:
-        """Read one window and deliver what is new in it.
+    def take(self, shown: Iterator[Shown], coming: Coming) -> None:
+        """Deliver what is new of one answer, or keep it until its window is known to be whole."""
+        versions = self._new(shown)
+        if coming is Coming.UNSORTED:
+            self._kept = list(_kept(versions))
+        else:
+            self._delivery.as_they_come(versions, in_time_order=coming is Coming.IN_TIME_ORDER)
 
-        Args:
-            window: what to ask for.
-            last_resort: the window can't be halved; take its answer however large it is.
+    def whole(self) -> None:
+        """Deliver what was kept."""
+        kept, self._kept = self._kept, []
+        self._delivery.in_time_order(kept)
 
-        Returns:
-            The time up to which the answer can be complete, and the number of its records.
+    def _new(self, shown: Iterator[Shown]) -> Iterator[Version]:
+        for one in shown:
+            version = one.version
+            if self._place.is_new(version.time, version.fingerprint):
+                if one.remark:
+                    self._log.warning(
+                        "region=%s a record has no identity or version time (%s); it is indexed with the time %s",
+                        self.region,
+                        one.remark,
+                        iso(version.time),
+                    )
+                yield version
+            for part in one.parts:
+                if self._parts is not None and self._parts.is_new(part):
+                    yield part
 
-        Raises:
-            CutShortError: the answer may have been cut short, and the window can be halved.
-        """
-        self._asked.windows += 1
-        self._asked.end = max(self._asked.end, window.end)
-
-        def read(answer: Answer) -> tuple[int, int]:
-            # What the server's clock had not reached when it answered, it could not know.
-            reached = window.end if answer.date is None else min(window.end, answer.date)
-            if answer.status == HTTPStatus.NO_CONTENT:
-                return reached, 0
-            most = None if last_resort else self._api.most_records
-            reading = WindowReading(self._api, window, self._place, self._log, most)
-            if last_resort:
-                self._delivery.as_they_come(reading.new_versions(answer))
-                self._tell_full_instant(window, reading.received)
-            else:
-                self._delivery.in_time_order(list(_kept(reading.new_versions(answer))))
-            self._asked.received += reading.received
-            self._asked.broken += reading.broken
-            return reached, reading.received
-
-        def explain(refusal: Refusal) -> AddonError:
-            return self._api.explain(refusal, self._bearer.roles)
-
-        try:
-            return self._caller.call(self._api.request(window), read, explain, self._bearer)
-        except UnknownHostError as error:
-            raise UnknownHostError(f"{error} {self._api.retirement}".strip()) from error
-
-    def _settle(self, window: Window, reached: int, asked_at: int) -> None:
-        """Move the place on behind a window that was read whole.
+    def _settle(self, stretch: Stretch, asked_at: int) -> None:
+        """Move the place on behind a stretch that was read whole.
 
         Up to ``asked_at - overlap`` no late arrival is waited for any more. Once a window reaches beyond that, its
         time and all later stay open for the next run, however long this one lasts.
         """
-        settled = min(reached, asked_at - self._overlap)
+        settled = min(stretch.end, asked_at - self._overlap)
         if self._open_from is not None:
             settled = min(settled, self._open_from)
-        elif settled < reached:
-            self._open_from = max(window.start, settled)
-        self._place.advance(reached, settled)
+        elif settled < stretch.end:
+            self._open_from = max(stretch.start, settled)
+        self._place.advance(stretch.end, settled)
 
     def _check_memory(self) -> None:
         if len(self._place.seen) > MOST_SEEN:
@@ -211,16 +188,6 @@ class RegionCollector:
         )
         self._place.advance(oldest, oldest)
 
-    def _tell_full_instant(self, window: Window, received: int) -> None:
-        if received >= self._api.most_records:
-            self._log.warning(
-                "region=%s the instant %s holds %d records, as many as one answer should hold or more: if the API "
-                "keeps some back, they can't be asked for.",
-                self.region,
-                window,
-                received,
-            )
-
     def _tell_skew(self) -> None:
         skew = self._caller.clock.skew()
         if abs(skew) > MOST_SKEW:
@@ -234,22 +201,23 @@ class RegionCollector:
 
     def story(self, lasted: float) -> dict[str, str | float]:
         """What the run did in this region, as the fields of one log line; ``lasted`` in seconds."""
-        delivered = self._delivery.delivered
+        delivered, asked = self._delivery.delivered, self._reader.asked
         return {
             "region": self.region,
             "host": self.host,
-            "asked": f"{iso(self._asked.start)}..{iso(self._asked.end)}",
-            "received": self._asked.received,
+            "asked": f"{iso(asked.start)}..{iso(asked.end)}",
+            "received": asked.received,
             "new": delivered.new,
             "late": delivered.late,
-            "broken": self._asked.broken,
+            "broken": asked.broken,
             "bytes": delivered.bytes,
             "watermark": iso(self._place.watermark),
             "lag_seconds": max(0, self._caller.clock.now() - self._place.watermark) / TICKS_PER_SECOND,
-            "windows": self._asked.windows,
+            "windows": asked.windows,
             "calls": self._caller.calls,
             "saves": self._keeper.saves,
             "throttled_seconds": self._caller.throttled_seconds,
+            "paced_seconds": self._caller.paced_seconds,
             "seconds": lasted,
         }
 

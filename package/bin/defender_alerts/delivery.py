@@ -12,6 +12,7 @@ from .errors import StoppedError
 from .events import EventSink, Origin
 from .http.calls import Stop
 from .keeper import PlaceKeeper
+from .parts import DeliveredParts
 from .versions import Version
 
 # At most this much is written between two saves, and so at most this much can come twice.
@@ -36,30 +37,34 @@ class Delivery:
         origin: what stands in the events beside the alert.
         sink: takes the events.
         stop: looked at before each batch.
+        parts: the memory of versions that were cut out of others; None where nothing is cut out.
 
     Attributes:
         is_under_way: a batch is being written and saved, and should not be cut short.
     """
 
-    def __init__(self, keeper: PlaceKeeper, origin: Origin, sink: EventSink, stop: Stop) -> None:
+    def __init__(
+        self, keeper: PlaceKeeper, origin: Origin, sink: EventSink, stop: Stop, parts: DeliveredParts | None = None
+    ) -> None:
         self._stop = stop
         self._keeper = keeper
         self._place = keeper.place
         self._origin = origin
         self._sink = sink
+        self._parts = parts
         self.delivered = Delivered()
         self.is_under_way = False
 
     def in_time_order(self, versions: Iterable[Version]) -> None:
         """Deliver a window that was read whole: what is behind a batch has been collected."""
         once = {version.fingerprint: version for version in versions}
-        for batch in _batches(sorted(once.values(), key=lambda version: version.time)):
-            self._deliver(batch, watermark=batch[-1].time)
+        self.as_they_come(sorted(once.values(), key=lambda version: version.time), in_time_order=True)
 
-    def as_they_come(self, versions: Iterable[Version]) -> None:
-        """Deliver an instant that is too full to be kept: there is no order in it, and it is collected at its end."""
+    def as_they_come(self, versions: Iterable[Version], *, in_time_order: bool = False) -> None:
+        """Deliver versions while they arrive; only in time order do they move the watermark."""
         for batch in _batches(versions):
-            self._deliver(batch, watermark=self._place.watermark)
+            times = [version.time for version in batch if in_time_order and not version.is_part]
+            self._deliver(batch, max(times, default=self._place.watermark))
 
     def _deliver(self, batch: Sequence[Version], watermark: int) -> None:
         if self._stop.is_set():
@@ -77,9 +82,14 @@ class Delivery:
     def _write_and_save(self, batch: Sequence[Version], watermark: int) -> None:
         self.delivered.bytes += self._sink.write(self._origin, batch)
         for version in batch:
+            if version.is_part and self._parts is not None:
+                self._parts.add(version)
+                continue
             self._place.seen.add(version.fingerprint, version.time)
             self.delivered.late += version.time < self._place.watermark
         self.delivered.new += len(batch)
+        if self._parts is not None:
+            self._parts.save()
         self._place.advance(watermark, self._place.settled)
         self._keeper.save()
 

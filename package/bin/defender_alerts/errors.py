@@ -50,6 +50,10 @@ class ConnectionFailedError(AddonError):
     category = "connection_error"
 
 
+class SlowAnswerError(ConnectionFailedError):
+    """The host did not answer in time; asked for less, it may."""
+
+
 class UnknownHostError(ConnectionFailedError):
     """The host's name leads nowhere, be it here or behind the proxy."""
 
@@ -58,8 +62,16 @@ class ServiceError(AddonError):
     """The service answered that it can't: a 5xx, or throttling beyond what a run waits for."""
 
 
+class StrainedError(ServiceError):
+    """The service answered that it can't, with a 5xx; asked for less, it may."""
+
+
 class UnexpectedAnswerError(AddonError):
     """The service answered something that its documentation does not know, such as HTML with 200."""
+
+
+class RefusedQueryError(UnexpectedAnswerError):
+    """The service does not understand the request, or does not want it so (400)."""
 
 
 class StreamClosedError(AddonError):

@@ -32,13 +32,17 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class Origin:
-    """Where events come from: what stands beside ``time`` and ``data`` in each of them."""
+    """Where events come from: what stands beside ``time`` and ``data`` in each of them.
+
+    ``part_sourcetype`` is that of records that were cut out of others.
+    """
 
     stanza: str
     index: str
     source: str
     sourcetype: str
     host: str
+    part_sourcetype: str = ""
 
 
 class EventSink(Protocol):
@@ -77,6 +81,19 @@ def _encode(text: str) -> bytes:
         return _NO_UTF8.sub("\ufffd", text).encode("utf-8")
 
 
+def _beside(origin: Origin, sourcetype: str) -> str:
+    """What stands between an event's time and its data."""
+    return "".join(
+        f"<{name}>{_attribute(value)}</{name}>"
+        for name, value in (
+            ("source", origin.source),
+            ("sourcetype", sourcetype),
+            ("host", origin.host),
+            ("index", origin.index),
+        )
+    )
+
+
 class XmlStream:
     """The stream on standard output, shared by all regions of a process.
 
@@ -96,18 +113,11 @@ class XmlStream:
             StreamClosedError: Splunk no longer takes events.
         """
         head = f'<event stanza="{_attribute(origin.stanza)}"><time>'
-        tail = "".join(
-            f"<{name}>{_attribute(value)}</{name}>"
-            for name, value in (
-                ("source", origin.source),
-                ("sourcetype", origin.sourcetype),
-                ("host", origin.host),
-                ("index", origin.index),
-            )
-        )
+        whole, part = _beside(origin, origin.sourcetype), _beside(origin, origin.part_sourcetype)
         batch = _encode(
             "".join(
-                f"{head}{epoch(version.time)}</time>{tail}<data>{event_data(version.raw)}</data></event>\n"
+                f"{head}{epoch(version.time)}</time>{part if version.is_part else whole}<data>"
+                f"{event_data(version.raw)}</data></event>\n"
                 for version in versions
             )
         )

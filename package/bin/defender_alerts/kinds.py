@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Callable
+from typing import Any, Callable
 
-from defender_alerts.apis import Api, siem
+from defender_alerts.apis import Access, Api, OwnSettings, endpoint, graph, incidents, siem
 
 
 @dataclass(frozen=True)
@@ -16,27 +16,59 @@ class Kind:
     Attributes:
         name: of the modular input, of the UCC service and in ``source``.
         sourcetype: of its events.
-        read: checks the fields of its own; raises ``ConfigurationError``.
-        in_region: the API of a region of a cloud; raises ``ConfigurationError`` where there is none.
-        resource_hint: what to do where the tenant does not know the resource.
+        read: checks the fields of its own, of the input with that name; raises ``ConfigurationError``.
+        in_region: the API of a region of a cloud, with what ``read`` has returned; raises ``ConfigurationError`` where
+            there is none.
+        access: what an application needs to read the API.
+        audiences: the resources of a cloud of which a token for any one will do; none where the cloud lacks the API.
+        part_sourcetype: of events that are cut out of others; empty where there are none.
     """
 
     name: str
     sourcetype: str
-    read: Callable[[str, Mapping[str, str]], siem.SiemSettings]
-    in_region: Callable[[str, str, siem.SiemSettings], Api]
-    resource_hint: Callable[[str], str]
+    read: Callable[[str, Mapping[str, str]], OwnSettings]
+    # Each takes what its own `read` returns; a type for that would have to run through everything that holds a kind.
+    in_region: Callable[[str, str, Any], Api]
+    access: Access
+    audiences: Callable[[str], tuple[str, ...]]
+    part_sourcetype: str = ""
 
 
 KINDS = {
     kind.name: kind
     for kind in (
         Kind(
+            name="defender_graph_alerts",
+            sourcetype="ms:defender:graph:alerts",
+            read=graph.read_settings,
+            in_region=graph.in_region,
+            access=graph.ACCESS,
+            audiences=graph.audiences,
+        ),
+        Kind(
+            name="defender_incidents",
+            sourcetype="ms365:defender:incident",
+            part_sourcetype="ms365:defender:incident:alerts",
+            read=incidents.read_settings,
+            in_region=incidents.in_region,
+            access=incidents.ACCESS,
+            audiences=incidents.audiences,
+        ),
+        Kind(
+            name="defender_endpoint_alerts",
+            sourcetype="ms:defender:atp:alerts",
+            read=endpoint.read_settings,
+            in_region=endpoint.in_region,
+            access=endpoint.ACCESS,
+            audiences=endpoint.audiences,
+        ),
+        Kind(
             name="defender_siem_alerts",
             sourcetype="wdatp:alerts",
             read=siem.read_settings,
             in_region=siem.SiemApi.in_region,
-            resource_hint=siem.resource_hint,
+            access=siem.ACCESS,
+            audiences=siem.audiences,
         ),
     )
 }

@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
+from .answers import Shown
 from .delivery import Delivery
 from .errors import CheckpointError
 from .place import Place, PlaceKey
-from .ranges import RangeReader, Shown
+from .reading import Coming, RegionReader
 from .versions import Seen, Version
 from .wording import key_values
 
@@ -145,7 +146,7 @@ class StandingOrder:
         order = find_order(place.key, documents)
         return None if order is None or not order.is_pending else cls(order, place, store, log)
 
-    def execute(self, reader: RangeReader, delivery: Delivery) -> None:
+    def execute(self, reader: RegionReader, delivery: Delivery) -> None:
         """Deliver what is wanted, as far as the API still shows it; afterwards nothing is pending.
 
         To be called when the region has been collected up to now, and while the process holds the lease on the place.
@@ -171,14 +172,15 @@ class StandingOrder:
         end = max(self._pending.values(), default=0) + 1
         start: int | None = min(self._pending.values(), default=None)
         while start is not None:
-            behind = reader.read_from(start, end, lambda shown: self._deliver(shown, delivery)).end
+            behind = reader.read(start, end, _Wanted(self, delivery)).end
             # What lies between two missing versions need not be read.
             start = min((time for time in self._pending.values() if time >= behind), default=None)
         not_shown, self._pending = len(self._pending), {}
         self._save(not_shown)
         self._tell()
 
-    def _deliver(self, shown: Iterator[Shown], delivery: Delivery) -> None:
+    def deliver(self, shown: Iterator[Shown], delivery: Delivery) -> None:
+        """Deliver what is wanted of one answer."""
         delivery.as_they_come(self._wanted(shown))
         self._strike_off()
 
@@ -219,3 +221,19 @@ class StandingOrder:
             not_shown=self._order.not_shown,
         )
         self._log.info("%s", done)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Takes what a region's reader reads, for an order."""
+
+    order: StandingOrder
+    delivery: Delivery
+
+    def take(self, shown: Iterator[Shown], coming: Coming) -> None:
+        # An alert that is wanted is wanted whether or not its window is whole.
+        del coming
+        self.order.deliver(shown, self.delivery)
+
+    def whole(self) -> None:
+        """Nothing is kept."""

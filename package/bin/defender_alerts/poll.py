@@ -12,22 +12,24 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any, Callable, Protocol
 
 from . import clouds
-from .apis.siem import SiemSettings
+from .apis import Api, OwnSettings
 from .auth import ResourceBearer, TokenSource
 from .collector import RegionCollector, RegionJob
 from .errors import AddonError, CheckpointError, ConfigurationError, StoppedError
 from .events import EventSink, Origin
 from .http.calls import Caller, Stop
 from .http.clock import ServerClock
+from .http.pace import Limit, Pace
 from .http.session import open_session, trust
 from .keeper import PlaceKeeper
 from .kinds import Kind
 from .lease import LENGTH, Lease, new_owner
 from .orders import StandingOrder
-from .place import PlaceKey, PlaceStore, find_place
+from .parts import DeliveredParts, PartStore
+from .place import Place, PlaceKey, PlaceStore, find_place
 from .regions import RegionOutcome, collect_side_by_side
 from .settings import Account, Network, Polling
 from .times import iso, machine_time, parse_start, seconds
@@ -47,8 +49,12 @@ class Plan:
     kind: Kind
     stanza: str
     polling: Polling
-    own: SiemSettings
+    own: OwnSettings
     account: Account
+
+
+class Store(PlaceStore, PartStore, Protocol):
+    """Where places are kept, and what was delivered of parts."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Surroundings:
     """
 
     network: Network
-    store: PlaceStore
+    store: Store
     sink: EventSink
     stop: Stop
     log: logging.Logger
@@ -76,14 +82,15 @@ class Surroundings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "trusted", trust(self.network.ca_pem))
 
-    def caller(self, host: str) -> Caller:
-        """A caller with a session of its own: sessions are not made for several threads."""
+    def caller(self, host: str, limits: Sequence[Limit] = ()) -> Caller:
+        """A caller with a session of its own, that keeps to limits of calls; sessions are not for several threads."""
         return Caller(
             open_session(self.network, self.trusted, host),
             timeout=self.network.timeout,
             clock=ServerClock(self.machine, self.monotonic),
             stop=self.stop,
             log=self.log,
+            pace=Pace(limits, self.monotonic) if limits else None,
         )
 
 
@@ -108,22 +115,23 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
         StoppedError: the process was asked to stop before the regions were begun.
     """
     cloud = clouds.cloud(plan.account.cloud)
-    hint = plan.kind.resource_hint(plan.own.resource)
+    apis, beforehand = _apis(plan)
+    if not apis:
+        return PollResult((), beforehand)
     token_caller = given.caller(cloud.authority_host)
     tokens = TokenSource(plan.account, cloud, token_caller)
-    tenant = tokens.acquire(plan.own.resource, hint).tenant
+    bearers = {region: ResourceBearer(tokens, api.audience, api.resource_hint) for region, api in apis.items()}
+    tenant = next(iter(bearers.values())).tenant()
     documents = _free_places(plan, given, token_caller.clock)
     _tell_other_places(documents, tenant, plan, given.log)
     start = parse_start(plan.polling.start_time, token_caller.clock.now())
 
     collectors: list[RegionCollector] = []
-    beforehand: dict[str, AddonError] = {}
-    for region in plan.own.regions:
+    for region, api in apis.items():
+        key = PlaceKey(plan.kind.name, plan.polling.name, tenant, cloud.name, region)
         try:
-            api = plan.kind.in_region(region, cloud.name, plan.own)
-            key = PlaceKey(plan.kind.name, plan.polling.name, tenant, cloud.name, region)
             place = find_place(key, documents, start)
-        except (ConfigurationError, CheckpointError) as error:
+        except CheckpointError as error:
             beforehand[region] = error
             continue
         holder = _holder(key, documents, given.owner, token_caller.clock.now())
@@ -136,43 +144,57 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
         except CheckpointError as error:
             # What was missed once must not cost what is new.
             beforehand[region] = error
-        caller = given.caller(api.host)
+        caller = given.caller(api.host, api.limits)
         caller.clock.follow(token_caller.clock)
-        started = key_values(
-            action="region_started",
-            input=plan.polling.name,
-            region=region,
-            host=api.host,
-            account=plan.account.name,
-            tenant=tenant,
-            read_from=iso(place.settled),
-            watermark=iso(place.watermark),
+        _tell_start(plan, place, api, given.log)
+        job = RegionJob(
+            api,
+            PlaceKeeper(place, given.store, given.owner, caller.clock.now),
+            _origin(plan, key, api),
+            seconds(plan.polling.overlap),
+            order,
+            DeliveredParts(key, place.generation, given.store) if plan.kind.part_sourcetype else None,
         )
-        given.log.info("%s", started)
-        origin = Origin(
-            stanza=plan.stanza,
-            index=plan.polling.index,
-            source=f"{plan.kind.name}:{tenant}:{region}:{plan.polling.name}",
-            sourcetype=plan.kind.sourcetype,
-            host=api.host,
-        )
-        collectors.append(
-            RegionCollector(
-                RegionJob(
-                    api,
-                    PlaceKeeper(place, given.store, given.owner, caller.clock.now),
-                    origin,
-                    seconds(plan.polling.overlap),
-                    order,
-                ),
-                caller=caller,
-                bearer=ResourceBearer(tokens, plan.own.resource, hint),
-                sink=given.sink,
-                log=given.log,
-            )
-        )
+        collectors.append(RegionCollector(job, caller=caller, bearer=bearers[region], sink=given.sink, log=given.log))
     given.begun.set()
     return PollResult(tuple(collect_side_by_side(collectors, given.stop, given.log)), beforehand)
+
+
+def _apis(plan: Plan) -> tuple[dict[str, Api], dict[str, AddonError]]:
+    """The API of each region, and what is wrong with the others."""
+    apis: dict[str, Api] = {}
+    wrong: dict[str, AddonError] = {}
+    for region in plan.own.regions:
+        try:
+            apis[region] = plan.kind.in_region(region, plan.account.cloud, plan.own)
+        except ConfigurationError as error:  # noqa: PERF203 - a region that is wrong leaves the others
+            wrong[region] = error
+    return apis, wrong
+
+
+def _origin(plan: Plan, key: PlaceKey, api: Api) -> Origin:
+    return Origin(
+        stanza=plan.stanza,
+        index=plan.polling.index,
+        source=f"{key.kind}:{key.tenant}:{key.region}:{key.input}",
+        sourcetype=plan.kind.sourcetype,
+        host=api.host,
+        part_sourcetype=plan.kind.part_sourcetype,
+    )
+
+
+def _tell_start(plan: Plan, place: Place, api: Api, log: logging.Logger) -> None:
+    started = key_values(
+        action="region_started",
+        input=place.key.input,
+        region=place.key.region,
+        host=api.host,
+        account=plan.account.name,
+        tenant=place.key.tenant,
+        read_from=iso(place.settled),
+        watermark=iso(place.watermark),
+    )
+    log.info("%s", started)
 
 
 def _holder(key: PlaceKey, documents: Iterable[Mapping[str, Any]], owner: str, now: int) -> str:

@@ -122,6 +122,119 @@ def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iter
         raise UnexpectedAnswerError(f"The answer goes on behind its end, with {text.excerpt()!r}")
 
 
+def cut_envelope(chunks: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
+    """Yield the elements of the array ``value`` in an answer that is an OData object.
+
+    Args:
+        chunks: the body as it arrives.
+        around: takes up the other members of the object, such as ``@odata.nextLink``, wherever they stand.
+
+    Raises:
+        UnexpectedAnswerError: the answer is something else.
+        ConnectionFailedError: the answer is empty, or ends before the object does.
+    """
+    text = _Text(chunks)
+    first = text.peek()
+    if first == "\ufeff":
+        text.position += 1
+        first = text.peek()
+    if not first:
+        raise ConnectionFailedError("The answer is empty")
+    if first != "{":
+        raise UnexpectedAnswerError(f"The answer is no OData object; it begins with {text.excerpt()!r}")
+    beginning = text.excerpt()
+    text.position += 1
+    has_value = False
+    while _goes_on(text, is_first=not around and not has_value):
+        name = _record(text)
+        if isinstance(name, BrokenRecord) or not isinstance(name.value, str) or text.peek() != ":":
+            raise _broken_envelope(text)
+        text.position += 1
+        if name.value == "value" and text.peek() == "[":
+            has_value = True
+            text.position += 1
+            yield from _elements(text)
+            continue
+        member = _record(text)
+        if isinstance(member, BrokenRecord):
+            raise UnexpectedAnswerError(f"The answer's member {name.value[:_EXCERPT]!r} is broken ({member.reason})")
+        around[name.value] = member.value
+    if not has_value:
+        raise UnexpectedAnswerError(f"The answer has no array of records; it begins with {beginning!r}")
+    if text.peek():
+        raise UnexpectedAnswerError(f"The answer goes on behind its end, with {text.excerpt()!r}")
+
+
+def _goes_on(text: _Text, *, is_first: bool) -> bool:
+    """Step over what stands before the next member of an object; False behind the last one."""
+    separator = text.peek()
+    if not separator:
+        raise ConnectionFailedError("The answer was cut off")
+    if separator == "}":
+        text.position += 1
+        return False
+    if is_first:
+        return True
+    if separator != ",":
+        raise _broken_envelope(text)
+    text.position += 1
+    if not text.peek():
+        raise ConnectionFailedError("The answer was cut off")
+    return True
+
+
+def _broken_envelope(text: _Text) -> Exception:
+    if not text.peek():
+        return ConnectionFailedError("The answer was cut off")
+    return UnexpectedAnswerError(f"The answer is broken at {text.excerpt()!r}")
+
+
+def without_member(raw: str, name: str) -> tuple[str, str]:
+    """Take a member out of the text of an object, with the comma that belongs to it.
+
+    Args:
+        raw: the text of an object that has been parsed before.
+        name: of the member.
+
+    Returns:
+        The object's text without it, otherwise unchanged, and the text of its value; empty where there is no such one.
+    """
+    position = _skip(raw, raw.index("{") + 1)
+    comma: int | None = None
+    while raw[position] != "}":
+        start = position
+        key, position = _DECODER.raw_decode(raw, position)
+        value_start = _skip(raw, _skip(raw, position) + 1)
+        _, end = _DECODER.raw_decode(raw, value_start)
+        behind = _skip(raw, end)
+        if key == name:
+            if raw[behind] == ",":
+                return raw[:start] + raw[_skip(raw, behind + 1) :], raw[value_start:end]
+            return raw[: start if comma is None else comma] + raw[end:], raw[value_start:end]
+        if raw[behind] == "}":
+            break
+        comma, position = behind, _skip(raw, behind + 1)
+    return raw, ""
+
+
+def elements(raw: str) -> Iterator[Record]:
+    """The elements of the text of an array that has been parsed before; none for another value."""
+    if not raw.startswith("["):
+        return
+    position = _skip(raw, 1)
+    while raw[position] != "]":
+        value, end = _DECODER.raw_decode(raw, position)
+        yield Record(raw[position:end], value)
+        position = _skip(raw, end)
+        if raw[position] == ",":
+            position = _skip(raw, position + 1)
+
+
+def _skip(raw: str, position: int) -> int:
+    match = _SPACE.match(raw, position)
+    return match.end() if match else position
+
+
 def _beginning(element: Record | BrokenRecord) -> str:
     return element.excerpt if isinstance(element, BrokenRecord) else element.raw[:_EXCERPT]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from . import clouds
+from .credentials.pair import key_lines, not_after, read_pair
 from .errors import ConfigurationError
 from .times import parse_start
 
@@ -26,6 +27,7 @@ DEFAULT_TIMEOUT = 60
 SHORTEST_TIMEOUT, LONGEST_TIMEOUT = 5, 300
 SECRET_WARNING_DAYS = 30
 PROXY_KINDS = ("http", "https", "socks5")
+AUTH_TYPES = CLIENT_SECRET, CERTIFICATE = ("client_secret", "certificate")
 
 _INPUT_NAME = re.compile(r"[A-Za-z]\w*\Z", re.ASCII)
 _TENANT = re.compile(
@@ -37,11 +39,15 @@ _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 @dataclass(frozen=True)
 class Account:
-    """An application in Entra ID.
+    """An application in Entra ID, and what it proves itself with.
 
     Attributes:
         tenant_id: a GUID, or one of the tenant's domains.
+        client_secret: empty where it signs in with a certificate.
         secret_expires: the day on which the client secret expires, None where it was not noted.
+        auth_type: ``client_secret`` or ``certificate``.
+        certificate: the one that belongs to the private key, PEM.
+        private_key: PEM, without a passphrase.
     """
 
     name: str
@@ -50,10 +56,32 @@ class Account:
     client_id: str
     client_secret: str = field(repr=False)
     secret_expires: dt.date | None = None
+    auth_type: str = CLIENT_SECRET
+    certificate: str = field(default="", repr=False)
+    private_key: str = field(default="", repr=False)
+
+    @property
+    def certificate_expires(self) -> dt.date | None:
+        """The day (UTC) on which the certificate expires, None where there is none."""
+        return not_after(self.certificate) if self.auth_type == CERTIFICATE else None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must not be read anywhere: of a private key also each line, since a text can be cut."""
+        return tuple(
+            secret for secret in (self.client_secret, self.private_key, *key_lines(self.private_key)) if secret
+        )
 
     def secret_lasts(self, today: dt.date) -> int | None:
-        """For how many more days the secret is good, as far as that was noted."""
-        return None if self.secret_expires is None else (self.secret_expires - today).days
+        """For how many more days the client secret is good, as far as there is one and that was noted."""
+        if self.auth_type == CERTIFICATE or self.secret_expires is None:
+            return None
+        return (self.secret_expires - today).days
+
+    def certificate_lasts(self, today: dt.date) -> int | None:
+        """For how many more days the certificate is good, None where there is none."""
+        expires = self.certificate_expires
+        return None if expires is None else (expires - today).days
 
 
 @dataclass(frozen=True)
@@ -119,11 +147,19 @@ def split_list(text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(member for member in members if member))
 
 
-def read_account(name: str, stanza: Mapping[str, str], secrets: Mapping[str, str]) -> Account:
+def read_account(
+    name: str, stanza: Mapping[str, str], secrets: Mapping[str, str], now: dt.datetime | None = None
+) -> Account:
     """The account out of its stanza and its decrypted secrets.
 
+    Args:
+        name: of the stanza.
+        stanza: its fields.
+        secrets: its encrypted fields.
+        now: when the certificate has to be valid; by default, now by this host's clock.
+
     Raises:
-        ConfigurationError: a field is missing or malformed.
+        ConfigurationError: a field is missing or malformed, or the certificate is not valid now.
     """
     where = f"Correct the account {name} under Configuration > Accounts."
     cloud = (stanza.get("cloud") or "").strip()
@@ -134,6 +170,23 @@ def read_account(name: str, stanza: Mapping[str, str], secrets: Mapping[str, str
     client_id = (stanza.get("client_id") or "").strip()
     if not is_guid(client_id):
         raise ConfigurationError(f"The client id {client_id!r} is not a GUID. {where}")
+    # Accounts of the first versions have no such field.
+    auth_type = (stanza.get("auth_type") or CLIENT_SECRET).strip()
+    if auth_type not in AUTH_TYPES:
+        raise ConfigurationError(f"auth_type is {auth_type!r} and should be one of {', '.join(AUTH_TYPES)}. {where}")
+    if auth_type == CERTIFICATE:
+        pair = read_pair(stanza.get("certificate") or "", secrets.get("private_key") or "", where)
+        pair.must_be_valid(now or dt.datetime.now(dt.timezone.utc), where)
+        return Account(
+            name,
+            cloud,
+            tenant_id,
+            client_id,
+            client_secret="",
+            auth_type=auth_type,
+            certificate=pair.certificate.pem,
+            private_key=pair.key_pem,
+        )
     client_secret = (secrets.get("client_secret") or "").strip()
     if not client_secret:
         raise ConfigurationError(f"The account {name} has no client secret. {where}")

@@ -14,8 +14,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_FINGERPRINT_BYTES = 12
-_PACKED = struct.Struct(f">q{_FINGERPRINT_BYTES}s")
+FINGERPRINT_BYTES = 12
+_PACKED = struct.Struct(f">q{FINGERPRINT_BYTES}s")
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,13 @@ class Version:
         time: the version time, in ticks.
         fingerprint: of identity and version time.
         raw: the record's JSON exactly as it stood in the answer.
+        is_part: it stood inside another record, as an alert does inside an incident.
     """
 
     time: int
     fingerprint: bytes
     raw: str
+    is_part: bool = False
 
     @property
     def size(self) -> int:
@@ -41,7 +43,7 @@ class Version:
 def fingerprint(identity: str, time: int) -> bytes:
     """The fingerprint of the version of ``identity`` at ``time`` (ticks)."""
     text = f"{time}:{identity}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=_FINGERPRINT_BYTES).digest()
+    return hashlib.blake2b(text, digest_size=FINGERPRINT_BYTES).digest()
 
 
 class Seen:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .times import iso, seconds
 
 _FIRST_WIDTH = seconds(86_400)
 _WIDEST = seconds(8 * 86_400)
-# A window whose answer would have held four times as many may be twice as wide next time.
-_SPARSE = 4
+
+
+@dataclass(frozen=True)
+class _Growth:
+    """A window whose answer could have held so many times as many records may be wider by a factor next time."""
+
+    times_as_many: int
+    factor: int
+
+
+_GROWTHS = (_Growth(64, 8), _Growth(4, 2))
 
 
 @dataclass(frozen=True)
 class Window:
-    """The version times from ``start`` (inclusive) to ``end`` (exclusive), in ticks."""
+    """The times from ``start`` (inclusive) to ``end`` (exclusive), in ticks."""
 
     start: int
     end: int
@@ -34,28 +44,39 @@ class WindowWidth:
     A quiet tenant's poll is one window; a backlog is worked off in windows as wide as one answer holds.
 
     Args:
-        most_records: with so many records, an answer counts as cut short.
-        narrowest: the width in ticks that cannot be halved: one instant of the API.
+        narrowest: the width in ticks that cannot be narrowed: one instant of the API.
     """
 
-    def __init__(self, most_records: int, narrowest: int) -> None:
-        self._most_records = most_records
+    def __init__(self, narrowest: int) -> None:
         self._narrowest = narrowest
-        self._width = _FIRST_WIDTH
+        self._width = self._usual = _FIRST_WIDTH
 
     def window(self, start: int, now: int) -> Window:
         """The next window: from ``start``, not beyond ``now``."""
         return Window(start, min(start + self._width, now))
 
-    def can_halve(self, window: Window) -> bool:
+    def can_narrow(self, window: Window) -> bool:
         """Whether a window's time can still be split."""
         return window.width > self._narrowest
 
-    def halve(self, window: Window) -> None:
-        """The answer for ``window`` was cut short: ask for its first half next."""
-        self._width = max(self._narrowest, window.width // 2)
+    def narrow(self, window: Window, times: Sequence[int]) -> None:
+        """The answer for ``window`` was cut short: ask for half of it next, or for less.
 
-    def fitted(self, records: int) -> None:
-        """The last answer was whole, with so many records."""
-        if records * _SPARSE < self._most_records:
-            self._width = min(_WIDEST, self._width * 2)
+        Args:
+            window: what was asked for.
+            times: of the records in the answer. Half of them lie before the next window's end; where that is its
+                start, a crowd stands there, and the next window is that instant alone.
+        """
+        width = window.width // 2
+        if times:
+            width = min(width, sorted(times)[len(times) // 2] - window.start)
+        self._width = max(self._narrowest, width)
+
+    def fitted(self, records: int, most_records: int) -> None:
+        """The last answer was whole, with so many records out of so many that it could have held."""
+        factor = next((growth.factor for growth in _GROWTHS if records * growth.times_as_many < most_records), 1)
+        self._width = self._usual = min(_WIDEST, self._width * factor)
+
+    def passed_a_crowd(self) -> None:
+        """An instant was read that is fuller than an answer: behind it, be as wide as before it."""
+        self._width = self._usual

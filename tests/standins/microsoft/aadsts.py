@@ -1,7 +1,8 @@
 """Entra ID's error bodies.
 
 Codes, ``error`` values and most sentences: Microsoft's reference-error-codes page and bodies quoted in public issue
-threads (900382, 1002012, 7000112, 7000218). Statuses: 401 for ``invalid_client``, 400 elsewhere (documented only as
+threads (900382, 1002012, 5002730, 7000112, 7000216, 7000218, and for assertions 50027, 700021, 700024, 700027; the words
+of 700023 are those of the Azure SDK's troubleshooting guide). Statuses: 401 for ``invalid_client``, 400 elsewhere (documented only as
 "400 or 401"; 429 for throttling is assumed).
 """
 
@@ -35,9 +36,13 @@ _MAY_NOT_BE_INSTALLED = (
     " This can happen if the application has not been installed by the administrator of the tenant or consented to"
     " by any user in the tenant. You may have sent your authentication request to the wrong tenant."
 )
+_ASSERTION = (
+    " Review the documentation at https://learn.microsoft.com/entra/identity-platform/certificate-credentials ."
+)
 _PARAMETER = "The request body must contain the following parameter: "
 TABLE = {
-    50012: Aadsts("invalid_client", 401, "Authentication failed."),
+    50012: Aadsts("invalid_client", 401, "Authentication failed. {reason}"),
+    50027: Aadsts("invalid_request", 400, "JWT token is invalid or malformed. {reason}"),
     53003: Aadsts(
         "invalid_grant",
         400,
@@ -83,10 +88,23 @@ TABLE = {
         "The provided value for the input parameter scope '{scope}' is not valid because it contains more than one"
         " resource.",
     ),
+    700021: Aadsts(
+        "invalid_client",
+        401,
+        "Client assertion application identifier doesn't match 'client_id' parameter." + _ASSERTION,
+    ),
+    700023: Aadsts("invalid_client", 401, "Client assertion audience claim does not match Realm issuer." + _ASSERTION),
+    700024: Aadsts(
+        "invalid_client",
+        401,
+        "Client assertion is not within its valid time range. Current time: {time}, assertion valid from {begin}, expiry"
+        " time of assertion {end}." + _ASSERTION,
+    ),
     700027: Aadsts(
         "invalid_client",
         401,
-        "The certificate with identifier used to sign the client assertion is not registered on application.",
+        "{what} [Reason - {reason}, Thumbprint of key used by client: '{thumbprint}', Please visit the Azure Portal,"
+        " Graph Explorer or directly use MS Graph to see configured keys for app Id '{application}'.]",
     ),
     900023: Aadsts(
         "invalid_request",
@@ -103,12 +121,18 @@ TABLE = {
         "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with"
         " /.default suffixed to the resource identifier (application ID URI).",
     ),
+    5002730: Aadsts("invalid_request", 400, "Invalid JWT token. Unsupported key for the signing algorithm."),
     7000112: Aadsts("unauthorized_client", 400, "Application '{application}'({name}) is disabled."),
     7000215: Aadsts(
         "invalid_client",
         401,
         "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value,"
         " not the client secret ID, for a secret added to app '{application}'.",
+    ),
+    7000216: Aadsts(
+        "invalid_client",
+        401,
+        "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.",
     ),
     7000218: Aadsts("invalid_client", 401, _PARAMETER + "'client_assertion' or 'client_secret'."),
     7000222: Aadsts(

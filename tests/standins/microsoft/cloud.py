@@ -10,8 +10,10 @@ from standins.microsoft import hosts
 from standins.microsoft.certificates import Authority
 from standins.microsoft.clock import CloudClock
 from standins.microsoft.directory import Directory
+from standins.microsoft.endpoint import EndpointApi, EndpointService
 from standins.microsoft.entra import EntraService
 from standins.microsoft.faults import Faults
+from standins.microsoft.graph import GraphApi, GraphService
 from standins.microsoft.journal import Journal
 from standins.microsoft.origin import Origins, Service
 from standins.microsoft.proxy import Credentials, HttpProxy, ProxyAddress, Ruleset, SocksProxy
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class MicrosoftCloud:
-    """Entra ID and the SIEM API under Microsoft's own names, behind three proxies on 127.0.0.1.
+    """Entra ID, the SIEM API and today's APIs under Microsoft's own names, behind three proxies on 127.0.0.1.
 
     A context manager: it serves from ``__enter__`` on, and after ``__exit__`` no thread and no socket is left.
     """
@@ -34,6 +36,8 @@ class MicrosoftCloud:
         self.faults = Faults()
         self.entra = Directory(self.clock)
         self.siem_regions = tuple(SiemRegion(place) for place in hosts.SIEM)
+        self.endpoint_apis = tuple(EndpointApi(place, self.clock) for place in hosts.ENDPOINT)
+        self.graph_apis = tuple(GraphApi(place, self.clock) for place in hosts.GRAPH)
         self._workers = Workers()
         self._authority = Authority()
         services: dict[str, Service] = {
@@ -42,6 +46,12 @@ class MicrosoftCloud:
         for region in self.siem_regions:
             for host in region.hosts:
                 services[host] = SiemService(region, self.entra, self.clock)
+        for endpoint in self.endpoint_apis:
+            for host in endpoint.place.hosts:
+                services[host] = EndpointService(endpoint, self.entra)
+        for graph in self.graph_apis:
+            for host in graph.place.hosts:
+                services[host] = GraphService(graph, self.entra, self.clock)
         origins = Origins(services, self._authority, self.clock, self.journal, self.faults, self._workers)
         self._rules = Ruleset(origins, proxy_credentials)
         self._addresses: dict[str, ProxyAddress] = {}
@@ -85,6 +95,28 @@ class MicrosoftCloud:
             if name.lower() in (region.name, *region.hosts):
                 return region
         raise KeyError(name)
+
+    def endpoint(self, cloud: str) -> EndpointApi:
+        """Return Defender for Endpoint's API for the tenants of a national cloud.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for api in self.endpoint_apis:
+            if cloud in api.place.clouds:
+                return api
+        raise KeyError(cloud)
+
+    def graph(self, cloud: str) -> GraphApi:
+        """Return Microsoft Graph's security part for the tenants of a national cloud.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for api in self.graph_apis:
+            if cloud in api.place.clouds:
+                return api
+        raise KeyError(cloud)
 
     def forget_host(self, host: str) -> None:
         """Let a name resolve no more, as when Microsoft takes a retired API away."""

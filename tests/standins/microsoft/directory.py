@@ -7,21 +7,19 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
 from standins.microsoft import hosts, ticks
-from standins.microsoft.tokens import TokenRefusedError, signing_key
+from standins.microsoft.tokens import Assertion, TokenRefusedError, signing_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from standins.microsoft.clock import CloudClock
 
-DEFAULT_RESOURCES = (
-    *hosts.SIEM_RESOURCES,
-    "https://graph.microsoft.com",
-    "https://api.security.microsoft.com",
-    "https://api.securitycenter.microsoft.com",
-)
-"""What a tenant with a Defender licence knows in the commercial cloud."""
+DEFAULT_RESOURCES = hosts.resources("commercial")
+"""What a tenant with a Defender licence knows in the commercial cloud; in others, what `hosts.resources` says."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,23 @@ class Secret:
     """The GUID beside it in the portal, which people paste by mistake."""
     expires: int | None = None
     """Ticks; None never expires."""
+
+
+@dataclass(frozen=True)
+class RegisteredCertificate:
+    """One certificate of an application, as it was uploaded."""
+
+    certificate: x509.Certificate
+    expires: int
+    """Ticks; what the certificate says, unless the test knows better."""
+
+    @property
+    def thumbprints(self) -> Mapping[str, bytes]:
+        """Its names in the header of an assertion: SHA-1 as ``x5t``, SHA-256 as ``x5t#S256`` (RFC 7515, 4.1.7 and 8)."""
+        return {
+            "x5t": self.certificate.fingerprint(hashes.SHA1()),  # noqa: S303 - a name
+            "x5t#S256": self.certificate.fingerprint(hashes.SHA256()),
+        }
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,9 @@ class Application:
     disabled: bool = False
     token_seconds: int = 3600
     issued: list[Issued] = field(default_factory=list)
+    certificates: list[RegisteredCertificate] = field(default_factory=list)
+    assertions: list[Assertion] = field(default_factory=list)
+    """Those that got a token."""
     revoked: set[str] = field(default_factory=set)
     """The ``uti`` of tokens that no API takes any more."""
 
@@ -70,6 +88,21 @@ class Application:
         secret = Secret(value, identity or str(uuid.uuid4()), expires)
         self.secrets.append(secret)
         return secret
+
+    def add_certificate(self, certificate: str | bytes, *, expires: int | None = None) -> RegisteredCertificate:
+        """Upload a certificate, PEM or DER.
+
+        Args:
+            certificate: The file's content; of a chain the first one.
+            expires: Ticks, instead of the certificate's own.
+        """
+        content = certificate.encode() if isinstance(certificate, str) else certificate
+        load = x509.load_pem_x509_certificate if b"-----BEGIN" in content else x509.load_der_x509_certificate
+        loaded = load(content)
+        own = int(loaded.not_valid_after_utc.timestamp()) * ticks.PER_SECOND
+        registered = RegisteredCertificate(loaded, own if expires is None else expires)
+        self.certificates.append(registered)
+        return registered
 
 
 class Tenant:
@@ -97,7 +130,7 @@ class Tenant:
         roles: Mapping[str, Iterable[str]] | None = None,
         name: str = "Splunk",
     ) -> Application:
-        """Register an application; without a secret it has no credential at all.
+        """Register an application; without a secret it has no credential until a certificate is added.
 
         Args:
             client_id: A GUID; a new one by default.
@@ -145,6 +178,10 @@ class Directory:
         self._clock = clock
         self._lock = threading.Lock()
         self._tenants: list[Tenant] = []
+        self.assertion_algorithms = {"PS256", "RS256"}
+        """With which applications may sign: the documented one, and the one of before."""
+        self.assertion_thumbprints = {"x5t", "x5t#S256"}
+        """By which headers a certificate is found. The new one alone was not found everywhere, says entra-docs#1301."""
 
     def add_tenant(
         self,
@@ -153,7 +190,7 @@ class Directory:
         domain: str = "contoso.onmicrosoft.com",
         cloud: str = "commercial",
         name: str = "Contoso",
-        resources: Iterable[str] = DEFAULT_RESOURCES,
+        resources: Iterable[str] | None = None,
     ) -> Tenant:
         """Create a tenant.
 
@@ -162,14 +199,15 @@ class Directory:
             domain: A verified domain, unique.
             cloud: ``commercial``, ``gcc``, ``gcc_high`` or ``dod``.
             name: The display name.
-            resources: Application ID URIs known in it.
+            resources: Application ID URIs known in it; by default those of its cloud.
 
         Raises:
             ValueError: The cloud is none of those, or the tenant exists.
         """
         if not any(cloud in login.clouds for login in hosts.LOGIN):
             raise ValueError(f"no such cloud: {cloud}")
-        tenant = Tenant((guid or str(uuid.uuid4())).lower(), domain.lower(), cloud, name, resources)
+        known = hosts.resources(cloud) if resources is None else resources
+        tenant = Tenant((guid or str(uuid.uuid4())).lower(), domain.lower(), cloud, name, known)
         if self.find(tenant.guid) or self.find(tenant.domain):
             raise ValueError(f"the tenant exists: {tenant.guid} {tenant.domain}")
         with self._lock:

@@ -1,24 +1,32 @@
 """The login hosts: the v2.0 token endpoint for client credentials, and what MSAL likes to GET around it.
 
 Sources: Microsoft's v2-oauth2-client-creds-grant-flow, reference-error-codes and authentication-national-cloud pages.
-Assumed: the order in which the checks are made; which code answers an ``/organizations`` request.
-Left out: the v1 endpoint, certificates (no application has one registered, so an assertion is refused as AADSTS700027),
-and everything with a user. All of it is refused, not ignored.
+Assumed: the order in which the checks are made; which code answers an ``/organizations`` request. Left out: the v1
+endpoint, and everything with a user. All of it is refused, not ignored.
+
+Assertions: what must stand in one is said by Microsoft's certificate-credentials page; the codes of refusals are those
+that public issue threads quote (see ``aadsts``). Assumed: a secret beside an assertion (RFC 6749, 2.3, forbids it) and a
+``jti`` that comes again (the page wants it unique) get 50012; an unknown ``client_assertion_type`` gets 7000216, a
+missing claim 50027; ``nbf`` and ``exp`` are read with five minutes of tolerance.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from standins.microsoft import aadsts
+from standins.microsoft import aadsts, ticks
 from standins.microsoft.directory import Application, Directory, Tenant, same_resource
-from standins.microsoft.tokens import signing_key
+from standins.microsoft.tokens import Assertion, TokenRefusedError, signing_key
 from standins.microsoft.wire import Answer, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from standins.microsoft.clock import CloudClock
     from standins.microsoft.hosts import LoginHost
 
@@ -29,6 +37,10 @@ _INSTANCES = re.compile(r"/common/discovery/instance/?", re.IGNORECASE)
 _DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
 _ALIASES = {"common", "organizations", "consumers"}
 _DEFAULT = "/.default"
+_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_CLAIMS = ("aud", "exp", "iat", "iss", "jti", "nbf", "sub")
+_THUMBPRINTS = ("x5t", "x5t#S256")
+_TOLERANCE = 300
 
 _ANY_INSTANCE = [
     {
@@ -124,7 +136,7 @@ class EntraService:
             raise RefusedError(700016, application=form["client_id"], tenant=tenant.name)
         if application.disabled:
             raise RefusedError(7000112, application=application.client_id, name=application.name)
-        self._authenticate(application, form)
+        self._authenticate(application, form, f"https://{request.host}{request.path}")
         if not any(same_resource(known, audience) for known in tenant.resources):
             raise RefusedError(500011, resource=audience, tenant=tenant.name)
         return aadsts.answer(
@@ -137,9 +149,10 @@ class EntraService:
             },
         )
 
-    def _authenticate(self, application: Application, form: dict[str, str]) -> None:
-        if "client_assertion" in form:
-            raise RefusedError(700027)
+    def _authenticate(self, application: Application, form: dict[str, str], endpoint: str) -> None:
+        if "client_assertion" in form or "client_assertion_type" in form:
+            self._check_assertion(application, form, endpoint)
+            return
         if not form.get("client_secret"):
             raise RefusedError(7000218)
         matching = [secret for secret in application.secrets if secret.value == form["client_secret"]]
@@ -148,6 +161,61 @@ class EntraService:
         now = self.clock.now()
         if all(secret.expires is not None and secret.expires <= now for secret in matching):
             raise RefusedError(7000222, application=application.client_id)
+
+    def _check_assertion(self, application: Application, form: dict[str, str], endpoint: str) -> None:
+        if "client_secret" in form:
+            raise RefusedError(50012, reason="There is more than one credential.")
+        for parameter in ("client_assertion_type", "client_assertion"):
+            if not form.get(parameter):
+                raise RefusedError(900144, parameter=parameter)
+        if form["client_assertion_type"] != _ASSERTION_TYPE:
+            raise RefusedError(7000216)
+        token = form["client_assertion"]
+        try:
+            assertion = Assertion.read(token)
+        except TokenRefusedError as error:
+            raise RefusedError(50027, reason=str(error)) from error
+        self._check_signature(application, token, assertion)
+        claims = assertion.claims
+        missing = [claim for claim in _CLAIMS if not claims.get(claim)]
+        if missing:
+            raise RefusedError(50027, reason=f"The claims {missing} are missing.")
+        if claims["aud"] != endpoint:
+            raise RefusedError(700023)
+        if not claims["iss"] == claims["sub"] == form["client_id"]:
+            raise RefusedError(700021)
+        now = self.clock.now() // ticks.PER_SECOND
+        if not claims["nbf"] - _TOLERANCE <= now < claims["exp"] + _TOLERANCE:
+            times = {"time": now, "begin": claims["nbf"], "end": claims["exp"]}
+            raise RefusedError(700024, **{name: ticks.text(at * ticks.PER_SECOND) for name, at in times.items()})
+        if any(claims["jti"] == former.claims["jti"] for former in application.assertions):
+            raise RefusedError(50012, reason="The assertion has been used before.")
+        application.assertions.append(assertion)
+
+    def _check_signature(self, application: Application, token: str, assertion: Assertion) -> None:
+        header = assertion.header
+        if header.get("typ") != "JWT":
+            raise RefusedError(50027, reason="The type is not JWT.")
+        if header["alg"] not in self.directory.assertion_algorithms:
+            raise RefusedError(5002730)
+        given = {name: _thumbprint(header[name]) for name in _THUMBPRINTS if name in header}
+        if not given:
+            raise RefusedError(50027, reason="No certificate thumbprint specified in token header.")
+        values = {"thumbprint": next(iter(given.values())).hex().upper(), "application": application.client_id}
+        found = [one for one in application.certificates if self._is_meant(given, one.thumbprints)]
+        if not found:
+            what = "The certificate with identifier used to sign the client assertion is not registered on application."
+            raise RefusedError(700027, what=what, reason="The key was not found.", **values)
+        what = "Client assertion contains an invalid signature."
+        if all(one.expires <= self.clock.now() for one in found):
+            raise RefusedError(700027, what=what, reason="The key used is expired.", **values)
+        if not any(assertion.is_signed_by(token, one.certificate) for one in found):
+            reason = "The key was found, but use of the key to verify the signature failed."
+            raise RefusedError(700027, what=what, reason=reason, **values)
+
+    def _is_meant(self, given: Mapping[str, bytes], own: Mapping[str, bytes]) -> bool:
+        known = self.directory.assertion_thumbprints.intersection(given)
+        return bool(known) and all(given[name] == own[name] for name in known)
 
     def _tenant(self, identifier: str) -> Tenant:
         """Find a tenant; login.microsoftonline.com knows that a government tenant exists elsewhere, not the reverse."""
@@ -190,6 +258,14 @@ class EntraService:
             200,
             {"tenant_discovery_endpoint": discovery, "api-version": "1.1", "metadata": _ANY_INSTANCE},
         )
+
+
+def _thumbprint(text: object) -> bytes:
+    """Return a thumbprint out of a header; what can't be read is no certificate's."""
+    try:
+        return base64.b64decode(f"{text}" + "=" * (-len(f"{text}") % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def _audience(scope: str) -> str:

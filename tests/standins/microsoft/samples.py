@@ -243,42 +243,108 @@ def siem_alert(number: int, last_processed: int, *, shape: Shape = "2020", digit
     Raises:
         ValueError: ``last_processed`` doesn't fit into the digits.
     """
-    everything = _everything(number, last_processed, shape, digits)
+    everything = _everything(facts(number, last_processed, digits=digits), shape, digits)
     alert = {key: everything[key] for key in KEYS[shape]}
     if shape == "2017":
         alert = {key: None if value == "" else value for key, value in alert.items()}
     elif shape == "2018":
         alert = {key: value for key, value in alert.items() if value not in ("", None)}
-    alert.update(overrides)
-    if not any(isinstance(value, RawJson) for value in overrides.values()):
-        return _dump(alert)
+    return written({**alert, **overrides})
+
+
+def written(record: dict[str, Any]) -> bytes:
+    """Return a record as compact JSON in UTF-8; its members that are `RawJson` are put in as they are."""
+    if not any(isinstance(value, RawJson) for value in record.values()):
+        return _dump(record)
     members = (
-        _dump(key) + b":" + (value.text if isinstance(value, RawJson) else _dump(value)) for key, value in alert.items()
+        _dump(key) + b":" + (value.text if isinstance(value, RawJson) else _dump(value))
+        for key, value in record.items()
     )
     return b"{" + b",".join(members) + b"}"
 
 
-def _everything(number: int, last_processed: int, shape: Shape, digits: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Facts:
+    """What the alert of a number is about, whichever API shows it."""
+
+    number: int
+    detection: Detection
+    device: Device
+    user: str
+    domain: str
+    """The NetBIOS domain of the device."""
+    processed: int
+    """When it arrived, in ticks."""
+    happened: int
+    """When what it reports happened."""
+    alert_id: str
+    """As all APIs since 2019 have it."""
+    digest: bytes
+    """32 bytes that only this number has."""
+    machine: str
+    """The device's id."""
+    file: str
+    """128 hexadecimal digits of the detection's file."""
+
+    @property
+    def user_domain(self) -> str:
+        """The user's domain."""
+        return "NT AUTHORITY" if self.user == "SYSTEM" else self.domain
+
+    @property
+    def dns_name(self) -> str:
+        """The device's full name."""
+        return f"{self.device.name}.{self.device.domain}".rstrip(".")
+
+    @property
+    def incident(self) -> int:
+        """The incident; each has four alerts."""
+        return self.number // 4 + 1
+
+    @property
+    def is_virus(self) -> bool:
+        """Whether antivirus found it."""
+        return self.detection.source == "Antivirus"
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The file's hashes."""
+        return {"sha1": self.file[:40], "md5": self.file[40:72], "sha256": self.file[64:128]}
+
+
+def facts(number: int, processed: int, *, digits: int = 7) -> Facts:
+    """Return what the alert of a number is about; times are cut to so many fraction digits."""
     detection = DETECTIONS[(number * 7 + number // len(DETECTIONS)) % len(DETECTIONS)]
     device = DEVICES[(number * 5 + number // 31) % len(DEVICES)]
     user = USERS[(number * 3 + number // 17) % len(USERS)]
-    domain = device.domain.partition(".")[0].upper() or "AzureAD"
     lag = (95 + number * 37 % 900) * ticks.PER_SECOND + number * 7919 % ticks.PER_SECOND
-    happened = last_processed - lag
+    happened = processed - lag
     happened -= happened % 10 ** (7 - digits)
-    file = hashlib.sha512(f"{detection.file}{number % 40}".encode()).hexdigest()
-    machine = hashlib.sha1(device.name.encode(), usedforsecurity=False).hexdigest()
     own = hashlib.sha256(str(number).encode()).digest()
-    alert_id = f"{happened + ticks.DOTNET_EPOCH}_{int.from_bytes(own[:4], 'big', signed=True)}"
-    if shape == "2020":
-        alert_id = f"da{alert_id}"
+    return Facts(
+        number=number,
+        detection=detection,
+        device=device,
+        user=user,
+        domain=device.domain.partition(".")[0].upper() or "AzureAD",
+        processed=processed,
+        happened=happened,
+        alert_id=f"da{happened + ticks.DOTNET_EPOCH}_{int.from_bytes(own[:4], 'big', signed=True)}",
+        digest=own,
+        machine=hashlib.sha1(device.name.encode(), usedforsecurity=False).hexdigest(),
+        file=hashlib.sha512(f"{detection.file}{number % 40}".encode()).hexdigest(),
+    )
+
+
+def _everything(case: Facts, shape: Shape, digits: int) -> dict[str, Any]:
+    number, detection, device, user, domain = case.number, case.detection, case.device, case.user, case.domain
+    machine, own, hashes = case.machine, case.digest, case.hashes
+    alert_id = case.alert_id if shape == "2020" else case.alert_id.removeprefix("da")
     unique = _unique_id(own, shape)
-    incident = number // 4 + 1
     category, family, threat = detection.threat or ("", "", "")
-    is_virus = detection.source == "Antivirus"
     return {
-        "AlertTime": ticks.text(happened, digits=digits),
-        "ComputerDnsName": f"{device.name}.{device.domain}".rstrip("."),
+        "AlertTime": ticks.text(case.happened, digits=digits),
+        "ComputerDnsName": case.dns_name,
         "AlertTitle": detection.title,
         "Category": detection.category
         if shape == "2020"
@@ -291,7 +357,7 @@ def _everything(number: int, last_processed: int, shape: Shape, digits: int) -> 
         "IocValue": "",
         "CreatorIocName": "",
         "CreatorIocValue": "",
-        "Sha1": file[:40],
+        "Sha1": hashes["sha1"],
         "FileName": detection.file,
         "FilePath": detection.folder,
         "IpAddress": detection.address,
@@ -301,23 +367,23 @@ def _everything(number: int, last_processed: int, shape: Shape, digits: int) -> 
         "UserName": user,
         "AlertPart": 0,
         "FullId": f"{alert_id}:{unique}",
-        "LastProcessedTimeUtc": ticks.text(last_processed, digits=digits),
+        "LastProcessedTimeUtc": ticks.text(case.processed, digits=digits),
         "ThreatCategory": category,
         "ThreatFamily": family,
         "ThreatName": threat,
-        "RemediationAction": "Quarantine" if is_virus else "",
-        "RemediationIsSuccess": number % 3 != 0 if is_virus else None,
+        "RemediationAction": "Quarantine" if case.is_virus else "",
+        "RemediationIsSuccess": number % 3 != 0 if case.is_virus else None,
         "Source": _OLD_SOURCES.get(shape, detection.source),
-        "Md5": file[40:72],
-        "Sha256": file[64:128],
-        "WasExecutingWhileDetected": number % 2 == 0 if is_virus else None,
-        "UserDomain": "NT AUTHORITY" if user == "SYSTEM" else domain,
+        "Md5": hashes["md5"],
+        "Sha256": hashes["sha256"],
+        "WasExecutingWhileDetected": number % 2 == 0 if case.is_virus else None,
+        "UserDomain": case.user_domain,
         "LogOnUsers": f"{domain}\\{user}; {domain}\\{USERS[number % 5]}",
         "MachineDomain": device.domain,
         "MachineName": device.name,
         "InternalIPv4List": f"{device.address};127.0.0.1",
         "InternalIPv6List": f"fe80::{machine[:4]}:{machine[4:8]}:{machine[8:12]}:{machine[12:16]};::1",
-        "FileHash": file[:40],
+        "FileHash": hashes["sha1"],
         "DeviceID": machine,
         "MachineGroup": device.group,
         "Description": detection.description,
@@ -327,7 +393,7 @@ def _everything(number: int, last_processed: int, shape: Shape, digits: int) -> 
         "IncidentLinkToWDATP": f"https://securitycenter.windows.com/incidents/byalert?alertId={alert_id}&source=SIEM",
         "ReportID": 1_053_729_833 + number,
         "LinkToMTP": f"https://security.microsoft.com/alerts/{alert_id}",
-        "IncidentLinkToMTP": f"https://security.microsoft.com/incidents/{incident}",
+        "IncidentLinkToMTP": f"https://security.microsoft.com/incidents/{case.incident}",
         "ExternalId": hashlib.sha1(own, usedforsecurity=False).hexdigest().upper(),
         "IocUniqueId": unique,
     }

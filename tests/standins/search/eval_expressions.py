@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from lark import Lark, Token, Transformer, UnexpectedInput
 from lark.exceptions import VisitError
 
-from standins.search.eval_functions import FUNCTIONS, Value, as_text, equals, single_text
+from standins.search.eval_functions import FUNCTIONS, Value, as_text, as_value, as_values, equals, single_text
 from standins.search.refusal import NotModelledError
 
 EvalFields = Mapping[str, Value]
@@ -32,6 +33,7 @@ _GRAMMAR = Lark(
     ?operand: atom
         | atom ("." atom)+ -> concatenation
         | atom ("+" atom)+ -> addition
+        | atom ("*" atom)+ -> product
     ?atom: "(" expression ")"
         | NAME "(" [expression ("," expression)*] ")" -> call
         | NAME -> field
@@ -54,57 +56,117 @@ def _unescaped(literal: str) -> str:
     return re.sub(r'\\(["\\])', r"\1", literal[1:-1])
 
 
-class _ToFunctions(Transformer[Token, Compute]):
+@dataclass(frozen=True)
+class _Expression:
+    """A part of an expression: what it computes, and the fields that it reads."""
+
+    compute: Compute
+    reads: frozenset[str] = frozenset()
+
+
+class _ToFunctions(Transformer[Token, _Expression]):
     """Turns a parse tree into a function of the event's fields."""
 
-    def field(self, items: list[Token]) -> Compute:
+    def field(self, items: list[Token]) -> _Expression:
         name = str(items[0])
-        return lambda fields: fields.get(name)
+        return _Expression(lambda fields: fields.get(name), frozenset({name}))
 
-    def quoted_field(self, items: list[Token]) -> Compute:
+    def quoted_field(self, items: list[Token]) -> _Expression:
         name = str(items[0])[1:-1]
-        return lambda fields: fields.get(name)
+        return _Expression(lambda fields: fields.get(name), frozenset({name}))
 
-    def string(self, items: list[Token]) -> Compute:
+    def string(self, items: list[Token]) -> _Expression:
         text = _unescaped(str(items[0]))
-        return lambda _: text
+        return _Expression(lambda _: text)
 
-    def number(self, items: list[Token]) -> Compute:
+    def number(self, items: list[Token]) -> _Expression:
         text = str(items[0])
         number = float(text) if "." in text else int(text)
-        return lambda _: number
+        return _Expression(lambda _: number)
 
-    def call(self, items: list[Token | Compute | None]) -> Compute:
+    def call(self, items: list[Token | _Expression | None]) -> _Expression:
         name = str(items[0])
-        operands: list[Compute] = [item for item in items[1:] if item is not None and not isinstance(item, Token)]
+        operands = [item for item in items[1:] if isinstance(item, _Expression)]
+        if name in _ITERATIONS:
+            fewest, iterate = _ITERATIONS[name]
+            if len(operands) != fewest:
+                raise NotModelledError(f"{name} with {len(operands)} arguments")
+            return iterate(operands)
         function = FUNCTIONS.get(name)
         if function is None:
             raise NotModelledError(f"the eval function {name}")
         if not function.fewest <= len(operands) <= function.most:
             raise NotModelledError(f"{name} with {len(operands)} arguments")
         compute = function.compute
-        return lambda fields: compute([operand(fields) for operand in operands])
+        return _combined(operands, lambda fields: compute([operand.compute(fields) for operand in operands]))
 
-    def negated(self, items: list[Compute]) -> Compute:
-        return lambda fields: _not(items[0](fields))
+    def negated(self, items: list[_Expression]) -> _Expression:
+        return _combined(items, lambda fields: _not(items[0].compute(fields)))
 
-    def conjunction(self, items: list[Compute]) -> Compute:
-        return lambda fields: all(_truth(item(fields)) for item in items)
+    def conjunction(self, items: list[_Expression]) -> _Expression:
+        return _combined(items, lambda fields: all(_truth(item.compute(fields)) for item in items))
 
-    def disjunction(self, items: list[Compute]) -> Compute:
-        return lambda fields: any(_truth(item(fields)) for item in items)
+    def disjunction(self, items: list[_Expression]) -> _Expression:
+        return _combined(items, lambda fields: any(_truth(item.compute(fields)) for item in items))
 
-    def equal(self, items: list[Compute]) -> Compute:
-        return lambda fields: equals(items[0](fields), items[1](fields))
+    def equal(self, items: list[_Expression]) -> _Expression:
+        return _combined(items, lambda fields: equals(items[0].compute(fields), items[1].compute(fields)))
 
-    def unequal(self, items: list[Compute]) -> Compute:
-        return lambda fields: _not(equals(items[0](fields), items[1](fields)))
+    def unequal(self, items: list[_Expression]) -> _Expression:
+        return _combined(items, lambda fields: _not(equals(items[0].compute(fields), items[1].compute(fields))))
 
-    def concatenation(self, items: list[Compute]) -> Compute:
-        return lambda fields: _concatenated([single_text(item(fields), ".") for item in items])
+    def concatenation(self, items: list[_Expression]) -> _Expression:
+        return _combined(
+            items, lambda fields: _concatenated([single_text(item.compute(fields), ".") for item in items])
+        )
 
-    def addition(self, items: list[Compute]) -> Compute:
-        return lambda fields: _sum([item(fields) for item in items])
+    def addition(self, items: list[_Expression]) -> _Expression:
+        return _combined(items, lambda fields: _sum([item.compute(fields) for item in items]))
+
+    def product(self, items: list[_Expression]) -> _Expression:
+        return _combined(items, lambda fields: _product([item.compute(fields) for item in items]))
+
+
+def _combined(parts: Sequence[_Expression], compute: Compute) -> _Expression:
+    return _Expression(compute, frozenset().union(*(part.reads for part in parts)))
+
+
+def _mvmap(operands: Sequence[_Expression]) -> _Expression:
+    """``mvmap(<mv>, <expression>)``: the field that ``mv`` reads stands for one value after the other in ``expression``.
+
+    Documented by the example ``mvmap(mvindex(results,1,2), results*threshold)``. Assumed: a NULL result is left out.
+    """
+    values, each = operands
+    if len(values.reads) != 1:
+        raise NotModelledError(f"mvmap over an expression that reads {sorted(values.reads)}")
+    (name,) = values.reads
+
+    def compute(fields: EvalFields) -> Value:
+        results = [each.compute({**fields, name: value}) for value in as_values(values.compute(fields))]
+        return as_value([text for text in (single_text(result, "mvmap") for result in results) if text is not None])
+
+    return _combined(operands, compute)
+
+
+def _mvfilter(operands: Sequence[_Expression]) -> _Expression:
+    """``mvfilter(<predicate>)``: those values of the one field that the predicate reads for which it is true."""
+    (predicate,) = operands
+    if len(predicate.reads) != 1:
+        raise NotModelledError(f"mvfilter by a predicate that reads {sorted(predicate.reads)}")
+    (name,) = predicate.reads
+
+    def compute(fields: EvalFields) -> Value:
+        values = as_values(fields.get(name))
+        return as_value([value for value in values if _truth(predicate.compute({**fields, name: value}))])
+
+    return _combined(operands, compute)
+
+
+_ITERATIONS: Mapping[str, tuple[int, Callable[[Sequence[_Expression]], _Expression]]] = {
+    "mvfilter": (1, _mvfilter),
+    "mvmap": (2, _mvmap),
+}
+"""The functions that compute an argument once per value: how many arguments they take, and how."""
 
 
 def _not(value: Value) -> Value:
@@ -132,6 +194,19 @@ def _sum(values: Sequence[Value]) -> Value:
     raise NotModelledError(f"the sum of {values}")
 
 
+def _product(values: Sequence[Value]) -> Value:
+    """A field that reads as a number is one ("Data types", Search Reference)."""
+    product = 1.0
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise NotModelledError(f"the product of {values}")
+        try:
+            product *= float(value)
+        except ValueError as error:
+            raise NotModelledError(f"the product of {values}") from error
+    return product
+
+
 @functools.lru_cache(maxsize=1024)
 def parse_eval(expression: str) -> Compute:
     """An eval expression as a function of the event's fields.
@@ -141,7 +216,7 @@ def parse_eval(expression: str) -> Compute:
             multivalue field, a Boolean) that the expression treats in a way that isn't.
     """
     try:
-        return _ToFunctions().transform(_GRAMMAR.parse(expression))
+        return _ToFunctions().transform(_GRAMMAR.parse(expression)).compute
     except UnexpectedInput as error:
         where = error.get_context(expression, span=30)
         raise NotModelledError(f"this eval expression:\n{where}") from error

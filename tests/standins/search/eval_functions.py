@@ -6,9 +6,11 @@ field without a value is NULL, here None. Assumed, where the reference is silent
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from standins.search.json_paths import NotJson, parse_json, to_json, values_at
 from standins.search.refusal import NotModelledError
@@ -44,6 +46,18 @@ def single_text(value: Value, function: str) -> str | None:
     if isinstance(value, list):
         raise NotModelledError(f"{function} of a multivalue field")
     return None if value is None else as_text(value)
+
+
+def as_values(value: Value) -> list[str]:
+    """The values of a field that may have none, one or several."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [as_text(value)]
+
+
+def as_value(values: list[str]) -> Value:
+    """Several values as a multivalue field, one as a plain value, none as NULL."""
+    return values if len(values) > 1 else values[0] if values else None
 
 
 def equals(left: Value, right: Value) -> bool | None:
@@ -128,16 +142,72 @@ def _substr(arguments: Sequence[Value]) -> Value:
 def _json_extract(arguments: Sequence[Value]) -> Value:
     """Documented: a string becomes a string, null NULL, several values a JSON array. Assumed: what is missing is NULL."""
     text, path = (single_text(value, "json_extract") for value in arguments)
-    document = NotJson if text is None else parse_json(text)
-    if document is NotJson or path is None:
+    return None if text is None or path is None else _extracted(text, path)
+
+
+@functools.lru_cache(maxsize=2048)  # calculated fields ask for the same values of an event again and again
+def _extracted(text: str, path: str) -> Value:
+    document = parse_json(text)
+    if document is NotJson:
         return None
     values, is_list = values_at(document, path)
     if is_list:
         return to_json(values) if values else None
-    value = values[0] if values else None
-    if value is None or isinstance(value, (str, int, float)):
-        return value
-    return to_json(value)
+    return _as_native(values[0] if values else None)
+
+
+def _as_native(value: Any) -> Value:
+    """A value as Splunk's own type, an object or an array as JSON."""
+    return value if value is None or isinstance(value, (str, int, float)) else to_json(value)
+
+
+def _json_array_to_mv(arguments: Sequence[Value]) -> Value:
+    """Documented: strings lose their quotes, what is no JSON array gives nothing. Assumed: an empty array does so too."""
+    text = single_text(arguments[0], "json_array_to_mv")
+    return None if text is None else as_value(list(_array_values(text)))
+
+
+@functools.lru_cache(maxsize=64)
+def _array_values(text: str) -> tuple[str, ...]:
+    elements = parse_json(text)
+    return tuple(_array_value(element) for element in elements) if isinstance(elements, list) else ()
+
+
+def _array_value(element: Any) -> str:
+    if element is None or isinstance(element, bool):
+        raise NotModelledError(f"json_array_to_mv of the element {element!r}")
+    if isinstance(element, str):
+        if to_json(element) != f'"{element}"':
+            raise NotModelledError(f"json_array_to_mv of a string with escapes: {element!r}")
+        return element
+    return to_json(element)
+
+
+def _spath(arguments: Sequence[Value]) -> Value:
+    """Documented for one value at a path. JSON null is the text ``null``, as in automatic extraction."""
+    text, path = (single_text(value, "spath") for value in arguments)
+    document = NotJson if text is None else parse_json(text)
+    if document is NotJson or path is None:
+        return None
+    values, is_list = values_at(document, path)
+    if is_list or any(isinstance(value, (dict, list, bool)) for value in values):
+        raise NotModelledError(f"spath of several values, a Boolean or an object: {path}")
+    return next(("null" if value is None else as_text(value) for value in values), None)
+
+
+def _mvindex(arguments: Sequence[Value]) -> Value:
+    """Documented: from 0, or from -1 at the end; out of range is NULL. Assumed: a plain value is a list of one."""
+    values, bounds = as_values(arguments[0]), arguments[1:]
+    numbers = [bound for bound in bounds if isinstance(bound, int)]
+    if len(numbers) != len(bounds):
+        raise NotModelledError(f"mvindex with the bounds {bounds}")
+    first, last = (number if number >= 0 else len(values) + number for number in (numbers[0], numbers[-1]))
+    return as_value(values[first : last + 1]) if 0 <= first <= last < len(values) else None
+
+
+def _mvdedup(arguments: Sequence[Value]) -> Value:
+    """Documented: without duplicates. Assumed: in the order of the first of each."""
+    return as_value(list(dict.fromkeys(as_values(arguments[0]))))
 
 
 FUNCTIONS = {
@@ -146,12 +216,16 @@ FUNCTIONS = {
     "if": EvalFunction(_if, 3, 3),
     "isnotnull": EvalFunction(lambda arguments: arguments[0] is not None, 1, 1),
     "isnull": EvalFunction(lambda arguments: arguments[0] is None, 1, 1),
+    "json_array_to_mv": EvalFunction(_json_array_to_mv, 1, 1),
     "json_extract": EvalFunction(_json_extract, 2, 2),
     "lower": EvalFunction(_lower, 1, 1),
     "match": EvalFunction(_match, 2, 2),
+    "mvdedup": EvalFunction(_mvdedup, 1, 1),
+    "mvindex": EvalFunction(_mvindex, 2, 3),
     "null": EvalFunction(lambda _: None, 0, 0),
     "nullif": EvalFunction(_nullif, 2, 2),
     "replace": EvalFunction(_replace, 3, 3),
+    "spath": EvalFunction(_spath, 2, 2),
     "substr": EvalFunction(_substr, 2, 3),
     "true": EvalFunction(lambda _: True, 0, 0),
 }

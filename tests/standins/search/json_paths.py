@@ -16,7 +16,7 @@ class NotJson:
     """What a text that is no JSON is read as."""
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=256)  # an event, and the pieces of an array in it
 def parse_json(text: str) -> Any:
     """The value that a text holds, or ``NotJson``."""
     try:

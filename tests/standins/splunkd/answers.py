@@ -6,7 +6,7 @@ Source: Splunk REST API User Manual, "Atom Feed response" and "Response data for
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -119,8 +119,9 @@ def feed(
     status: int = 200,
     total: int | None = None,
     offset: int = 0,
+    messages: Iterable[Mapping[str, str]] = (),
 ) -> Answer:
-    """Objects as an Atom feed (mode "atom") or its JSON form (mode "json")."""
+    """Objects as an Atom feed (mode "atom") or its JSON form (mode "json"); a message has a type and a text."""
     count = len(entries) if total is None else total
     if mode == "json":
         return as_json(
@@ -142,10 +143,11 @@ def feed(
                     for entry in entries
                 ],
                 "paging": {"total": count, "perPage": 30, "offset": offset},
-                "messages": [],
+                "messages": list(messages),
             },
             status,
         )
+    remarks = "".join(f"<s:msg type={quoteattr(one['type'])}>{escape(one['text'])}</s:msg>" for one in messages)
     parts = [
         f'<?xml version="1.0" encoding="UTF-8"?>\n<feed {_NAMESPACES}>\n<title>{escape(title)}</title>',
         f"<id>{escape(title)}</id><updated>{UPDATED}</updated>",
@@ -153,7 +155,7 @@ def feed(
         f"<opensearch:totalResults>{count}</opensearch:totalResults>",
         (
             f"<opensearch:itemsPerPage>30</opensearch:itemsPerPage><opensearch:startIndex>{offset}"
-            "</opensearch:startIndex><s:messages/>"
+            f"</opensearch:startIndex><s:messages>{remarks}</s:messages>"
         ),
     ]
     for entry in entries:

@@ -94,7 +94,8 @@ class Handlers:
         ]
         if action == "list" and name is None:
             return context.page(base, entries)
-        return feed(base, entries, context.mode, status=201 if action == "create" else 200)
+        status = 201 if action == "create" else 200
+        return feed(base, entries, context.mode, status=status, messages=answer["messages"])
 
     def _action(self, context: Context, path: list[str]) -> tuple[str, str | None, dict[str, list[str]]]:
         method, name = context.request.method, "/".join(path) or None

@@ -86,7 +86,7 @@ def test_a_tenant_is_found_by_its_domain_too(client: Client, tenant: Tenant, app
         (GUID, {"client_secret": "99999999-8888-7777-6666-555555555555"}, 7000215, 401),
         (GUID, {"client_secret": "old"}, 7000222, 401),
         (GUID, {"client_secret": None}, 7000218, 401),
-        (GUID, {"client_secret": None, "client_assertion": "e30.e30.e30"}, 700027, 401),
+        (GUID, {"client_secret": None, "client_assertion": "e30.e30.e30"}, 900144, 400),
         (GUID, {"client_id": "00000000-0000-0000-0000-000000000000"}, 700016, 400),
         (GUID, {"client_id": None}, 900144, 400),
         (GUID, {"grant_type": None}, 900144, 400),

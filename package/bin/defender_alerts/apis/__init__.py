@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from defender_alerts.errors import AddonError
 from defender_alerts.http.calls import Refusal, Request
+from defender_alerts.http.pace import Limit
+from defender_alerts.records import BrokenRecord, Record
 from defender_alerts.windows import Window
 
 
+@dataclass(frozen=True)
+class Access:
+    """What an application needs in Entra ID to read an API.
+
+    Attributes:
+        service: the API's name in Entra ID's list of permissions.
+        roles: application permissions of which any one is enough, the least first; none where a token is enough.
+    """
+
+    service: str
+    roles: tuple[str, ...]
+
+
+class OwnSettings(Protocol):
+    """What an input of some kind sets beside what all inputs do."""
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions that are collected."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """What one request asks for.
+
+    Attributes:
+        times: the version times.
+        skip: so many records are left out; of a collection that moves, so it is for one instant only.
+        created: only records created then; None for all.
+    """
+
+    times: Window
+    skip: int = 0
+    created: Window | None = None
+
+
 class Api(Protocol):
-    """One API at one host, as the collector sees it."""
+    """One API at one host, as the reader of a region sees it."""
 
     @property
     def region(self) -> str:
@@ -22,12 +61,36 @@ class Api(Protocol):
         """The host that answers."""
 
     @property
+    def audience(self) -> str:
+        """The resource that a token has to be for."""
+
+    @property
+    def resource_hint(self) -> str:
+        """What to do where the tenant does not know the resource; empty for nothing special."""
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """The limits of calls that Microsoft publishes."""
+
+    @property
     def most_records(self) -> int:
         """An answer with so many records counts as cut short."""
 
     @property
     def narrowest(self) -> int:
-        """The width in ticks of a window that cannot be halved."""
+        """The width in ticks of a window that cannot be narrowed."""
+
+    @property
+    def slack(self) -> int:
+        """By how many ticks a bound may leave out what lies on it."""
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it is asked for the oldest records first, so that a full answer is whole up to its last time."""
+
+    @property
+    def has_pages(self) -> bool:
+        """Whether more than one answer holds can be had of one instant."""
 
     @property
     def retention(self) -> int:
@@ -37,11 +100,27 @@ class Api(Protocol):
     def retirement(self) -> str:
         """What to say of a host that no longer exists; empty for an API that is there to stay."""
 
-    def request(self, window: Window) -> Request:
-        """The request for all versions of a window, whether or not the bounds are inclusive."""
+    @property
+    def shortfall(self) -> str:
+        """What answers lack as the API is asked now; empty for nothing."""
 
-    def is_record(self, value: Any) -> bool:
-        """Whether an object that stands where the array should be is a record, and not an error."""
+    def request(self, query: Query) -> Request | None:
+        """The request for a query, both bounds in it, whether or not they are inclusive; None if it can't be asked."""
+
+    def follow(self, link: str) -> Request:
+        """The request for a link to a further page.
+
+        Raises:
+            UnexpectedAnswerError: the link leads to a host that is not this API's.
+        """
+
+    def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
+        """Cut the records out of an answer; ``around`` takes up what stands beside them.
+
+        Raises:
+            UnexpectedAnswerError: this is no answer of the API.
+            ConnectionFailedError: the answer ends too early.
+        """
 
     def identify(self, record: Mapping[str, Any]) -> tuple[str, int]:
         """Identity and version time (ticks) of a record.
@@ -50,5 +129,21 @@ class Api(Protocol):
             ValueError: it has none.
         """
 
+    def created(self, record: Mapping[str, Any]) -> int:
+        """When a record was created (ticks).
+
+        Raises:
+            ValueError: it does not say.
+        """
+
+    def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
+        """The text of the event that a record becomes, and the records inside it that become events of their own."""
+
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
         """What a refusal means here, and what to do; ``roles`` are the permissions in the token."""
+
+    def eased(self, error: AddonError) -> Api | None:
+        """The API asked for less, where that may help against an error; None where nothing can be left out."""
+
+    def recovered(self) -> Api:
+        """The API asked for more again, after it has answered."""

@@ -2,7 +2,7 @@
 
 Microsoft has deprecated it and may switch it off any day. What its documents leave open, and what is done about it:
 
-- Whether the bounds are inclusive: windows overlap by ``MARGIN`` (less where they are narrower than that).
+- Whether the bounds are inclusive: windows overlap, by ``slack`` at least.
 - How many records an answer may hold: with ``MOST_RECORDS`` it counts as cut short. ``limit`` is never sent, since it
   returns the newest records and so would skip the oldest.
 - The order of the array: none is assumed.
@@ -12,7 +12,7 @@ Source: Microsoft, "Pull Microsoft Defender for Endpoint detections using SIEM R
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -23,16 +23,20 @@ from defender_alerts.errors import (
     AddonError,
     AuthenticationError,
     ConfigurationError,
-    ServiceError,
     UnexpectedAnswerError,
 )
 from defender_alerts.http.calls import Refusal, Request
-from defender_alerts.place import MARGIN
+from defender_alerts.http.pace import Limit
+from defender_alerts.records import BrokenRecord, Record, cut_array
 from defender_alerts.settings import split_list
 from defender_alerts.times import iso, parse_iso, seconds
-from defender_alerts.windows import Window
+
+from . import Access, Query
+from .refusals import about, out_of_service
 
 API = "siem"
+# This old API's applications may have no permissions at all: a token is enough.
+ACCESS = Access("WindowsDefenderATP", ())
 MOST_RECORDS = 5_000
 RESOURCES = ("https://graph.windows.net", "https://WDATPAlertExport.Seville.onmicrosoft.com")
 
@@ -68,6 +72,11 @@ def read_settings(name: str, stanza: Mapping[str, str]) -> SiemSettings:
     return SiemSettings(regions, resource, split_list(stanza.get("machine_groups")))
 
 
+def audiences(cloud: str) -> tuple[str, ...]:
+    """The resources of which any one will do; which of them a tenant knows depends on how its application was made."""
+    return RESOURCES if clouds.regions(API, cloud) else ()
+
+
 def resource_hint(resource: str) -> str:
     """What to do where the tenant does not know ``resource``: the other one depends on how the application was made."""
     other = RESOURCES[1 - RESOURCES.index(resource)]
@@ -80,9 +89,17 @@ class SiemApi:
 
     region: str
     host: str
+    audience: str = RESOURCES[0]
     machine_groups: tuple[str, ...] = ()
     most_records: int = MOST_RECORDS
     narrowest: int = 1
+    # Whether the bounds are inclusive is not documented.
+    slack: int = 1
+    in_order: bool = False
+    has_pages: bool = False
+    # Microsoft publishes none for this API.
+    limits: tuple[Limit, ...] = ()
+    shortfall: str = ""
     # Not documented for this API; it is what Defender for Endpoint keeps alerts for.
     retention: int = seconds(180 * 86_400)
     retirement: str = _REPLACEMENTS
@@ -94,16 +111,18 @@ class SiemApi:
         Raises:
             ConfigurationError: it does not.
         """
-        return cls(region, clouds.endpoint(API, cloud, region).host, settings.machine_groups)
+        return cls(region, clouds.endpoint(API, cloud, region).host, settings.resource, settings.machine_groups)
 
-    def request(self, window: Window) -> Request:
-        """Both bounds, in the form that the records themselves have; the lower one moved down by the margin.
+    @property
+    def resource_hint(self) -> str:
+        """The other resource: see ``resource_hint``."""
+        return resource_hint(self.audience)
 
-        A window narrower than the margin has its own width as margin: else the second before a full instant
-        would come again with each half, and halving would not end.
-        """
-        since = window.start - min(MARGIN, window.width)
-        params = [("sinceTimeUtc", iso(since)), ("untilTimeUtc", iso(window.end))]
+    def request(self, query: Query) -> Request | None:
+        """Both bounds, in the form that the records themselves have."""
+        if query.skip or query.created is not None:
+            return None
+        params = [("sinceTimeUtc", iso(query.times.start)), ("untilTimeUtc", iso(query.times.end))]
         params += [("machinegroups", group) for group in self.machine_groups]
         return Request(
             "GET",
@@ -113,9 +132,23 @@ class SiemApi:
             accepts=frozenset({200, 204}),
         )
 
-    def is_record(self, value: Any) -> bool:
-        """Whether an object without an array around it is an alert: the documents print one so."""
-        return isinstance(value, Mapping) and not _RECORD_KEYS.isdisjoint(value)
+    def follow(self, link: str) -> Request:
+        """There are no links in this API's answers.
+
+        Raises:
+            UnexpectedAnswerError: always.
+        """
+        raise UnexpectedAnswerError(f"{self.host} hands out a link, {link[:80]!r}, which the SIEM API does not know.")
+
+    def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
+        """The elements of a bare array, or the one alert in its place: the documents print one so.
+
+        Raises:
+            UnexpectedAnswerError: this is no answer of the API.
+            ConnectionFailedError: the answer ends too early.
+        """
+        del around
+        return cut_array(pieces, _is_alert)
 
     def identify(self, record: Mapping[str, Any]) -> tuple[str, int]:
         """``FullId`` and ``AlertPart``, at ``LastProcessedTimeUtc``.
@@ -133,6 +166,27 @@ class SiemApi:
             raise ValueError(msg)  # noqa: TRY004 - the contract is ValueError, whatever is wrong with the record
         return f"{full_id}|{record.get('AlertPart')}", parse_iso(processed)
 
+    def created(self, record: Mapping[str, Any]) -> int:
+        """The time of the alert; nothing can be asked for by it.
+
+        Raises:
+            ValueError: it has none.
+        """
+        return parse_iso(str(record.get("AlertTime")))
+
+    def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
+        """An alert is one event."""
+        return record.raw, ()
+
+    def eased(self, error: AddonError) -> SiemApi | None:
+        """Nothing can be left out."""
+        del error
+        return None
+
+    def recovered(self) -> SiemApi:
+        """Nothing was left out."""
+        return self
+
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
         """What a refusal of the SIEM API means."""
         host, quoted = refusal.host, refusal.quoted()
@@ -140,13 +194,13 @@ class SiemApi:
             return UnexpectedAnswerError(f"{host} no longer serves alerts. {_REPLACEMENTS}{quoted}")
         if refusal.status == HTTPStatus.UNAUTHORIZED:
             return AuthenticationError(
-                f"{host} refuses a fresh token. {_about(roles)} Check that the SIEM integration is enabled in the "
+                f"{host} refuses a fresh token. {about(roles)} Check that the SIEM integration is enabled in the "
                 f"Defender portal (Settings > SIEM) and that the input's resource is the one shown there. "
                 f"{_REPLACEMENTS}{quoted}"
             )
         if refusal.status == HTTPStatus.FORBIDDEN:
             return AccessDeniedError(
-                f"{host} denies this application the alerts of the region {self.region}. {_about(roles)} Check that "
+                f"{host} denies this application the alerts of the region {self.region}. {about(roles)} Check that "
                 "the tenant's data is stored in this region (Defender portal, Settings > Microsoft Defender XDR > "
                 f"Account) and the application's permissions.{quoted}"
             )
@@ -155,14 +209,8 @@ class SiemApi:
                 f"{host} does not understand the request. Check the input's machine groups; if they are right, report "
                 f"this with the line's correlation id.{quoted}"
             )
-        if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
-            return ServiceError(
-                f"{host} throttles this application; the next run goes on where this one ended.{quoted}"
-            )
-        return ServiceError(f"{host} answered with an error; the next run asks again.{quoted}")
+        return out_of_service(refusal)
 
 
-def _about(roles: tuple[str, ...]) -> str:
-    if roles:
-        return f"The token carries the permissions {', '.join(sorted(roles))}."
-    return "The token carries no permissions (roles): an administrator may not have consented to them."
+def _is_alert(value: Any) -> bool:
+    return isinstance(value, Mapping) and not _RECORD_KEYS.isdisjoint(value)

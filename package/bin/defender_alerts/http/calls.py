@@ -31,6 +31,7 @@ from defender_alerts.times import TICKS_PER_SECOND, parse_http_date
 
 from .clock import ServerClock
 from .failures import no_answer
+from .pace import Pace
 
 T = TypeVar("T")
 
@@ -79,7 +80,12 @@ class Patience:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked; ``accepts`` are the statuses whose bodies the caller wants to read."""
+    """What is asked.
+
+    Attributes:
+        accepts: the statuses whose bodies the caller wants to read.
+        failures: after how many failures in a row this request is given up; None: as any other.
+    """
 
     method: str
     url: str
@@ -87,6 +93,7 @@ class Request:
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     accepts: frozenset[int] = frozenset({200})
+    failures: int | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +165,13 @@ class _Tries:
 
 
 class Caller:
-    """Makes calls to one host: one session, one clock, one stop."""
+    """Makes calls to one host: one session, one clock, one stop, one pace.
+
+    Attributes:
+        calls: those made so far, also those made again.
+        throttled_seconds: waited because the service asked for it.
+        paced_seconds: waited so that it would not have to.
+    """
 
     def __init__(
         self,
@@ -169,6 +182,7 @@ class Caller:
         stop: Stop,
         log: logging.Logger,
         patience: Patience = Patience(),
+        pace: Pace | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self._session = session
@@ -176,10 +190,12 @@ class Caller:
         self.stop = stop
         self._log = log
         self._patience = patience
+        self._pace = pace
         self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
         self.clock = clock
         self.calls = 0
         self.throttled_seconds = 0.0
+        self.paced_seconds = 0.0
 
     def call(
         self,
@@ -200,6 +216,7 @@ class Caller:
         while True:
             if self.stop.is_set():
                 raise StoppedError
+            self._keep_pace()
             token = bearer.token() if bearer is not None else None
             began = time.monotonic()
             try:
@@ -214,7 +231,18 @@ class Caller:
                     retry.reason,
                     time.monotonic() - began,
                 )
-                self._prepare_next(tries, retry)
+                self._prepare_next(tries, retry, request.failures or self._patience.failures)
+
+    def _keep_pace(self) -> None:
+        if self._pace is None:
+            return
+        wait = self._pace.wait()
+        if wait:
+            self._log.info("wait=%.1f reason=pace", wait)
+            self.paced_seconds += wait
+            if self.stop.wait(wait):
+                raise StoppedError
+        self._pace.note()
 
     def _once(self, request: Request, read: Callable[[Answer], T], explain: Explain, token: str | None) -> T:
         headers = dict(request.headers)
@@ -289,7 +317,7 @@ class Caller:
         except ValueError:
             return None
 
-    def _prepare_next(self, tries: _Tries, retry: _Retry) -> None:
+    def _prepare_next(self, tries: _Tries, retry: _Retry, most_failures: int) -> None:
         """Wait for the next try, or raise what ends the call."""
         if retry.status == HTTPStatus.UNAUTHORIZED:
             tries.rejected_tokens += 1
@@ -301,7 +329,7 @@ class Caller:
             tries.throttlings += 1
         else:
             tries.failures += 1
-        if tries.failures >= self._patience.failures or tries.throttlings >= self._patience.throttlings:
+        if tries.failures >= most_failures or tries.throttlings >= self._patience.throttlings:
             raise retry.error
         wait = retry.wait
         if wait is None:

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from defender_alerts.errors import AddonError, ConfigurationError, ConnectionFailedError, UnknownHostError
+from defender_alerts.errors import (
+    AddonError,
+    ConfigurationError,
+    ConnectionFailedError,
+    SlowAnswerError,
+    UnknownHostError,
+)
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,7 @@ _ROWS = (
         "time-out",
         "{host} did not answer in time ({detail}). Check that port 443 to it is open; a slow proxy may need a higher "
         "request timeout under Configuration > Network.",
+        SlowAnswerError,
     ),
     _Row("", "no connection", _FAILED),
 )

@@ -27,7 +27,7 @@ from .log import Redaction
 from .login import Way, local_splunkd, log_in
 from .names import ACCOUNT_CONF
 from .saved import load_account, load_settings
-from .searching import IDENTIFYING, SplunkIndex
+from .searching import SplunkIndex
 from .shell import LOCAL_TOKEN, Shell
 from .splunkd import SplunkdError
 
@@ -119,7 +119,7 @@ def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction:
     means = Means(
         caller=_callers(network, shell, log),
         store=KVStorePlaces(splunkd, shell.stop, log),
-        index=SplunkIndex(service, IDENTIFYING[kind.name]),
+        index=SplunkIndex(service, kind),
         stop=shell.stop,
         found=writer.found,
         log=log,

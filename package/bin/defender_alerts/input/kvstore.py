@@ -100,6 +100,17 @@ class KVStorePlaces:
             )
         return heads
 
+    def read(self, *keys: str) -> list[Mapping[str, Any]]:
+        """Those of the documents that exist.
+
+        Raises:
+            CheckpointError: the store can't be read.
+        """
+        query = json.dumps({"$or": [{"_key": key} for key in keys]})
+        with self._lock:
+            found: list[Mapping[str, Any]] = self._insist("read", lambda: self._splunkd.get(_DATA, query=query))
+        return found
+
     def save(self, document: Mapping[str, Any]) -> None:
         """Save one document, replacing the one with the same key.
 
@@ -115,8 +126,23 @@ class KVStorePlaces:
         Raises:
             CheckpointError: the store can't be written.
         """
-        query = json.dumps({"kind": kind, "input": input_name})
-        self._insist("deleted", lambda: self._splunkd.delete(_DATA, query=query))
+        for query in (
+            {"kind": kind, "input": input_name},
+            {"parts_kind": kind, "parts_input": input_name},
+        ):
+            self._delete(query)
+
+    def delete_parts(self, place: str, before: str) -> None:
+        """Delete the days of a place's delivered parts before one (``2026-01-31``).
+
+        Raises:
+            CheckpointError: the store can't be written.
+        """
+        self._delete({"parts_of": place, "day": {"$lt": before}})
+
+    def _delete(self, query: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._insist("deleted", lambda: self._splunkd.delete(_DATA, query=json.dumps(query)))
 
     def _insist(self, verb: str, call: Any) -> Any:
         deadline = self._monotonic() + LONGEST_START

@@ -124,7 +124,7 @@ class _InputRun:
         if saved.loglevel in LEVELS:
             self._log.setLevel(saved.loglevel)
         account = load_account(self._splunkd, polling.account)
-        self._redaction.hide([self._splunkd.session_key, account.client_secret, *_proxy_secrets(saved.network)])
+        self._redaction.hide([self._splunkd.session_key, *account.secrets, *_proxy_secrets(saved.network)])
         self._mind_the_secret(account)
         plan = Plan(self._kind, self._stanza_name, polling, own, account)
         store = KVStorePlaces(self._splunkd, self._stop, self._log)
@@ -155,7 +155,17 @@ class _InputRun:
             raise StoppedError
 
     def _mind_the_secret(self, account: Account) -> None:
-        days = account.secret_lasts(dt.datetime.now(dt.timezone.utc).date())
+        today = dt.datetime.now(dt.timezone.utc).date()
+        days = account.certificate_lasts(today)
+        if days is not None and days <= SECRET_WARNING_DAYS:
+            self._log.warning(
+                "%s The certificate of the account %s expires on %s. Make a new one with its key, upload it in Entra "
+                "ID > App registrations > Certificates & secrets > Certificates, and paste both into the account.",
+                key_values(input=self._name, account=account.name, certificate_expires_in_days=days),
+                account.name,
+                account.certificate_expires,
+            )
+        days = account.secret_lasts(today)
         if days is not None and days <= SECRET_WARNING_DAYS:
             self._log.warning(
                 "%s The client secret of the account %s expires on %s. Make a new one in Entra ID > App registrations "

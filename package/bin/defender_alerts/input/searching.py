@@ -1,8 +1,9 @@
 """What is indexed, asked of a search head by ``splunklib``.
 
 The search names no index: an input's index may have been changed, and ``source`` tells the input, tenant and region
-apart by itself. It reads what identifies a version with ``json_extract`` out of ``_raw``, because automatic extraction
-ends after the first 5,000 bytes of an event (limits.conf.spec, ``[spath] extraction_cutoff``).
+apart by itself. It names the sourcetype, because alerts that are cut out of incidents have the incidents' source. It
+reads what identifies a version with ``json_extract`` out of ``_raw``, because automatic extraction ends after the first
+5,000 bytes of an event (limits.conf.spec, ``[spath] extraction_cutoff``).
 
 It is a oneshot search and not an export: its answer is one JSON document, which cannot be cut off unnoticed. Splunk
 returns 100 results unless ``count`` says otherwise, never more than 50,000 (limits.conf.spec, ``[restapi]
@@ -20,13 +21,17 @@ from typing import Any
 from splunklib import binding, client
 
 from defender_alerts.audit import SearchFailedError
-from defender_alerts.reading import CutShortError
+from defender_alerts.kinds import Kind
+from defender_alerts.answers import CutShortError
 from defender_alerts.times import TICKS_PER_SECOND
 
 MOST_ROWS = 20_000
 
 # Members of a record that tell its versions apart, by kind of input: what ``Api.identify`` reads.
 IDENTIFYING = {
+    "defender_graph_alerts": ("id", "lastUpdateDateTime"),
+    "defender_incidents": ("id", "lastUpdateDateTime"),
+    "defender_endpoint_alerts": ("id", "lastUpdateTime"),
     "defender_siem_alerts": ("FullId", "AlertPart", "LastProcessedTimeUtc"),
 }
 # What Splunk says of a search; INFO and DEBUG are no reason to doubt the answer.
@@ -39,12 +44,13 @@ class SplunkIndex:
 
     Args:
         service: of a search head.
-        members: those of a record that identify a version, see ``IDENTIFYING``.
+        kind: whose events; not those that are cut out of them, which have the same source.
     """
 
-    def __init__(self, service: client.Service, members: Sequence[str]) -> None:
+    def __init__(self, service: client.Service, kind: Kind) -> None:
         self._service = service
-        self._members = members
+        self._sourcetype = kind.sourcetype
+        self._members = IDENTIFYING[kind.name]
         self._warnings: dict[str, None] = {}
 
     @property
@@ -61,7 +67,7 @@ class SplunkIndex:
         """
         read = " ".join(f'| eval {name}=coalesce(json_extract(_raw,"{name}"),"")' for name in self._members)
         # Comparing values, the search command pays no heed to case; where does.
-        search = f'{_of(source)} | where source="{source}" {read} | stats count by {" ".join(self._members)}'
+        search = f'{self._of(source)} | where source="{source}" {read} | stats count by {" ".join(self._members)}'
         earliest, latest = start // TICKS_PER_SECOND, -(-end // TICKS_PER_SECOND)
         rows = self._run(search, earliest_time=str(earliest), latest_time=str(latest), rows=MOST_ROWS)
         if len(rows) >= MOST_ROWS:
@@ -75,7 +81,7 @@ class SplunkIndex:
         Raises:
             SearchFailedError: Splunk refused the search, or could not be reached.
         """
-        search = f"{_of(source)} | head 1 | stats count by source"
+        search = f"{self._of(source)} | head 1 | stats count by source"
         return bool(self._run(search, earliest_time="0", latest_time="now", rows=1))
 
     def _run(self, search: str, *, earliest_time: str, latest_time: str, rows: int) -> list[Mapping[str, Any]]:
@@ -108,6 +114,9 @@ class SplunkIndex:
         self._warnings.update(dict.fromkeys(text for kind, text in remarks if kind in _REMARKS))
         return found
 
+    def _of(self, source: str) -> str:
+        return f'search index=* source="{source}" sourcetype="{self._sourcetype}"'
+
 
 def said(error: binding.HTTPError) -> str:
     """What splunkd says of a refusal: its status and its messages, be they JSON or XML."""
@@ -116,7 +125,3 @@ def said(error: binding.HTTPError) -> str:
     except (ValueError, KeyError, TypeError):
         return " ".join(str(error).split())[:200]
     return f"HTTP {error.status}: {words}"
-
-
-def _of(source: str) -> str:
-    return f'search index=* source="{source}"'

@@ -1,55 +1,266 @@
-"""Checks an account before it is saved: does Entra ID give it a token, from here, through the saved proxy?"""
+"""Checks an account before it is saved: which inputs can it feed, from here, through the saved proxy?
+
+Only what is wrong with the account itself or the way to Microsoft refuses the save. A permission that is missing, or an
+API that the tenant does not have, is no obstacle for the other inputs: it is kept with the account and shown.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+import queue
 import threading
 import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Union
 
 from defender_alerts import clouds
-from defender_alerts.apis.siem import RESOURCES, resource_hint
-from defender_alerts.auth import TokenSource
-from defender_alerts.errors import AuthenticationError, UnknownResourceError
+from defender_alerts.auth import Token, TokenSource
+from defender_alerts.errors import (
+    AddonError,
+    AuthenticationError,
+    ConfigurationError,
+    ConnectionFailedError,
+    ServiceError,
+    StoppedError,
+    UnexpectedAnswerError,
+    UnknownResourceError,
+    unforeseen,
+)
 from defender_alerts.http.calls import Caller, Patience
 from defender_alerts.http.clock import ServerClock
 from defender_alerts.http.session import open_session, trust
+from defender_alerts.kinds import KINDS, Kind
 from defender_alerts.settings import Account, Network, is_guid
-from defender_alerts.times import machine_time
+from defender_alerts.times import iso, machine_time
 
-# Splunk Web gives up on a page's request after 30 s.
-_LONGEST_CALL = 9.0
+# Splunk Web gives up on a page's request after 30 s, and splunkd's own part needs some of them.
+LONGEST_CHECK = 20.0
+# One way that hangs at two places, say at the proxy and behind it, still comes to its end as a sentence.
+_LONGEST_WAIT = 9.0
+_LOG = logging.getLogger(__name__)
 
 
-def check_account(account: Account, network: Network) -> None:
-    """Ask Entra ID for a token, once for each resource the SIEM API accepts until one is known to the tenant.
+class Finding(Enum):
+    """What the check has found for one kind of input."""
 
-    A tenant that knows neither may still be good for other inputs: it is not refused.
+    FEEDS = "feeds"
+    MISSING = "missing permission"
+    UNKNOWN = "unknown resource"
+    UNCHECKED = "not checked"
+
+
+_Outcome = Union[Token, AddonError]
+
+
+@dataclass(frozen=True)
+class KindCheck:
+    """What was found for one kind of input.
+
+    Attributes:
+        kind: its name.
+        detail: the permission that is missing, as Entra ID names it; the resource that is unknown; why it was not
+            checked.
+    """
+
+    kind: str
+    finding: Finding
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class AccountCheck:
+    """What an account can feed; ``day`` (UTC) is when that was asked."""
+
+    day: str
+    kinds: tuple[KindCheck, ...]
+
+    def of(self, kind: str) -> KindCheck | None:
+        """What was found for a kind, None where it was not among those asked for."""
+        return next((check for check in self.kinds if check.kind == kind), None)
+
+    @property
+    def feeds_all(self) -> bool:
+        """Whether nothing is left to mend."""
+        return all(check.finding is Finding.FEEDS for check in self.kinds)
+
+    def dump(self) -> str:
+        """The check as it is kept with the account."""
+        found = {check.kind: [check.finding.value, check.detail] for check in self.kinds}
+        return json.dumps({"day": self.day, "kinds": found})
+
+    @classmethod
+    def load(cls, text: str | None) -> AccountCheck | None:
+        """The check that was kept, None where there is none that can be read."""
+        try:
+            kept = json.loads(text or "")
+            kinds = tuple(
+                KindCheck(str(kind), Finding(finding), str(detail)) for kind, (finding, detail) in kept["kinds"].items()
+            )
+            return cls(str(kept["day"]), kinds)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+
+def check_account(
+    account: Account, network: Network, kinds: Iterable[Kind] = tuple(KINDS.values()), seconds: float = LONGEST_CHECK
+) -> AccountCheck:
+    """Ask Entra ID for a token for each API of the account's cloud, all side by side, and read what it permits.
+
+    Args:
+        account: as it would be saved.
+        network: the way, as it is saved.
+        kinds: of input.
+        seconds: what has not come by then is not checked.
 
     Raises:
-        AddonError: Entra ID refuses the account, or can't be reached; the sentence names the field or page to mend.
+        AddonError: credentials, tenant, proxy or CA are wrong; the sentence names the field or page to mend.
     """
-    if is_guid(account.client_secret):
+    began = time.monotonic()
+    if account.auth_type == "client_secret" and is_guid(account.client_secret):
         raise AuthenticationError(
             "The client secret looks like the secret's ID. Paste the secret's Value: Entra ID shows it once, when the "
             "secret is made, in the column beside the ID."
         )
-    cloud = clouds.cloud(account.cloud)
-    session = open_session(network, trust(network.ca_pem), cloud.authority_host)
-    try:
-        caller = Caller(
-            session,
-            timeout=min(network.timeout, _LONGEST_CALL),
-            clock=ServerClock(machine_time, time.monotonic),
-            stop=threading.Event(),
-            log=logging.getLogger(__name__),
-            patience=Patience(failures=1, throttlings=1),
-        )
-        tokens = TokenSource(account, cloud, caller)
-        for resource in RESOURCES:
-            try:
-                tokens.acquire(resource, resource_hint(resource))
-            except UnknownResourceError:
-                continue
+    wanted = [(kind, audiences) for kind in kinds if (audiences := kind.audiences(account.cloud))]
+    resources = dict.fromkeys(audience for _, audiences in wanted for audience in audiences)
+    outcomes = _Asking(account, network).ask(resources, began + seconds)
+    _refuse_what_no_input_could_use(list(outcomes.values()))
+    return AccountCheck(
+        iso(machine_time())[:10],
+        tuple(_found(kind, audiences, outcomes, seconds) for kind, audiences in wanted),
+    )
+
+
+class _Asking:
+    """Token requests for several resources, each on a thread and a connection of its own."""
+
+    def __init__(self, account: Account, network: Network) -> None:
+        self._account = account
+        self._network = network
+        self._cloud = clouds.cloud(account.cloud)
+        self._trusted = trust(network.ca_pem)
+        self._stop = threading.Event()
+        self._came: queue.Queue[tuple[str, _Outcome]] = queue.Queue()
+
+    def ask(self, audiences: Iterable[str], until: float) -> Mapping[str, _Outcome]:
+        """The outcome of each request that has one by then, in the order of the audiences."""
+        waiting = list(audiences)
+        for audience in waiting:
+            # A thread that hangs in a connection can't be ended: it must keep neither the answer nor the process.
+            threading.Thread(target=self._ask_one, args=(audience,), name=f"check {audience}", daemon=True).start()
+        came: dict[str, _Outcome] = {}
+        try:
+            while len(came) < len(waiting):
+                audience, outcome = self._came.get(timeout=max(0.0, until - time.monotonic()))
+                came[audience] = outcome
+        except queue.Empty:
+            pass
+        self._stop.set()
+        return {audience: came[audience] for audience in waiting if audience in came}
+
+    def _ask_one(self, audience: str) -> None:
+        outcome: _Outcome
+        try:
+            outcome = self._token(audience)
+        except StoppedError:
             return
-    finally:
-        session.close()
+        except AddonError as error:
+            outcome = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page shows a sentence
+            outcome = unforeseen(error, _LOG)
+        self._came.put((audience, outcome))
+
+    def _token(self, audience: str) -> Token:
+        with open_session(self._network, self._trusted, self._cloud.authority_host) as session:
+            caller = Caller(
+                session,
+                timeout=min(self._network.timeout, _LONGEST_WAIT),
+                clock=ServerClock(machine_time, time.monotonic),
+                stop=self._stop,
+                log=_LOG,
+                patience=Patience(failures=1, throttlings=1),
+            )
+            return TokenSource(self._account, self._cloud, caller).acquire(audience)
+
+
+def _refuse_what_no_input_could_use(outcomes: list[_Outcome]) -> None:
+    """Raise what is wrong with the account or with the way, if not a single token came.
+
+    A refusal beside a token can't be the credentials': then it is about that API alone, as Conditional Access may be.
+    """
+    if any(isinstance(outcome, Token) for outcome in outcomes):
+        return
+    errors = [outcome for outcome in outcomes if isinstance(outcome, AddonError)]
+    for error in errors:
+        if isinstance(error, (AuthenticationError, ConfigurationError)) and not isinstance(error, UnknownResourceError):
+            raise error
+    if any(isinstance(error, (UnknownResourceError, ServiceError)) for error in errors):
+        return  # Entra ID itself has answered
+    for error in errors:
+        if isinstance(error, (ConnectionFailedError, UnexpectedAnswerError)):
+            raise error
+
+
+def _found(kind: Kind, audiences: tuple[str, ...], outcomes: Mapping[str, _Outcome], seconds: float) -> KindCheck:
+    """What the outcomes mean for a kind: of its audiences, any one will do."""
+    own = [outcomes.get(audience) for audience in audiences]
+    tokens = [outcome for outcome in own if isinstance(outcome, Token)]
+    roles = kind.access.roles
+    if any(not roles or set(roles) & set(token.roles) for token in tokens):
+        return KindCheck(kind.name, Finding.FEEDS)
+    if tokens:
+        return KindCheck(kind.name, Finding.MISSING, f"{kind.access.service} {roles[0]}")
+    open_ones = [outcome for outcome in own if not isinstance(outcome, UnknownResourceError)]
+    if not open_ones:
+        return KindCheck(kind.name, Finding.UNKNOWN, " and ".join(audiences))
+    because = next((str(outcome) for outcome in open_ones if outcome is not None), f"no answer within {seconds:.0f} s")
+    return KindCheck(kind.name, Finding.UNCHECKED, because)
+
+
+def summary(check: AccountCheck) -> str:
+    """What an account can feed, for its row in the table of accounts."""
+    feeds = [one.kind for one in check.kinds if one.finding is Finding.FEEDS]
+    sentences = [f"Can feed {', '.join(feeds)}." if feeds else "Can feed no input."]
+    for words, finding in _HEADINGS:
+        kinds_of: dict[str, list[str]] = {}
+        for one in check.kinds:
+            if one.finding is finding:
+                kinds_of.setdefault(one.detail, []).append(one.kind)
+        sentences += [words.format(detail=detail.rstrip("."), kinds=", ".join(k)) for detail, k in kinds_of.items()]
+    return " ".join(sentences)
+
+
+_HEADINGS = (
+    ("Missing permission for {kinds}: {detail}.", Finding.MISSING),
+    ("Not in this tenant, for {kinds}: {detail}.", Finding.UNKNOWN),
+    ("Not checked, for {kinds}: {detail}.", Finding.UNCHECKED),
+)
+
+
+def warnings(name: str, check: AccountCheck) -> list[str]:
+    """A sentence for each kind of input that the account can't feed, or may not be able to."""
+    return [explained(name, one) for one in check.kinds if one.finding is not Finding.FEEDS]
+
+
+def explained(name: str, one: KindCheck) -> str:
+    """What was found for a kind of input, and what to do."""
+    if one.finding is Finding.MISSING:
+        return (
+            f"The account {name} can't feed {one.kind}: its application lacks the permission {one.detail}. Add it in "
+            "Entra ID > App registrations > API permissions as an application permission and grant admin consent, "
+            "then edit the account and save it: that checks again."
+        )
+    if one.finding is Finding.UNKNOWN:
+        return (
+            f"The account {name} can't feed {one.kind}: its tenant does not know {one.detail} (AADSTS500011). Check "
+            "that the tenant has the licence for it, then edit the account and save it: that checks again."
+        )
+    if one.finding is Finding.UNCHECKED:
+        return (
+            f"Whether the account {name} can feed {one.kind} was not checked: {one.detail.rstrip('.')}. Edit the "
+            "account and save it to check again."
+        )
+    return f"The account {name} can feed {one.kind}."

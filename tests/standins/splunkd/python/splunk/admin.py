@@ -25,7 +25,7 @@ EAI_ENTRY_ACL = "eai:acl"
 EAI_ENTRY_ATTRIBUTES = "eai:attributes"
 
 REQUEST: dict[str, Any] = {}
-ANSWER: dict[str, Any] = {"status": 200, "entries": []}
+ANSWER: dict[str, Any] = {"status": 200, "entries": [], "messages": []}
 
 _ACTIONS = {
     "create": (ACTION_CREATE, "handleCreate"),
@@ -119,11 +119,24 @@ class ConfItem(dict):  # type: ignore[type-arg]
 
 
 class ConfInfo(dict):  # type: ignore[type-arg]
-    """The answer: objects by name, made by asking for them."""
+    """The answer: objects by name, made by asking for them, and messages to whoever asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[dict[str, str]] = []
 
     def __missing__(self, name: str) -> ConfItem:
         item = self[name] = ConfItem()
         return item
+
+    def addInfoMsg(self, msg: str) -> None:
+        self.messages.append({"text": msg, "type": "INFO"})
+
+    def addWarnMsg(self, msg: str) -> None:
+        self.messages.append({"text": msg, "type": "WARN"})
+
+    def addErrorMsg(self, msg: str) -> None:
+        self.messages.append({"text": msg, "type": "ERROR"})
 
 
 class MConfigHandler:
@@ -194,3 +207,4 @@ def init(handlerClass: Any, ctxInfo: int = CONTEXT_NONE) -> None:
     ANSWER["entries"] = [
         {"name": name, "content": dict(item), "metadata": item.metadata} for name, item in info.items()
     ]
+    ANSWER["messages"] = info.messages

@@ -1,0 +1,170 @@
+"""Reads one answer: which versions it shows, whether they come in order, and whether there may be more."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from .apis import Api, Query
+from .errors import UnexpectedAnswerError
+from .http.calls import Answer
+from .records import BrokenRecord, Record
+from .versions import Version, fingerprint
+
+NEXT_LINK = "@odata.nextLink"
+
+
+class CutShortError(Exception):
+    """The answer holds as much as an answer may hold, so it may have been cut short.
+
+    Args:
+        times: of the records in it, in ticks.
+    """
+
+    def __init__(self, times: list[int] | None = None) -> None:
+        super().__init__()
+        self.times = times or []
+
+
+class OutOfOrderError(Exception):
+    """The records were asked for in the order of their times, and come otherwise."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A version that the API shows.
+
+    Attributes:
+        identity: of its record; empty for a record that does not say which one it is.
+        version: the version, at its version time.
+        parts: the versions inside it that become events of their own.
+        remark: what is wrong with the record.
+    """
+
+    identity: str
+    version: Version
+    parts: tuple[Version, ...] = ()
+    remark: str = ""
+
+
+class PageReading:
+    """The reading of one answer.
+
+    Args:
+        api: which API answers.
+        query: what was asked for.
+        log: where records that can't be handled are reported.
+        most_records: with so many, the reading ends as cut short; None takes the answer however large it is.
+        in_order: they have been asked for in the order of their times.
+
+    Attributes:
+        received: the records in the answer so far.
+        broken: those among them that could not be handled.
+        unidentified: those that don't say which record they are, or when it was changed.
+        times: of the records: their version times, or those of their creation where the query asks by it.
+        around: what stands in the answer beside the records.
+    """
+
+    def __init__(
+        self, api: Api, query: Query, log: logging.Logger, *, most_records: int | None, in_order: bool
+    ) -> None:
+        self._api = api
+        self._query = query
+        self._log = log
+        self._most_records = most_records
+        self._in_order = in_order
+        self.received = 0
+        self.broken = 0
+        self.unidentified = 0
+        self.times: list[int] = []
+        self.around: dict[str, Any] = {}
+        self.date: int | None = None
+
+    @property
+    def next_link(self) -> str:
+        """Where the answer says that more may be found; empty where it does not say so."""
+        return str(self.around.get(NEXT_LINK) or "")
+
+    def shown(self, answer: Answer) -> Iterator[Shown]:
+        """Yield what the answer shows of the window; what lies behind it is asked for again with the next one.
+
+        Raises:
+            CutShortError: there are too many records.
+            OutOfOrderError: they are not in order.
+            UnexpectedAnswerError: this is no answer of the API.
+            ConnectionFailedError: the answer breaks off.
+        """
+        self.date = answer.date
+        if answer.status == HTTPStatus.NO_CONTENT:
+            return
+        try:
+            for element in self._api.cut(answer.pieces(), self.around):
+                self.received += 1
+                if isinstance(element, BrokenRecord):
+                    self._report(element.reason, element.excerpt)
+                elif not isinstance(element.value, Mapping):
+                    self._report("no JSON object", element.raw[:80])
+                else:
+                    one = self._shown(element, element.value)
+                    if one.version.time < self._query.times.end:
+                        yield one
+                if self._most_records is not None and self.received >= self._most_records:
+                    raise CutShortError(self.times)
+        except UnexpectedAnswerError as error:
+            raise UnexpectedAnswerError(
+                f"{self._api.host}: {error}. Nothing of it was taken for alerts. Look for a proxy, portal or filter on "
+                "the way that answers in Microsoft's place."
+            ) from error
+
+    def _shown(self, record: Record, value: Mapping[str, Any]) -> Shown:
+        raw, inside = self._api.take_apart(record)
+        try:
+            identity, time = self._api.identify(value)
+        except ValueError as error:
+            # It is an alert all the same. Its own text stands for its identity, and the end of the first window that
+            # shows it for its time, so that it is remembered for as long as it can be shown again.
+            self.unidentified += 1
+            time = self._query.times.end - 1
+            return Shown("", Version(time, fingerprint(record.raw, 0), raw), remark=str(error))
+        self._note(value, time)
+        parts = tuple(self._part(one, time) for one in inside)
+        return Shown(identity, Version(time, fingerprint(identity, time), raw), parts)
+
+    def _note(self, value: Mapping[str, Any], time: int) -> None:
+        if self._query.created is not None:
+            try:
+                time = self._api.created(value)
+            except ValueError:
+                return
+        elif self._in_order and self.times and time < self.times[-1]:
+            raise OutOfOrderError
+        self.times.append(time)
+
+    def _part(self, record: Record, time: int) -> Version:
+        """A record inside another one; one that does not say when it was changed has the other one's time."""
+        identity = record.raw
+        if isinstance(record.value, Mapping):
+            try:
+                identity, time = self._api.identify(record.value)
+            except ValueError:
+                self.unidentified += 1
+        return Version(time, fingerprint(identity, time), record.raw, is_part=True)
+
+    def _report(self, reason: str, excerpt: str) -> None:
+        self.broken += 1
+        self.unidentified += 1
+        self._log.error(
+            "region=%s host=%s a record can't be read (%s) and is left out; it begins with %r. The others are not "
+            "held up. Report this to the maker of the add-on.",
+            self._api.region,
+            self._api.host,
+            reason,
+            excerpt,
+        )
+
+    def whole_up_to(self, end: int) -> int:
+        """Up to when the answer can be whole: what the server's clock had not reached, it could not know."""
+        return end if self.date is None else min(end, self.date)

@@ -1,0 +1,308 @@
+"""What Microsoft's current APIs have in common: OData collections of records that are updated in place.
+
+A record shows its present version alone; an update moves it to a later version time, and out of the windows that are
+being read. So nothing is ever paged through while it moves: a window whose answer is full is asked for again, narrower.
+
+What is used although no document has it, and what is done where it fails:
+
+- ``$orderby`` by the version time. Other connectors rely on it. With the oldest records first, a full answer is whole
+  up to its last time, and is written while it arrives. It is believed only after a look at what should be empty before
+  it; refused, ignored or applied to a part only, it is left out, and full windows are halved.
+- ``@odata.nextLink`` of the endpoint API. It is followed where one comes; else ``$skip`` is used, as documented.
+- What a link leads to once records have moved. Only one instant that is fuller than an answer is paged, and read again
+  until two readings are equal; a link that is refused is made up for by asking for the creation times piece by piece.
+
+Sources: Microsoft, "List alerts API" and "OData queries" (Defender for Endpoint), "List alerts_v2" and "List incidents"
+(Microsoft Graph), "Paging Microsoft Graph data", OASIS, "OData 4.01, part 1", 11.2.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
+from defender_alerts import clouds
+from defender_alerts.errors import (
+    AccessDeniedError,
+    AddonError,
+    AuthenticationError,
+    ConfigurationError,
+    RefusedQueryError,
+    SlowAnswerError,
+    StrainedError,
+    UnexpectedAnswerError,
+)
+from defender_alerts.http.calls import Refusal, Request
+from defender_alerts.http.pace import Limit
+from defender_alerts.records import BrokenRecord, Record, cut_envelope, elements, without_member
+from defender_alerts.settings import split_list
+from defender_alerts.times import iso, parse_iso, seconds
+from defender_alerts.windows import Window
+
+from . import Access, Query
+from .refusals import about, out_of_service
+
+_HTTPS = 443
+# Fewer than usual: what is asked for less has a better chance than what is asked for once more.
+_PATIENCE_BEFORE_EASING = 2
+_PAST_BOUND = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One OData collection.
+
+    Attributes:
+        api: its name in the table of hosts.
+        path: of its URL.
+        updated: the member with the version time.
+        created: the member with the time of creation.
+        access: what reading it takes.
+        expand: the member that answers hold only if it is asked for; empty for none.
+        most_records: so many are asked for with one request.
+        most_skip: so many can be skipped at most.
+        smaller: numbers of records to try where the service fails over the usual number; at last without ``expand``.
+        limits: of calls.
+        headers: beside those that every request has.
+        unexpanded: what an answer without ``expand`` lacks, for the log.
+    """
+
+    api: str
+    path: str
+    updated: str
+    created: str
+    access: Access
+    most_records: int
+    limits: tuple[Limit, ...]
+    expand: str = ""
+    most_skip: int = 0
+    smaller: tuple[int, ...] = ()
+    headers: Mapping[str, str] | None = None
+    unexpanded: str = ""
+
+
+@dataclass(frozen=True)
+class ODataApi:
+    """One collection at one host.
+
+    Attributes:
+        filters: conditions beside the times, in OData's language.
+        usual_records: so many are asked for, unless the API has been eased.
+        expands: whether ``collection.expand`` is asked for.
+        parts: whether the expanded records become events of their own.
+        step: how far the API has been eased: an index into ``collection.smaller``, behind its end without ``expand``.
+    """
+
+    collection: Collection
+    region: str
+    host: str
+    audience: str
+    hosts: frozenset[str]
+    usual_records: int
+    filters: tuple[str, ...] = ()
+    expands: bool = True
+    parts: bool = False
+    in_order: bool = True
+    step: int = 0
+    narrowest: int = 1
+    # Of OData's comparisons it is known which are inclusive.
+    slack: int = 0
+    has_pages: bool = True
+    # Defender keeps alerts and incidents for 180 days.
+    retention: int = seconds(180 * 86_400)
+    retirement: str = ""
+    resource_hint: str = ""
+
+    @classmethod
+    def at(cls, collection: Collection, cloud: str, region: str, **how: Any) -> ODataApi:
+        """The collection where the table says that the cloud offers it.
+
+        Raises:
+            ConfigurationError: it does not.
+        """
+        row = clouds.endpoint(collection.api, cloud, region)
+        hosts = frozenset(clouds.hosts(collection.api, cloud))
+        return cls(collection, region, row.host, row.audience, hosts, collection.most_records, **how)
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """The limits of calls that Microsoft publishes."""
+        return self.collection.limits
+
+    @property
+    def _asks_less(self) -> bool:
+        return self.step > len(self.collection.smaller)
+
+    @property
+    def most_records(self) -> int:
+        """So many are asked for with one request, and an answer with so many counts as cut short."""
+        smaller = self.collection.smaller
+        return smaller[min(self.step, len(smaller)) - 1] if self.step else self.usual_records
+
+    @property
+    def shortfall(self) -> str:
+        """What answers lack as the API is asked now."""
+        return self.collection.unexpanded if self._asks_less else ""
+
+    def request(self, query: Query) -> Request | None:
+        """The request for a query; None for more skipped records than the service allows."""
+        if query.skip > self.collection.most_skip:
+            return None
+        conditions = [*_between(self.collection.updated, query.times), *self.filters]
+        if query.created is not None:
+            conditions += _between(self.collection.created, query.created)
+        params = [("$filter", " and ".join(conditions))]
+        if self.collection.expand and self.expands and not self._asks_less:
+            params.append(("$expand", self.collection.expand))
+        params.append(("$top", str(self.most_records)))
+        if self.in_order:
+            params.append(("$orderby", f"{self.collection.updated} asc"))
+        if query.skip:
+            params.append(("$skip", str(query.skip)))
+        return Request(
+            "GET",
+            f"https://{self.host}{self.collection.path}",
+            params=tuple(params),
+            headers=self._headers,
+            failures=_PATIENCE_BEFORE_EASING if self._can_ease else None,
+        )
+
+    @property
+    def _headers(self) -> Mapping[str, str]:
+        return {"Accept": "application/json", "Accept-Encoding": "gzip", **(self.collection.headers or {})}
+
+    def follow(self, link: str) -> Request:
+        """The request for a link to a further page.
+
+        Raises:
+            UnexpectedAnswerError: the link leads to a host that is not this API's.
+        """
+        try:
+            url = parse_url(link)
+        except LocationParseError:
+            url = parse_url("")
+        if (url.scheme, url.auth) != ("https", None) or url.host not in self.hosts or url.port not in {None, _HTTPS}:
+            raise UnexpectedAnswerError(
+                f"{self.host} hands out a link to {(url.host or link)[:80]!r}, which is not followed: it is no host of "
+                "this API in the account's cloud, and would get the token. Look for a proxy on the way that changes "
+                "answers."
+            )
+        return Request("GET", link, headers=self._headers)
+
+    def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
+        """The elements of ``value``.
+
+        Raises:
+            UnexpectedAnswerError: this is no answer of the API.
+            ConnectionFailedError: the answer ends too early.
+        """
+        return cut_envelope(pieces, around)
+
+    def identify(self, record: Mapping[str, Any]) -> tuple[str, int]:
+        """``id``, at the version time.
+
+        Raises:
+            ValueError: identity or time is missing or malformed.
+        """
+        identity, updated = record.get("id"), record.get(self.collection.updated)
+        # The incident's id is a number in one of Microsoft's APIs and a text in the other.
+        if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
+            msg = "id is missing"
+            raise ValueError(msg)
+        if not isinstance(updated, str):
+            msg = f"{self.collection.updated} is missing"
+            raise ValueError(msg)  # noqa: TRY004 - the contract is ValueError, whatever is wrong with the record
+        return str(identity), parse_iso(updated)
+
+    def created(self, record: Mapping[str, Any]) -> int:
+        """When the record was created.
+
+        Raises:
+            ValueError: it does not say.
+        """
+        return parse_iso(str(record.get(self.collection.created)))
+
+    def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
+        """The record, and the expanded ones inside it as far as they become events of their own."""
+        if not self.parts or not isinstance(record.value, Mapping) or self.collection.expand not in record.value:
+            return record.raw, ()
+        raw, member = without_member(record.raw, self.collection.expand)
+        return raw, tuple(elements(member))
+
+    @property
+    def _can_ease(self) -> bool:
+        return bool(self.collection.smaller) and self.expands and not self._asks_less
+
+    def eased(self, error: AddonError) -> ODataApi | None:
+        """Fewer records, then without the expansion, where the service fails; without an order, where it is refused."""
+        if isinstance(error, (StrainedError, SlowAnswerError)) and self._can_ease:
+            return replace(self, step=self.step + 1)
+        if isinstance(error, RefusedQueryError) and self.in_order:
+            return replace(self, in_order=False)
+        return None
+
+    def recovered(self) -> ODataApi:
+        """More records again, one step at a time: what the service failed over may lie behind."""
+        return replace(self, step=self.step - 1) if self.step else self
+
+    def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
+        """What a refusal means here."""
+        host, quoted, access = refusal.host, refusal.quoted(), self.collection.access
+        wanted = f"{access.service} > Application permissions > {access.roles[0]}"
+        if refusal.status == HTTPStatus.UNAUTHORIZED:
+            return AuthenticationError(
+                f"{host} refuses a fresh token. {about(roles)} Check the account's cloud and tenant, and that its "
+                f"application has the permission {wanted} in Entra ID, with an administrator's consent.{quoted}"
+            )
+        if refusal.status == HTTPStatus.FORBIDDEN and not set(access.roles) & set(roles):
+            return AccessDeniedError(
+                f"{host} denies this application its alerts. Give it the permission {wanted} in Entra ID > App "
+                f"registrations > API permissions, and let an administrator consent. {about(roles)}{quoted}"
+            )
+        if refusal.status == HTTPStatus.FORBIDDEN:
+            return AccessDeniedError(
+                f"{host} denies this application its alerts although it has the permission. Check that the tenant has "
+                f"a licence for Microsoft Defender and that it is set up in the Defender portal. {about(roles)}{quoted}"
+            )
+        if refusal.status == HTTPStatus.BAD_REQUEST:
+            return RefusedQueryError(
+                f"{host} does not understand the request. Report this with the line's correlation id.{quoted}"
+            )
+        if refusal.status in _PAST_BOUND:
+            return RefusedQueryError(
+                f"{host} does not know {self.collection.path}. Check the account's cloud; if it is right, report this "
+                f"with the line's correlation id.{quoted}"
+            )
+        return out_of_service(refusal)
+
+
+def any_of(member: str, values: Iterable[str]) -> tuple[str, ...]:
+    """The condition that a member has one of some values; none for no values, which means all."""
+    either = " or ".join(f"{member} eq '{value}'" for value in values)
+    return (f"({either})",) if either else ()
+
+
+def chosen(text: str | None, known: Iterable[str], what: str, input_name: str) -> tuple[str, ...]:
+    """The members of a comma-separated setting, in the spelling of ``known``.
+
+    Raises:
+        ConfigurationError: one of them is unknown.
+    """
+    spellings = {value.lower(): value for value in known}
+    members = split_list(text)
+    unknown = [member for member in members if member.lower() not in spellings]
+    if unknown:
+        raise ConfigurationError(
+            f"The {what} {unknown[0]!r} is none of {', '.join(spellings.values())}. Correct the input {input_name} "
+            "under Inputs."
+        )
+    return tuple(dict.fromkeys(spellings[member.lower()] for member in members))
+
+
+def _between(member: str, window: Window) -> list[str]:
+    return [f"{member} ge {iso(window.start)}", f"{member} lt {iso(window.end)}"]

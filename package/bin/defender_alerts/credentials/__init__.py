@@ -1,0 +1,5 @@
+"""Proof that an application is itself, by a certificate: what the administrator pasted, read, checked and signed with.
+
+``pair`` reads the two fields of an account, ``assertion`` makes of them what Entra ID wants to see. Everything that
+touches the private key's numbers is done by the OpenSSL of Splunk's Python (``libcrypto``).
+"""

@@ -1,0 +1,123 @@
+"""What to say of an input beside the others: who brings the same alerts already, and what its account lacks.
+
+Nothing of this refuses a save. Two inputs may be wanted for a while, as when one replaces the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from defender_alerts.apis import OwnSettings
+from defender_alerts.apis.endpoint import EndpointSettings
+from defender_alerts.apis.graph import GraphSettings
+from defender_alerts.apis.incidents import IncidentSettings
+from defender_alerts.apis.siem import SiemSettings
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.kinds import KINDS
+from defender_alerts.settings import is_true
+
+from .account import AccountCheck, Finding, explained
+
+# As Graph calls the product whose alerts the SIEM API and the endpoint API show.
+_ENDPOINT = frozenset({"microsoftDefenderForEndpoint"})
+_ANY: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class SavedInput:
+    """An input as it is saved; ``own`` is what its kind has read of its stanza."""
+
+    kind: str
+    name: str
+    account: str
+    is_enabled: bool
+    own: OwnSettings
+
+    @classmethod
+    def read(cls, kind: str, name: str, stanza: Mapping[str, str]) -> SavedInput | None:
+        """The input of a stanza; None for one with a mistake in it, which brings nothing until that is mended."""
+        try:
+            own = KINDS[kind].read(name, stanza)
+        except ConfigurationError:
+            return None
+        return cls(kind, name, (stanza.get("account") or "").strip(), not is_true(stanza.get("disabled")), own)
+
+
+@dataclass(frozen=True)
+class _Alerts:
+    """Which alerts of a tenant an input brings; an empty set leaves nothing out.
+
+    Attributes:
+        sources: Defender products, as Graph names them.
+        stores: where Microsoft keeps them. The SIEM API has a host for each; the hosts of the other APIs show all.
+    """
+
+    sources: frozenset[str] = _ANY
+    severities: frozenset[str] = _ANY
+    stores: frozenset[str] = _ANY
+    groups: frozenset[str] = _ANY
+
+    def meets(self, other: _Alerts) -> bool:
+        """Whether an alert can be among both."""
+        pairs = (
+            (self.sources, other.sources),
+            (self.severities, other.severities),
+            (self.stores, other.stores),
+            (self.groups, other.groups),
+        )
+        return all(not one or not another or one & another for one, another in pairs)
+
+
+def _alerts(own: OwnSettings) -> _Alerts | None:
+    """The alerts of an input with these settings; None for one that brings no alerts."""
+    if isinstance(own, SiemSettings):
+        return _Alerts(_ENDPOINT, stores=frozenset(own.regions), groups=frozenset(own.machine_groups))
+    if isinstance(own, EndpointSettings):
+        return _Alerts(_ENDPOINT, frozenset(own.severities))
+    if isinstance(own, GraphSettings):
+        return _Alerts(frozenset(own.service_sources), frozenset(own.severities))
+    if isinstance(own, IncidentSettings) and own.alerts != "none":
+        return _Alerts()
+    return None
+
+
+def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """What to say of an enabled input: a sentence for each other one that brings the same, and for what it lacks.
+
+    Args:
+        this: the input.
+        others: all inputs, of all kinds; ``this`` may be among them.
+        accounts: the stanzas of all accounts, by name.
+    """
+    if not this.is_enabled or this.account not in accounts:
+        return []
+    tenant = _tenant(accounts[this.account])
+    said = []
+    for other in others:
+        is_this = (other.kind, other.name) == (this.kind, this.name)
+        if is_this or not other.is_enabled or other.account not in accounts:
+            continue
+        same = _in_common(this, other)
+        if same and _tenant(accounts[other.account]) == tenant:
+            said.append(
+                f"The enabled input {other.name} ({other.kind}) brings the same {same} of this tenant: Splunk indexes "
+                "them twice. Disable one of the two, unless both are wanted."
+            )
+    check = AccountCheck.load(accounts[this.account].get("last_check"))
+    found = check.of(this.kind) if check else None
+    if check and found and found.finding in {Finding.MISSING, Finding.UNKNOWN}:
+        said.append(f"{explained(this.account, found)} (Checked on {check.day}.)")
+    return said
+
+
+def _in_common(this: SavedInput, other: SavedInput) -> str:
+    if this.kind == other.kind == "defender_incidents":
+        return "incidents"
+    mine, theirs = _alerts(this.own), _alerts(other.own)
+    return "alerts" if mine and theirs and mine.meets(theirs) else ""
+
+
+def _tenant(account: Mapping[str, str]) -> tuple[str, str]:
+    """The tenant as it was typed: that a domain and a GUID mean the same one is known to Microsoft alone."""
+    return (account.get("cloud") or "").strip(), (account.get("tenant_id") or "").strip().lower()

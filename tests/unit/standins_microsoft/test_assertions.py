@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import hashes
+from standins.key_pairs import KeyPair, rsa_key
+from standins.microsoft import ticks
+
+if TYPE_CHECKING:
+    from standins.microsoft.clock import CloudClock
+    from standins.microsoft.cloud import MicrosoftCloud
+    from standins.microsoft.directory import Application, Tenant
+
+    from .conftest import Client
+
+LOGIN = "login.microsoftonline.com"
+TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+PAIR, OTHER = KeyPair(), KeyPair(rsa_key(number=1))
+
+
+def thumbprint(pair: KeyPair, name: str) -> str:
+    algorithm = hashes.SHA1() if name == "x5t" else hashes.SHA256()  # noqa: S303 - a name
+    return jwt.utils.base64url_encode(pair.certificate.fingerprint(algorithm)).decode()
+
+
+@pytest.fixture
+def application(tenant: Tenant) -> Application:
+    made = tenant.add_application("aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", secret=None)
+    made.add_certificate(PAIR.pem)
+    return made
+
+
+class Signer:
+    """Makes assertions as they should be, but for what a test wants to be wrong."""
+
+    def __init__(self, clock: CloudClock, tenant: Tenant, application: Application) -> None:
+        self._clock = clock
+        self._tenant = tenant
+        self._application = application
+
+    def form(
+        self,
+        algorithm: str = "PS256",
+        header: dict[str, Any] | None = None,
+        claims: dict[str, Any] | None = None,
+        key: KeyPair = PAIR,
+        **fields: str | None,
+    ) -> dict[str, str]:
+        now = self._clock.now() // ticks.PER_SECOND
+        client = self._application.client_id
+        said: dict[str, Any] = {
+            "aud": f"https://{LOGIN}/{self._tenant.guid}/oauth2/v2.0/token",
+            "iss": client,
+            "sub": client,
+            "jti": str(uuid.uuid4()),
+            "nbf": now,
+            "iat": now,
+            "exp": now + 600,
+            **(claims or {}),
+        }
+        head = {"x5t#S256": thumbprint(PAIR, "x5t#S256")} if header is None else header
+        known = {name: value for name, value in said.items() if value is not None}
+        signing = "x" * 64 if algorithm.startswith("HS") else key.key if algorithm != "none" else None
+        assertion = jwt.encode(known, signing, algorithm=algorithm, headers=head)  # type: ignore[arg-type]
+        given: dict[str, str | None] = {
+            "grant_type": "client_credentials",
+            "client_id": client,
+            "scope": "https://graph.windows.net/.default",
+            "client_assertion_type": TYPE,
+            "client_assertion": assertion,
+            **fields,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@pytest.fixture
+def signer(clock: CloudClock, tenant: Tenant, application: Application) -> Signer:
+    return Signer(clock, tenant, application)
+
+
+@pytest.mark.parametrize("algorithm", ["PS256", "RS256"])
+@pytest.mark.parametrize("names", [("x5t",), ("x5t#S256",), ("x5t", "x5t#S256")])
+def test_an_assertion_signed_with_a_registered_certificate_gets_a_token(
+    client: Client, tenant: Tenant, application: Application, signer: Signer, *, algorithm: str, names: tuple[str, ...]
+) -> None:
+    application.add_certificate(OTHER.der)
+    form = signer.form(algorithm, {name: thumbprint(PAIR, name) for name in names})
+    answer = client.ask_token(tenant.guid, **form)
+    assert answer.status_code == 200, answer.text
+    assert [assertion.header["alg"] for assertion in application.assertions] == [algorithm]
+
+
+NOW = ticks.parse("2026-03-01T12:00:00Z") // ticks.PER_SECOND
+
+
+@pytest.mark.parametrize(
+    ("form", "code", "says"),
+    [
+        pytest.param({"header": {}}, 50027, "No certificate thumbprint", id="no thumbprint"),
+        pytest.param({"header": {"x5t": "%"}}, 700027, "key was not found", id="a thumbprint that is none"),
+        pytest.param(
+            {"header": {"x5t": thumbprint(OTHER, "x5t")}}, 700027, "was not found", id="another certificate's"
+        ),
+        pytest.param({"key": OTHER}, 700027, "invalid signature", id="another key's signature"),
+        pytest.param({"algorithm": "RS384"}, 5002730, "Unsupported key", id="another algorithm"),
+        pytest.param({"algorithm": "HS256"}, 5002730, "Unsupported key", id="a shared secret"),
+        pytest.param({"algorithm": "none"}, 5002730, "Unsupported key", id="no signature"),
+        pytest.param({"claims": {"aud": f"https://{LOGIN}/common/oauth2/v2.0/token"}}, 700023, "audience", id="aud"),
+        pytest.param({"claims": {"iss": str(uuid.uuid4())}}, 700021, "doesn't match", id="another issuer"),
+        pytest.param({"claims": {"sub": str(uuid.uuid4())}}, 700021, "doesn't match", id="another subject"),
+        pytest.param({"claims": {"jti": None}}, 50027, "'jti'", id="no identity"),
+        pytest.param({"claims": {"exp": None}}, 50027, "'exp'", id="no end"),
+        pytest.param({"claims": {"exp": NOW - 300}}, 700024, "2026-03-01T11:55:00", id="expired"),
+        pytest.param({"claims": {"nbf": NOW + 301}}, 700024, "valid time range", id="not valid yet"),
+        pytest.param({"client_assertion": "e30.e30.e30"}, 50027, "malformed", id="no JWT"),
+        pytest.param({"client_assertion": None}, 900144, "'client_assertion'", id="no assertion"),
+        pytest.param({"client_assertion_type": None}, 900144, "client_assertion_type", id="no type"),
+        pytest.param({"client_assertion_type": TYPE + "x"}, 7000216, "is required", id="another type"),
+        pytest.param({"client_secret": "x"}, 50012, "more than one credential", id="a secret beside it"),
+    ],
+)
+def test_what_is_wrong_with_an_assertion_has_its_own_code(
+    client: Client,
+    tenant: Tenant,
+    application: Application,
+    signer: Signer,
+    *,
+    form: dict[str, Any],
+    code: int,
+    says: str,
+) -> None:
+    answer = client.ask_token(tenant.guid, **signer.form(**form))
+    assert answer.json()["error_codes"] == [code], answer.text
+    assert says in answer.json()["error_description"]
+    assert application.assertions == []
+
+
+def test_the_times_of_an_assertion_are_read_with_five_minutes_of_tolerance(
+    client: Client, tenant: Tenant, signer: Signer
+) -> None:
+    for claims in ({"exp": NOW - 299}, {"nbf": NOW + 300}):
+        assert client.ask_token(tenant.guid, **signer.form(claims=claims)).status_code == 200
+
+
+def test_an_assertion_is_good_for_one_token(client: Client, tenant: Tenant, signer: Signer) -> None:
+    form = signer.form()
+    assert client.ask_token(tenant.guid, **form).status_code == 200
+    assert client.ask_token(tenant.guid, **form).json()["error_codes"] == [50012]
+
+
+def test_a_certificate_stops_working_when_the_cloud_says_it_has_expired(
+    clock: CloudClock, client: Client, tenant: Tenant, application: Application, signer: Signer
+) -> None:
+    application.certificates.clear()
+    application.add_certificate(PAIR.pem, expires=clock.now() + 60 * ticks.PER_SECOND)
+    assert client.ask_token(tenant.guid, **signer.form()).status_code == 200
+    clock.advance(60)
+    answer = client.ask_token(tenant.guid, **signer.form()).json()
+    assert answer["error_codes"] == [700027]
+    assert "The key used is expired." in answer["error_description"]
+
+
+def test_which_algorithms_and_thumbprints_are_taken_can_be_chosen(
+    cloud: MicrosoftCloud, client: Client, tenant: Tenant, signer: Signer
+) -> None:
+    cloud.entra.assertion_algorithms.remove("PS256")
+    assert client.ask_token(tenant.guid, **signer.form()).json()["error_codes"] == [5002730]
+    assert client.ask_token(tenant.guid, **signer.form("RS256")).status_code == 200
+    cloud.entra.assertion_thumbprints.remove("x5t#S256")
+    assert client.ask_token(tenant.guid, **signer.form("RS256")).json()["error_codes"] == [700027]
+    old = {"x5t": thumbprint(PAIR, "x5t")}
+    assert client.ask_token(tenant.guid, **signer.form("RS256", old)).status_code == 200
+
+
+def test_an_application_without_a_credential_gets_no_token(client: Client, tenant: Tenant, signer: Signer) -> None:
+    form = signer.form(client_assertion=None, client_assertion_type=None)
+    assert client.ask_token(tenant.guid, **form).json()["error_codes"] == [7000218]
+
+
+def test_an_assertion_is_not_kept_in_the_journal(
+    cloud: MicrosoftCloud, client: Client, tenant: Tenant, signer: Signer
+) -> None:
+    form = signer.form()
+    client.ask_token(tenant.guid, **form)
+    (call,) = cloud.journal.calls(LOGIN)
+    assert dict(call.form) == {**form, "client_assertion": "***"}

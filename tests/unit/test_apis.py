@@ -1,0 +1,281 @@
+"""What each of today's APIs is asked, what is made of its records, and what its refusals mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from defender_alerts import clouds
+from defender_alerts.apis import Api, Query, endpoint, graph, incidents
+from defender_alerts.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    ConfigurationError,
+    RefusedQueryError,
+    ServiceError,
+    SlowAnswerError,
+    StrainedError,
+    UnexpectedAnswerError,
+)
+from defender_alerts.http.calls import Refusal
+from defender_alerts.kinds import KINDS
+from defender_alerts.records import Record
+from defender_alerts.times import parse_iso
+from defender_alerts.windows import Window
+
+TIMES = Window(parse_iso("2026-11-01T00:00:00.1234567Z"), parse_iso("2026-11-02T00:00:00Z"))
+CREATED = Window(parse_iso("2026-10-01T00:00:00Z"), parse_iso("2026-10-01T00:00:00.5Z"))
+CURRENT = ("defender_endpoint_alerts", "defender_graph_alerts", "defender_incidents")
+
+
+def _api(kind: str, cloud: str = "commercial", region: str = "global", **stanza: str) -> Api:
+    return KINDS[kind].in_region(region, cloud, KINDS[kind].read("corp", stanza))
+
+
+def _params(api: Api, query: Query) -> dict[str, str]:
+    request = api.request(query)
+    assert request is not None
+    assert len(dict(request.params)) == len(request.params)
+    return dict(request.params)
+
+
+def test_endpoint_alerts_are_asked_for_with_their_evidence_the_oldest_first() -> None:
+    api = _api("defender_endpoint_alerts", region="eu")
+    request = api.request(Query(TIMES))
+    assert request is not None
+    assert request.url == "https://eu.api.security.microsoft.com/api/alerts"
+    assert dict(request.params) == {
+        "$filter": "lastUpdateTime ge 2026-11-01T00:00:00.1234567Z and lastUpdateTime lt 2026-11-02T00:00:00.0000000Z",
+        "$expand": "evidence",
+        "$top": "10000",
+        "$orderby": "lastUpdateTime asc",
+    }
+    assert request.headers["Accept-Encoding"] == "gzip"
+
+
+def test_graph_alerts_are_asked_for_with_the_members_that_are_newer_than_the_API() -> None:
+    request = _api("defender_graph_alerts").request(Query(TIMES))
+    assert request is not None
+    assert request.url == "https://graph.microsoft.com/v1.0/security/alerts_v2"
+    assert request.headers["Prefer"] == "include-unknown-enum-members"
+    assert dict(request.params)["$top"] == "1000"
+    assert "$expand" not in dict(request.params)
+
+
+@pytest.mark.parametrize(
+    ("kind", "stanza", "conditions"),
+    [
+        (
+            "defender_endpoint_alerts",
+            {"severities": "high, MEDIUM,unspecified"},
+            " and (severity eq 'High' or severity eq 'Medium' or severity eq 'UnSpecified')",
+        ),
+        (
+            "defender_graph_alerts",
+            {"severities": "high", "service_sources": "microsoftDefenderForIdentity,microsoftsentinel"},
+            (
+                " and (severity eq 'high') and (serviceSource eq 'microsoftDefenderForIdentity' or serviceSource eq "
+                "'microsoftSentinel')"
+            ),
+        ),
+        ("defender_graph_alerts", {"severities": "", "service_sources": " , "}, ""),
+        ("defender_incidents", {"alerts": "split"}, ""),
+    ],
+)
+def test_a_filter_is_one_more_condition(kind: str, stanza: Mapping[str, str], conditions: str) -> None:
+    assert _params(_api(kind, **stanza), Query(TIMES))["$filter"].partition(" lt ")[2][28:] == conditions
+
+
+@pytest.mark.parametrize(
+    ("kind", "stanza", "words"),
+    [
+        ("defender_endpoint_alerts", {"severities": "critical"}, "The severity 'critical' is none of informational"),
+        ("defender_graph_alerts", {"severities": "unspecified"}, "The severity 'unspecified' is none of"),
+        ("defender_graph_alerts", {"service_sources": "defender"}, "The service source 'defender' is none of"),
+        ("defender_incidents", {"alerts": "all"}, "alerts is 'all', and should be one of none, inside, split"),
+    ],
+)
+def test_a_setting_that_is_not_on_the_list_is_refused_with_the_list(
+    kind: str, stanza: Mapping[str, str], words: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        KINDS[kind].read("corp", stanza)
+
+
+@pytest.mark.parametrize("kind", CURRENT)
+def test_a_region_that_the_cloud_has_not_is_refused(kind: str) -> None:
+    with pytest.raises(ConfigurationError, match="The region 'mars' does not exist for this input in the cloud DoD"):
+        _api(kind, cloud="dod", region="mars")
+
+
+@pytest.mark.parametrize(("alerts", "expands", "parts"), [("none", 0, 0), ("inside", 1, 0), ("split", 1, 1)])
+def test_incidents_bring_their_alerts_as_told(alerts: str, expands: int, parts: int) -> None:
+    api = _api("defender_incidents", alerts=alerts)
+    assert _params(api, Query(TIMES)).get("$expand") == ("alerts" if expands else None)
+    raw = '{"id": "7", "alerts": [{"id":"a", "x": [1]} ,{"id":"b"}], "lastUpdateDateTime":"2026-11-01T00:00:00Z"}'
+    text, inside = api.take_apart(Record(raw, json.loads(raw)))
+    assert [one.raw for one in inside] == ['{"id":"a", "x": [1]}', '{"id":"b"}'][: 2 * parts]
+    assert text == (raw if not parts else '{"id": "7", "lastUpdateDateTime":"2026-11-01T00:00:00Z"}')
+
+
+@pytest.mark.parametrize("kind", CURRENT)
+def test_one_instant_is_paged_and_taken_in_pieces_by_documented_parameters(kind: str) -> None:
+    api = _api(kind)
+    assert _params(api, Query(TIMES, skip=100))["$skip"] == "100"
+    created = "alertCreationTime" if kind == "defender_endpoint_alerts" else "createdDateTime"
+    assert _params(api, Query(TIMES, created=CREATED))["$filter"].endswith(
+        f" and {created} ge 2026-10-01T00:00:00.0000000Z and {created} lt 2026-10-01T00:00:00.5000000Z"
+    )
+
+
+def test_graph_is_not_asked_to_skip_more_than_it_allows() -> None:
+    assert _api("defender_graph_alerts").request(Query(TIMES, skip=500)) is not None
+    assert _api("defender_graph_alerts").request(Query(TIMES, skip=501)) is None
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://graph.microsoft.com.example.org/v1.0/security/alerts_v2?$skiptoken=x",
+        "https://graph.microsoft.us/v1.0/security/alerts_v2?$skiptoken=x",
+        "http://graph.microsoft.com/v1.0/security/alerts_v2?$skiptoken=x",
+        "https://graph.microsoft.com:8443/v1.0/security/alerts_v2",
+        "https://somebody@graph.microsoft.com/v1.0/security/alerts_v2",
+        "/v1.0/security/alerts_v2?$skiptoken=x",
+        "https://[",
+        "",
+    ],
+)
+def test_a_link_to_anywhere_but_the_API_is_refused(link: str) -> None:
+    with pytest.raises(UnexpectedAnswerError, match=r"hands out a link to .*, which is not followed"):
+        _api("defender_graph_alerts").follow(link)
+
+
+def test_a_link_is_followed_as_it_is() -> None:
+    link = "https://graph.microsoft.com:443/v1.0/security/alerts_v2?%24skiptoken=a%2Bb"
+    request = _api("defender_graph_alerts").follow(link)
+    assert (request.url, request.params) == (link, ())
+    assert request.headers["Prefer"] == "include-unknown-enum-members"
+    assert _api("defender_endpoint_alerts", region="uk").follow("https://api.securitycenter.microsoft.com/api/alerts")
+
+
+@pytest.mark.parametrize("kind", CURRENT)
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"id": "a"},
+        {"id": "", "lastUpdateTime": "2026-11-01T00:00:00Z", "lastUpdateDateTime": "2026-11-01T00:00:00Z"},
+        {"id": None, "lastUpdateTime": "2026-11-01T00:00:00Z", "lastUpdateDateTime": "2026-11-01T00:00:00Z"},
+        {"id": True, "lastUpdateTime": "2026-11-01T00:00:00Z", "lastUpdateDateTime": "2026-11-01T00:00:00Z"},
+        {"id": "a", "lastUpdateTime": None, "lastUpdateDateTime": None},
+        {"id": "a", "lastUpdateTime": "yesterday", "lastUpdateDateTime": "yesterday"},
+    ],
+)
+def test_a_record_without_id_or_time_says_so(kind: str, record: Mapping[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"missing|not an ISO 8601 time"):
+        _api(kind).identify(record)
+
+
+def test_an_id_may_be_a_number() -> None:
+    time = "2026-11-01T00:00:00.0000001Z"
+    assert _api("defender_incidents").identify({"id": 7, "lastUpdateDateTime": time}) == ("7", parse_iso(time))
+
+
+_REFUSALS = [
+    (401, (), AuthenticationError, "refuses a fresh token. The token carries no permissions"),
+    (403, (), AccessDeniedError, "Application permissions > {least}"),
+    (403, ("Machine.Read.All",), AccessDeniedError, "Application permissions > {least}"),
+    (403, ("{least}",), AccessDeniedError, "although it has the permission. Check that the tenant has a licence"),
+    (400, (), RefusedQueryError, "does not understand the request"),
+    (404, (), RefusedQueryError, "does not know /"),
+    (429, (), ServiceError, "throttles this application"),
+    (503, (), StrainedError, "answered with an error"),
+]
+
+
+@pytest.mark.parametrize("kind", CURRENT)
+@pytest.mark.parametrize(("status", "roles", "error", "words"), _REFUSALS)
+def test_a_refusal_says_what_to_do(
+    kind: str, status: int, roles: tuple[str, ...], error: type[Exception], words: str
+) -> None:
+    access = KINDS[kind].access
+    carried = tuple(role.format(least=access.roles[0]) for role in roles)
+    explained = _api(kind).explain(Refusal("host", status, "Code", "Words", "an-id"), carried)
+    assert type(explained) is error
+    assert words.format(least=access.roles[0]) in str(explained)
+    assert str(explained).endswith(f"Microsoft says: Code: Words. (HTTP {status}, correlation id an-id)")
+
+
+def test_the_permission_is_named_as_Entra_IDs_list_names_it() -> None:
+    named = {kind: str(_api(kind).explain(Refusal("host", 403, "", "", ""), ())) for kind in CURRENT}
+    assert "WindowsDefenderATP > Application permissions > Alert.Read.All" in named["defender_endpoint_alerts"]
+    assert "Microsoft Graph > Application permissions > SecurityAlert.Read.All" in named["defender_graph_alerts"]
+    assert "Microsoft Graph > Application permissions > SecurityIncident.Read.All" in named["defender_incidents"]
+
+
+def test_incidents_are_asked_for_less_until_their_alerts_are_left_out_and_for_more_again() -> None:
+    api: Api = _api("defender_incidents", alerts="inside")
+    asked = []
+    while True:
+        params = _params(api, Query(TIMES))
+        asked.append((params["$top"], "$expand" in params, bool(api.shortfall)))
+        eased = api.eased(StrainedError("500"))
+        if eased is None:
+            break
+        api = eased
+    assert asked == [
+        ("50", True, False),
+        ("10", True, False),
+        ("3", True, False),
+        ("3", False, True),
+    ]
+    recovered = []
+    for _ in range(5):
+        api = api.recovered()
+        recovered.append((api.most_records, bool(api.shortfall)))
+    assert recovered == [(3, False), (10, False), (50, False), (50, False), (50, False)]
+
+
+@pytest.mark.parametrize("error", [StrainedError("500"), SlowAnswerError("time-out")])
+@pytest.mark.parametrize("kind", ["defender_endpoint_alerts", "defender_graph_alerts", "defender_incidents"])
+def test_nothing_is_left_out_of_what_is_not_expanded(kind: str, error: ServiceError) -> None:
+    assert _api(kind, alerts="none").eased(error) is None
+
+
+@pytest.mark.parametrize("kind", CURRENT)
+def test_an_order_that_is_refused_is_done_without(kind: str) -> None:
+    eased = _api(kind).eased(RefusedQueryError("400"))
+    assert eased is not None
+    assert "$orderby" not in _params(eased, Query(TIMES))
+    assert eased.eased(RefusedQueryError("400")) is None
+
+
+def test_every_commercial_host_of_the_endpoint_API_wants_the_audience_of_the_global_one() -> None:
+    rows = [row for row in clouds.ENDPOINTS if row.api == "endpoint" and row.cloud == "commercial"]
+    assert [row.region for row in rows] == ["global", "us", "eu", "uk", "au", "swa", "ina", "aea"]
+    assert {row.audience for row in rows} == {"https://api.securitycenter.microsoft.com"}
+
+
+@pytest.mark.parametrize("cloud", ["gcc_high", "dod"])
+def test_a_government_cloud_has_no_commercial_host(cloud: str) -> None:
+    hosts = [clouds.cloud(cloud).authority_host, *(row.host for row in clouds.ENDPOINTS if row.cloud == cloud)]
+    assert [host for host in hosts if not host.endswith(".us")] == []
+
+
+def test_the_limits_are_those_that_Microsoft_publishes() -> None:
+    published = {kind: [(limit.calls, limit.seconds) for limit in _api(kind).limits] for kind in CURRENT}
+    assert published == {
+        "defender_endpoint_alerts": [(100, 60), (1_500, 3_600)],
+        "defender_graph_alerts": [(150, 60)],
+        "defender_incidents": [(150, 60)],
+    }
+
+
+def test_no_list_names_what_Graph_would_refuse() -> None:
+    assert set(graph.SEVERITIES) == {"unknown", "informational", "low", "medium", "high"}
+    assert not {"unknown", "unknownFutureValue"} & set(graph.SERVICE_SOURCES)
+    assert set(endpoint.SEVERITIES) == {"informational", "low", "medium", "high", "unspecified"}
+    assert incidents.ALERTS[0] == "none"

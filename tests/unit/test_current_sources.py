@@ -1,0 +1,218 @@
+"""Today's APIs, polled: what arrives of their records, whom a poll calls, and that no trouble makes an input stand still."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from defender_alerts import clouds
+from defender_alerts.errors import AccessDeniedError, UnexpectedAnswerError
+from defender_alerts.kinds import KINDS
+from defender_alerts.poll import PollResult
+from defender_alerts.times import seconds
+from standins.microsoft import faults, graph_schema
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.graph_samples import graph_alert, graph_incident
+from standins.polling import SECRET, PolledInput
+from standins.sources import CURRENT, ENDPOINT, GRAPH, INCIDENTS, Source, customer
+
+HOUR = seconds(3_600)
+
+
+def _done(polled: PolledInput) -> PollResult:
+    result = polled.poll()
+    assert result.failures == []
+    assert [one.outcome for one in result.outcomes] == ["done"]
+    return result
+
+
+@pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
+def test_a_poll_with_nothing_new_costs_one_token_call_and_one_data_call(cloud: MicrosoftCloud, source: Source) -> None:
+    tenant, application = customer(cloud)
+    polled = source.input(cloud, tenant, application)
+    source.publish(cloud, tenant, [source.make(number, cloud.clock.now() - HOUR) for number in range(1, 30)])
+    _done(polled)
+    cloud.clock.advance(300)
+    cloud.journal.clear()
+    _done(polled)
+    assert [call.host for call in cloud.journal] == ["login.microsoftonline.com", source.host]
+    assert len(polled.sink.taken) == 29
+
+
+@pytest.mark.parametrize("link_first", [False, True])
+@pytest.mark.parametrize("space", [b"", b"\r\n  "])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_every_property_and_every_type_of_evidence_arrives_unchanged(
+    cloud: MicrosoftCloud, *, link_first: bool, space: bytes, chunked: bool
+) -> None:
+    tenant, application = customer(cloud)
+    alerts = cloud.graph("commercial").alerts
+    alerts.behaviour = replace(alerts.behaviour, link_first=link_first, space=space, chunked=chunked, links="always")
+    now = cloud.clock.now()
+    raws = [
+        graph_alert(1, now - HOUR, every_type=True),
+        graph_alert(2, now - HOUR, future=True),
+        *(graph_alert(3 + digits, now // 10_000_000 * 10_000_000 - HOUR, digits=digits) for digits in range(8)),
+    ]
+    alerts.put_all(tenant, raws)
+    polled = GRAPH.input(cloud, tenant, application)
+    _done(polled)
+    assert sorted(polled.sink.raws()) == sorted(raw.decode() for raw in raws)
+    types = {evidence["@odata.type"] for raw in raws for evidence in json.loads(raw)["evidence"]}
+    assert types >= {f"#microsoft.graph.security.{name}" for name in graph_schema.evidence_types()}
+
+
+@pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
+@pytest.mark.parametrize("cloud_name", ["gcc", "gcc_high", "dod"])
+def test_a_government_tenant_is_read_from_the_hosts_of_its_cloud_alone(
+    cloud: MicrosoftCloud, source: Source, cloud_name: str
+) -> None:
+    (row,) = (
+        row
+        for row in clouds.ENDPOINTS
+        if row.cloud == cloud_name and row.api == clouds_api(source) and row.region == "global"
+    )
+    tenant = cloud.entra.add_tenant(domain="agency.onmicrosoft.us", cloud=cloud_name, resources=[row.audience])
+    roles = {row.audience: KINDS[source.kind].access.roles[:1]}
+    polled = source.input(cloud, tenant, tenant.add_application(secret=SECRET, roles=roles))
+    shelf = (
+        cloud.endpoint(cloud_name)
+        if source is ENDPOINT
+        else cloud.graph(cloud_name).alerts
+        if source is GRAPH
+        else cloud.graph(cloud_name).incidents
+    )
+    shelf.put(tenant, source.make(1, cloud.clock.now() - HOUR))
+    _done(polled)
+    assert len(polled.sink.taken) == 1
+    assert {one.origin.host for one in polled.sink.taken} == {row.host}
+    assert cloud.journal.hosts() == {clouds.cloud(cloud_name).authority_host, row.host}
+
+
+def clouds_api(source: Source) -> str:
+    """The name of a source's API in the table of hosts."""
+    return "endpoint" if source is ENDPOINT else "graph"
+
+
+def test_an_expansion_that_always_fails_for_large_pages_costs_no_alert(cloud: MicrosoftCloud) -> None:
+    tenant, application = customer(cloud)
+    incidents = cloud.graph("commercial").incidents
+    now = cloud.clock.now()
+    for number in range(1, 121):
+        alerts = [graph_alert(4 * number + place, now - HOUR * place) for place in range(3)]
+        incidents.put(tenant, graph_incident(number, now - 5 * HOUR + number), alerts=alerts)
+    incidents.expansion_fails = lambda query: query.size > 10
+    polled = replace(INCIDENTS, own={"alerts": "inside"}).input(cloud, tenant, application)
+    _done(polled)
+    assert Counter(len(json.loads(raw)["alerts"]) for raw in polled.sink.raws()) == {3: 120}
+
+
+@pytest.mark.parametrize("mode", ["inside", "split"])
+def test_incidents_whose_alerts_can_never_be_had_are_indexed_without_them_and_that_is_said(
+    cloud: MicrosoftCloud, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tenant, application = customer(cloud)
+    incidents = cloud.graph("commercial").incidents
+    now = cloud.clock.now()
+    for number in range(1, 121):
+        alerts = [graph_alert(4 * number + place, now - HOUR * place) for place in range(3)]
+        incidents.put(tenant, graph_incident(number, now - 5 * HOUR + seconds(60 * number)), alerts=alerts)
+    bad = {40, 41, 99}
+    incidents.too_large.update(map(str, bad))
+    cloud.graph("commercial").meter.limits = ()
+    polled = replace(INCIDENTS, own={"alerts": mode}).input(cloud, tenant, application)
+    _done(polled)
+    whole = [json.loads(one.version.raw) for one in polled.sink.taken if not one.version.is_part]
+    assert Counter(one["id"] for one in whole) == Counter(str(number) for number in range(1, 121))
+    with_alerts = {int(one["id"]) for one in whole if one.get("alerts")}
+    parts = Counter(one.version.raw for one in polled.sink.taken if one.version.is_part)
+    if mode == "split":
+        assert set(parts.values()) == {1}
+        with_alerts = {number for number in range(1, 121) if graph_alert(4 * number, now).decode() in parts}
+    assert bad <= set(range(1, 121)) - with_alerts <= {near for one in bad for near in range(one - 2, one + 3)}
+    told = [record.getMessage() for record in caplog.records if "without their alerts" in record.getMessage()]
+    assert len(told) >= 2
+    assert len(cloud.journal.calls("graph.microsoft.com")) < 60
+    cloud.clock.advance(3_600)
+    _done(polled)
+    assert len(polled.sink.taken) == 120 + sum(parts.values())
+
+
+def test_a_tenant_whose_incidents_can_never_be_expanded_is_collected_all_the_same(cloud: MicrosoftCloud) -> None:
+    tenant, application = customer(cloud)
+    incidents = cloud.graph("commercial").incidents
+    now = cloud.clock.now()
+    for number in range(1, 301):
+        incidents.put(tenant, graph_incident(number, now - 5 * HOUR + seconds(60 * number)))
+    incidents.expansion_fails = lambda _: True
+    cloud.graph("commercial").meter.limits = ()
+    polled = replace(INCIDENTS, own={"alerts": "inside"}).input(cloud, tenant, application)
+    _done(polled)
+    assert len(polled.sink.taken) == 300
+    assert len(cloud.journal.calls("graph.microsoft.com")) < 300
+
+
+def test_a_merged_incident_is_kept_as_it_is(cloud: MicrosoftCloud) -> None:
+    tenant, application = customer(cloud)
+    polled = INCIDENTS.input(cloud, tenant, application)
+    raw = graph_incident(7, cloud.clock.now() - HOUR, redirect_to=8)
+    INCIDENTS.publish(cloud, tenant, [raw])
+    _done(polled)
+    assert polled.sink.raws() == [raw.decode()]
+    assert json.loads(raw)["status"] == "redirected"
+
+
+def test_events_of_split_incidents_have_a_sourcetype_each(cloud: MicrosoftCloud) -> None:
+    tenant, application = customer(cloud)
+    now = cloud.clock.now()
+    alert = graph_alert(5, now - 2 * HOUR)
+    cloud.graph("commercial").incidents.put(tenant, graph_incident(2, now - HOUR), alerts=[alert])
+    polled = replace(INCIDENTS, own={"alerts": "split"}).input(cloud, tenant, application)
+    _done(polled)
+    by_part = {one.version.is_part: one for one in polled.sink.taken}
+    assert by_part[True].version.raw == alert.decode()
+    assert by_part[True].version.time == now - 2 * HOUR
+    assert by_part[False].version.raw == graph_incident(2, now - HOUR).decode()
+    assert {one.origin.part_sourcetype for one in polled.sink.taken} == {"ms365:defender:incident:alerts"}
+
+
+def test_a_link_to_another_host_ends_the_region_before_it_gets_the_token(cloud: MicrosoftCloud) -> None:
+    tenant, application = customer(cloud)
+    alerts = cloud.graph("commercial").alerts
+    alerts.behaviour = replace(alerts.behaviour, links="always", link_host="graph.microsoft.us")
+    GRAPH.publish(cloud, tenant, [GRAPH.make(1, cloud.clock.now() - HOUR)])
+    result = GRAPH.input(cloud, tenant, application).poll()
+    assert [type(failure) for failure in result.failures] == [UnexpectedAnswerError]
+    assert "'graph.microsoft.us', which is not followed" in str(result.failures[0])
+    assert cloud.journal.hosts() == {"login.microsoftonline.com", "graph.microsoft.com"}
+
+
+@pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
+def test_a_missing_permission_is_named(cloud: MicrosoftCloud, source: Source) -> None:
+    tenant, _ = customer(cloud)
+    result = source.input(cloud, tenant, tenant.add_application(secret=SECRET)).poll()
+    assert [type(failure) for failure in result.failures] == [AccessDeniedError]
+    assert f"> {KINDS[source.kind].access.roles[0]} in Entra ID" in str(result.failures[0])
+
+
+def test_a_token_is_asked_for_once_however_many_windows_there_are(cloud: MicrosoftCloud) -> None:
+    tenant, application = customer(cloud)
+    polled = GRAPH.input(cloud, tenant, application, most_records=10)
+    now = cloud.clock.now()
+    GRAPH.publish(cloud, tenant, [GRAPH.make(number, now - HOUR - number) for number in range(200)])
+    _done(polled)
+    assert len(cloud.journal.calls("login.microsoftonline.com")) == 1
+    assert len(cloud.journal.calls("graph.microsoft.com")) > 20
+    assert len(polled.sink.taken) == 200
+
+
+def test_a_rejected_token_is_dropped_and_asked_for_anew_once(cloud: MicrosoftCloud) -> None:
+    tenant, application = customer(cloud)
+    GRAPH.publish(cloud, tenant, [GRAPH.make(1, cloud.clock.now() - HOUR)])
+    cloud.faults.add("graph.microsoft.com", faults.Status(401))
+    polled = GRAPH.input(cloud, tenant, application)
+    _done(polled)
+    assert len(cloud.journal.calls("login.microsoftonline.com")) == 2
+    assert len(polled.sink.taken) == 1

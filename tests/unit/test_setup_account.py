@@ -1,0 +1,248 @@
+"""The check of an account at save: what it can feed, what it lacks, and what alone refuses it."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from defender_alerts.errors import AddonError, AuthenticationError, ConfigurationError, ConnectionFailedError
+from defender_alerts.kinds import KINDS
+from defender_alerts.settings import Account, Network, Proxy
+from defender_alerts.setup.account import AccountCheck, Finding, KindCheck, check_account, summary, warnings
+from standins.microsoft import faults, hosts
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.directory import Application, Tenant
+from standins.microsoft.wire import Request
+from standins.polling import SECRET, PolledInput, http_proxy
+
+LOGIN, GOV_LOGIN = "login.microsoftonline.com", "login.microsoftonline.us"
+ENDPOINT, GRAPH = "https://api.securitycenter.microsoft.com", "https://graph.microsoft.com"
+SIEM, OTHER_SIEM = hosts.SIEM_RESOURCES
+ALL_ROLES = {ENDPOINT: ("Alert.Read.All",), GRAPH: ("SecurityAlert.Read.All", "SecurityIncident.Read.All")}
+
+
+def account_of(tenant: Tenant, application: Application) -> Account:
+    return Account("corp", tenant.cloud, tenant.guid, application.client_id, SECRET)
+
+
+def way_to(cloud: MicrosoftCloud) -> Network:
+    return Network(proxy=http_proxy(cloud.proxy), ca_pem=cloud.ca_pem, timeout=5.0)
+
+
+def check(polled: PolledInput, **fields: Any) -> AccountCheck:
+    account = dataclasses.replace(account_of(polled.tenant, polled.application), **fields)
+    return check_account(account, way_to(polled.cloud))
+
+
+def findings(found: AccountCheck) -> dict[str, tuple[Finding, str]]:
+    return {one.kind: (one.finding, one.detail) for one in found.kinds}
+
+
+def asks_for(audience: str) -> Callable[[Request], bool]:
+    return lambda request: dict(request.form).get("scope") == f"{audience}/.default"
+
+
+def test_an_account_with_all_permissions_feeds_every_kind_and_is_asked_once_for_each_audience(
+    polled: PolledInput,
+) -> None:
+    polled.application.roles = dict(ALL_ROLES)
+    found = check(polled)
+    assert findings(found) == dict.fromkeys(KINDS, (Finding.FEEDS, ""))
+    assert found.feeds_all
+    assert warnings("corp", found) == []
+    asked = [dict(call.form)["scope"] for call in polled.cloud.journal.calls(LOGIN)]
+    assert sorted(asked) == sorted(f"{audience}/.default" for audience in (SIEM, OTHER_SIEM, ENDPOINT, GRAPH))
+    assert {call.host for call in polled.cloud.journal} == {LOGIN}
+
+
+def test_missing_permissions_are_named_as_in_entra_ids_list_for_the_kinds_that_need_them(polled: PolledInput) -> None:
+    polled.application.roles = {GRAPH: ("SecurityIncident.ReadWrite.All", "User.Read.All")}
+    found = check(polled)
+    assert findings(found) == {
+        "defender_graph_alerts": (Finding.MISSING, "Microsoft Graph SecurityAlert.Read.All"),
+        "defender_incidents": (Finding.FEEDS, ""),
+        "defender_endpoint_alerts": (Finding.MISSING, "WindowsDefenderATP Alert.Read.All"),
+        "defender_siem_alerts": (Finding.FEEDS, ""),
+    }
+    graph, endpoint = warnings("corp", found)
+    assert "corp can't feed defender_graph_alerts" in graph
+    assert "Microsoft Graph SecurityAlert.Read.All" in graph
+    assert "WindowsDefenderATP Alert.Read.All" in endpoint
+    assert summary(found) == (
+        "Can feed defender_incidents, defender_siem_alerts. Missing permission for defender_graph_alerts: Microsoft "
+        "Graph SecurityAlert.Read.All. Missing permission for defender_endpoint_alerts: WindowsDefenderATP "
+        "Alert.Read.All."
+    )
+
+
+@pytest.mark.parametrize("known", hosts.SIEM_RESOURCES)
+def test_either_resource_is_enough_for_the_siem_api(polled: PolledInput, known: str) -> None:
+    polled.tenant.resources = {known}
+    found = check(polled)
+    assert findings(found) == {
+        "defender_graph_alerts": (Finding.UNKNOWN, GRAPH),
+        "defender_incidents": (Finding.UNKNOWN, GRAPH),
+        "defender_endpoint_alerts": (Finding.UNKNOWN, ENDPOINT),
+        "defender_siem_alerts": (Finding.FEEDS, ""),
+    }
+
+
+def test_a_tenant_without_a_single_one_of_the_apis_is_no_reason_to_refuse(polled: PolledInput) -> None:
+    polled.tenant.resources = set()
+    found = check(polled)
+    assert {one.finding for one in found.kinds} == {Finding.UNKNOWN}
+    assert summary(found).startswith("Can feed no input. Not in this tenant, for defender_graph_alerts, defender_inc")
+    assert all("AADSTS500011" in warning for warning in warnings("corp", found))
+
+
+def test_a_government_account_asks_its_own_login_for_its_own_audiences_and_no_commercial_host(
+    cloud: MicrosoftCloud,
+) -> None:
+    tenant = cloud.entra.add_tenant(domain="agency.onmicrosoft.us", cloud="dod", resources=hosts.resources("dod"))
+    roles = {
+        "https://api-gov.securitycenter.microsoft.us": ("Alert.Read.All",),
+        "https://dod-graph.microsoft.us": ("SecurityAlert.Read.All", "SecurityIncident.Read.All"),
+    }
+    application = tenant.add_application(secret=SECRET, roles=roles)
+    assert check_account(account_of(tenant, application), way_to(cloud)).feeds_all
+    assert {tunnel.host for tunnel in cloud.journal.tunnels()} == {GOV_LOGIN}
+
+
+def test_credentials_that_are_wrong_refuse_the_account(polled: PolledInput) -> None:
+    with pytest.raises(AuthenticationError, match=r"secret of the account corp is wrong.*AADSTS7000215"):
+        check(polled, client_secret="wrong")
+
+
+def test_a_secrets_id_in_place_of_its_value_is_recognised_without_asking(polled: PolledInput) -> None:
+    with pytest.raises(AuthenticationError, match="Paste the secret's Value"):
+        check(polled, client_secret="0c7e4ad2-68f6-4f5c-a4a5-1c6a8f0c1f2e")
+    assert list(polled.cloud.journal) == []
+
+
+def test_a_tenant_that_does_not_exist_refuses_the_account(polled: PolledInput) -> None:
+    with pytest.raises(AuthenticationError, match="AADSTS90002"):
+        check(polled, tenant_id="fabrikam.onmicrosoft.com")
+
+
+def test_a_proxy_that_wants_a_password_refuses_the_account(polled: PolledInput) -> None:
+    polled.cloud.proxy_credentials = ("user", "password")
+    with pytest.raises(ConfigurationError, match="407"):
+        check(polled)
+
+
+def test_a_proxy_where_there_is_none_refuses_the_account(polled: PolledInput) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = server.getsockname()[1]
+    nowhere = dataclasses.replace(way_to(polled.cloud), proxy=Proxy("http", "127.0.0.1", free))
+    with pytest.raises(ConnectionFailedError, match="Check host, port and type under Configuration > Proxy"):
+        check_account(account_of(polled.tenant, polled.application), nowhere)
+
+
+def test_a_ca_that_is_not_trusted_refuses_the_account(polled: PolledInput) -> None:
+    untrusting = dataclasses.replace(way_to(polled.cloud), ca_pem="")
+    with pytest.raises(ConnectionFailedError, match="not trusted"):
+        check_account(account_of(polled.tenant, polled.application), untrusting)
+
+
+def test_something_else_in_the_place_of_entra_id_refuses_the_account(polled: PolledInput) -> None:
+    polled.cloud.faults.add(LOGIN, faults.captive_portal(), times=None)
+    with pytest.raises(AddonError, match="Look for a proxy, portal or filter"):
+        check(polled)
+
+
+def test_entra_id_in_trouble_is_no_reason_to_refuse(polled: PolledInput) -> None:
+    polled.cloud.faults.add(LOGIN, faults.Status(503), times=None)
+    found = check(polled)
+    assert {one.finding for one in found.kinds} == {Finding.UNCHECKED}
+    assert all("gives no tokens at the moment" in warning for warning in warnings("corp", found))
+    # No retries.
+    assert len(polled.cloud.journal.calls(LOGIN)) == 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (faults.EntraError(53003), "Conditional Access policy"),
+        (faults.ResetBeforeHeaders(), f"{LOGIN} failed"),
+        (faults.Status(503), "no tokens at the moment"),
+    ],
+    ids=["refusal", "reset", "503"],
+)
+def test_trouble_about_one_api_beside_tokens_for_the_others_is_that_apis_alone(
+    polled: PolledInput, fault: faults.Fault, words: str
+) -> None:
+    polled.application.roles = dict(ALL_ROLES)
+    polled.cloud.faults.add(LOGIN, fault, times=None, when=asks_for(ENDPOINT))
+    found = findings(check(polled))
+    finding, because = found.pop("defender_endpoint_alerts")
+    assert finding is Finding.UNCHECKED
+    assert words in because
+    assert {finding for finding, _ in found.values()} == {Finding.FEEDS}
+
+
+def test_one_token_that_takes_too_long_leaves_its_kind_unchecked_and_the_others_found(polled: PolledInput) -> None:
+    polled.application.roles = dict(ALL_ROLES)
+    hold = faults.Hold()
+    polled.cloud.faults.add(LOGIN, hold, times=None, when=asks_for(GRAPH))
+    account = account_of(polled.tenant, polled.application)
+    found = findings(check_account(account, way_to(polled.cloud), seconds=5.0))
+    hold.gate.set()
+    late = (Finding.UNCHECKED, "no answer within 5 s")
+    assert found["defender_graph_alerts"] == found["defender_incidents"] == late
+    assert found["defender_endpoint_alerts"] == found["defender_siem_alerts"] == (Finding.FEEDS, "")
+
+
+def test_all_audiences_are_asked_side_by_side(polled: PolledInput) -> None:
+    """Each answer waits until all four requests are there: one after the other, none would ever be answered."""
+    polled.application.roles = dict(ALL_ROLES)
+    hold = faults.Hold()
+    there = []
+
+    def all_there(_: Request) -> bool:
+        there.append(1)
+        if len(there) == 4:
+            hold.gate.set()
+        return True
+
+    polled.cloud.faults.add(LOGIN, hold, times=None, when=all_there)
+    assert check(polled).feeds_all
+
+
+@contextmanager
+def silent_proxy() -> Iterator[Proxy]:
+    """A proxy that accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield Proxy("http", "127.0.0.1", server.getsockname()[1])
+
+
+def test_a_proxy_that_never_answers_ends_the_check_in_time(polled: PolledInput) -> None:
+    account = account_of(polled.tenant, polled.application)
+    with silent_proxy() as proxy:
+        impatient = dataclasses.replace(way_to(polled.cloud), proxy=proxy, timeout=1.0)
+        with pytest.raises(ConnectionFailedError, match=r"Configuration > (Proxy|Network)"):
+            check_account(account, impatient)
+        patient = dataclasses.replace(impatient, timeout=300.0)
+        found = check_account(account, patient, seconds=2.0)
+    assert {(one.finding, one.detail) for one in found.kinds} == {(Finding.UNCHECKED, "no answer within 2 s")}
+
+
+def test_a_check_comes_back_as_it_was_kept() -> None:
+    found = AccountCheck(
+        "2026-11-23",
+        (
+            KindCheck("defender_graph_alerts", Finding.MISSING, "Microsoft Graph SecurityAlert.Read.All"),
+            KindCheck("defender_siem_alerts", Finding.FEEDS),
+            KindCheck("defender_endpoint_alerts", Finding.UNCHECKED, 'it said "no", äh'),
+        ),
+    )
+    assert AccountCheck.load(found.dump()) == found
+    assert "\n" not in found.dump()
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", "[]", "yes", '{"day": "x", "kinds": {"a": ["perhaps", ""]}}', "null"])
+def test_a_kept_check_that_cannot_be_read_counts_as_none(text: str | None) -> None:
+    assert AccountCheck.load(text) is None

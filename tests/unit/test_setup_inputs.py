@@ -1,0 +1,115 @@
+"""What is said of an input beside the others: who brings the same, and what its account lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from defender_alerts.setup.account import AccountCheck, Finding, KindCheck
+from defender_alerts.setup.inputs import SavedInput, remarks
+
+SIEM, ENDPOINT = "defender_siem_alerts", "defender_endpoint_alerts"
+GRAPH, INCIDENTS = "defender_graph_alerts", "defender_incidents"
+TENANT = "01234567-89ab-cdef-0123-456789abcdef"
+ACCOUNTS = {
+    "corp": {"cloud": "commercial", "tenant_id": TENANT},
+    "corp_too": {"cloud": "commercial", "tenant_id": TENANT.upper()},
+    "by_domain": {"cloud": "commercial", "tenant_id": "contoso.onmicrosoft.com"},
+    "abroad": {"cloud": "gcc_high", "tenant_id": TENANT},
+}
+
+
+def saved(kind: str, name: str, **fields: str) -> SavedInput:
+    read = SavedInput.read(kind, name, {"account": "corp", "regions": "us,eu", "disabled": "0", **fields})
+    assert read is not None
+    return read
+
+
+@dataclass(frozen=True)
+class Pair:
+    name: str
+    this: SavedInput
+    other: SavedInput
+    same: str = ""
+
+
+A, B = "this_one", "other_one"
+PAIRS = (
+    Pair("siem in a common region", saved(SIEM, A), saved(SIEM, B, regions="eu,uk"), "alerts"),
+    Pair("siem in other regions", saved(SIEM, A), saved(SIEM, B, regions="uk")),
+    Pair("siem of other groups", saved(SIEM, A, machine_groups="Paris"), saved(SIEM, B, machine_groups="Rome,London")),
+    Pair("siem of all groups", saved(SIEM, A, machine_groups="Paris"), saved(SIEM, B), "alerts"),
+    # Each host of this API shows the whole tenant.
+    Pair("endpoint hosts", saved(ENDPOINT, A, region="us"), saved(ENDPOINT, B, region="uk"), "alerts"),
+    Pair("endpoint severities", saved(ENDPOINT, A, severities="low"), saved(ENDPOINT, B, severities="high")),
+    Pair("endpoint beside siem", saved(ENDPOINT, A), saved(SIEM, B), "alerts"),
+    Pair("endpoint beside graph", saved(ENDPOINT, A), saved(GRAPH, B), "alerts"),
+    Pair("siem beside graph", saved(SIEM, A), saved(GRAPH, B), "alerts"),
+    Pair(
+        "siem beside graph without endpoints",
+        saved(SIEM, A),
+        saved(GRAPH, B, service_sources="microsoftDefenderForIdentity,microsoftDefenderForOffice365"),
+    ),
+    Pair("graph twice", saved(GRAPH, A), saved(GRAPH, B, severities="high"), "alerts"),
+    Pair(
+        "graph of other products",
+        saved(GRAPH, A, service_sources="microsoftDefenderForEndpoint"),
+        saved(GRAPH, B, service_sources="microsoftDefenderForIdentity"),
+    ),
+    Pair("incidents twice", saved(INCIDENTS, A), saved(INCIDENTS, B, alerts="split"), "incidents"),
+    Pair("incidents alone beside graph", saved(INCIDENTS, A, alerts="none"), saved(GRAPH, B)),
+    Pair("incidents with alerts beside graph", saved(INCIDENTS, A, alerts="inside"), saved(GRAPH, B), "alerts"),
+    Pair("incidents split beside graph", saved(INCIDENTS, A, alerts="split"), saved(GRAPH, B), "alerts"),
+    Pair("incidents split beside endpoint", saved(INCIDENTS, A, alerts="split"), saved(ENDPOINT, B), "alerts"),
+)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_an_input_that_brings_the_same_is_named_from_both_sides(pair: Pair) -> None:
+    both = (pair.this, pair.other)
+    for this, other in (both, both[::-1]):
+        said = remarks(this, both, ACCOUNTS)
+        expected = f"The enabled input {other.name} ({other.kind}) brings the same {pair.same} of this tenant"
+        assert [remark.partition(":")[0] for remark in said] == ([expected] if pair.same else [])
+
+
+@pytest.mark.parametrize(
+    ("account", "is_named"), [("corp", True), ("corp_too", True), ("by_domain", False), ("abroad", False)]
+)
+def test_only_inputs_of_the_same_tenant_and_cloud_are_named(account: str, is_named: bool) -> None:  # noqa: FBT001
+    this, other = saved(GRAPH, A), saved(GRAPH, B, account=account)
+    assert bool(remarks(this, [other], ACCOUNTS)) is is_named
+
+
+def test_inputs_that_do_not_run_are_not_named_and_nothing_is_said_of_them() -> None:
+    this, off = saved(GRAPH, A), saved(GRAPH, B, disabled="1")
+    assert remarks(this, [off], ACCOUNTS) == []
+    assert remarks(off, [this], ACCOUNTS) == []
+    assert remarks(this, [saved(GRAPH, B, account="gone")], ACCOUNTS) == []
+    assert remarks(saved(GRAPH, A, account="gone"), [this], ACCOUNTS) == []
+
+
+def test_two_inputs_of_one_name_and_different_kinds_are_two() -> None:
+    assert len(remarks(saved(GRAPH, A), [saved(GRAPH, A), saved(SIEM, A)], ACCOUNTS)) == 1
+
+
+def test_an_input_with_a_mistake_brings_nothing() -> None:
+    assert SavedInput.read(INCIDENTS, A, {"account": "corp", "alerts": "perhaps"}) is None
+
+
+@pytest.mark.parametrize(
+    ("finding", "detail", "words"),
+    [
+        (Finding.MISSING, "Microsoft Graph SecurityAlert.Read.All", "lacks the permission Microsoft Graph SecurityAl"),
+        (Finding.UNKNOWN, "https://graph.microsoft.com", "does not know https://graph.microsoft.com (AADSTS500011)"),
+        (Finding.FEEDS, "", ""),
+        (Finding.UNCHECKED, "no answer within 20 s", ""),
+    ],
+)
+def test_what_its_account_lacked_when_it_was_checked_is_said(finding: Finding, detail: str, words: str) -> None:
+    others = KindCheck(ENDPOINT, Finding.MISSING, "WindowsDefenderATP Alert.Read.All")
+    check = AccountCheck("2026-11-23", (others, KindCheck(GRAPH, finding, detail)))
+    accounts = {"corp": {**ACCOUNTS["corp"], "last_check": check.dump()}}
+    said = remarks(saved(GRAPH, A), [], accounts)
+    assert len(said) == bool(words)
+    assert all(words in one and one.endswith("(Checked on 2026-11-23.)") for one in said)
