@@ -22,6 +22,12 @@ def installation_for_audits(
 
 
 @pytest.fixture
+def cloud() -> Iterator[MicrosoftCloud]:
+    with MicrosoftCloud() as running:
+        yield running
+
+
+@pytest.fixture
 def audited(installation_for_audits: Installation) -> Audited:
     installation_for_audits.reset()
     searches = installation_for_audits.splunkd.searches

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from defender_alerts import audit as audit_module
+from defender_alerts.answers import CutShortError
 from defender_alerts.audit import Finding, Means, Question, RegionReport, SearchFailedError, audit
 from defender_alerts.place import Place, PlaceKey
 from defender_alerts.poll import Surroundings
-from defender_alerts.reading import CutShortError
 from standins.microsoft import ticks
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.siem import SiemBehaviour

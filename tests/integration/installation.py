@@ -10,7 +10,7 @@ from typing import Any
 from integration.log import LogLine, read_log
 from standins.microsoft import hosts, ticks
 from standins.microsoft.cloud import MicrosoftCloud
-from standins.microsoft.directory import DEFAULT_RESOURCES, Secret
+from standins.microsoft.directory import Secret
 from standins.microsoft.proxy import ProxyAddress
 from standins.microsoft.samples import siem_alert
 from standins.microsoft.siem import SiemBehaviour
@@ -116,6 +116,11 @@ class Installation:
         """Add an input, as the page does it."""
         return self.splunkd.web.post(f"{APP}_{KIND}", input_fields(name, **fields))
 
+    def save_current_input(self, kind: str, name: str, **fields: str) -> dict[str, Any]:
+        """Add an input of one of today's APIs, as the page does it."""
+        usual = {name: value for name, value in input_fields(name).items() if name not in {"regions", "resource"}}
+        return self.splunkd.web.post(f"{APP}_{kind}", {**usual, **fields})
+
     def write_input(self, name: str, **fields: str) -> None:
         """Write an input into inputs.conf by hand, past every check."""
         settings = input_fields(name, **fields)
@@ -144,20 +149,21 @@ class Installation:
         self,
         name: str = BROAD,
         *,
+        kind: str = KIND,
         env: Mapping[str, str] | None = None,
         on_event: Callable[[IndexedEvent], None] | None = None,
     ) -> InputProcess:
         """Start an input; `env` is what splunk-launch.conf adds."""
-        self.log(name)
-        return self.splunkd.start_input(KIND, name, env=env, on_event=on_event)
+        self.log(name, kind=kind)
+        return self.splunkd.start_input(kind, name, env=env, on_event=on_event)
 
-    def run(self, name: str = BROAD, *, env: Mapping[str, str] | None = None) -> InputRun:
+    def run(self, name: str = BROAD, *, kind: str = KIND, env: Mapping[str, str] | None = None) -> InputRun:
         """Run an input to its end."""
-        return self.start(name, env=env).wait(60)
+        return self.start(name, kind=kind, env=env).wait(60)
 
-    def log(self, name: str = BROAD) -> list[LogLine]:
+    def log(self, name: str = BROAD, *, kind: str = KIND) -> list[LogLine]:
         """What an input has logged since it was last asked for, or started."""
-        file = f"ta_defender_alerts_{KIND}_{name}.log"
+        file = f"ta_defender_alerts_{kind}_{name}.log"
         text = self.splunkd.logs().get(file, "")
         new = text[self._read[file] :]
         self._read[file] = len(text)
@@ -183,9 +189,12 @@ class Installation:
             region.remove(self.tenant)
             for host in region.hosts:
                 cloud.remember_host(host)
+        for shelf in (cloud.endpoint("commercial"), *graph_shelves(cloud)):
+            shelf.behaviour, shelf.before_answer = type(shelf.behaviour)(), None
+            shelf.remove(self.tenant)
         cloud.journal.clear()
         self.tenant.is_deleted, self.tenant.cloud = False, self.tenant_cloud
-        self.tenant.resources = set(DEFAULT_RESOURCES)
+        self.tenant.resources = set(hosts.resources(self.tenant_cloud))
         self.tenant.applications = dict(self._applications)
         self.application.secrets[:] = [Secret(self.secret, "0c7e4ad2-68f6-4f5c-a4a5-1c6a8f0c1f2e")]
         self.application.roles, self.application.disabled = {}, False
@@ -193,6 +202,11 @@ class Installation:
         self.splunkd.faults.clear()
         kvstore.state, kvstore.read_only = KVStoreState.READY, False
         kvstore.remove(COLLECTION)
+
+
+def graph_shelves(cloud: MicrosoftCloud) -> tuple[Any, ...]:
+    """The collections of Microsoft Graph."""
+    return cloud.graph("commercial").alerts, cloud.graph("commercial").incidents
 
 
 def raws(run: InputRun, region: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from defender_alerts.errors import ConnectionFailedError, UnexpectedAnswerError
-from defender_alerts.records import BrokenRecord, Record, cut_array
+from defender_alerts.records import BrokenRecord, Record, cut_array, cut_envelope, elements, without_member
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -145,3 +145,90 @@ def test_memory_does_not_grow_with_the_answer() -> None:
             tracemalloc.stop()
 
     assert peak(20_000) < 2 * peak(200)
+
+
+def _enveloped(body: bytes, size: int) -> tuple[list[str], dict[str, Any]]:
+    around: dict[str, Any] = {}
+    found = [one.raw for one in cut_envelope(_pieces(body, size), around) if isinstance(one, Record)]
+    return found, around
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 65_536])
+@pytest.mark.parametrize(
+    ("body", "records", "around"),
+    [
+        (b'{"value":[]}', [], {}),
+        (b'\xef\xbb\xbf{"value":[{"id":1}]}', ['{"id":1}'], {}),
+        (b'{"@odata.context":"c","value":[{"id":1},{"id":2}]}', ['{"id":1}', '{"id":2}'], {"@odata.context": "c"}),
+        (b'{ "@odata.nextLink" : "u" , "value" : [ {"a":"]}"} ] }\r\n', ['{"a":"]}"}'], {"@odata.nextLink": "u"}),
+        (b'{"value":[{"a":[{"value":[]}]}],"@odata.nextLink":"u"}', ['{"a":[{"value":[]}]}'], {"@odata.nextLink": "u"}),
+        (b'{"@odata.count":12,"value":[1]}', ["1"], {"@odata.count": 12}),
+    ],
+)
+def test_records_are_cut_out_of_an_envelope_wherever_its_other_members_stand(
+    size: int, body: bytes, records: list[str], around: dict[str, Any]
+) -> None:
+    assert _enveloped(body, size) == (records, around)
+
+
+@pytest.mark.parametrize("size", [1, 65_536])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"{}",
+        b'{"error":{"code":"UnknownError"}}',
+        b'{"value":{}}',
+        b'{"value":null}',
+        b'{"value":[]}{"value":[]}',
+        b'{"value":[] "a":1}',
+        b'{"value" []}',
+        b"{value:[]}",
+        b'{"a":nonsense,"value":[]}',
+        b"<html></html>",
+    ],
+)
+def test_an_envelope_that_is_none_is_an_error_and_not_zero_alerts(size: int, body: bytes) -> None:
+    with pytest.raises(UnexpectedAnswerError):
+        _enveloped(body, size)
+
+
+_WHOLE = b'{"@odata.context":"c","value":[{"id":1},{"id":2}],"@odata.nextLink":"u"}'
+
+
+@pytest.mark.parametrize("length", range(len(_WHOLE)))
+def test_an_envelope_cut_off_anywhere_is_told_from_a_whole_one(length: int) -> None:
+    with pytest.raises(ConnectionFailedError):
+        _enveloped(_WHOLE[:length], 5)
+
+
+@pytest.mark.parametrize(
+    ("raw", "without", "member"),
+    [
+        ('{"a":1,"x":[1,2],"b":2}', '{"a":1,"b":2}', "[1,2]"),
+        ('{"x":[1],"b":2}', '{"b":2}', "[1]"),
+        ('{"a":1,"x":[1]}', '{"a":1}', "[1]"),
+        ('{"x":[1]}', "{}", "[1]"),
+        ('{ "a" : 1 , "x" : [ 1 ] }', '{ "a" : 1  }', "[ 1 ]"),
+        ('{"a":{"x":[1]},"b":"\\"x\\":[2]"}', '{"a":{"x":[1]},"b":"\\"x\\":[2]"}', ""),
+        ("{}", "{}", ""),
+        ('{"\\u0078":null,"b":1}', '{"b":1}', "null"),
+    ],
+)
+def test_a_member_is_taken_out_and_the_rest_stays_as_it_was(raw: str, without: str, member: str) -> None:
+    assert without_member(raw, "x") == (without, member)
+    assert {key: value for key, value in json.loads(raw).items() if key != "x"} == json.loads(without)
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        ("[]", []),
+        ("[ ]", []),
+        ('[{"a": 1},\n{"b":[2]} , 3]', ['{"a": 1}', '{"b":[2]}', "3"]),
+        ("null", []),
+        ("", []),
+    ],
+)
+def test_the_elements_of_a_member_keep_their_text(raw: str, found: list[str]) -> None:
+    assert [one.raw for one in elements(raw)] == found

@@ -19,6 +19,7 @@ from .apis import Api, OwnSettings
 from .auth import ResourceBearer, TokenSource
 from .errors import AddonError, CheckpointError, ConfigurationError
 from .http.calls import Caller, Stop
+from .http.pace import Limit
 from .kinds import Kind
 from .orders import MOST_ORDERED, Order, find_order
 from .place import Place, PlaceKey, PlaceStore, find_place
@@ -127,6 +128,13 @@ class Question:
     collect: bool = False
 
 
+class MakesCallers(Protocol):
+    """Makes callers."""
+
+    def __call__(self, host: str, limits: Sequence[Limit] = ()) -> Caller:
+        """A caller for a host, that keeps to limits of calls."""
+
+
 @dataclass(frozen=True)
 class Means:
     """What an audit is given to work with.
@@ -140,7 +148,7 @@ class Means:
         grace: seconds that Splunk may take to index what it was given before the audit began.
     """
 
-    caller: Callable[[str], Caller]
+    caller: MakesCallers
     store: PlaceStore
     index: Index
     stop: Stop
@@ -183,7 +191,7 @@ def audit(question: Question, means: Means) -> Iterator[RegionReport]:
             try:
                 place = _place(key, documents)
                 report.end = _due(place, question)
-                reader = RegionReader(api, means.caller(api.host), bearers[report.region], means.log)
+                reader = RegionReader(api, means.caller(api.host, api.limits), bearers[report.region], means.log)
                 region_audit = _RegionAudit(key, api, reader, means=means, ready_at=ready_at, report=report)
                 region_audit.run(place, collect=question.collect)
             except AddonError as error:

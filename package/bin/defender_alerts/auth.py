@@ -40,6 +40,9 @@ _JWT_PARTS = 3  # header, claims, signature
 _AADSTS = re.compile(r"AADSTS(\d+)")
 
 
+_IMPORTING = threading.Lock()
+
+
 @dataclass(frozen=True)
 class Advice:
     """What an AADSTS code means for the administrator.
@@ -362,10 +365,11 @@ class TokenSource:
 
     def _msal(self) -> Any:
         if self._application is None:
-            # The whole package: a thread that takes one of its modules goes ahead while another imports the rest.
-            import msal
+            # One thread at a time: to break a deadlock, Python shows a thread what another has imported by half.
+            with _IMPORTING:
+                from msal.application import ConfidentialClientApplication
 
-            self._application = msal.ConfidentialClientApplication(
+            self._application = ConfidentialClientApplication(
                 self._account.client_id,
                 client_credential=self._credential(),
                 authority=self._authority,

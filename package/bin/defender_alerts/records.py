@@ -150,7 +150,10 @@ def cut_envelope(chunks: Iterable[bytes], around: dict[str, Any]) -> Iterator[Re
         if isinstance(name, BrokenRecord) or not isinstance(name.value, str) or text.peek() != ":":
             raise _broken_envelope(text)
         text.position += 1
-        if name.value == "value" and text.peek() == "[":
+        opening = text.peek()
+        if not opening:
+            raise ConnectionFailedError("The answer was cut off")
+        if name.value == "value" and opening == "[":
             has_value = True
             text.position += 1
             yield from _elements(text)

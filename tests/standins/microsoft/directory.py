@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from standins.microsoft.clock import CloudClock
 
-DEFAULT_RESOURCES = hosts.resources("commercial")
-"""What a tenant with a Defender licence knows in the commercial cloud; in others, what `hosts.resources` says."""
-
 
 @dataclass(frozen=True)
 class Secret:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
-from typing import Callable, TextIO
+from typing import TextIO
 
-from defender_alerts.audit import Means, Question, audit
+from defender_alerts.audit import MakesCallers, Means, Question, audit
 from defender_alerts.errors import AddonError, ConfigurationError, StoppedError
 from defender_alerts.http.calls import Caller
 from defender_alerts.http.clock import ServerClock
+from defender_alerts.http.pace import Limit, Pace
 from defender_alerts.http.session import open_session, trust
 from defender_alerts.kinds import KINDS
 from defender_alerts.settings import Network, read_polling
@@ -108,7 +109,7 @@ def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction:
             "Log in as a user with the role admin or sc_admin."
         )
     account = load_account(splunkd, polling.account)
-    redaction.hide([splunkd.session_key, account.client_secret, network.proxy.password if network.proxy else ""])
+    redaction.hide([splunkd.session_key, *account.secrets, network.proxy.password if network.proxy else ""])
     if options.search_head:
         there = Way(options.search_head, options.search_username, SEARCH_TOKEN)
         service = log_in(there, shell.environment, shell.ask, trust(network.ca_pem))
@@ -143,16 +144,17 @@ def _time(text: str, option: str) -> int:
         ) from error
 
 
-def _callers(network: Network, shell: Shell, log: logging.Logger) -> Callable[[str], Caller]:
+def _callers(network: Network, shell: Shell, log: logging.Logger) -> MakesCallers:
     trusted = trust(network.ca_pem)
 
-    def caller(host: str) -> Caller:
+    def caller(host: str, limits: Sequence[Limit] = ()) -> Caller:
         return Caller(
             open_session(network, trusted, host),
             timeout=network.timeout,
             clock=ServerClock(machine_time, shell.monotonic),
             stop=shell.stop,
             log=log,
+            pace=Pace(limits, shell.monotonic) if limits else None,
         )
 
     return caller

@@ -20,9 +20,9 @@ from typing import Any
 
 from splunklib import binding, client
 
+from defender_alerts.answers import CutShortError
 from defender_alerts.audit import SearchFailedError
 from defender_alerts.kinds import Kind
-from defender_alerts.answers import CutShortError
 from defender_alerts.times import TICKS_PER_SECOND
 
 MOST_ROWS = 20_000

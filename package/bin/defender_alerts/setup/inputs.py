@@ -82,8 +82,16 @@ def _alerts(own: OwnSettings) -> _Alerts | None:
     return None
 
 
-def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """What to say of an enabled input: a sentence for each other one that brings the same, and for what it lacks.
+@dataclass(frozen=True)
+class Remark:
+    """What is worth knowing of an input: ``brief`` for its row in the table, ``sentence`` with what to do."""
+
+    brief: str
+    sentence: str
+
+
+def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[str, Mapping[str, str]]) -> list[Remark]:
+    """What to say of an enabled input: a remark for each other one that brings the same, and for what it lacks.
 
     Args:
         this: the input.
@@ -101,13 +109,22 @@ def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[st
         same = _in_common(this, other)
         if same and _tenant(accounts[other.account]) == tenant:
             said.append(
-                f"The enabled input {other.name} ({other.kind}) brings the same {same} of this tenant: Splunk indexes "
-                "them twice. Disable one of the two, unless both are wanted."
+                Remark(
+                    f"Brings the same {same} as {other.name} ({other.kind}).",
+                    f"The enabled input {other.name} ({other.kind}) brings the same {same} of this tenant: Splunk "
+                    "indexes them twice. Disable one of the two, unless both are wanted.",
+                )
             )
     check = AccountCheck.load(accounts[this.account].get("last_check"))
     found = check.of(this.kind) if check else None
     if check and found and found.finding in {Finding.MISSING, Finding.UNKNOWN}:
-        said.append(f"{explained(this.account, found)} (Checked on {check.day}.)")
+        lacks = "lacks" if found.finding is Finding.MISSING else "is of a tenant without"
+        said.append(
+            Remark(
+                f"Its account {lacks} {found.detail}.",
+                f"{explained(this.account, found)} (Checked on {check.day}.)",
+            )
+        )
     return said
 
 

@@ -1,0 +1,72 @@
+"""What a search counts as a kind's own, and what of an event it reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from audit.audited import PASSWORD, Audited
+from defender_alerts.input.login import Way, log_in
+from defender_alerts.input.searching import IDENTIFYING, SplunkIndex
+from defender_alerts.kinds import KINDS
+from standins.microsoft import ticks
+from standins.microsoft.endpoint_samples import endpoint_alert
+from standins.microsoft.graph_samples import graph_alert, graph_incident
+from standins.microsoft.samples import siem_alert
+from standins.search import IndexedEvent as Indexed
+
+NOW = 17_000_000_000_000_000
+SAMPLES: dict[str, Callable[[int, int], bytes]] = {
+    "defender_graph_alerts": graph_alert,
+    "defender_incidents": graph_incident,
+    "defender_endpoint_alerts": endpoint_alert,
+    "defender_siem_alerts": siem_alert,
+}
+
+
+def indexed(kind: str, number: int) -> Indexed:
+    """Give an event of a kind as it lies in an index."""
+    return Indexed(
+        SAMPLES[kind](number, NOW).decode(),
+        str(NOW // ticks.PER_SECOND),
+        f"{kind}:tenant:global:corp",
+        KINDS[kind].sourcetype,
+        "graph.microsoft.com",
+        "main",
+    )
+
+
+def index_of(audited: Audited, kind: str) -> SplunkIndex:
+    """Give what is indexed of a kind, as the administrator may search it."""
+    way = Way(audited.installation.splunkd.server_uri, "admin", "")
+    return SplunkIndex(log_in(way, {}, lambda _prompt: PASSWORD, None), KINDS[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_search_reads_of_an_event_identifies_its_version(audited: Audited, kind: str) -> None:
+    event = indexed(kind, 3)
+    audited.indexed.extend([event, event, indexed(kind, 4)])
+    rows = list(index_of(audited, kind).versions(event.source, NOW - ticks.PER_SECOND, NOW + ticks.PER_SECOND))
+    stanza = {"regions": "us"}
+    region = "us" if kind == "defender_siem_alerts" else "global"
+    api = KINDS[kind].in_region(region, "commercial", KINDS[kind].read("corp", stanza))
+    expected = [(api.identify(json.loads(SAMPLES[kind](number, NOW))), count) for number, count in ((3, 2), (4, 1))]
+    assert sorted((api.identify(members), count) for members, count in rows) == sorted(expected)
+
+
+def test_every_kind_can_be_searched() -> None:
+    assert IDENTIFYING.keys() == KINDS.keys()
+
+
+def test_alerts_that_were_cut_out_of_incidents_are_no_incidents(audited: Audited) -> None:
+    incident = indexed("defender_incidents", 3)
+    part = replace(incident, sourcetype=KINDS["defender_incidents"].part_sourcetype)
+    index = index_of(audited, "defender_incidents")
+    audited.indexed.append(part)
+    assert not index.has_any(incident.source)
+    audited.indexed.append(incident)
+    assert index.has_any(incident.source)
+    [(_members, count)] = index.versions(incident.source, NOW - ticks.PER_SECOND, NOW + ticks.PER_SECOND)
+    assert count == 1
