@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+import pytest
+from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, INCIDENT, SPLIT_ALERT, sourcetype_of
+from knowledge.current_events import OLD_SOURCE as OLD_ENDPOINT_SOURCE
 from knowledge.siem_events import OLD_SOURCE, OUR_SOURCE, event, record
+from standins.microsoft.current_samples import TENANT as OWN_TENANT
 from standins.search import IndexedEvent, SearchKnowledge
+
+if TYPE_CHECKING:
+    from knowledge.current_events import Kind
 
 OTHER_TENANT = OUR_SOURCE.replace("6f1f8b3a", "11111111")
 
@@ -14,6 +22,13 @@ OTHER_TENANT = OUR_SOURCE.replace("6f1f8b3a", "11111111")
 def version(alert: str, processed: str, *, time: str = "1", source: str = OUR_SOURCE, title: str = "") -> IndexedEvent:
     raw = record(AlertId=alert, LastProcessedTimeUtc=f"2026-03-01T11:00:{processed}Z", AlertTitle=title or processed)
     return event(raw, source=source, time=time)
+
+
+def seen(kind: Kind, alert: str, updated: str, *, source: str = "", status: str = "new") -> IndexedEvent:
+    """A version of an alert that came through an API of today; its title is the API's sourcetype and the time."""
+    key = "lastUpdateTime" if kind is ENDPOINT else "lastUpdateDateTime"
+    members: dict[str, Any] = {"title": f"{kind.sourcetype} {updated}", key: f"2026-03-01T11:00:{updated}Z"}
+    return kind.event(kind.raw(id=alert, status=status, **members), source=source, time=updated)
 
 
 def latest(knowledge: SearchKnowledge, *events: IndexedEvent, behind: str = "") -> list[tuple[str, str]]:
@@ -66,3 +81,47 @@ def test_the_macro_leaves_no_field_of_its_own_behind(knowledge: SearchKnowledge)
 def test_an_index_macro_with_alternatives_stays_one_term(knowledge: SearchKnowledge) -> None:
     definition = knowledge.macros["defender_alerts_latest"]["definition"]
     assert definition.startswith("(`defender_alerts_index`) ")
+
+
+# Several inputs.
+
+
+@pytest.mark.parametrize("kind", ALERTS, ids=sourcetype_of)
+def test_each_source_has_its_latest_version(knowledge: SearchKnowledge, kind: Kind) -> None:
+    versions = [seen(kind, "a", "09"), seen(kind, "a", "09.05"), seen(kind, "a", "09.1"), seen(kind, "b", "01")]
+    for order in itertools.permutations(versions):
+        assert latest(knowledge, *order) == [("a", f"{kind.sourcetype} 09.1"), ("b", f"{kind.sourcetype} 01")]
+
+
+def test_an_alert_that_came_through_several_inputs_is_one_event_and_graphs(knowledge: SearchKnowledge) -> None:
+    """Also where another API's version time is later: the SIEM API's is when it processed the alert."""
+    siem, endpoint = version("a", "09"), seen(ENDPOINT, "a", "08")
+    graph = [seen(GRAPH, "a", "01"), seen(SPLIT_ALERT, "a", "02")]
+    assert latest(knowledge, siem, endpoint, *graph) == [("a", "ms365:defender:incident:alerts 02")]
+    assert latest(knowledge, siem, endpoint, graph[0]) == [("a", "ms:defender:graph:alerts 01")]
+    assert latest(knowledge, siem, endpoint) == [("a", "ms:defender:atp:alerts 08")]
+    assert latest(knowledge, siem) == [("a", "09")]
+
+
+def test_what_the_old_add_on_indexed_belongs_to_the_tenant_that_the_record_names(knowledge: SearchKnowledge) -> None:
+    ours = seen(ENDPOINT, "a", "01", source=f"defender_endpoint_alerts:{OWN_TENANT}:global:x")
+    theirs = seen(ENDPOINT, "a", "02", source=OLD_ENDPOINT_SOURCE)
+    assert latest(knowledge, ours, theirs) == [("a", "ms:defender:atp:alerts 02")]
+
+
+def test_incidents_are_no_alerts(knowledge: SearchKnowledge) -> None:
+    assert latest(knowledge, INCIDENT.event(INCIDENT.raw())) == []
+
+
+def test_alerts_are_open_until_their_latest_version_is_resolved(knowledge: SearchKnowledge) -> None:
+    events = [
+        seen(GRAPH, "reopened", "01", status="resolved"),
+        seen(GRAPH, "reopened", "02", status="inProgress"),
+        seen(GRAPH, "closed", "01", status="new"),
+        seen(GRAPH, "closed", "02", status="resolved"),
+        seen(ENDPOINT, "closed", "03", status="New"),
+        seen(ENDPOINT, "new", "01", status="New"),
+        version("of the SIEM API", "01"),
+    ]
+    found = knowledge.search("`defender_alerts_open`", events)
+    assert sorted(str(fields["id"]) for fields in found) == ["new", "reopened"]

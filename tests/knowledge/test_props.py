@@ -1,77 +1,150 @@
-"""props.conf of wdatp:alerts: what happens at index time, and what other apps can't change."""
+"""props.conf: what happens at index time, and what other apps can't change."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from knowledge.siem_events import OLD_SOURCE, OUR_SOURCE, event, record
+from knowledge import current_events, siem_events
+from knowledge.current_events import ENDPOINT, GRAPH, INCIDENT, SOURCE_STANZA, SPLIT_ALERT
 from standins.microsoft.hostile_text import HOSTILE_TEXT, HUGE_COMMAND_LINE, HostileText, pretty
-from standins.search import NotModelledError, SearchKnowledge
+from standins.search import IndexedEvent, NotModelledError, SearchKnowledge
 from standins.search.props import INDEX_TIME
 
 from tooling import paths
 
-SOURCETYPE, SOURCE = "wdatp:alerts", "source::defender_siem_alerts:..."
+if TYPE_CHECKING:
+    from knowledge.current_events import Kind
+
+MakeApp = Callable[[Mapping[str, str]], Path]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one input writes under one sourcetype, and the stanza of its source."""
+
+    sourcetype: str
+    source: str
+    old_source: str
+    stanza: str
+    raws: tuple[str, ...]
+    automatic: str
+    """A field of KV_MODE, which a rival must not take away."""
+
+
+def _current(kind: Kind) -> Written:
+    raws = (kind.raw(), kind.raw(evidence=[], assignedTo=None), "{}")
+    return Written(kind.sourcetype, kind.source, current_events.OLD_SOURCE, SOURCE_STANZA, raws, "id")
+
+
+WRITTEN = (
+    Written(
+        "wdatp:alerts",
+        siem_events.OUR_SOURCE,
+        siem_events.OLD_SOURCE,
+        "source::defender_siem_alerts:...",
+        (siem_events.record(), siem_events.record(UserName=None, LogOnUsers=None)),
+        "MachineName",
+    ),
+    *(_current(kind) for kind in (ENDPOINT, GRAPH, INCIDENT, SPLIT_ALERT)),
+)
+every_sourcetype = pytest.mark.parametrize("written", WRITTEN, ids=lambda written: written.sourcetype)
 
 # What another app may say of the sourcetype. It claims our fields, under the names of our settings and of its own, and
 # cuts, merges and dates events.
-RIVAL = {
-    "default/props.conf": r"""
-[wdatp:alerts]
+RIVAL = r"""
+[SOURCETYPE]
 CHARSET = UTF-8
 TRUNCATE = 100
 SHOULD_LINEMERGE = true
 LINE_BREAKER = (,)
 DATETIME_CONFIG = CURRENT
 KV_MODE = none
-EXTRACT-rival = "MachineGroup"\s*:\s*"(?<rival_group>[^"]*)"
+EXTRACT-rival = \A.(?<rival_letter>.)
 EXTRACT-defender_source = (?<vendor_account>.+) in source
-FIELDALIAS-user = UserName AS user UserName AS user_name
-FIELDALIAS-rival = host AS dest host AS rival_host
+EXTRACT-defender_status = (?<vendor_status>.+) in source
+FIELDALIAS-user = host AS user source AS user_name
+FIELDALIAS-rival = host AS dest host AS rival_host host AS mitre_technique_id source AS ticket_id
 EVAL-severity = "rival"
 EVAL-description = "rival"
+EVAL-src = "rival"
 EVAL-rival_only = "rival"
 """
-}
 
 
-def indexed(knowledge: SearchKnowledge, raw: str, source: str = OUR_SOURCE) -> list[tuple[str, str | None]]:
-    events = knowledge.index(raw, "1772362800.123", source, "wdatp:alerts", "api.example", "defender")
+@pytest.fixture
+def rival(make_app: MakeApp) -> Callable[[str], Path]:
+    """Give a function that makes an app which claims a sourcetype."""
+    return lambda sourcetype: make_app({"default/props.conf": RIVAL.replace("SOURCETYPE", sourcetype)})
+
+
+def indexed(knowledge: SearchKnowledge, raw: str, source: str, sourcetype: str) -> list[tuple[str, str | None]]:
+    events = knowledge.index(raw, "1772362800.123", source, sourcetype, "api.example", "defender")
     return [(each.raw, each.time) for each in events]
 
 
+def event(written: Written, raw: str, source: str) -> IndexedEvent:
+    return IndexedEvent(
+        raw=raw, time="1", source=source, sourcetype=written.sourcetype, host="api.example", index="defender"
+    )
+
+
+@every_sourcetype
 @pytest.mark.parametrize("text", [*HOSTILE_TEXT, HUGE_COMMAND_LINE], ids=lambda text: text.name)
 def test_one_event_of_the_input_is_one_event_whole_and_at_its_time(
-    knowledge: SearchKnowledge, text: HostileText
+    knowledge: SearchKnowledge, written: Written, text: HostileText
 ) -> None:
-    raw = record(Description="@").replace('"@"', text.literal.decode())
+    raw = written.raws[0].replace("{", '{"hostile":"@",', 1).replace('"@"', text.literal.decode())
     for layout in (raw, pretty(raw.encode()).decode(), pretty(raw.encode(), newline=b"\r\n\r\n").decode(), raw + "\n"):
-        assert indexed(knowledge, layout) == [(layout, "1772362800.123")]
+        assert indexed(knowledge, layout, written.source, written.sourcetype) == [(layout, "1772362800.123")]
+
+
+def _upload(layered: SearchKnowledge, text: str, sourcetype: str) -> Iterator[str]:
+    for raw, _ in indexed(layered, text, "/tmp/upload.json", sourcetype):  # noqa: S108 - a name only
+        yield raw.strip()
 
 
 @pytest.mark.parametrize("break_in_front", ["\n", "\r\n  "])
-def test_records_in_a_file_of_their_own_are_told_apart_by_the_sourcetype(
-    make_app: Callable[[Mapping[str, str]], Path], break_in_front: str
+def test_siem_records_in_a_file_of_their_own_are_told_apart_by_the_sourcetype(
+    make_app: MakeApp, break_in_front: str
 ) -> None:
     """An upload of records, one behind the other: the sourcetype's stanza alone holds, and dates are the other app's."""
     dated = make_app({"default/props.conf": "[wdatp:alerts]\nDATETIME_CONFIG = CURRENT\n"})
     layered = SearchKnowledge.load(paths.PACKAGE, dated)
-    records = [pretty(record(number=number).encode()).decode() for number in range(3)]
-    found = indexed(layered, break_in_front.join(records), source="/tmp/upload.json")  # noqa: S108 - a name only
-    assert [raw.strip() for raw, _ in found] == records
+    records = [pretty(siem_events.record(number=number).encode()).decode() for number in range(3)]
+    assert list(_upload(layered, break_in_front.join(records), "wdatp:alerts")) == records
 
 
-def test_the_time_of_what_the_old_add_on_still_collects_is_none_of_our_business(knowledge: SearchKnowledge) -> None:
-    assert "DATETIME_CONFIG" not in knowledge.props[SOURCETYPE]
+@pytest.mark.parametrize("kind", current_events.KINDS, ids=current_events.sourcetype_of)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_current_records_in_a_file_of_their_own_are_told_apart_by_the_sourcetype(
+    make_app: MakeApp, kind: Kind, newline: str
+) -> None:
+    """Here records hold objects, which may begin a line of their own, but not at its first character."""
+    dated = make_app({"default/props.conf": f"[{kind.sourcetype}]\nDATETIME_CONFIG = CURRENT\n"})
+    layered = SearchKnowledge.load(paths.PACKAGE, dated)
+    compact = [kind.raw(number) for number in range(1, 4)]
+    for records in (compact, [pretty(raw.encode(), newline=newline.encode()).decode() for raw in compact]):
+        assert list(_upload(layered, newline.join(records), kind.sourcetype)) == records
+
+
+@every_sourcetype
+def test_the_time_of_what_an_old_add_on_still_collects_is_none_of_our_business(
+    knowledge: SearchKnowledge, written: Written
+) -> None:
+    assert "DATETIME_CONFIG" not in knowledge.props[written.sourcetype]
     with pytest.raises(NotModelledError, match="timestamps in the text"):
-        indexed(knowledge, record(), source=OLD_SOURCE)
+        indexed(knowledge, written.raws[0], written.old_source, written.sourcetype)
 
 
-def test_all_index_time_settings_of_our_events_are_explicit(knowledge: SearchKnowledge) -> None:
-    assert knowledge.props[SOURCE].keys() >= INDEX_TIME
+@every_sourcetype
+def test_all_index_time_settings_of_our_events_are_explicit(knowledge: SearchKnowledge, written: Written) -> None:
+    assert knowledge.props[written.stanza].keys() >= INDEX_TIME
 
 
 def test_the_json_is_extracted_once_and_at_search_time(knowledge: SearchKnowledge) -> None:
@@ -80,49 +153,57 @@ def test_the_json_is_extracted_once_and_at_search_time(knowledge: SearchKnowledg
         assert not {"INDEXED_EXTRACTIONS", "AUTO_KV_JSON"} & settings.keys()
 
 
-def test_both_stanzas_are_the_same_at_search_time(knowledge: SearchKnowledge) -> None:
-    assert knowledge.props.keys() == {SOURCETYPE, SOURCE}
+def test_there_is_no_stanza_that_these_tests_do_not_know(knowledge: SearchKnowledge) -> None:
+    known = {name for written in WRITTEN for name in (written.sourcetype, written.stanza)}
+    assert knowledge.props.keys() == known
+
+
+@every_sourcetype
+def test_the_stanzas_of_sourcetype_and_source_are_the_same_at_search_time(
+    knowledge: SearchKnowledge, written: Written
+) -> None:
     ours, sourcetype = (
         {name: value for name, value in knowledge.props[stanza].items() if name not in INDEX_TIME}
-        for stanza in (SOURCE, SOURCETYPE)
+        for stanza in (written.stanza, written.sourcetype)
     )
     assert ours == sourcetype
     assert len(ours) > 20
 
 
+@every_sourcetype
 @pytest.mark.parametrize("we_win", [True, False], ids=["our app wins", "the rival's app wins"])
 def test_our_events_keep_our_fields_where_another_app_claims_the_sourcetype(
-    knowledge: SearchKnowledge, make_app: Callable[[Mapping[str, str]], Path], *, we_win: bool
+    knowledge: SearchKnowledge, rival: Callable[[str], Path], written: Written, *, we_win: bool
 ) -> None:
-    rival = make_app(RIVAL)
-    apps = (paths.PACKAGE, rival) if we_win else (rival, paths.PACKAGE)
-    layered = SearchKnowledge.load(*apps)
-    calculated = {name.removeprefix("EVAL-") for name in knowledge.props[SOURCE] if name.startswith("EVAL-")}
-    ours = calculated | {"vendor_account", "vendor_region", "defender_input", "eventtype", "tag", "MachineName"}
-    for raw in (record(), record(UserName=None, LogOnUsers=None)):
-        assert indexed(layered, raw) == indexed(knowledge, raw)
-        alone, together = (each.search_fields(event(raw)) for each in (knowledge, layered))
+    other = rival(written.sourcetype)
+    layered = SearchKnowledge.load(*((paths.PACKAGE, other) if we_win else (other, paths.PACKAGE)))
+    stanza = knowledge.props[written.stanza]
+    ours = {name.removeprefix("EVAL-") for name in stanza if name.startswith("EVAL-")}
+    ours |= {name for value in stanza.values() for name in re.findall(r"\(\?<(\w+)>", value)}
+    ours |= {"app", "severity_id", "mitre_tactic", "eventtype", "tag", written.automatic}
+    for raw in written.raws:
+        before, after = (indexed(each, raw, written.source, written.sourcetype) for each in (knowledge, layered))
+        assert before == after
+        alone, together = (each.search_fields(event(written, raw, written.source)) for each in (knowledge, layered))
         assert {name: together.get(name) for name in ours} == {name: alone.get(name) for name in ours}
-        assert (together["rival_only"], together["rival_host"]) == (
-            "rival",
-            together["host"],
-        )  # and the rival keeps its own
+        # and the rival keeps its own
+        assert (together["rival_only"], together["rival_host"]) == ("rival", together["host"])
 
 
-def test_the_rival_would_have_won_without_our_second_stanza(
-    make_app: Callable[[Mapping[str, str]], Path],
-) -> None:
-    rival = SearchKnowledge.load(make_app(RIVAL), paths.PACKAGE)
-    fields = rival.search_fields(event(record(), source=OLD_SOURCE))
-    assert (fields["severity"], fields["vendor_account"]) == ("rival", OLD_SOURCE)
+@every_sourcetype
+def test_the_rival_would_have_won_without_our_second_stanza(rival: Callable[[str], Path], written: Written) -> None:
+    layered = SearchKnowledge.load(rival(written.sourcetype), paths.PACKAGE)
+    fields = layered.search_fields(event(written, written.raws[0], written.old_source))
+    assert (fields["severity"], fields["vendor_account"]) == ("rival", written.old_source)
 
 
-def test_the_stanza_takes_sources_of_our_input_alone(knowledge: SearchKnowledge) -> None:
-    for prefix, kind in itertools.product(("", "x", "rest://"), ("defender_siem_alerts:", "defender_siem_alertsX:")):
-        fields = knowledge.props[SOURCE] if not prefix and kind == "defender_siem_alerts:" else {}
-        source = f"{prefix}{kind}a/b:us:name"
-        if fields:
-            assert indexed(knowledge, "{}", source=source)
+@every_sourcetype
+def test_the_stanza_takes_sources_of_our_input_alone(knowledge: SearchKnowledge, written: Written) -> None:
+    kind, _, rest = written.source.partition(":")
+    for prefix, name in itertools.product(("", "x", "rest://"), (kind, f"{kind}X")):
+        source = f"{prefix}{name}:{rest}/b"
+        if (prefix, name) == ("", kind):
+            assert indexed(knowledge, "{}", source, written.sourcetype)
         else:
             with pytest.raises(NotModelledError):
-                indexed(knowledge, "{}", source=source)
+                indexed(knowledge, "{}", source, written.sourcetype)

@@ -156,6 +156,24 @@ def test_severity_is_one_of_cims_words_and_the_vendors_is_kept(
     assert (fields["severity"], fields["severity_id"], fields["vendor_severity"]) == (severity, number, vendor)
 
 
+@pytest.mark.parametrize(
+    ("category", "tactic"),
+    [
+        ("CommandAndControl", "Command and Control"),
+        ("Command and Control", "Command and Control"),
+        ("execution", "Execution"),
+        ("Malware", None),
+        ("SuspiciousActivity", None),
+    ],
+)
+def test_the_category_leads_to_a_tactic_where_it_is_one(
+    knowledge: SearchKnowledge, category: str, tactic: str | None
+) -> None:
+    fields = fields_of(knowledge, record(Category=category))
+    assert (fields["category"], fields.get("mitre_tactic")) == (category, tactic)
+    assert ("mitre_tactic_id" in fields) == (tactic is not None)
+
+
 @pytest.mark.parametrize("absent", ABSENT, ids=repr)
 def test_without_a_severity_there_is_none(knowledge: SearchKnowledge, absent: str | None) -> None:
     assert not {"severity", "severity_id"} & fields_of(knowledge, record(Severity=absent)).keys()

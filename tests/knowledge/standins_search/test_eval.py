@@ -1,7 +1,7 @@
 """Eval, by the examples of Splunk's own documentation.
 
 Pages: Search Reference 9.4/10.0, "Evaluation functions": [CC] Comparison and Conditional functions, [J] JSON functions,
-[T] Text functions, [I] Informational functions; [S] Search Manual, "SPL and regular expressions" and the escaping rules
+[M] Multivalue eval functions, [T] Text functions, [I] Informational functions; [S] Search Manual, "SPL and regular expressions" and the escaping rules
 of [T] replace.
 """
 
@@ -26,6 +26,9 @@ CITIES = json.dumps([LONDON, VENICE, SAN_FRANCISCO])
 
 STATUS = 'case(status==200, "OK", status==404, "Not found", status==500, "Internal Server Error")'
 STATUS_OR_OTHER = 'case(status==200,"OK", status==404, "Not found", true(), "Other")'
+PONIES = ["buttercup", "dash", "flutter", "honey", "ivory", "minty", "pinky", "rarity"]
+NAMES = ["alex", "celestino", "claudia", "david", "ikraam", "nyah", "rutherford", "wei"]
+MAIL = ["a@b.net", "c@d.com", "e@f.org"]
 ADDRESS = r'if(match(field, "^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$"), 1, 0)'
 
 DOCUMENTED: list[tuple[str, dict[str, Any], Any]] = [
@@ -68,6 +71,32 @@ DOCUMENTED: list[tuple[str, dict[str, Any], Any]] = [
     # [T] substr: from 1, or from the end
     ('substr("string", 1, 3) + substr("string", -3)', {}, "string"),
     ('substr("string", 4)', {}, "ing"),
+    # [T] spath
+    (
+        'spath(_raw, "vendorProductSet.product.desc.locDesc")',
+        {"_raw": '{"vendorProductSet":{"product":{"desc":{"locDesc":"x"}}}}'},
+        "x",
+    ),
+    # [M] mvdedup, mvfilter, mvindex, mvmap
+    ("mvdedup(mvfield)", {"mvfield": ["b", "a", "b"]}, ["b", "a"]),
+    (r'mvfilter(match(email, "\.net$") OR match(email, "\.org$"))', {"email": MAIL}, ["a@b.net", "e@f.org"]),
+    ("mvindex(names,2)", {"names": NAMES}, "claudia"),
+    ("mvindex(names,0,3)", {"names": NAMES}, NAMES[:4]),
+    ("mvindex(ponies,-1)", {"ponies": PONIES}, "rarity"),
+    ("mvindex(ponies,-3)", {"ponies": PONIES}, "minty"),
+    ("mvindex(ponies, -3, -1)", {"ponies": PONIES}, ["minty", "pinky", "rarity"]),
+    ("mvindex(names,8)", {"names": NAMES}, None),
+    ("mvindex(names,3,2)", {"names": NAMES}, None),
+    ("mvmap(results, results*10)", {"results": ["1", "2"]}, ["10", "20"]),
+    ("mvmap(results, results*threshold)", {"results": ["1", "2"], "threshold": "3"}, ["3", "6"]),
+    ("mvmap(mvindex(results, 1,2), results*threshold)", {"results": ["1", "2", "3"], "threshold": "3"}, ["6", "9"]),
+    # [J] json_array_to_mv
+    (
+        "json_array_to_mv(ponies)",
+        {"ponies": '["Buttercup","Fluttershy","Rarity"]'},
+        ["Buttercup", "Fluttershy", "Rarity"],
+    ),
+    ("json_array_to_mv(ponies)", {"ponies": '{"a":1}'}, None),
     # [J] json_extract
     ('json_extract(cities,"{}")', {"cities": CITIES}, [LONDON, VENICE, SAN_FRANCISCO]),
     ('json_extract(cities,"{0}")', {"cities": CITIES}, LONDON),
@@ -88,6 +117,26 @@ ASSUMED: list[tuple[str, dict[str, Any], Any]] = [
     ('json_extract(_raw,"a")', {"_raw": '{"b":1}'}, None),
     ('json_extract(_raw,"a")', {"_raw": '{"a":1'}, None),
     ('json_extract(_raw,"a")', {}, None),
+    ('json_array_to_mv("[]")', {}, None),
+    ("json_array_to_mv(x)", {}, None),
+    ("mvindex(x,0)", {"x": "one"}, "one"),
+    ("mvindex(x,0)", {}, None),
+    ("mvdedup(x)", {"x": ["a", "a"]}, "a"),
+    ('mvmap(x, if(x=="a", null(), x."!"))', {"x": ["a", "b", "c"]}, ["b!", "c!"]),
+    ('mvmap(x, if(x=="a", "", x))', {"x": ["a", "b"]}, ["", "b"]),
+    ('mvmap(x, x."!")', {"x": "a"}, "a!"),
+    ('mvmap(x, x."!")', {}, None),
+    ("mvmap(x, null())", {"x": ["a", "b"]}, None),
+    # The field of the first argument, _raw among them, is one element in the second.
+    (
+        'mvmap(json_array_to_mv(json_extract(_raw,"e")), json_extract(_raw,"n"))',
+        {"_raw": '{"n":0,"e":[{"n":1},{"m":2},{"n":"x"}]}'},
+        ["1", "x"],
+    ),
+    ('mvfilter(x!="a")', {"x": "a"}, None),
+    ('spath(x,"a")', {"x": '{"a":null}'}, "null"),
+    ('spath(x,"a")', {"x": '{"b":1}'}, None),
+    ('spath(x,"a")', {"x": "{"}, None),
 ]
 
 
@@ -130,7 +179,8 @@ def test_operators_literals_and_quoted_fields(expression: str, fields: dict[str,
 @pytest.mark.parametrize(
     "expression",
     [
-        "mvzip(a,b)", "lower()", "lower(a,b)", "json_extract(a)", 'json_extract(a,"b","c")', "a - 1", 'a . "b" + "c"',
+        "mvzip(a,b)", "mvmap(a)", "mvmap(1,a)", "mvmap(a.b,a)", "mvfilter(a==b)", "mvfilter(1==1)", "mvfilter(a,b)",
+        "json_array_to_mv(a,true())", "lower()", "lower(a,b)", "json_extract(a)", 'json_extract(a,"b","c")', "a - 1", 'a . "b" + "c"',
         'a="1" AND b="2" OR c="3"', "a ==", '"open', "a and b", "1 < 2", "{}", "coalesce(a,,b)", "", "`macro`",
     ],
 )  # fmt: skip
@@ -144,7 +194,9 @@ def test_what_is_not_modelled_is_refused_before_any_event(expression: str) -> No
     [
         'replace(many,"a","b")', "substr(many,1)", 'many."a"', 'match(many,"a")', 'many=="a"', 'json_extract(many,"a")',
         "if(one,1,2)", 'case("a",1)', "case(true())", "one AND one", "NOT one", 'true()."a"', 'json_extract(one,"a}b")',
-        "substr(one,0,1)", "substr(one,1,-1)", r'replace(one,"x","\\")', r'replace(one,"x","\0")', 'replace(one,"(?R)","")',
+        'json_array_to_mv("[null]")', 'json_array_to_mv("[true]")', r'json_array_to_mv("[\"a\\\\b\"]")',
+        'spath("[1]","{}")', r'spath("{\"a\":[]}","a")', "mvindex(many,one)", "mvmap(many,many==one)", "mvmap(one,many)",
+        "mvfilter(many)", "one * many", 'one * "x"', "true() * 2", "substr(one,0,1)", "substr(one,1,-1)", r'replace(one,"x","\\")', r'replace(one,"x","\0")', 'replace(one,"(?R)","")',
         r'match(one,"\Kx")', 'match(one,"(")', "one + 1", "true() == 1",
     ],
 )  # fmt: skip

@@ -1,0 +1,675 @@
+"""The fields of endpoint and Graph alerts and of incidents: what an analyst finds them by, for every shape and size of record."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from knowledge.current_events import (
+    ALERTS,
+    ENDPOINT,
+    GRAPH,
+    INCIDENT,
+    KINDS,
+    OLD_SOURCE,
+    SOURCE_STANZA,
+    SPLIT_ALERT,
+    sourcetype_of,
+)
+from knowledge.siem_events import PROCESSED, TENANT
+from standins.microsoft import graph_schema, ticks
+from standins.microsoft.current_samples import TENANT as OWN_TENANT
+from standins.microsoft.graph_samples import graph_alert
+from standins.microsoft.hostile_text import HOSTILE_TEXT, HUGE_COMMAND_LINE, HostileText
+
+if TYPE_CHECKING:
+    from knowledge.current_events import Kind
+    from standins.search import Fields, SearchKnowledge
+
+# Field, and the keys that it comes from in the order of preference.
+SOURCES: dict[str, tuple[str, ...]] = {
+    "description": ("description", "summary", "title", "displayName", "incidentName"),
+    "id": ("id", "alertId", "incidentId"),
+    "signature": ("title", "displayName", "incidentName"),
+    "signature_id": (
+        "detectorId", "alertPolicyId", "threatName", "threatDisplayName", "threatFamilyName", "category",
+    ),
+}  # fmt: skip
+# Fields whose n-th values belong together.
+FILES = ("file_name", "file_path", "file_hash")
+PROCESSES = ("process", "process_name", "parent_process")
+EVIDENCE = (*FILES, *PROCESSES, "ip", "url", "registry_path")
+ABSENT = [None, "", " ", "-", "null", "NULL", "(null)", "unknown", "Unknown"]
+
+every_kind = pytest.mark.parametrize("kind", KINDS, ids=sourcetype_of)
+every_alert = pytest.mark.parametrize("kind", ALERTS, ids=sourcetype_of)
+every_graph_alert = pytest.mark.parametrize("kind", [GRAPH, SPLIT_ALERT], ids=sourcetype_of)
+
+
+def fields_of(knowledge: SearchKnowledge, kind: Kind, raw: str, **of_event: str) -> Fields:
+    return knowledge.search_fields(kind.event(raw, **of_event))
+
+
+def calculated(knowledge: SearchKnowledge) -> set[str]:
+    names = {name.removeprefix("EVAL-") for name in knowledge.props[SOURCE_STANZA] if name.startswith("EVAL-")}
+    return names | {"severity_id", "mitre_tactic", "mitre_tactic_id"}
+
+
+def values(fields: Fields, name: str) -> list[str]:
+    value = fields.get(name, [])
+    return value if isinstance(value, list) else [value]
+
+
+def endpoint_evidence(**members: Any) -> dict[str, Any]:
+    return {"entityType": None, "fileName": None, "sha1": None, "processId": None, "url": None} | members
+
+
+def graph_evidence(kind: str, **members: Any) -> dict[str, Any]:
+    return {"@odata.type": f"#microsoft.graph.security.{kind}", "verdict": "unknown", "roles": []} | members
+
+
+# Plain members.
+
+
+@every_alert
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_field_is_the_first_of_its_keys_that_has_a_value(knowledge: SearchKnowledge, kind: Kind, name: str) -> None:
+    keys = SOURCES[name]
+    for at, key in enumerate(keys):
+        members: dict[str, Any] = dict.fromkeys(keys[:at]) | {later: f"value of {later}" for later in keys[at:]}
+        assert fields_of(knowledge, kind, kind.raw(**members))[name] == f"value of {key}"
+
+
+@every_alert
+@pytest.mark.parametrize("absent", ABSENT, ids=repr)
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_field_of_which_all_keys_are_absent_is_no_field(
+    knowledge: SearchKnowledge, kind: Kind, name: str, absent: str | None
+) -> None:
+    assert name not in fields_of(knowledge, kind, kind.raw(**dict.fromkeys(SOURCES[name], absent)))
+
+
+@every_kind
+def test_a_record_without_any_known_key_has_the_constants_alone(knowledge: SearchKnowledge, kind: Kind) -> None:
+    found = calculated(knowledge) & fields_of(knowledge, kind, '{"Other":1}').keys()
+    assert found == {"app", "vendor_account"} | ({"type"} if kind is not INCIDENT else set())
+
+
+@every_alert
+def test_alerts_fill_every_field_but_those_of_tickets(knowledge: SearchKnowledge, kind: Kind) -> None:
+    filled = set[str]()
+    for number in range(60):
+        filled |= fields_of(knowledge, kind, kind.raw(number, every_type=True)).keys()
+    assert calculated(knowledge) - filled == {"ticket_id", "priority", "time_submitted"}
+
+
+@every_alert
+@pytest.mark.parametrize("text", HOSTILE_TEXT, ids=lambda text: text.name)
+def test_a_field_is_the_text_that_the_json_means(knowledge: SearchKnowledge, kind: Kind, text: HostileText) -> None:
+    raw = kind.raw(1, title="@", evidence=[{"processId": 1, "processCommandLine": "@"}])
+    fields = fields_of(knowledge, kind, raw.replace('"@"', text.literal.decode()))
+    assert fields.get("signature") == (text.meaning or None)
+    assert fields["process"] == text.meaning
+
+
+# Sizes, against Splunk's default limits (5,000 bytes, 100 fields).
+
+
+def large_evidence(kind: Kind) -> list[dict[str, Any]]:
+    """40 pieces: 10 users, and 30 files that are processes."""
+    pieces: list[dict[str, Any]] = []
+    for number in range(10):
+        account = {"accountName": f"user{number}", "userPrincipalName": None, "userSid": "S-1-5-21-" + "7" * 300}
+        if kind is ENDPOINT:
+            pieces.append(endpoint_evidence(entityType="User", **account))
+        else:
+            pieces.append(graph_evidence("userEvidence", userAccount=account))
+    for number in range(30):
+        image = {"fileName": f"f{number}.exe", "filePath": "C:\\Tools", "sha1": "1" * 40, "sha256": f"{number:064x}"}
+        parent = {"fileName": "p.exe", "filePath": "C:\\P"}
+        process = {"processId": number, "processCommandLine": f"f{number}.exe " + "a" * 1200}
+        if kind is ENDPOINT:
+            process |= {"parentProcessFileName": "p.exe", "parentProcessFilePath": "C:\\P"}
+            pieces.append(endpoint_evidence(entityType="Process", **process, **image))
+        else:
+            pieces.append(graph_evidence("processEvidence", **process, imageFile=image, parentProcessImageFile=parent))
+    return pieces
+
+
+@every_alert
+def test_an_alert_of_60_kb_fills_the_same_fields_as_a_small_one(knowledge: SearchKnowledge, kind: Kind) -> None:
+    evidence = json.loads(kind.raw(5, every_type=True))["evidence"]
+    small = fields_of(knowledge, kind, kind.raw(5, every_type=True))
+    description = "What happened. " * 400
+    raw = kind.raw(5, every_type=True, evidence=evidence + large_evidence(kind), first={"description": description})
+    large = fields_of(knowledge, kind, raw)
+    assert len(raw) > 55_000
+    assert len(description) == 6_000
+    names = calculated(knowledge) | {"eventtype", "tag", "vendor_status", "created_time", "record_id"}
+    grown = {"description", *FILES, *PROCESSES}
+    assert {name: large.get(name) for name in names - grown} == {name: small.get(name) for name in names - grown}
+    assert large["description"] == description.strip() or large["description"] == description
+    for name in (*FILES, *PROCESSES):
+        known = values(small, name)
+        assert values(large, name)[: len(known)] == known
+        assert len(values(large, name)) == len(known) + 30
+    assert values(large, "file_path")[-1] == "C:\\Tools\\f29.exe"
+    assert values(large, "file_hash")[-1] == f"{29:064x}"
+    assert values(large, "process")[-1].startswith("f29.exe aaa")
+    assert values(large, "process_name")[-1] == "f29.exe"
+    assert values(large, "parent_process")[-1] == "C:\\P\\p.exe"
+    assert not {"title", "evidence{}.fileName"} & large.keys()  # the limit was in force
+
+
+@every_kind
+@pytest.mark.parametrize("key", ["filler", "description"])
+def test_a_member_of_a_megabyte_in_front_changes_no_other_field(
+    knowledge: SearchKnowledge, kind: Kind, key: str
+) -> None:
+    small = fields_of(knowledge, kind, kind.raw(2))
+    large = fields_of(knowledge, kind, kind.raw(2, first={key: HUGE_COMMAND_LINE.meaning}))
+    names = calculated(knowledge) - {key}
+    assert {name: large.get(name) for name in names} == {name: small.get(name) for name in names}
+    assert "status" in large
+    assert "title" not in large
+    assert "displayName" not in large
+
+
+@every_kind
+def test_more_than_a_hundred_keys_in_front_change_no_field(knowledge: SearchKnowledge, kind: Kind) -> None:
+    small = fields_of(knowledge, kind, kind.raw(2))
+    many = fields_of(knowledge, kind, kind.raw(2, first={f"k{i}": i for i in range(101)}))
+    names = calculated(knowledge)
+    assert {name: many.get(name) for name in names} == {name: small.get(name) for name in names}
+
+
+# What regular expressions find.
+
+
+@every_kind
+def test_no_key_of_a_nested_object_is_taken_for_the_records(knowledge: SearchKnowledge, kind: Kind) -> None:
+    nested = {"status": "x", "severity": "x", "category": "x", "id": "x", "incidentId": "9", "serviceSource": "x"}
+    nested |= {"createdDateTime": "x", "alertCreationTime": "x", "tenantId": "x", "alertWebUrl": "x"}
+    names = calculated(knowledge) | {"vendor_severity", "vendor_status", "created_time", "record_id", "record_tenant"}
+    plain = fields_of(knowledge, kind, kind.raw(2))
+    for first in (
+        {"customDetails": nested},
+        {"title of": '"status":"x",'},
+        {"list": ["status", '"status":"x"'], "other": "status"},
+        {"customDetails": nested, "more": [1, None, "status"], "a": {}, "b": []},
+    ):
+        fields = fields_of(knowledge, kind, kind.raw(2, first=first))
+        assert {name: fields.get(name) for name in names} == {name: plain.get(name) for name in names}
+
+
+@every_kind
+def test_behind_objects_of_objects_the_automatic_field_steps_in(knowledge: SearchKnowledge, kind: Kind) -> None:
+    first = {"additionalData": {"a": {"status": "x", "category": "x"}}}
+    plain = fields_of(knowledge, kind, kind.raw(2))
+    fields = fields_of(knowledge, kind, kind.raw(2, first=first))
+    assert "vendor_status" not in fields
+    for name in ("id", "status", "severity", "severity_id", "category", "priority"):
+        assert fields.get(name) == plain.get(name)
+
+
+@every_kind
+@pytest.mark.parametrize("absent", [None, "", "unknown"], ids=repr)
+def test_status_and_category_that_are_absent_are_no_fields(
+    knowledge: SearchKnowledge, kind: Kind, absent: str | None
+) -> None:
+    fields = fields_of(knowledge, kind, kind.raw(status=absent, category=absent))
+    assert not {"status", "category", "mitre_tactic"} & fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("kind", "vendor", "status"),
+    [(ENDPOINT, "InProgress", "inprogress"), (GRAPH, "inProgress", "inprogress"), (INCIDENT, "active", "active")],
+)
+def test_the_status_is_in_lower_case_and_the_vendors_is_kept(
+    knowledge: SearchKnowledge, kind: Kind, vendor: str, status: str
+) -> None:
+    fields = fields_of(knowledge, kind, kind.raw(status=vendor))
+    assert (fields["status"], fields["vendor_status"]) == (status, vendor)
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ("vendor", "severity", "number"),
+    [
+        ("Informational", "informational", "1"),
+        ("low", "low", "2"),
+        ("Medium", "medium", "3"),
+        ("high", "high", "4"),
+        ("critical", "critical", "5"),
+        ("UnSpecified", "informational", "1"),
+        ("unknown", "informational", "1"),
+        ("unknownFutureValue", "informational", "1"),
+    ],
+)
+def test_severity_is_one_of_cims_words_and_the_vendors_is_kept(
+    knowledge: SearchKnowledge, kind: Kind, vendor: str, severity: str, number: str
+) -> None:
+    fields = fields_of(knowledge, kind, kind.raw(severity=vendor))
+    assert (fields["severity"], fields["severity_id"], fields["vendor_severity"]) == (severity, number, vendor)
+    assert fields.get("priority") == (severity if kind is INCIDENT else None)
+
+
+@every_kind
+@pytest.mark.parametrize("absent", [None, "", "-", "null"], ids=repr)
+def test_without_a_severity_there_is_none(knowledge: SearchKnowledge, kind: Kind, absent: str | None) -> None:
+    assert not {"severity", "severity_id", "priority"} & fields_of(knowledge, kind, kind.raw(severity=absent)).keys()
+
+
+@pytest.mark.parametrize(
+    ("category", "tactic"),
+    [
+        ("DefenseEvasion", ("Defense Evasion", "TA0005")),
+        ("Ransomware", ("Impact", "TA0040")),
+        ("Malware", None),
+        ("SuspiciousActivity", None),
+    ],
+)
+@every_alert
+def test_the_category_leads_to_a_tactic_where_it_is_one(
+    knowledge: SearchKnowledge, kind: Kind, category: str, tactic: tuple[str, str] | None
+) -> None:
+    fields = fields_of(knowledge, kind, kind.raw(category=category))
+    found = (fields["mitre_tactic"], fields["mitre_tactic_id"]) if "mitre_tactic" in fields else None
+    assert (fields["category"], found) == (category, tactic)
+
+
+@pytest.mark.parametrize(
+    ("service", "app"),
+    [
+        ("microsoftDefenderForEndpoint", "Microsoft Defender for Endpoint"),
+        ("microsoftDefenderForOffice365", "Microsoft Defender for Office 365"),
+        ("azureAdIdentityProtection", "Microsoft Entra ID Protection"),
+        ("microsoftDefenderForQuantum", "Microsoft Defender XDR"),
+    ],
+)
+@every_graph_alert
+def test_the_app_is_the_product_that_graph_names(
+    knowledge: SearchKnowledge, kind: Kind, service: str, app: str
+) -> None:
+    assert fields_of(knowledge, kind, kind.raw(serviceSource=service))["app"] == app
+
+
+@pytest.mark.parametrize(
+    "service", [name for name in graph_schema.types()["serviceSource"]["members"] if not name.startswith("unknown")]
+)
+def test_each_product_of_the_schema_has_a_name(knowledge: SearchKnowledge, service: str) -> None:
+    app = fields_of(knowledge, GRAPH, GRAPH.raw(serviceSource=service))["app"]
+    assert (app == "Microsoft Defender XDR") == (service == "microsoft365Defender")
+
+
+@pytest.mark.parametrize(
+    ("host", "portal"),
+    [
+        ("api.securitycenter.microsoft.com", "security.microsoft.com"),
+        ("us.api.security.microsoft.com", "security.microsoft.com"),
+        ("api-gcc.securitycenter.microsoft.us", "security.microsoft.com"),
+        ("api-gov.securitycenter.microsoft.us", "security.microsoft.us"),
+    ],
+)
+def test_an_endpoint_alert_is_looked_at_in_the_portal_of_its_cloud(
+    knowledge: SearchKnowledge, host: str, portal: str
+) -> None:
+    fields = fields_of(knowledge, ENDPOINT, ENDPOINT.raw(id="da1_-2"), host=host)
+    assert fields["alert_url"] == f"https://{portal}/alerts/da1_-2?tid={TENANT}"
+
+
+@every_graph_alert
+def test_graph_says_where_to_look_at_alert_and_incident(knowledge: SearchKnowledge, kind: Kind) -> None:
+    record = json.loads(kind.raw(7))
+    fields = fields_of(knowledge, kind, kind.raw(7))
+    assert (fields["alert_url"], fields["incident_url"]) == (record["alertWebUrl"], record["incidentWebUrl"])
+
+
+@every_alert
+def test_the_incident_of_an_alert_is_a_field_number_or_text(knowledge: SearchKnowledge, kind: Kind) -> None:
+    for incident in (28282, "28282"):
+        assert fields_of(knowledge, kind, kind.raw(incidentId=incident))["incident_id"] == "28282"
+    assert "incident_id" not in fields_of(knowledge, kind, kind.raw(incidentId=None))
+
+
+# Host and user.
+
+
+@pytest.mark.parametrize(
+    ("members", "dest", "src"),
+    [
+        ({"computerDnsName": "a.example", "machineId": "m"}, "a.example", "a.example"),
+        ({"computerDnsName": None, "machineId": "m"}, "m", "m"),
+        ({"computerDnsName": "-", "machineId": "null", "evidence": []}, None, None),
+    ],
+)
+def test_the_host_of_an_endpoint_alert_is_named_and_never_the_tenant(
+    knowledge: SearchKnowledge, members: dict[str, Any], dest: str | None, src: str | None
+) -> None:
+    fields = fields_of(knowledge, ENDPOINT, ENDPOINT.raw(**members))
+    assert (fields.get("dest"), fields.get("src")) == (dest, src)
+
+
+DEVICE = graph_evidence("deviceEvidence", deviceDnsName="a.example", hostName="a", mdeDeviceId="m")
+ADDRESS = graph_evidence("ipEvidence", ipAddress="203.0.113.5")
+
+
+@pytest.mark.parametrize(
+    ("evidence", "dest", "src"),
+    [
+        ([ADDRESS, DEVICE, DEVICE | {"deviceDnsName": "b.example"}], "a.example", "a.example"),
+        ([DEVICE | {"deviceDnsName": None}], "a", "a"),
+        ([DEVICE | {"deviceDnsName": None, "hostName": ""}, ADDRESS], "m", "m"),
+        ([graph_evidence("azureResourceEvidence", resourceName="vm-1"), ADDRESS], "vm-1", "vm-1"),
+        ([ADDRESS, graph_evidence("azureResourceEvidence", resourceName="vm-1")], "203.0.113.5", "203.0.113.5"),
+        ([graph_evidence("mailboxEvidence", primaryAddress="a@b.example", displayName="A")], None, None),
+        ([], None, None),
+    ],
+)
+@every_graph_alert
+def test_the_host_of_a_graph_alert_is_its_first_device(
+    knowledge: SearchKnowledge, kind: Kind, evidence: list[dict[str, Any]], dest: str | None, src: str | None
+) -> None:
+    fields = fields_of(knowledge, kind, kind.raw(evidence=evidence))
+    expected = dest if src != "203.0.113.5" else "vm-1"
+    assert (fields.get("dest"), fields.get("src")) == (expected, src)
+
+
+@pytest.mark.parametrize(
+    ("members", "user", "user_name"),
+    [
+        ({"relatedUser": {"userName": "CONTOSO\\anna", "domainName": "CONTOSO"}}, "anna", "anna"),
+        ({"relatedUser": {"userName": "unknown"}}, "bjorn", "bjorn"),
+        ({"relatedUser": None, "evidence": [endpoint_evidence(processId=4, accountName="SYSTEM")]}, "SYSTEM", None),
+        ({"relatedUser": None, "evidence": [endpoint_evidence(userPrincipalName="a@b.example")]}, *["a@b.example"] * 2),
+        ({"relatedUser": None, "evidence": []}, "chloe", None),
+        ({"relatedUser": None, "evidence": [], "loggedOnUsers": []}, None, None),
+    ],
+)
+def test_the_user_of_an_endpoint_alert_is_the_one_named_then_evidence_then_who_was_logged_on(
+    knowledge: SearchKnowledge, members: dict[str, Any], user: str | None, user_name: str | None
+) -> None:
+    process = endpoint_evidence(entityType="Process", processId=1, accountName="SYSTEM")
+    evidence = [process, endpoint_evidence(entityType="User", accountName="bjorn")]
+    logged_on = [{"accountName": "chloe", "domainName": "CONTOSO"}]
+    fields = fields_of(
+        knowledge, ENDPOINT, ENDPOINT.raw(**{"evidence": evidence, "loggedOnUsers": logged_on} | members)
+    )
+    assert (fields.get("user"), fields.get("user_name")) == (user, user_name)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "user", "user_name"),
+    [
+        (
+            [
+                graph_evidence("processEvidence", processId=4, userAccount={"accountName": "SYSTEM"}),
+                graph_evidence("userEvidence", userAccount={"accountName": "anna", "userPrincipalName": "a@b.example"}),
+            ],
+            "anna",
+            "anna",
+        ),
+        ([graph_evidence("processEvidence", processId=4, userAccount={"accountName": "SYSTEM"})], "SYSTEM", None),
+        ([graph_evidence("userEvidence", userAccount={"userPrincipalName": "a@b.example"})], *["a@b.example"] * 2),
+        ([graph_evidence("mailboxEvidence", upn="a@b.example", userAccount=None)], *["a@b.example"] * 2),
+        ([DEVICE | {"loggedOnUsers": [{"accountName": "chloe"}]}], "chloe", None),
+        ([DEVICE], None, None),
+        ([], None, None),
+    ],
+)
+@every_graph_alert
+def test_the_user_of_a_graph_alert_is_evidence_then_who_was_logged_on(
+    knowledge: SearchKnowledge, kind: Kind, evidence: list[dict[str, Any]], user: str | None, user_name: str | None
+) -> None:
+    fields = fields_of(knowledge, kind, kind.raw(evidence=evidence))
+    assert (fields.get("user"), fields.get("user_name")) == (user, user_name)
+
+
+# Evidence.
+
+
+@pytest.mark.parametrize("number", range(0, 40, 3))
+def test_endpoint_evidence_is_found_in_its_order(knowledge: SearchKnowledge, number: int) -> None:
+    evidence = json.loads(ENDPOINT.raw(number, every_type=True))["evidence"]
+    fields = fields_of(knowledge, ENDPOINT, ENDPOINT.raw(number, every_type=True))
+    files = [each for each in evidence if each["fileName"]]
+    processes = [each for each in evidence if each["entityType"] == "Process"]
+    assert values(fields, "file_name") == [each["fileName"] for each in files]
+    assert values(fields, "file_path") == [f"{each['filePath']}\\{each['fileName']}" for each in files]
+    assert values(fields, "file_hash") == [each["sha256"] for each in files]
+    assert values(fields, "process") == [each["processCommandLine"] for each in processes]
+    assert values(fields, "process_name") == [each["fileName"] for each in processes]
+    parents = [f"{each['parentProcessFilePath']}\\{each['parentProcessFileName']}" for each in processes]
+    assert values(fields, "parent_process") == parents
+    assert values(fields, "ip") == [each["ipAddress"] for each in evidence if each["ipAddress"]]
+    assert values(fields, "url") == [each["url"] for each in evidence if each["url"]]
+    keys = [(each["registryHive"], each["registryKey"], each["registryValueName"]) for each in evidence]
+    assert values(fields, "registry_path") == ["\\".join(key) for key in keys if key[0]]
+    assert len(values(fields, "registry_path")) == 1
+
+
+@pytest.mark.parametrize("number", range(0, 40, 3))
+@every_graph_alert
+def test_graph_evidence_is_found_in_its_order(knowledge: SearchKnowledge, kind: Kind, number: int) -> None:
+    evidence = json.loads(kind.raw(number))["evidence"]
+    fields = fields_of(knowledge, kind, kind.raw(number))
+    files = [file for each in evidence if (file := each.get("fileDetails") or each.get("imageFile"))]
+    processes = [each for each in evidence if "processId" in each]
+    parents = [each["parentProcessImageFile"] for each in processes]
+    assert values(fields, "file_name") == [each["fileName"] for each in files]
+    assert values(fields, "file_path") == [f"{each['filePath']}\\{each['fileName']}" for each in files]
+    assert values(fields, "file_hash") == [each["sha256"] for each in files]
+    assert values(fields, "process") == [each["processCommandLine"] for each in processes]
+    assert values(fields, "process_name") == [each["imageFile"]["fileName"] for each in processes]
+    assert values(fields, "parent_process") == [f"{p['filePath']}\\{p['fileName']}" if p else "" for p in parents]
+    assert values(fields, "ip") == [each["ipAddress"] for each in evidence if "ipAddress" in each]
+    assert values(fields, "url") == [each["url"] for each in evidence if "url" in each]
+
+
+PIECES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "kind": st.sampled_from(["File", "Process", "User"]),
+            "name": st.sampled_from(["a.exe", "b", None, "-", ""]),
+            "folder": st.sampled_from(["C:\\x", "/usr/bin", None, "null"]),
+            "sha256": st.sampled_from(["1" * 64, None, ""]),
+            "md5": st.sampled_from(["2" * 32, None]),
+            "command": st.sampled_from(["a.exe /x", None, "unknown"]),
+            "parent": st.sampled_from(["p.exe", None]),
+        }
+    ),
+    max_size=8,
+)
+
+
+@settings(deadline=None)
+@given(pieces=PIECES)
+def test_the_nth_values_of_a_group_belong_to_one_piece_of_evidence(
+    knowledge: SearchKnowledge, pieces: list[dict[str, Any]]
+) -> None:
+    endpoint, graph = [], []
+    for piece in pieces:
+        file = {"fileName": piece["name"], "filePath": piece["folder"], "sha256": piece["sha256"]}
+        process = {"processId": 1, "processCommandLine": piece["command"]}
+        if piece["kind"] == "User":
+            endpoint.append(endpoint_evidence(entityType="User", accountName="anna"))
+            graph.append(graph_evidence("userEvidence", userAccount={"accountName": "anna"}))
+        elif piece["kind"] == "File":
+            endpoint.append(endpoint_evidence(entityType="File", **file, md5=piece["md5"]))
+            graph.append(graph_evidence("fileEvidence", fileDetails=file | {"md5": piece["md5"]}))
+        else:
+            parent = {"parentProcessFileName": piece["parent"], "parentProcessFilePath": piece["folder"]}
+            endpoint.append(endpoint_evidence(entityType="Process", **file, **process, **parent))
+            image = {"fileName": piece["parent"], "filePath": piece["folder"]}
+            graph.append(graph_evidence("processEvidence", imageFile=file, parentProcessImageFile=image, **process))
+    for kind, evidence in ((ENDPOINT, endpoint), (GRAPH, graph)):
+        fields = fields_of(knowledge, kind, kind.raw(evidence=evidence))
+        for group in (FILES, PROCESSES):
+            assert len({len(values(fields, name)) for name in group}) == 1
+            assert not {"-", "null", "unknown"} & {value for name in group for value in values(fields, name)}
+        expected = [
+            (piece["command"] if piece["command"] != "unknown" else "") or ""
+            for piece in pieces
+            if piece["kind"] == "Process"
+        ]
+        assert values(fields, "process") == expected
+        hashes = [
+            piece["sha256"] or (piece["md5"] if piece["kind"] == "File" else "") or ""
+            for piece in pieces
+            if piece["kind"] != "User" and (kind is GRAPH or any(piece[key] is not None for key in ("name", "sha256")))
+        ]
+        assert values(fields, "file_hash") == hashes
+
+
+@every_alert
+def test_addresses_and_urls_that_come_again_are_there_once(knowledge: SearchKnowledge, kind: Kind) -> None:
+    evidence = [{"ipAddress": "203.0.113.5"}, {"url": "http://a.example"}] * 2 + [{"senderIp": "198.51.100.1"}]
+    fields = fields_of(knowledge, kind, kind.raw(evidence=evidence))
+    assert (fields["ip"], fields["url"]) == (["203.0.113.5", "198.51.100.1"], "http://a.example")
+
+
+@every_alert
+def test_a_registry_path_goes_as_far_as_the_evidence(knowledge: SearchKnowledge, kind: Kind) -> None:
+    key = {"registryHive": "HKEY_LOCAL_MACHINE", "registryKey": "SOFTWARE\\X"}
+    evidence = [key, key | {"registryValueName": "Run"}, key | {"registryValueName": None}, {"registryHive": None}]
+    path = "HKEY_LOCAL_MACHINE\\SOFTWARE\\X"
+    assert fields_of(knowledge, kind, kind.raw(evidence=evidence))["registry_path"] == [path, path + "\\Run", path]
+
+
+@every_alert
+def test_techniques_are_several_values_each_once(knowledge: SearchKnowledge, kind: Kind) -> None:
+    fields = fields_of(knowledge, kind, kind.raw(mitreTechniques=["T1064", "T1021.002", "T1064"]))
+    assert fields["mitre_technique_id"] == ["T1064", "T1021.002"]
+    assert "mitre_technique_id" not in fields_of(knowledge, kind, kind.raw(mitreTechniques=[]))
+    assert "mitre_technique_id" not in fields_of(knowledge, kind, kind.raw(mitreTechniques=None))
+
+
+@every_graph_alert
+def test_evidence_of_every_type_and_of_types_yet_to_come_breaks_nothing(knowledge: SearchKnowledge, kind: Kind) -> None:
+    plain = fields_of(knowledge, kind, kind.raw(3))
+    several: tuple[dict[str, Any], ...] = ({"every_type": True}, {"future": True}, {"every_type": True, "future": True})
+    for members in several:
+        fields = fields_of(knowledge, kind, kind.raw(3, **members))
+        for name in ("id", "dest", "src", "user", "severity", "status", "version_time"):
+            assert fields[name] == plain[name]
+
+
+# Incidents.
+
+
+def test_an_incident_has_the_evidence_of_the_alerts_inside_it(knowledge: SearchKnowledge) -> None:
+    alerts = [GRAPH.raw(number) for number in (4, 5)]
+    each = [fields_of(knowledge, GRAPH, raw) for raw in alerts]
+    raw = INCIDENT.raw(2, alerts=[graph_alert(number, PROCESSED) for number in (4, 5)])
+    fields = fields_of(knowledge, INCIDENT, raw)
+    for name in (*FILES, *PROCESSES):
+        assert values(fields, name) == [value for alert in each for value in values(alert, name)]
+    assert values(fields, "mitre_technique_id") == list(
+        dict.fromkeys(technique for alert in each for technique in values(alert, "mitre_technique_id"))
+    )
+    assert fields["dest"] == each[0]["dest"]
+    assert (fields["ticket_id"], fields["id"]) == ("2", "2")
+
+
+def test_an_incident_without_its_alerts_has_no_host_and_no_evidence(knowledge: SearchKnowledge) -> None:
+    fields = fields_of(knowledge, INCIDENT, INCIDENT.raw(2))
+    assert not {"dest", "src", *EVIDENCE} & fields.keys()
+
+
+@pytest.mark.parametrize("where", ["last", "first"])
+def test_an_incident_is_not_mistaken_for_the_alerts_inside_it(knowledge: SearchKnowledge, where: str) -> None:
+    alerts = json.loads(INCIDENT.raw(2, alerts=[graph_alert(5, PROCESSED, status="resolved", severity="low")]))[
+        "alerts"
+    ]
+    own = {"status": "active", "severity": "high", "assignedTo": "soc@contoso.example", "displayName": "Own name"}
+    raw = INCIDENT.raw(2, **own, first={"alerts": alerts} if where == "first" else {"id": "2"})
+    fields = fields_of(knowledge, INCIDENT, raw)
+    assert (fields["severity"], fields["user"], fields["signature"]) == ("high", "soc@contoso.example", "Own name")
+    if where == "last":
+        assert (fields["status"], fields["priority"], fields["ticket_id"]) == ("active", "high", "2")
+
+
+@every_alert
+def test_an_alert_is_no_ticket(knowledge: SearchKnowledge, kind: Kind) -> None:
+    fields = fields_of(knowledge, kind, kind.raw())
+    assert not {"ticket_id", "priority", "time_submitted"} & fields.keys()
+
+
+# What old add-ons indexed.
+
+
+@every_kind
+def test_events_that_an_old_add_on_indexed_have_the_same_fields(knowledge: SearchKnowledge, kind: Kind) -> None:
+    of_source = {"source", "vendor_account", "vendor_region", "defender_input", "alert_url"}
+    ours, theirs = (fields_of(knowledge, kind, kind.raw(2), source=source) for source in ("", OLD_SOURCE))
+    assert {name: ours[name] for name in ours.keys() - of_source} == {n: theirs[n] for n in theirs.keys() - of_source}
+    assert (ours["vendor_account"], theirs["vendor_account"]) == (TENANT, OWN_TENANT)
+
+
+def test_graph_alerts_that_the_old_add_on_wrote_as_endpoint_alerts_have_graphs_fields(
+    knowledge: SearchKnowledge,
+) -> None:
+    raw = GRAPH.raw(3)
+    as_graph, as_endpoint = (fields_of(knowledge, kind, raw, source=OLD_SOURCE) for kind in (GRAPH, ENDPOINT))
+    names = calculated(knowledge)
+    assert {name: as_endpoint.get(name) for name in names} == {name: as_graph.get(name) for name in names}
+
+
+def test_alerts_of_the_former_incidents_api_have_their_fields(knowledge: SearchKnowledge) -> None:
+    """The shape of graph-security.md, B: devices and flat entities that leave unused keys out."""
+    alert = {
+        "alertId": "da1_2",
+        "incidentId": 924565,
+        "serviceSource": "MicrosoftDefenderATP",
+        "creationTime": "2020-09-06T12:11:26.7266667Z",
+        "lastUpdatedTime": "2020-09-06T12:12:41.17Z",
+        "title": "'Mountsi' malware was detected",
+        "category": "Malware",
+        "status": "New",
+        "severity": "Informational",
+        "detectorId": "d",
+        "mitreTechniques": [],
+        "devices": [{"mdatpDeviceId": "m", "deviceDnsName": "a.example"}],
+        "entities": [
+            {"entityType": "User", "accountName": "anna", "domainName": "CONTOSO"},
+            {"entityType": "File", "fileName": "x.exe", "filePath": "C:\\X", "sha256": "1" * 64},
+        ],
+    }
+    fields = fields_of(knowledge, SPLIT_ALERT, json.dumps(alert), source="rest://incidents")
+    expected = {"id": "da1_2", "dest": "a.example", "src": "a.example", "user": "anna", "severity": "informational"}
+    expected |= {"signature_id": "d", "file_path": "C:\\X\\x.exe", "incident_id": "924565", "status": "new"}
+    expected |= {"version_time": "2020-09-06T12:12:41.1700000Z", "app": "Microsoft Defender for Endpoint"}
+    assert {name: fields[name] for name in expected} == expected
+    incident = {"incidentId": 924565, "incidentName": "I", "status": "Active", "severity": "High", "alerts": [alert]}
+    fields = fields_of(knowledge, INCIDENT, json.dumps(incident), source="rest://incidents")
+    assert (fields["ticket_id"], fields["signature"], fields["file_name"]) == ("924565", "I", "x.exe")
+
+
+# Times, tenant and kind.
+
+
+@every_kind
+@pytest.mark.parametrize("digits", range(8))
+def test_the_version_time_has_seven_digits_however_many_were_sent(
+    knowledge: SearchKnowledge, kind: Kind, digits: int
+) -> None:
+    moment = PROCESSED - PROCESSED % 10 ** (7 - digits)
+    raw = kind.sample(1, moment, digits=digits).decode()
+    assert fields_of(knowledge, kind, raw)["version_time"] == ticks.text(moment, digits=7)
+
+
+@every_kind
+def test_tenant_region_and_input_come_from_the_source(knowledge: SearchKnowledge, kind: Kind) -> None:
+    fields = fields_of(knowledge, kind, kind.raw())
+    found = (fields["vendor_account"], fields["vendor_region"], fields["defender_input"])
+    assert found == (TENANT, "global", "soc_alerts")
+
+
+@every_kind
+def test_an_event_is_in_one_event_type_and_one_data_model(knowledge: SearchKnowledge, kind: Kind) -> None:
+    fields = fields_of(knowledge, kind, kind.raw())
+    assert isinstance(fields["eventtype"], str)
+    assert fields["tag"] == (["incident", "ticketing"] if kind is INCIDENT else "alert")

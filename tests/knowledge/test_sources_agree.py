@@ -1,0 +1,46 @@
+"""The same alert seen through the SIEM, endpoint and Graph APIs and inside an incident: searches find it by the same values."""
+
+from __future__ import annotations
+
+import pytest
+from knowledge import siem_events
+from knowledge.current_events import ALERTS
+from knowledge.siem_events import PROCESSED
+from standins.microsoft.samples import siem_alert
+from standins.search import Fields, SearchKnowledge
+
+SAMES = (
+    "id", "dest", "src", "user", "user_name", "severity", "severity_id", "signature", "signature_id", "description", "app",
+    "type", "category", "mitre_tactic", "tag", "version_time", "vendor_account",
+)  # fmt: skip
+FILES = ("file_name", "file_path", "file_hash")
+
+
+def side_by_side(knowledge: SearchKnowledge, number: int) -> list[Fields]:
+    siem = knowledge.search_fields(siem_events.event(siem_alert(number, PROCESSED).decode()))
+    return [siem, *(knowledge.search_fields(kind.event(kind.raw(number))) for kind in ALERTS)]
+
+
+@pytest.mark.parametrize("number", range(0, 200, 3))
+def test_all_sources_give_an_alert_the_same_fields(knowledge: SearchKnowledge, number: int) -> None:
+    siem, *others = ({name: each.get(name) for name in SAMES} for each in side_by_side(knowledge, number))
+    for other in others:
+        assert other == siem
+    assert {"id", "dest", "user", "severity", "signature"} <= {name for name, value in siem.items() if value}
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_the_file_of_a_detection_is_among_the_files_of_an_alert(knowledge: SearchKnowledge, number: int) -> None:
+    """The SIEM API has one file a record, the others list evidence."""
+    siem, *others = side_by_side(knowledge, number)
+    for other in others:
+        for name in FILES:
+            assert siem[name] in other[name]
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_the_apis_of_today_agree_in_what_the_siem_api_does_not_know(knowledge: SearchKnowledge, number: int) -> None:
+    names = ("status", "incident_id", "mitre_technique_id", "process", "process_name", "ip", "url", "created_time")
+    _, endpoint, *graph = ({name: each.get(name) for name in names} for each in side_by_side(knowledge, number))
+    for other in graph:
+        assert other == endpoint
