@@ -1,33 +1,52 @@
 """The REST handler behind Configuration > Accounts: an account is tried out before it is saved."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from typing import Any
 
+from defender_alerts.credentials.pair import not_after
 from defender_alerts.errors import AddonError
 from defender_alerts.input.names import ACCOUNT_CONF
 from defender_alerts.input.saved import load_settings, secrets
 from defender_alerts.input.splunkd import Splunkd, SplunkdError
 from defender_alerts.kinds import KINDS
-from defender_alerts.settings import is_true, read_account
-from defender_alerts.setup.account import check_account
+from defender_alerts.settings import CERTIFICATE, CLIENT_SECRET, Account, is_true, read_account
+from defender_alerts.setup.account import AccountCheck, check_account, summary, warnings
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
-_CONNECTION_FIELDS = ("cloud", "tenant_id", "client_id")
-_MASKED = {"", "******"}
+_CONNECTION_FIELDS = ("cloud", "tenant_id", "client_id", "auth_type", "certificate")
+_ENCRYPTED_OF = {CLIENT_SECRET: "client_secret", CERTIFICATE: "private_key"}
+_ONLY_OF = {CLIENT_SECRET: ("client_secret", "secret_expires"), CERTIFICATE: ("certificate", "private_key")}
+# What UCC shows in place of an encrypted value, today and in its older versions.
+_MASKED = {"", "******", "********"}
 
 
 class AccountHandler(AdminExternalHandler):
-    """Adds a check of the credentials to UCC's handler; ``skip_check`` is not stored, an account in use not removed."""
+    """Adds to UCC's handler a check of what the account can feed; an account in use is not removed.
+
+    UCC's pages show nothing of a message that comes with a successful answer (6.6). So what the check has found is kept
+    in the stanza, as ``last_check``, and each row of the table gets a text of it, ``feeds``. ``skip_check`` is never
+    stored.
+    """
+
+    def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
+        """List, and say what each account can feed."""
+        super().handleList(confInfo)
+        _describe(confInfo)
 
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then create."""
-        self._check({})
+        check = self._check({})
         super().handleCreate(confInfo)
+        self._answer(confInfo, check)
 
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
-        """Check if what the connection depends on changes, then edit."""
-        self._check(self._stored())
+        """Check if what the connection depends on changes or has not been found good, then edit."""
+        check = self._check(self._stored())
         super().handleEdit(confInfo)
+        self._answer(confInfo, check)
 
     def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Remove an account that no input uses."""
@@ -53,28 +72,79 @@ class AccountHandler(AdminExternalHandler):
 
     def _stored(self) -> dict[str, str]:
         try:
-            return dict(self._splunkd().stanza(ACCOUNT_CONF, self.callerArgs.id) or {})
+            stanza = self._splunkd().stanza(ACCOUNT_CONF, self.callerArgs.id) or {}
         except SplunkdError as error:
             raise RestError(error.status or 500, str(error)) from None
+        return {key: str(value) for key, value in stanza.items() if value is not None}
 
-    def _check(self, stored: dict[str, str]) -> None:
+    def _check(self, stored: Mapping[str, str]) -> AccountCheck | None:
+        """Make ``payload`` what is to be stored; the check of it, None where none is made.
+
+        Raises:
+            RestError: the account would not work.
+        """
         payload = self.payload
         for field, value in payload.items():
-            payload[field] = value.strip()
+            payload[field] = value.replace("\r\n", "\n").strip()
         skip = is_true(payload.pop("skip_check", ""))
-        new_secret = payload.get("client_secret", "") not in _MASKED
-        changed = new_secret or any(
-            field in payload and payload[field] != stored.get(field, "") for field in _CONNECTION_FIELDS
-        )
-        if skip or not changed:
-            return
+        auth_type = payload["auth_type"] = payload.get("auth_type") or stored.get("auth_type") or CLIENT_SECRET
+        _drop_what_is_not_of(auth_type, payload, stored)
+        new_secret = payload.get(_ENCRYPTED_OF.get(auth_type, "")) is not None
+        last = AccountCheck.load(stored.get("last_check"))
         try:
-            kept = {} if new_secret else secrets(self._splunkd(), ACCOUNT_CONF, self.callerArgs.id)
-            fields = {**stored, **payload}
-            secret = payload["client_secret"] if new_secret else kept.get("client_secret", "")
-            account = read_account(self.callerArgs.id, fields, {"client_secret": secret})
-            check_account(account, load_settings(self._splunkd()).network)
+            account = self._account({**stored, **payload}, new_secret=new_secret)
+            for field in _ONLY_OF[CERTIFICATE]:
+                if payload.get(field):
+                    # Tidied up, and of a chain the one that belongs to the key.
+                    payload[field] = getattr(account, field).strip()
+            changed = new_secret or any(
+                field in payload and payload[field] != stored.get(field, "") for field in _CONNECTION_FIELDS
+            )
+            if skip:
+                if changed and last:
+                    payload["last_check"] = ""
+                return None
+            if not changed and last and last.feeds_all:
+                return None
+            # What was missing may have been granted: saving once more is the way to find out.
+            check = check_account(account, load_settings(self._splunkd()).network)
         except AddonError as error:
             raise RestError(400, str(error)) from None
         except SplunkdError as error:
             raise RestError(error.status or 500, str(error)) from None
+        payload["last_check"] = check.dump()
+        return check
+
+    def _account(self, fields: Mapping[str, str], *, new_secret: bool) -> Account:
+        kept = {} if new_secret else secrets(self._splunkd(), ACCOUNT_CONF, self.callerArgs.id)
+        given = {field: fields[field] for field in _ENCRYPTED_OF.values() if new_secret and field in fields}
+        return read_account(self.callerArgs.id, fields, {**kept, **given})
+
+    def _answer(self, confInfo: Any, check: AccountCheck | None) -> None:  # noqa: N803 - Splunk's name
+        _describe(confInfo)
+        for warning in warnings(self.callerArgs.id, check) if check else ():
+            confInfo.addWarnMsg(warning)
+
+
+def _drop_what_is_not_of(auth_type: str, payload: dict[str, str], stored: Mapping[str, str]) -> None:
+    """Leave out what the page has hidden and what is masked, and forget credentials of the other type."""
+    for of_type, fields in _ONLY_OF.items():
+        for field in fields if of_type != auth_type else ():
+            payload.pop(field, None)
+            if stored.get(field):
+                payload[field] = ""
+    secret = _ENCRYPTED_OF.get(auth_type, "")
+    if payload.get(secret) in _MASKED:
+        # UCC keeps the stored one where the field is not sent, and would forget it where it is sent empty.
+        del payload[secret]
+
+
+def _describe(confInfo: Any) -> None:  # noqa: N803 - Splunk's name
+    """Add to each account what the table shows of it."""
+    for item in confInfo.values():
+        check = AccountCheck.load(item.get("last_check"))
+        item["feeds"] = summary(check) if check else "Not checked yet."
+        item["checked"] = f"{check.day} (UTC)" if check else ""
+        # Accounts of the first versions have no such field; the form would show none chosen.
+        item["auth_type"] = item.get("auth_type") or CLIENT_SECRET
+        item["expires"] = str(not_after(item.get("certificate") or "") or item.get("secret_expires") or "")

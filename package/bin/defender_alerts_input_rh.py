@@ -1,7 +1,10 @@
 """The REST handler behind the Inputs page: an input is checked against its account, and takes its places with it."""
 
+from __future__ import annotations
+
 import logging
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from defender_alerts.errors import AddonError, CheckpointError, ConfigurationError, StoppedError
@@ -10,23 +13,35 @@ from defender_alerts.input.names import ACCOUNT_CONF
 from defender_alerts.input.splunkd import Splunkd, SplunkdError
 from defender_alerts.kinds import KINDS
 from defender_alerts.settings import read_polling
+from defender_alerts.setup.inputs import Remark, SavedInput, remarks
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
 
 class InputHandler(AdminExternalHandler):
-    """Adds to UCC's handler what can only be known with the account at hand."""
+    """Adds to UCC's handler what can only be known with the account and the other inputs at hand.
+
+    What is no reason to refuse an input is a remark: each row of the table gets its own as ``remarks`` and ``advice``,
+    anew with each list, since UCC's pages show nothing of a message that comes with a successful answer (6.6).
+    """
+
+    def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
+        """List, with remarks."""
+        super().handleList(confInfo)
+        self._remark(confInfo)
 
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then create."""
         self._check({})
         super().handleCreate(confInfo)
+        self._answer(confInfo)
 
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then edit; enabling and disabling is not checked."""
         if "disabled" not in self.payload:
             self._check(self._stored())
         super().handleEdit(confInfo)
+        self._answer(confInfo)
 
     def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Remove the input, then its places: a new input of that name starts at its own start_time."""
@@ -39,12 +54,42 @@ class InputHandler(AdminExternalHandler):
             # The input is gone; a store that is down must not bring it back.
             logging.getLogger(__name__).warning("the checkpoint of %s is kept", self.callerArgs.id)
 
+    def _answer(self, confInfo: Any) -> None:  # noqa: N803 - Splunk's name
+        for remark in self._remark(confInfo).get(self.callerArgs.id, []):
+            confInfo.addWarnMsg(remark.sentence)
+
+    def _remark(self, confInfo: Any) -> dict[str, list[Remark]]:  # noqa: N803 - Splunk's name
+        """Add to each input what there is to say of it."""
+        kind, said = self.handler.get_endpoint().input_type, {}
+        try:
+            inputs, accounts = self._inputs(), self._splunkd().stanzas(ACCOUNT_CONF)
+        except SplunkdError as error:
+            # The inputs are there all the same.
+            logging.getLogger(__name__).warning("no remarks: %s", error)
+            inputs, accounts = [], {}
+        for this in inputs:
+            if this.kind == kind and this.name in confInfo:
+                said[this.name] = remarks(this, inputs, accounts)
+        for name, item in confInfo.items():
+            item["remarks"] = " ".join(remark.brief for remark in said.get(name, []))
+            item["advice"] = " ".join(remark.sentence for remark in said.get(name, []))
+        return said
+
+    def _inputs(self) -> list[SavedInput]:
+        splunkd = self._splunkd()
+        found = [
+            SavedInput.read(kind, entry["name"], _texts(entry["content"]))
+            for kind in KINDS
+            for entry in splunkd.get(f"data/inputs/{kind}", count=0)["entry"]
+        ]
+        return [one for one in found if one]
+
     def _splunkd(self) -> Splunkd:
         return Splunkd(get_splunkd_endpoint(), self.getSessionKey())
 
     def _stored(self) -> dict[str, str]:
         entity = next(iter(self.handler.get(self.callerArgs.id)))
-        return {key: str(value) for key, value in entity.content.items() if value is not None}
+        return _texts(entity.content)
 
     def _check(self, stored: dict[str, str]) -> None:
         for field, value in self.payload.items():
@@ -66,3 +111,7 @@ class InputHandler(AdminExternalHandler):
             raise RestError(400, str(error)) from None
         except SplunkdError as error:
             raise RestError(error.status or 500, str(error)) from None
+
+
+def _texts(content: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in content.items() if value is not None}

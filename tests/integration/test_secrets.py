@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from integration.installation import APP, BROAD, LOGIN_HOST, NARROW, SIEM_HOST, Install, Installation, set_up
+from standins.key_pairs import DAY, KeyPair, rsa_key
 from standins.microsoft.certificates import Certificate
 from standins.microsoft.directory import Secret
-from standins.microsoft.faults import Body, CutOff, Redirect, ShowCertificate, Status, captive_portal
+from standins.microsoft.faults import Body, CutOff, EntraError, Redirect, ShowCertificate, Status, captive_portal
 from standins.splunkd import Fault, IndexedEvent, InputProcess, KVStoreState, WebError
 
+PAIR = KeyPair(rsa_key(2048, 11))
+"""The certificate of an account, and a key that must not be read anywhere."""
 MISTYPED = "mistyped~Secret/of a colleague's+=%\"&"
+YESTERDAY = dt.datetime.now(dt.timezone.utc) - DAY
 USER, PASSWORD = "splunk@corp", "proxy p@ss:w/rd#%20é"
 # A JWT begins with base64 of '{"alg":' or '{"typ":', and its claims with that of '{"aud":': no file of ours holds these.
 TOKEN_MARKS = ("eyJhbGciOi", "eyJ0eXAiOi", "eyJhdWQiOi")
@@ -58,7 +63,10 @@ class Traces:
     def secrets(self) -> list[str]:
         """Everything that must not be read anywhere, as it is and as HTTP's Basic scheme writes it."""
         basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        return [self.installed.secret, MISTYPED, PASSWORD, basic, *TOKEN_MARKS, *sorted(self.session_keys)]
+        keys = [line for line in PAIR.key_lines() if len(line) > len("a rest of a line")]
+        # What OpenSSL is given has the lines of the key's older form.
+        keys += PAIR.pkcs1_pem.splitlines()[1:-2]
+        return [self.installed.secret, MISTYPED, PASSWORD, basic, *keys, *TOKEN_MARKS, *sorted(self.session_keys)]
 
     def seen(self) -> dict[str, str]:
         """The texts in which to look for them, beside the files and the KV store."""
@@ -81,6 +89,37 @@ def _collect_well(traces: Traces) -> None:
     traces.installed.publish("eu", traces.installed.alerts(250))
     traces.run(BROAD)
     traces.run(BROAD)
+
+
+def _certified(pair: KeyPair) -> dict[str, str]:
+    """What the page sends of an account that signs in with a certificate."""
+    return {"auth_type": "certificate", "certificate": pair.pem, "private_key": pair.key_pem, "client_secret": ""}
+
+
+def _sign_in_with_a_certificate(traces: Traces) -> None:
+    installed = traces.installed
+    with pytest.raises(WebError):
+        installed.save_account("certified", **_certified(PAIR))
+    registered = installed.application.add_certificate(PAIR.pem)
+    installed.save_account("certified", **_certified(PAIR))
+    installed.save_input("of_certified", account="certified", regions="eu")
+    traces.run("of_certified")
+    for code in (700024, 700027, 7000218):
+        scripted = installed.cloud.faults.add(LOGIN_HOST, EntraError(code), times=None)
+        traces.run("of_certified")
+        scripted.remove()
+    installed.application.certificates.remove(registered)
+    traces.run("of_certified")
+    # Written by hand, past every check of the page.
+    for name, changes in (
+        ("of_expired", {"certificate": KeyPair(PAIR.key, not_after=YESTERDAY).pem}),
+        ("of_foreign", {"certificate": KeyPair(rsa_key()).pem}),
+        ("of_broken", {"certificate": PAIR.pem.replace("M", "-", 5)}),
+    ):
+        lines = {field: text.replace("\n", " ") for field, text in changes.items()}
+        installed.splunkd.conf.write("ta_defender_alerts_account", APP, "certified", lines)
+        installed.save_input(name, account="certified", regions="eu")
+        traces.run(name)
 
 
 def _meet_what_can_go_wrong_at_microsoft(traces: Traces) -> None:
@@ -140,6 +179,7 @@ def test_no_secret_and_no_token_is_written_anywhere_at_DEBUG_whatever_goes_well_
     installed = set_up(install(), user=USER, password=PASSWORD)
     traces = Traces(installed)
     _collect_well(traces)
+    _sign_in_with_a_certificate(traces)
     _meet_what_can_go_wrong_at_microsoft(traces)
     _meet_what_can_go_wrong_in_splunkd(traces)
     _use_what_no_longer_holds(traces)
@@ -150,6 +190,10 @@ def test_no_secret_and_no_token_is_written_anywhere_at_DEBUG_whatever_goes_well_
     logs = installed.splunkd.logs()
     assert "log_level=DEBUG" in logs[f"ta_defender_alerts_defender_siem_alerts_{NARROW}.log"]
     assert "AADSTS7000215" in logs["splunkd.log"]
+    assert "AADSTS700027" in logs["ta_defender_alerts_defender_siem_alerts_of_certified.log"]
+    assert "expired on" in logs["ta_defender_alerts_defender_siem_alerts_of_expired.log"]
+    assert "do not belong together" in logs["ta_defender_alerts_defender_siem_alerts_of_foreign.log"]
+    assert [assertion.header["alg"] for assertion in installed.application.assertions].count("PS256") > 1
     seen = traces.seen()
     assert f"{APP}/bin/defender_siem_alerts.py" in seen["arguments of a process"]
     assert "AADSTS7000215" in seen["stderr"]
@@ -168,3 +212,29 @@ def test_no_secret_and_no_token_is_written_anywhere_at_DEBUG_whatever_goes_well_
         if secret in call.path + str(call.query)
     ]
     assert found == []
+
+
+def test_each_run_warns_before_what_the_account_signs_in_with_expires(fresh: Installation) -> None:
+    soon = dt.datetime.now(dt.timezone.utc).replace(microsecond=0) + 29 * DAY
+    pair = KeyPair(not_after=soon)
+    fresh.application.add_certificate(pair.pem)
+    certified = _certified(pair)
+    for name, fields in (("expiring", {"secret_expires": soon.date().isoformat()}), ("certified", certified)):
+        fresh.save_account(name, **fields)
+        fresh.save_input(f"of_{name}", account=name, regions="eu")
+        for _ in range(2):
+            assert fresh.run(f"of_{name}").status == 0
+            (warning,) = (line for line in fresh.log(f"of_{name}") if line.level == "WARNING")
+            field = "certificate_expires_in_days" if fields is certified else "secret_expires_in_days"
+            assert warning.fields[field] in {"28", "29"}
+            assert f"expires on {soon.date()}" in warning.text
+    assert "upload it in Entra ID" in warning.text
+    assert "client secret" not in warning.text
+
+
+def test_a_certificate_that_is_good_for_long_is_not_spoken_of(fresh: Installation) -> None:
+    fresh.application.add_certificate(PAIR.pem)
+    fresh.save_account("lasting", **_certified(PAIR))
+    fresh.save_input("of_lasting", account="lasting", regions="eu")
+    assert fresh.run("of_lasting").status == 0
+    assert [line.text for line in fresh.log("of_lasting") if line.level == "WARNING"] == []

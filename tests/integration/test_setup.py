@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from defender_alerts.input.saved import load_account, secrets
+from defender_alerts.input.splunkd import Splunkd
+from defender_alerts.kinds import KINDS
 from integration.installation import (
     APP,
     COLLECTION,
@@ -18,10 +22,16 @@ from integration.installation import (
     texts,
 )
 from integration.log import errors
+from standins.key_pairs import KeyPair, rsa_key
 from standins.microsoft.faults import captive_portal
 from standins.splunkd import KVStoreState, WebError
 
 _ACCOUNTS, _PASSWORDS = "ta_defender_alerts_account", "passwords"
+
+ENDPOINT, GRAPH = "https://api.securitycenter.microsoft.com", "https://graph.microsoft.com"
+ALL_ROLES = {ENDPOINT: ("Alert.Read.All",), GRAPH: ("SecurityAlert.Read.All", "SecurityIncident.Read.All")}
+AUDIENCES = 4
+"""Graph's, Defender for Endpoint's and the two of the SIEM API: each is asked for a token, side by side."""
 
 
 def _refused(save: Callable[[], object]) -> str:
@@ -33,7 +43,7 @@ def _refused(save: Callable[[], object]) -> str:
 
 def test_an_account_that_works_is_saved_with_its_secret_encrypted(fresh: Installation) -> None:
     fresh.save_account("works")
-    assert [call.host for call in fresh.cloud.journal] == [LOGIN_HOST]
+    assert [call.host for call in fresh.cloud.journal] == [LOGIN_HOST] * AUDIENCES
     assert "[works]" in fresh.stored(_ACCOUNTS)
     assert fresh.splunkd.places_of(fresh.secret) == []
 
@@ -45,7 +55,7 @@ class Refused:
     name: str
     fields: dict[str, str]
     words: tuple[str, ...]
-    calls: int = 1
+    calls: int = AUDIENCES
 
 
 @pytest.mark.parametrize(
@@ -91,7 +101,7 @@ def test_an_account_that_would_not_work_is_refused_with_the_sentence_and_not_sto
 
 
 def test_an_account_is_refused_where_Entra_ID_can_not_be_reached_and_the_sentence_says_so(fresh: Installation) -> None:
-    fresh.cloud.faults.add(LOGIN_HOST, captive_portal())
+    fresh.cloud.faults.add(LOGIN_HOST, captive_portal(), times=None)
     assert "Look for a proxy, portal or filter" in _refused(lambda: fresh.save_account("portal"))
     assert "[portal]" not in fresh.stored(_ACCOUNTS)
 
@@ -109,6 +119,9 @@ def test_blanks_around_what_was_pasted_are_taken_away(fresh: Installation) -> No
         client_id=f"{fresh.application.client_id}\n",
         client_secret=f" {fresh.secret}\n",
     )
+    assert fresh.splunkd.conf.of_app(_ACCOUNTS, APP)["pasted"]["tenant_id"] == fresh.tenant.guid
+    splunkd = Splunkd(fresh.splunkd.server_uri, fresh.splunkd.session_key())
+    assert secrets(splunkd, _ACCOUNTS, "pasted") == {"client_secret": fresh.secret}
     fresh.save_input("of_pasted", account="pasted", regions="eu")
     assert fresh.run("of_pasted").status == 0
 
@@ -118,17 +131,19 @@ def test_skip_check_saves_an_account_unseen_and_is_itself_never_stored(fresh: In
     assert len(fresh.cloud.journal) == 0
     assert "[unseen]" in fresh.stored(_ACCOUNTS)
     assert "skip_check" not in fresh.stored(_ACCOUNTS)
+    assert row(fresh, "unseen")["feeds"] == "Not checked yet."
     fresh.save_account("seen", skip_check="0")
-    assert len(fresh.cloud.journal) == 1
+    assert len(fresh.cloud.journal) == AUDIENCES
     assert "skip_check" not in fresh.stored(_ACCOUNTS)
 
 
 def test_editing_an_account_without_a_new_secret_keeps_the_stored_one(fresh: Installation) -> None:
+    fresh.application.roles = ALL_ROLES
     fresh.save_account("edited")
     fresh.save_input("of_edited", account="edited", regions="eu")
     fresh.cloud.journal.clear()
     fresh.edit_account("edited", secret_expires="2099-12-31")
-    # What the connection depends on is as it was: nothing to check.
+    # What the connection depends on is as it was, and was found good: nothing to check.
     assert len(fresh.cloud.journal) == 0
     assert "secret_expires = 2099-12-31" in fresh.stored(_ACCOUNTS)
     assert fresh.run("of_edited").status == 0
@@ -171,6 +186,226 @@ def test_an_account_is_never_shown_with_its_secret(fresh: Installation) -> None:
     fresh.save_account("shown")
     assert fresh.secret not in str(fresh.splunkd.web.get(f"{APP}_account/shown", **{"--cred--": "1"}))
     assert fresh.secret not in str(fresh.splunkd.web.get(f"{APP}_account"))
+
+
+def row(installation: Installation, name: str, page: str = "account") -> dict[str, Any]:
+    """What the page's table is given for one row."""
+    entries = installation.splunkd.web.get(f"{APP}_{page}", count="-1")["entry"]
+    (content,) = (entry["content"] for entry in entries if entry["name"] == name)
+    return dict(content)
+
+
+def warned(answer: dict[str, Any]) -> list[str]:
+    """The warnings that come with a successful answer."""
+    return [message["text"] for message in answer["messages"] if message["type"] == "WARN"]
+
+
+def test_missing_permissions_come_with_the_answer_and_stand_in_the_table_until_a_later_save_finds_them(
+    fresh: Installation,
+) -> None:
+    fresh.application.roles = {GRAPH: ("SecurityAlert.Read.All",)}
+    answer = fresh.save_account("lacking")
+    incidents, endpoint = warned(answer)
+    assert "can't feed defender_incidents" in incidents
+    assert "Microsoft Graph SecurityIncident.Read.All" in incidents
+    assert "WindowsDefenderATP Alert.Read.All" in endpoint
+    feeds = answer["entry"][0]["content"]["feeds"]
+    assert feeds.startswith("Can feed defender_graph_alerts, defender_siem_alerts. Missing permission for defender_inc")
+    assert row(fresh, "lacking")["feeds"] == feeds
+    # As the page does it when somebody opens the account and presses Update.
+    fresh.application.roles = ALL_ROLES
+    answer = fresh.edit_account("lacking")
+    assert warned(answer) == []
+    assert "Missing" not in row(fresh, "lacking")["feeds"]
+    fresh.cloud.journal.clear()
+    fresh.edit_account("lacking")
+    assert len(fresh.cloud.journal) == 0
+
+
+def test_a_check_that_was_skipped_does_not_leave_the_findings_of_another_connection(fresh: Installation) -> None:
+    fresh.save_account("moved")
+    assert "Can feed" in row(fresh, "moved")["feeds"]
+    fresh.edit_account("moved", skip_check="1", secret_expires="2099-12-31")
+    assert "Can feed" in row(fresh, "moved")["feeds"]
+    fresh.edit_account("moved", skip_check="1", tenant_id="fabrikam.onmicrosoft.com")
+    assert row(fresh, "moved")["feeds"] == "Not checked yet."
+
+
+def test_what_the_check_found_can_not_be_written_from_outside(fresh: Installation) -> None:
+    assert "last_check" in _refused(lambda: fresh.save_account("forged", last_check="{}"))
+
+
+def certificate_fields(pair: KeyPair, **fields: str) -> dict[str, str]:
+    """What the page sends of a certificate: the fields it hides come empty."""
+    return {
+        "auth_type": "certificate",
+        "certificate": pair.pem,
+        "private_key": pair.key_pem,
+        "client_secret": "",
+        "secret_expires": "",
+        **fields,
+    }
+
+
+def test_a_long_key_and_a_chain_survive_the_store_whole_and_sign_in(fresh: Installation) -> None:
+    pair = KeyPair(rsa_key(4096), name="own")
+    issuers = "".join(KeyPair(rsa_key(2048, number), name=f"issuer {number}").pem for number in (1, 2))
+    fresh.application.secrets.clear()
+    fresh.application.add_certificate(pair.pem)
+    fields = certificate_fields(pair, certificate=issuers + pair.pem)
+    # As a browser on Windows may paste it.
+    fields = {name: text.replace("\n", "\r\n") for name, text in fields.items()}
+    fresh.save_account("certified", **fields)
+    session_key = fresh.splunkd.session_key()
+    account = load_account(Splunkd(fresh.splunkd.server_uri, session_key), "certified")
+    assert account.auth_type == "certificate"
+    assert account.private_key.split() == pair.key_pem.split()
+    assert account.certificate.split() == pair.pem.split()
+    assert fresh.splunkd.places_of(max(pair.key_lines(), key=len)) == []
+    assert row(fresh, "certified")["private_key"] == "******"
+    # Of the chain, the one that belongs to the key.
+    assert row(fresh, "certified")["certificate"].split() == pair.pem.split()
+    assert row(fresh, "certified")["expires"] == pair.not_after.date().isoformat()
+    fresh.save_input("of_certified", account="certified", regions="eu")
+    assert fresh.run("of_certified").status == 0
+
+
+@dataclass(frozen=True)
+class WrongPair:
+    """A certificate or key that the page refuses, and what it shows; Entra ID is asked only where it has to be."""
+
+    name: str
+    fields: Callable[[KeyPair], dict[str, str]]
+    words: str
+    is_asked: bool = False
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        WrongPair(
+            "encrypted_key",
+            lambda pair: {"private_key": pair.encrypted_key_pem()},
+            "openssl pkcs8 -topk8 -nocrypt -in encrypted.pem -out key.pem",
+        ),
+        WrongPair("no_key", lambda _: {"private_key": ""}, "There is no private key"),
+        WrongPair("masked_key", lambda _: {"private_key": "******"}, "There is no private key"),
+        WrongPair("no_certificate", lambda _: {"certificate": ""}, "There is no certificate"),
+        WrongPair("other_key", lambda _: {"private_key": KeyPair(rsa_key(2048, 7)).key_pem}, "do not belong together"),
+        WrongPair("not_registered", lambda _: {}, "Entra ID does not know the certificate", is_asked=True),
+    ],
+    ids=lambda wrong: wrong.name,
+)
+def test_a_certificate_that_would_not_work_is_refused_and_not_stored(fresh: Installation, wrong: WrongPair) -> None:
+    pair = KeyPair()
+    before = (fresh.stored(_ACCOUNTS), fresh.stored(_PASSWORDS))
+    fields = certificate_fields(pair, **wrong.fields(pair))
+    assert wrong.words in _refused(lambda: fresh.save_account(wrong.name, **fields))
+    assert (fresh.stored(_ACCOUNTS), fresh.stored(_PASSWORDS)) == before
+    assert bool(len(fresh.cloud.journal)) is wrong.is_asked
+
+
+@pytest.mark.parametrize("skip_check", ["0", "1"])
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"client_secret": ""}, "The account bare has no client secret."),
+        ({"client_secret": "******"}, "The account bare has no client secret."),
+        ({"auth_type": "certificate"}, "There is no certificate."),
+        ({"auth_type": "password"}, "auth_type"),
+    ],
+    ids=["empty", "masked", "of the other type", "of no type"],
+)
+def test_a_credential_of_the_chosen_type_is_required_with_and_without_a_check(
+    fresh: Installation, fields: dict[str, str], words: str, skip_check: str
+) -> None:
+    assert words in _refused(lambda: fresh.save_account("bare", skip_check=skip_check, **fields))
+    assert "[bare]" not in fresh.stored(_ACCOUNTS)
+
+
+def test_changing_the_type_of_credential_forgets_the_other_one(fresh: Installation) -> None:
+    pair = KeyPair()
+    fresh.application.add_certificate(pair.pem)
+    fresh.save_account("changing", secret_expires="2099-12-31")
+    assert "There is no private key" in _refused(
+        lambda: fresh.edit_account("changing", **certificate_fields(pair, private_key=""))
+    )
+    fresh.edit_account("changing", **certificate_fields(pair))
+    splunkd = Splunkd(fresh.splunkd.server_uri, fresh.splunkd.session_key())
+    assert set(secrets(splunkd, _ACCOUNTS, "changing")) == {"private_key"}
+    assert not fresh.splunkd.conf.of_app(_ACCOUNTS, APP)["changing"]["secret_expires"]
+    # An edit that sends neither key nor certificate keeps both.
+    fresh.splunkd.web.post(f"{APP}_account/changing", {"tenant_id": fresh.tenant.domain})
+    assert load_account(splunkd, "changing").private_key.split() == pair.key_pem.split()
+    fresh.edit_account("changing", auth_type="client_secret", client_secret=fresh.secret)
+    assert set(secrets(splunkd, _ACCOUNTS, "changing")) == {"client_secret"}
+    assert not fresh.splunkd.conf.of_app(_ACCOUNTS, APP)["changing"]["certificate"]
+
+
+def test_an_account_saved_before_there_were_certificates_is_one_with_a_secret(fresh: Installation) -> None:
+    fresh.save_account("old")
+    stored = fresh.splunkd.conf.of_app(_ACCOUNTS, APP)["old"]
+    fresh.splunkd.conf.remove(_ACCOUNTS, APP, "old")
+    kept = {name: text for name, text in stored.items() if name not in {"auth_type", "last_check"}}
+    fresh.splunkd.conf.write(_ACCOUNTS, APP, "old", kept)
+    assert row(fresh, "old")["auth_type"] == "client_secret"
+    fresh.save_input("of_old", account="old", regions="eu")
+    assert fresh.run("of_old").status == 0
+
+
+def save_input(installation: Installation, kind: str, name: str, **fields: str) -> dict[str, Any]:
+    """Add an input of any kind."""
+    common = {"account": "corp", "index": "main", "interval": "300", "start_time": "-7d", "overlap": "600"}
+    return installation.splunkd.web.post(f"{APP}_{kind}", {"name": name, **common, **fields})
+
+
+@pytest.fixture
+def tidy(fresh: Installation) -> Iterator[Installation]:
+    """Give an installation whose inputs of this test are the only ones, before and after."""
+
+    def remove_all() -> None:
+        for kind in KINDS:
+            for entry in fresh.splunkd.web.get(f"{APP}_{kind}", count="-1")["entry"]:
+                fresh.splunkd.web.delete(f"{APP}_{kind}/{entry['name']}")
+
+    remove_all()
+    yield fresh
+    remove_all()
+
+
+def test_an_input_whose_alerts_another_one_brings_is_saved_with_a_warning_that_names_it(tidy: Installation) -> None:
+    tidy.application.roles = ALL_ROLES
+    tidy.save_account("shared")
+    account = {"account": "shared"}
+    assert warned(save_input(tidy, "defender_graph_alerts", "all_alerts", **account)) == []
+    assert warned(save_input(tidy, "defender_incidents", "incidents", alerts="none", **account)) == []
+    answer = save_input(tidy, "defender_endpoint_alerts", "endpoints", region="global", **account)
+    [warning] = warned(answer)
+    named = "The enabled input all_alerts (defender_graph_alerts) brings the same alerts of this tenant"
+    assert warning.startswith(named)
+    content = answer["entry"][0]["content"]
+    assert content["remarks"] == "Brings the same alerts as all_alerts (defender_graph_alerts)."
+    assert content["advice"] == warning
+    # The other one's row says it, too.
+    remark = row(tidy, "all_alerts", "defender_graph_alerts")["remarks"]
+    assert remark == "Brings the same alerts as endpoints (defender_endpoint_alerts)."
+    edited = tidy.splunkd.web.post(f"{APP}_defender_incidents/incidents", {"alerts": "split"})
+    assert [text.split()[3] for text in warned(edited)] == ["all_alerts", "endpoints"]
+    # Nothing of it is stored, and it goes with its cause.
+    assert "brings the same" not in tidy.stored("inputs")
+    tidy.splunkd.web.post(f"{APP}_defender_graph_alerts/all_alerts", {"disabled": "1"})
+    assert row(tidy, "all_alerts", "defender_graph_alerts")["remarks"] == ""
+    assert "all_alerts" not in row(tidy, "endpoints", "defender_endpoint_alerts")["remarks"]
+
+
+def test_an_input_that_its_account_could_not_feed_is_saved_with_a_warning(tidy: Installation) -> None:
+    tidy.save_account("unpermitted")
+    [warning] = warned(save_input(tidy, "defender_incidents", "in_vain", account="unpermitted", alerts="none"))
+    assert "The account unpermitted can't feed defender_incidents" in warning
+    assert "Microsoft Graph SecurityIncident.Read.All" in warning
+    tidy.application.roles = ALL_ROLES
+    tidy.edit_account("unpermitted")
+    assert row(tidy, "in_vain", "defender_incidents")["remarks"] == ""
 
 
 def test_an_input_is_checked_against_the_cloud_of_its_account(fresh: Installation) -> None:

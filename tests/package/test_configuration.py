@@ -6,15 +6,16 @@ import configparser
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import splunk_add_on_ucc_framework as ucc
-from defender_alerts import clouds, times
-from defender_alerts.apis import siem
+from defender_alerts import clouds, settings, times
+from defender_alerts.apis import endpoint, graph, incidents, siem
+from defender_alerts.kinds import KINDS
 from splunk_add_on_ucc_framework import global_config, global_config_update, global_config_validator
 from splunk_add_on_ucc_framework.exceptions import GlobalConfigValidatorException
 
@@ -28,8 +29,11 @@ ACCOUNT = {
     "cloud": "commercial",
     "tenant_id": None,
     "client_id": None,
+    "auth_type": "client_secret",
     "client_secret": None,
     "secret_expires": None,
+    "certificate": None,
+    "private_key": None,
     "skip_check": False,
 }
 PROXY = {
@@ -41,18 +45,27 @@ PROXY = {
     "proxy_password": None,
     "proxy_rdns": None,
 }
-SIEM_INPUT = {
+COMMON_INPUT = {
     "name": None,
     "account": None,
-    "regions": "us,eu,uk",
     "index": "default",
     "interval": "300",
     "start_time": "-7d",
     "overlap": "600",
-    "resource": "https://graph.windows.net",
-    "machine_groups": None,
+}
+INPUTS = {
+    "defender_graph_alerts": {**COMMON_INPUT, "severities": None, "service_sources": None},
+    "defender_incidents": {**COMMON_INPUT, "alerts": "none"},
+    "defender_endpoint_alerts": {**COMMON_INPUT, "region": "global", "severities": None},
+    "defender_siem_alerts": {
+        **COMMON_INPUT,
+        "regions": "us,eu,uk",
+        "resource": "https://graph.windows.net",
+        "machine_groups": None,
+    },
 }
 GUID = "01234567-89ab-CDEF-0123-456789abcdef"
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
 def source() -> dict[str, Any]:
@@ -124,7 +137,7 @@ def test_it_names_the_add_on() -> None:
         ("proxy", PROXY),
         ("logging", {"loglevel": "INFO"}),
         ("network", {"ca_bundle": None, "request_timeout": "60"}),
-        ("defender_siem_alerts", SIEM_INPUT),
+        *INPUTS.items(),
     ],
 )
 def test_a_form_has_these_fields_with_these_defaults(form: str, fields: dict[str, object]) -> None:
@@ -136,23 +149,92 @@ def test_every_field_is_explained() -> None:
     assert [entity["field"] for entity in entities if not entity.get("help")] == []
 
 
-@pytest.mark.parametrize(("form", "field"), [("account", "client_secret"), ("proxy", "proxy_password")])
+@pytest.mark.parametrize(
+    ("form", "field"), [("account", "client_secret"), ("account", "private_key"), ("proxy", "proxy_password")]
+)
 def test_a_secret_is_encrypted(form: str, field: str) -> None:
     assert forms()[form][field]["encrypted"] is True
 
 
 def test_nothing_else_is_encrypted() -> None:
     encrypted = {entity["field"] for form in forms().values() for entity in form.values() if entity.get("encrypted")}
-    assert encrypted == {"client_secret", "proxy_password"}
+    assert encrypted == {"client_secret", "private_key", "proxy_password"}
+
+
+def services() -> dict[str, dict[str, Any]]:
+    """Give the inputs as they stand in the file, in the order of the page."""
+    return {service["name"]: service for service in source()["pages"]["inputs"]["services"]}
+
+
+def test_there_is_a_form_for_each_kind_of_input_in_the_order_in_which_to_choose() -> None:
+    assert list(services()) == list(KINDS) == list(INPUTS)
+
+
+def test_the_page_says_of_each_input_for_whom_it_is() -> None:
+    told = source()["pages"]["inputs"]["subDescription"]["text"].splitlines()
+    for line, service in zip(told, services().values(), strict=False):
+        assert line.startswith(f"• {title(service)}: ")
+
+
+def title(service: dict[str, Any]) -> str:
+    return str(service["title"]).removesuffix(" (deprecated by Microsoft)")
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_an_input_is_checked_and_run_by_the_code_of_all(name: str) -> None:
+    service = services()[name]
+    assert service["restHandlerModule"] == "defender_alerts_input_rh"
+    assert service["restHandlerClass"] == "InputHandler"
+    assert service["inputHelperModule"] == "defender_alerts_input_helper"
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_what_all_inputs_have_is_the_same_in_each_form(name: str) -> None:
+    siem_form, form = forms()["defender_siem_alerts"], forms()[name]
+    for field in COMMON_INPUT.keys() - {"account"}:
+        assert form[field] == siem_form[field]
+    without_help = [{**account, "help": ""} for account in (form["account"], siem_form["account"])]
+    assert without_help[0] == without_help[1]
+    assert form["account"]["help"].endswith(siem_form["account"]["help"])
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_what_few_need_is_folded_away(name: str) -> None:
+    [group] = services()[name]["groups"]
+    assert group["options"] == {"isExpandable": True, "expand": False}
+    needed = {"name", "account", "index", "interval", "start_time", "region", "regions", "alerts"}
+    assert set(group["fields"]) == INPUTS[name].keys() - needed
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.access.roles])
+def test_the_form_names_the_permission_that_the_input_needs_and_the_clouds_that_have_the_api(name: str) -> None:
+    access = KINDS[name].access
+    told = forms()[name]["account"]["help"]
+    assert f"the permission {access.roles[0]} of {access.service}" in told
+    having = [cloud.label for cloud in clouds.CLOUDS if KINDS[name].audiences(cloud.name)]
+    assert f"The {', '.join(having[:-1])} and {having[-1]} clouds have this API." in told
 
 
 def test_the_input_says_that_microsoft_has_deprecated_its_api_and_what_replaces_it() -> None:
-    (service,) = source()["pages"]["inputs"]["services"]
-    assert set(service["warning"]) == {"create", "edit", "clone"}
-    for warning in service["warning"].values():
-        assert "deprecated" in warning["message"]
-        assert "Microsoft Graph security API, alerts_v2" in warning["message"]
-        assert warning["alwaysDisplay"] is True
+    warning = {name: service["warning"] for name, service in services().items() if "warning" in service}
+    assert warning.keys() == {"defender_siem_alerts"}
+    assert set(warning["defender_siem_alerts"]) == {"create", "edit", "clone"}
+    replacements = [services()[name]["title"] for name in ("defender_graph_alerts", "defender_endpoint_alerts")]
+    for notice in warning["defender_siem_alerts"].values():
+        assert "deprecated" in notice["message"]
+        assert all(replacement in notice["message"] for replacement in replacements)
+        assert notice["alwaysDisplay"] is True
+
+
+def test_the_table_of_inputs_shows_every_field_of_every_kind() -> None:
+    table = source()["pages"]["inputs"]["table"]
+    shown = {column["field"] for column in table["moreInfo"]}
+    assert {field for fields in INPUTS.values() for field in fields} <= shown
+
+
+def test_the_dashboard_counts_the_events_of_all_inputs() -> None:
+    usage = source()["pages"]["dashboard"]["settings"]["custom_license_usage"]
+    assert usage == {"determine_by": "source", "search_condition": [f"{name}:*" for name in KINDS]}
 
 
 ALLOWED = {
@@ -161,6 +243,8 @@ ALLOWED = {
     ("account", "tenant_id"): [GUID, "contoso.onmicrosoft.com", "a.co", "x-1.sub.example.org", "example.xn--p1ai"],
     ("account", "client_id"): [GUID, f" {GUID}\t"],
     ("account", "client_secret"): ["x", "~8Q.-_ a\"b'c", "x" * 8192],
+    ("account", "certificate"): [PEM, f"subject=CN = corp\n{PEM}{PEM}"],
+    ("account", "private_key"): ["-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n", "x" * 65_536],
     ("account", "secret_expires"): ["2027-06-30", "2026-12-01"],
     ("proxy", "proxy_type"): ["http", "https", "socks5"],
     ("proxy", "proxy_url"): [
@@ -175,13 +259,17 @@ ALLOWED = {
     ],
     ("proxy", "proxy_port"): ["1", "3128", "65535"],
     ("network", "ca_bundle"): [
-        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+        PEM,
         "subject=CN = Contoso CA\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
         "/etc/ssl/certs/contoso.pem",
         "C:\\ca\\contoso.pem",
         "/path with blanks/ca.pem\n",
     ],
     ("network", "request_timeout"): ["5", "60", "300"],
+    ("defender_graph_alerts", "severities"): ["", "high", "informational,low,medium,high,unknown"],
+    ("defender_graph_alerts", "service_sources"): ["", "microsoftSentinel", "microsoft365Defender,dataLossPrevention"],
+    ("defender_endpoint_alerts", "region"): ["global", "us", "aea"],
+    ("defender_endpoint_alerts", "severities"): ["", "unspecified", "high,medium"],
     ("defender_siem_alerts", "name"): ["siem", "Siem_3_regions"],
     ("defender_siem_alerts", "regions"): ["us", "us,eu,uk", "uk,us"],
     ("defender_siem_alerts", "interval"): ["60", "300", "86400"],
@@ -214,6 +302,8 @@ REFUSED = {
     ],
     ("account", "client_id"): ["", "contoso.com", GUID.replace("-", "")],
     ("account", "client_secret"): ["x" * 8193],
+    ("account", "certificate"): ["MIIB", f"{PEM}-----BEGIN PRIVATE KEY-----", PEM + "x" * 65_536],
+    ("account", "private_key"): ["x" * 65_537],
     ("account", "secret_expires"): ["30.06.2027", "6/30/2027", "2027-13-01", "2027-06-32", "2027-06-30T00:00:00Z"],
     ("proxy", "proxy_type"): ["", "socks4", "HTTP"],
     ("proxy", "proxy_url"): ["", "http://proxy", "proxy:3128", "proxy/", "user@proxy", "192.0.2.10:3128", "a b"],
@@ -225,6 +315,10 @@ REFUSED = {
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n-----BEGIN RSA PRIVATE KEY-----\n",
     ],
     ("network", "request_timeout"): ["4", "301", "1.5"],
+    ("defender_graph_alerts", "severities"): ["High", "critical", "high,", "low;high", "unspecified"],
+    ("defender_graph_alerts", "service_sources"): ["MicrosoftSentinel", "unknown", "unknownFutureValue", "all"],
+    ("defender_endpoint_alerts", "region"): ["", "us,eu", "Global", "ch"],
+    ("defender_endpoint_alerts", "severities"): ["High", "unknown", ",low"],
     ("defender_siem_alerts", "name"): ["", "1", "a b", "a:b"],
     ("defender_siem_alerts", "regions"): ["", "us,", "au", "us;eu", "us, eu"],
     ("defender_siem_alerts", "interval"): ["59", "86401", "0 * * * *", "-1", "60.5"],
@@ -271,10 +365,86 @@ def options(form: str, field: str) -> list[str]:
     return [option["value"] for option in chosen.get("autoCompleteFields") or chosen["items"]]
 
 
-def test_the_page_offers_the_clouds_regions_and_resources_that_the_input_knows() -> None:
-    assert options("account", "cloud") == [cloud.name for cloud in clouds.CLOUDS]
-    assert options("defender_siem_alerts", "regions") == list(clouds.regions("siem", "commercial"))
-    assert options("defender_siem_alerts", "resource") == list(siem.RESOURCES)
+def test_the_pages_offer_what_the_code_knows() -> None:
+    known: dict[tuple[str, str], Sequence[str]] = {
+        ("account", "cloud"): [cloud.name for cloud in clouds.CLOUDS],
+        ("account", "auth_type"): settings.AUTH_TYPES,
+        ("defender_graph_alerts", "severities"): graph.SEVERITIES,
+        ("defender_graph_alerts", "service_sources"): graph.SERVICE_SOURCES,
+        ("defender_incidents", "alerts"): incidents.ALERTS,
+        ("defender_endpoint_alerts", "region"): clouds.regions("endpoint", "commercial"),
+        ("defender_endpoint_alerts", "severities"): endpoint.SEVERITIES,
+        ("defender_siem_alerts", "regions"): clouds.regions("siem", "commercial"),
+        ("defender_siem_alerts", "resource"): siem.RESOURCES,
+    }
+    assert {place: options(*place) for place in known} == {place: list(values) for place, values in known.items()}
+
+
+@pytest.mark.parametrize("api", ["endpoint", "siem"])
+def test_the_commercial_cloud_has_all_regions_that_a_page_offers(api: str) -> None:
+    everywhere = {region for cloud in clouds.CLOUDS for region in clouds.regions(api, cloud.name)}
+    assert everywhere == set(clouds.regions(api, "commercial"))
+
+
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        ("defender_graph_alerts", "severities"),
+        ("defender_graph_alerts", "service_sources"),
+        ("defender_incidents", "alerts"),
+        ("defender_endpoint_alerts", "region"),
+        ("defender_endpoint_alerts", "severities"),
+        ("defender_siem_alerts", "regions"),
+        ("defender_siem_alerts", "resource"),
+    ],
+)
+def test_every_choice_that_a_form_offers_passes_its_checks_and_the_inputs(form: str, field: str) -> None:
+    offered = options(form, field)
+    several = [",".join(offered)] if forms()[form][field]["type"] == "multipleSelect" else []
+    for value in [*offered, *several]:
+        assert allows(forms()[form][field], value)
+        own = KINDS[form].read("corp", {**stored_defaults(form), field: value})
+        kept = getattr(own, field)
+        assert (list(kept) if isinstance(kept, tuple) else kept) == (
+            value.split(",") if isinstance(kept, tuple) else value
+        )
+
+
+def stored_defaults(form: str) -> dict[str, str]:
+    """Give what is stored of a form to which nobody has added anything."""
+    return {field: value for field, value in INPUTS[form].items() if value is not None}
+
+
+@pytest.mark.parametrize("form", INPUTS)
+def test_an_input_without_a_word_in_its_conf_has_the_defaults_of_its_form(form: str) -> None:
+    bare = {"account": "corp"}
+    assert settings.read_polling("corp", bare) == settings.read_polling("corp", {**bare, **stored_defaults(form)})
+    # The SIEM input guesses no region: that of its form stands in default/inputs.conf.
+    named = {field: value for field, value in stored_defaults(form).items() if field == "regions"}
+    assert KINDS[form].read("corp", {**bare, **named}) == KINDS[form].read("corp", {**bare, **stored_defaults(form)})
+
+
+@pytest.mark.parametrize("form", INPUTS)
+def test_the_ranges_of_numbers_are_those_of_the_input(form: str) -> None:
+    ranges = {field: number["range"] for field, number in numbers(form).items()}
+    assert ranges == {
+        "interval": [settings.SHORTEST_INTERVAL, settings.LONGEST_INTERVAL],
+        "overlap": [0, settings.LONGEST_OVERLAP],
+    }
+
+
+def test_the_range_of_the_timeout_is_that_of_the_code() -> None:
+    timeout = numbers("network")["request_timeout"]
+    assert timeout["range"] == [settings.SHORTEST_TIMEOUT, settings.LONGEST_TIMEOUT]
+
+
+def numbers(form: str) -> dict[str, dict[str, Any]]:
+    return {
+        field: validator
+        for field, entity in forms()[form].items()
+        for validator in entity.get("validators", [])
+        if validator["type"] == "number"
+    }
 
 
 def test_every_wrong_value_is_answered_with_a_sentence_of_ours() -> None:
@@ -286,8 +456,9 @@ def test_every_wrong_value_is_answered_with_a_sentence_of_ours() -> None:
 def test_the_built_conf_files_hold_the_defaults(built_app: Path) -> None:
     conf = configparser.ConfigParser(interpolation=None)
     conf.read([built_app / "default/inputs.conf", built_app / "default/ta_defender_alerts_settings.conf"])
-    defaults = {name: value for name, value in SIEM_INPUT.items() if value is not None}
-    assert {name: conf["defender_siem_alerts"][name] for name in defaults} == defaults
+    for kind in INPUTS:
+        defaults = stored_defaults(kind)
+        assert {name: conf[kind][name] for name in defaults} == defaults
     assert conf["network"]["request_timeout"] == "60"
     assert conf["logging"]["loglevel"] == "INFO"
     assert {name: conf["proxy"][name] for name in PROXY} == {name: value or "" for name, value in PROXY.items()}

@@ -13,13 +13,27 @@ import pytest
 RESERVED = {"index", "interval", "host", "source", "sourcetype", "disabled", "persistentQueueSize", "queueSize"}
 
 
+FIELDS = {
+    "defender_graph_alerts": {"severities", "service_sources"},
+    "defender_incidents": {"alerts"},
+    "defender_endpoint_alerts": {"region", "severities"},
+    "defender_siem_alerts": {"regions", "resource", "machine_groups"},
+}
+
+
+@pytest.fixture(params=FIELDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Give each kind of input."""
+    return str(request.param)
+
+
 @pytest.fixture
-def scheme(built_app: Path, splunk_python: Path, tmp_path: Path) -> ET.Element:
+def scheme(built_app: Path, splunk_python: Path, tmp_path: Path, kind: str) -> ET.Element:
     """Give what the input prints for --scheme."""
     app = shutil.copytree(
         built_app, tmp_path / "etc" / "apps" / built_app.name, ignore=shutil.ignore_patterns("appserver")
     )
-    command = [str(splunk_python), str(app / "bin" / "defender_siem_alerts.py"), "--scheme"]
+    command = [str(splunk_python), str(app / "bin" / f"{kind}.py"), "--scheme"]
     # No variable of this machine's reaches a script of Splunk's.
     environment = {"SPLUNK_HOME": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)
@@ -27,17 +41,17 @@ def scheme(built_app: Path, splunk_python: Path, tmp_path: Path) -> ET.Element:
     return ET.fromstring(done.stdout)
 
 
-def test_it_introduces_itself(scheme: ET.Element) -> None:
+def test_it_introduces_itself(scheme: ET.Element, kind: str) -> None:
     assert scheme.tag == "scheme"
-    assert scheme.findtext("title") == "defender_siem_alerts"
-    assert "deprecated by Microsoft" in (scheme.findtext("description") or "")
+    assert scheme.findtext("title") == kind
+    deprecated = "deprecated by Microsoft" in (scheme.findtext("description") or "")
+    assert deprecated == (kind == "defender_siem_alerts")
     assert scheme.findtext("streaming_mode") == "xml"
     assert scheme.findtext("use_external_validation") == "true"
     assert scheme.findtext("use_single_instance") == "false"
 
 
-def test_it_declares_the_fields_of_the_page_and_none_of_splunks(scheme: ET.Element) -> None:
+def test_it_declares_the_fields_of_the_page_and_none_of_splunks(scheme: ET.Element, kind: str) -> None:
     arguments = {argument.get("name") for argument in scheme.iterfind("endpoint/args/arg")}
-    fields = {"name", "account", "regions", "start_time", "overlap", "resource", "machine_groups"}
-    assert arguments == fields
+    assert arguments == {"name", "account", "start_time", "overlap"} | FIELDS[kind]
     assert arguments & RESERVED == set()

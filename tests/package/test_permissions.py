@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import configparser
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from defender_alerts.lease import NOBODY
 from defender_alerts.orders import Order
+from defender_alerts.parts import DeliveredParts
 from defender_alerts.place import Place, PlaceKey, Reset
-from defender_alerts.versions import Seen
+from defender_alerts.versions import Seen, Version, fingerprint
+from standins.polling import MemoryPlaces
 
 ADMINISTRATORS = "read : [ admin, sc_admin ], write : [ admin, sc_admin ]"
 
@@ -50,8 +54,19 @@ def test_the_collection_declares_its_fields(built_app: Path) -> None:
         **NOBODY.fields(),
         **Reset(key, 0, 1).document(),
         **Order(key, 0, Seen(), 0).document(),
+        **delivered_parts(key),
     }
     types = {str: "string", int: "number"}
     fields = {f"field.{name}": types[type(value)] for name, value in place.items() if name != "_key"}
     assert {key: value for key, value in collection.items() if key.startswith("field.")} == fields
     assert collection["replicate"] == "false"
+
+
+def delivered_parts(key: PlaceKey) -> Mapping[str, Any]:
+    """Give the document that remembers the alerts cut out of incidents, one of them."""
+    store = MemoryPlaces()
+    parts = DeliveredParts(key, 0, store)
+    parts.add(Version(0, fingerprint("alert", 0), "{}", is_part=True))
+    parts.save()
+    [document] = store.documents.values()
+    return document

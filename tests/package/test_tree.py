@@ -47,8 +47,8 @@ BREAKAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         "bin/TA_defender_alerts_rh_account.py is missing",
     ),
     "a helper that is not in package": (
-        lambda app: (app / "bin/defender_siem_alerts_helper.py").unlink(),
-        "bin/defender_siem_alerts_helper.py is missing",
+        lambda app: (app / "bin/defender_alerts_input_helper.py").unlink(),
+        "bin/defender_alerts_input_helper.py is missing",
     ),
     "a conf file that ended early": (
         lambda app: (app / "default/restmap.conf").write_text("", encoding="utf-8"),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import Locator, expect
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ui.workplace import Workplace
 
 
@@ -42,6 +44,21 @@ class Form:
         """Choose from a list."""
         self.field(name).locator('[data-test="select"]').click()
         self._workplace.page.get_by_role("option", name=label, exact=True).click()
+
+    def choose_several(self, name: str, labels: Iterable[str]) -> None:
+        """Choose several things from a list."""
+        box = self.field(name).get_by_role("combobox")
+        for label in labels:
+            box.click()
+            self._workplace.page.get_by_role("option", name=label, exact=True).click()
+
+    def choose_button(self, name: str, label: str) -> None:
+        """Press one of several buttons of which one is always pressed."""
+        self.field(name).get_by_role("radio", name=label, exact=True).click()
+
+    def pressed(self, name: str) -> str:
+        """Which of several buttons is pressed."""
+        return self.field(name).get_by_role("radio", checked=True).inner_text().strip()
 
     def chosen(self, name: str) -> str:
         """What a list shows as chosen."""

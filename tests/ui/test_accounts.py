@@ -6,10 +6,17 @@ import json
 from html import unescape
 from urllib.parse import unquote, unquote_plus
 
+import pytest
 from playwright.sync_api import expect
-from ui.workplace import SECRET, Workplace, content
+from standins.key_pairs import KeyPair, rsa_key
+from ui.workplace import GRAPH, INCIDENTS, SECRET, SIEM, Workplace, content
 
 ACCOUNT_CONF = "ta_defender_alerts_account"
+OF_SECRET, OF_CERTIFICATE = ("client_secret", "secret_expires"), ("certificate", "private_key")
+READ_ALL = {
+    "https://api.securitycenter.microsoft.com": ("Alert.Read.All",),
+    "https://graph.microsoft.com": ("SecurityAlert.Read.All", "SecurityIncident.Read.All"),
+}
 
 
 def test_the_configuration_page_opens_with_its_tabs_and_no_account(workplace: Workplace) -> None:
@@ -35,10 +42,13 @@ def test_an_account_is_refused_with_the_wrong_secret_and_listed_with_the_right_o
     expect(workplace.row("corp")).to_contain_text("Commercial")
     expect(workplace.row("corp")).to_contain_text(workplace.tenant.guid)
     workplace.picture("configuration-accounts")
-    assert workplace.conf(ACCOUNT_CONF)["corp"] == {
+    stored = workplace.conf(ACCOUNT_CONF)["corp"]
+    assert "defender_siem_alerts" in stored.pop("last_check")
+    assert stored == {
         "cloud": "commercial",
         "tenant_id": workplace.tenant.guid,
         "client_id": workplace.application.client_id,
+        "auth_type": "client_secret",
         "client_secret": "******",
     }
     assert workplace.splunkd.places_of(SECRET) == []
@@ -79,6 +89,148 @@ def holds_secret(*texts: str | bytes) -> bool:
     plain = [text.decode("utf-8") if isinstance(text, bytes) else text for text in texts]
     readings = [read(text) for text in plain for read in (str, unquote, unquote_plus, unescape)]
     return any(spelling in reading for spelling in (SECRET, json.dumps(SECRET)[1:-1]) for reading in readings)
+
+
+def test_a_permission_that_is_missing_is_read_in_the_accounts_row_as_soon_as_it_is_saved(workplace: Workplace) -> None:
+    workplace.application.roles = {"https://graph.microsoft.com": ("SecurityAlert.Read.All",)}
+    dialog = workplace.add_account()
+    dialog.type(**workplace.account_fields())
+    dialog.save("Add")
+    row = workplace.row("corp")
+    feeds = "Can feed defender_graph_alerts, defender_siem_alerts."
+    missing = "Missing permission for defender_endpoint_alerts: WindowsDefenderATP Alert.Read.All."
+    expect(row).to_contain_text(feeds)
+    expect(row).to_contain_text("Missing permission for defender_incidents: Microsoft Graph SecurityIncident.Read.All.")
+    expect(row).to_contain_text(missing)
+    workplace.picture("configuration-accounts-missing-permission")
+    # As long as nothing has been granted, it stays there for whoever comes later.
+    workplace.open("configuration")
+    expect(workplace.row("corp")).to_contain_text(missing)
+
+    workplace.application.roles = READ_ALL
+    dialog = workplace.act("corp", "Edit")
+    dialog.save("Update")
+    expect(row).to_contain_text("Can feed defender_graph_alerts, defender_incidents, defender_endpoint_alerts, defend")
+    expect(row).not_to_contain_text("Missing")
+
+
+def test_the_form_asks_for_what_the_chosen_credential_needs_and_nothing_else(workplace: Workplace) -> None:
+    dialog = workplace.add_account()
+    assert dialog.pressed("auth_type") == "Client secret"
+    shown, hidden = OF_SECRET, OF_CERTIFICATE
+    for label in ("Certificate", "Client secret"):
+        dialog.choose_button("auth_type", label)
+        shown, hidden = hidden, shown
+        for field in shown:
+            expect(dialog.field(field)).to_be_visible()
+        for field in hidden:
+            expect(dialog.field(field)).to_have_count(0)
+
+
+def test_an_account_with_a_certificate_is_saved_and_edited_without_its_key_being_shown(workplace: Workplace) -> None:
+    pair = KeyPair(rsa_key(4096))
+    workplace.application.add_certificate(pair.pem)
+    fields = workplace.account_fields()
+    del fields["client_secret"]
+    dialog = workplace.add_account()
+    dialog.choose_button("auth_type", "Certificate")
+    dialog.type(**fields, certificate=pair.pem, private_key=pair.key_pem)
+    dialog.box("private_key").scroll_into_view_if_needed()
+    workplace.picture("account-add-certificate")
+    dialog.save("Add")
+    expect(workplace.row("corp")).to_contain_text(pair.not_after.date().isoformat())
+    workplace.picture("configuration-accounts-certificate")
+    stored = workplace.conf(ACCOUNT_CONF)["corp"]
+    assert (stored["auth_type"], stored["private_key"]) == ("certificate", "******")
+    assert stored["certificate"].split() == pair.pem.split()
+    assert workplace.splunkd.places_of(pair.key_lines()[3]) == []
+
+    edit = workplace.act("corp", "Edit")
+    assert edit.pressed("auth_type") == "Certificate"
+    assert edit.value("private_key") == "******"
+    expect(edit.field("client_secret")).to_have_count(0)
+    workplace.picture("account-edit-certificate")
+    edit.type(tenant_id="contoso.onmicrosoft.com")
+    edit.save("Update")
+    expect(workplace.row("corp")).to_contain_text("contoso.onmicrosoft.com")
+    assert pair.key_lines()[3] not in workplace.page.content()
+
+
+def test_a_key_with_a_passphrase_is_refused_with_the_command_that_converts_it(workplace: Workplace) -> None:
+    pair = KeyPair()
+    fields = workplace.account_fields()
+    del fields["client_secret"]
+    dialog = workplace.add_account()
+    dialog.choose_button("auth_type", "Certificate")
+    dialog.type(**fields, certificate=pair.pem, private_key=pair.encrypted_key_pem())
+    dialog.press("Add")
+    assert "openssl pkcs8 -topk8 -nocrypt -in encrypted.pem -out key.pem" in dialog.refusal()
+    workplace.picture("account-add-encrypted-key")
+    assert workplace.conf(ACCOUNT_CONF) == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "complaint"),
+    [
+        ("certificate", "", "Field Certificate is required"),
+        ("private_key", "", "Field Private key is required"),
+        ("certificate", KeyPair().key_pem, "The private key has a field of its own."),
+        ("certificate", "MIIB", "The certificate is PEM text"),
+    ],
+    ids=["no certificate", "no key", "key in the wrong field", "no PEM"],
+)
+def test_what_cannot_be_a_certificate_is_complained_of_before_anything_is_sent(
+    workplace: Workplace, field: str, text: str, complaint: str
+) -> None:
+    fields = {**workplace.account_fields(), "certificate": KeyPair().pem, "private_key": KeyPair().key_pem}
+    del fields["client_secret"]
+    dialog = workplace.add_account()
+    dialog.choose_button("auth_type", "Certificate")
+    dialog.type(**{**fields, field: text})
+    dialog.press("Add")
+    dialog.expect_complaint(complaint)
+    assert workplace.sent("account") == []
+
+
+def test_changing_to_a_certificate_needs_both_of_its_fields(workplace: Workplace) -> None:
+    pair = KeyPair()
+    workplace.application.add_certificate(pair.pem)
+    workplace.have_account()
+    workplace.open("configuration")
+    dialog = workplace.act("corp", "Edit")
+    dialog.choose_button("auth_type", "Certificate")
+    dialog.press("Update")
+    dialog.expect_complaint("Field Certificate is required")
+    dialog.type(certificate=pair.pem, private_key=pair.key_pem)
+    dialog.save("Update")
+    expect(workplace.row("corp")).to_contain_text(pair.not_after.date().isoformat())
+    stored = workplace.conf(ACCOUNT_CONF)["corp"]
+    assert (stored["auth_type"], stored["client_secret"]) == ("certificate", "")
+
+
+def test_an_input_that_brings_what_another_one_brings_says_so_in_its_row(workplace: Workplace) -> None:
+    workplace.application.roles = {"https://graph.microsoft.com": ("SecurityAlert.Read.All",)}
+    workplace.have_account(skip_check="0")
+    workplace.have_input("all_alerts", GRAPH)
+    dialog = workplace.add_input(SIEM)
+    dialog.type(name="endpoints")
+    dialog.choose("account", "corp")
+    dialog.save("Add")
+    same = "Brings the same alerts as all_alerts (defender_graph_alerts)."
+    expect(workplace.row("endpoints")).to_contain_text(same)
+    workplace.open("inputs")
+    expect(workplace.row("all_alerts")).to_contain_text("Brings the same alerts as endpoints (defender_siem_alerts).")
+    workplace.row("all_alerts").get_by_role("button", name="Expand row - all_alerts").click()
+    expect(workplace.page.get_by_text("Disable one of the two, unless both are wanted.")).to_be_visible()
+    workplace.picture("inputs-same-alerts")
+
+    dialog = workplace.add_input(INCIDENTS)
+    dialog.type(name="incidents")
+    dialog.choose("account", "corp")
+    dialog.save("Add")
+    lacks = "Its account lacks Microsoft Graph SecurityIncident.Read.All."
+    expect(workplace.row("incidents")).to_contain_text(lacks)
+    workplace.picture("inputs-missing-permission")
 
 
 def test_an_account_saved_without_checking_asks_microsoft_nothing(workplace: Workplace) -> None:

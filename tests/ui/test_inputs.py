@@ -2,59 +2,184 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import parse_qs
 
+import pytest
 from playwright.sync_api import expect
-from ui.workplace import KIND, Workplace
+from ui.form import Form
+from ui.workplace import COMMON_DEFAULTS, ENDPOINT, GRAPH, INCIDENTS, INPUT_KINDS, KIND, SIEM, InputKind, Workplace
 
 INPUT = f"{KIND}://corp_all"
 DEPRECATED = "Microsoft has deprecated the SIEM API"
 
 
-def test_a_new_input_warns_of_the_deprecated_api_and_starts_with_defaults_that_work(workplace: Workplace) -> None:
-    workplace.have_account()
+@dataclass(frozen=True)
+class Choice:
+    """What somebody chooses in the fields of a kind's own, and how it is stored.
+
+    Attributes:
+        lists: fields from whose list one thing is chosen, or several, by what the page shows.
+        buttons: fields in which one button of several is pressed.
+    """
+
+    kind: InputKind
+    lists: dict[str, tuple[str, ...]]
+    stored: dict[str, str]
+    buttons: dict[str, str] | None = None
+
+    def make(self, form: Form) -> None:
+        """Choose it."""
+        for field, labels in self.lists.items():
+            if len(labels) == 1:
+                form.choose(field, labels[0])
+            else:
+                form.choose_several(field, labels)
+        for field, label in (self.buttons or {}).items():
+            form.choose_button(field, label)
+
+
+CHOICES = (
+    Choice(
+        GRAPH,
+        {
+            "severities": ("Medium", "High"),
+            "service_sources": ("Microsoft Defender for Identity", "Microsoft Sentinel"),
+        },
+        {"severities": "medium,high", "service_sources": "microsoftDefenderForIdentity,microsoftSentinel"},
+    ),
+    Choice(INCIDENTS, {}, {"alerts": "split"}, buttons={"alerts": "Split out"}),
+    Choice(
+        ENDPOINT,
+        {"region": ("European Union (eu)",), "severities": ("Low", "Unspecified")},
+        {"region": "eu", "severities": "low,unspecified"},
+    ),
+    Choice(
+        SIEM,
+        {"resource": ("https://WDATPAlertExport.Seville.onmicrosoft.com",)},
+        {"resource": "https://WDATPAlertExport.Seville.onmicrosoft.com"},
+    ),
+)
+
+of_each_kind = pytest.mark.parametrize("kind", INPUT_KINDS, ids=lambda kind: kind.name)
+
+
+def test_the_page_says_which_input_to_choose_and_offers_them_in_that_order(workplace: Workplace) -> None:
     workplace.open("inputs")
     workplace.picture("inputs-empty")
-    dialog = workplace.add_input()
-    workplace.picture("input-add")
-    assert dialog.warning().startswith(DEPRECATED)
+    items = workplace.open_menu_of_inputs()
+    workplace.picture("inputs-menu")
+    assert [text.strip() for text in items.all_inner_texts()] == [kind.title for kind in INPUT_KINDS]
+    for kind in INPUT_KINDS:
+        title = kind.title.removesuffix(" (deprecated by Microsoft)")
+        expect(workplace.page.get_by_text(f"{title}: ")).to_be_visible()
+
+
+@of_each_kind
+def test_a_new_input_starts_with_defaults_that_work(workplace: Workplace, kind: InputKind) -> None:
+    workplace.have_account()
+    dialog = workplace.add_input(kind)
+    workplace.picture(f"{kind.name}-add")
     dialog.type(name="corp_all")
     dialog.choose("account", "corp")
     dialog.press("Advanced")
-    expect(dialog.box("machine_groups")).to_be_visible()
-    dialog.box("machine_groups").scroll_into_view_if_needed()
-    workplace.picture("input-add-advanced")
+    expect(dialog.box("overlap")).to_be_visible()
+    dialog.box("overlap").scroll_into_view_if_needed()
+    workplace.picture(f"{kind.name}-add-advanced")
     dialog.save("Add")
 
-    expect(workplace.row("corp_all")).to_contain_text("us,eu,uk")
+    [created] = workplace.sent(kind.name)
+    given = {"name": "corp_all", "account": "corp", **COMMON_DEFAULTS, **kind.defaults}
+    assert parse_qs(created.sent.decode()) == {name: [value] for name, value in given.items()}
+    expect(workplace.row("corp_all")).to_contain_text(kind.title)
     expect(workplace.row("corp_all")).to_contain_text("Active")
     workplace.row("corp_all").get_by_role("button", name="Expand row - corp_all").click()
-    expect(workplace.page.get_by_text("https://graph.windows.net")).to_be_visible()
-    workplace.picture("inputs")
-    [created] = workplace.sent(KIND)
-    assert parse_qs(created.sent.decode()) == {
-        "name": ["corp_all"],
-        "account": ["corp"],
-        "regions": ["us,eu,uk"],
-        "index": ["default"],
-        "interval": ["300"],
-        "start_time": ["-7d"],
-        "overlap": ["600"],
-        "resource": ["https://graph.windows.net"],
-    }
+    expect(workplace.page.get_by_text("Overlap (s)")).to_be_visible()
+    workplace.picture(f"{kind.name}-row")
+
+
+def test_a_new_input_collects(workplace: Workplace) -> None:
+    workplace.have_account()
+    dialog = workplace.add_input()
+    dialog.type(name="corp_all")
+    dialog.choose("account", "corp")
+    dialog.save("Add")
     workplace.publish_alerts(3)
     assert len(workplace.splunkd.run_input(KIND, "corp_all").events) == 3
 
 
-def test_a_region_that_the_cloud_does_not_have_is_refused_with_the_sentence(workplace: Workplace) -> None:
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.kind.name)
+def test_what_is_chosen_in_a_form_is_stored_and_shown_when_it_is_edited(workplace: Workplace, choice: Choice) -> None:
+    kind = choice.kind
+    workplace.have_account()
+    workplace.have_input("corp_all", kind)
+    workplace.open("inputs")
+    dialog = workplace.act("corp_all", "Edit")
+    assert dialog.box("name").is_disabled()
+    dialog.press("Advanced")
+    choice.make(dialog)
+    workplace.picture(f"{kind.name}-edit")
+    dialog.type(interval="600")
+    dialog.save("Update")
+    expect(workplace.row("corp_all")).to_contain_text("600")
+    stored = workplace.conf("inputs")[f"{kind.name}://corp_all"]
+    expected = {**COMMON_DEFAULTS, **kind.defaults, **choice.stored, "index": "main", "interval": "600"}
+    assert {field: stored.get(field) for field in expected} == expected
+
+    again = workplace.act("corp_all", "Edit")
+    again.press("Advanced")
+    expect(again.box("overlap")).to_be_visible()
+    for field, labels in choice.lists.items():
+        assert (again.tags(field) or [again.chosen(field)]) == list(labels)
+    for field, label in (choice.buttons or {}).items():
+        assert again.pressed(field) == label
+
+
+def test_a_filter_that_is_taken_back_is_gone(workplace: Workplace) -> None:
+    workplace.have_account()
+    workplace.have_input("corp_all", GRAPH, severities="high", service_sources="microsoftSentinel")
+    workplace.open("inputs")
+    dialog = workplace.act("corp_all", "Edit")
+    dialog.press("Advanced")
+    dialog.remove_tag("severities", "High")
+    dialog.save("Update")
+    stored = workplace.conf("inputs")[f"{GRAPH.name}://corp_all"]
+    assert (stored.get("severities", ""), stored["service_sources"]) == ("", "microsoftSentinel")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "sentence"),
+    [
+        (SIEM, {}, "The region 'eu' does not exist for this input in the cloud GCC. Choose among: us."),
+        (
+            ENDPOINT,
+            {"region": "United Kingdom (uk)"},
+            "The region 'uk' does not exist for this input in the cloud GCC. Choose among: global.",
+        ),
+    ],
+    ids=lambda value: value.name if isinstance(value, InputKind) else "",
+)
+def test_a_region_that_the_cloud_does_not_have_is_refused_with_the_sentence(
+    workplace: Workplace, kind: InputKind, fields: dict[str, str], sentence: str
+) -> None:
+    workplace.have_account(cloud="gcc")
+    dialog = workplace.add_input(kind)
+    dialog.type(name="corp_all")
+    dialog.choose("account", "corp")
+    for field, label in fields.items():
+        dialog.choose(field, label)
+    dialog.press("Add")
+    refusal = dialog.refusal()
+    workplace.picture(f"{kind.name}-add-wrong-region")
+    assert refusal == sentence
+    assert f"{kind.name}://corp_all" not in workplace.conf("inputs")
+
+
+def test_a_region_that_the_cloud_does_not_have_can_be_taken_back(workplace: Workplace) -> None:
     workplace.have_account(cloud="gcc")
     dialog = workplace.add_input()
     dialog.type(name="corp_all")
     dialog.choose("account", "corp")
-    dialog.press("Add")
-    sentence = dialog.refusal()
-    workplace.picture("input-add-wrong-region")
-    assert sentence == "The region 'eu' does not exist for this input in the cloud GCC. Choose among: us."
     dialog.remove_tag("regions", "European Union (eu)")
     dialog.remove_tag("regions", "United Kingdom (uk)")
     assert dialog.tags("regions") == ["United States (us)"]
@@ -63,64 +188,70 @@ def test_a_region_that_the_cloud_does_not_have_is_refused_with_the_sentence(work
     assert workplace.conf("inputs")[INPUT]["regions"] == "us"
 
 
-def test_an_input_is_edited_and_warns_again(workplace: Workplace) -> None:
+def test_the_input_for_the_deprecated_api_warns_whenever_its_form_is_open(workplace: Workplace) -> None:
     workplace.have_account()
     workplace.have_input()
-    workplace.open("inputs")
-    dialog = workplace.act("corp_all", "Edit")
-    workplace.picture("input-edit")
-    assert dialog.warning().startswith(DEPRECATED)
-    assert dialog.tags("regions") == ["United States (us)", "European Union (eu)", "United Kingdom (uk)"]
-    assert dialog.box("name").is_disabled()
-    dialog.remove_tag("regions", "United States (us)")
-    dialog.type(interval="600")
-    dialog.save("Update")
-    expect(workplace.row("corp_all")).to_contain_text("eu,uk")
-    stored = workplace.conf("inputs")[INPUT]
-    assert (stored["regions"], stored["interval"], stored["start_time"]) == ("eu,uk", "600", "-7d")
+    warnings = [workplace.add_input().warning()]
+    for action in ("Edit", "Clone"):
+        workplace.open("inputs")
+        warnings.append(workplace.act("corp_all", action).warning())
+    for warning in warnings:
+        assert warning.startswith(DEPRECATED)
+        assert GRAPH.title in warning
+        assert ENDPOINT.title in warning
 
 
-def test_an_input_is_cloned_under_another_name(workplace: Workplace) -> None:
+@of_each_kind
+def test_an_input_is_cloned_under_another_name(workplace: Workplace, kind: InputKind) -> None:
+    own = next(choice.stored for choice in CHOICES if choice.kind == kind)
     workplace.have_account()
-    workplace.have_input(regions="uk", overlap="900")
+    workplace.have_input("corp_all", kind, overlap="900", **own)
     workplace.open("inputs")
     dialog = workplace.act("corp_all", "Clone")
-    workplace.picture("input-clone")
-    dialog.type(name="corp_uk")
+    workplace.picture(f"{kind.name}-clone")
+    dialog.type(name="corp_more")
     dialog.save("Save")
-    expect(workplace.row("corp_uk")).to_be_visible()
+    expect(workplace.row("corp_more")).to_be_visible()
     inputs = workplace.conf("inputs")
-    same = ("account", "regions", "index", "interval", "start_time", "overlap", "resource")
-    assert [inputs[f"{KIND}://corp_uk"][key] for key in same] == [inputs[INPUT][key] for key in same]
+    same = ("account", *COMMON_DEFAULTS, *kind.defaults, *own)
+    assert [inputs[f"{kind.name}://corp_more"].get(key) for key in same] == [
+        inputs[f"{kind.name}://corp_all"][key] for key in same
+    ]
 
 
-def test_an_input_is_disabled_and_enabled_again(workplace: Workplace) -> None:
+@of_each_kind
+def test_an_input_is_disabled_and_enabled_again(workplace: Workplace, kind: InputKind) -> None:
     workplace.have_account()
-    workplace.have_input()
+    workplace.have_input("corp_all", kind)
     workplace.open("inputs")
     switch = workplace.row("corp_all").get_by_role("switch")
     expect(switch).to_be_checked()
     switch.click()
     expect(workplace.row("corp_all")).to_contain_text("Inactive")
-    workplace.picture("inputs-disabled")
-    assert workplace.is_disabled("corp_all")
+    workplace.picture(f"{kind.name}-disabled")
+    assert workplace.is_disabled("corp_all", kind)
     switch.click()
     expect(switch).to_be_checked()
-    assert not workplace.is_disabled("corp_all")
+    assert not workplace.is_disabled("corp_all", kind)
 
 
-def test_an_input_is_deleted_after_a_confirmation(workplace: Workplace) -> None:
+@of_each_kind
+def test_an_input_is_deleted_after_a_confirmation(workplace: Workplace, kind: InputKind) -> None:
     workplace.have_account()
-    workplace.have_input()
-    workplace.have_input("corp_more")
+    for each in INPUT_KINDS:
+        workplace.have_input(f"of_{each.name}", each)
     workplace.open("inputs")
-    dialog = workplace.act("corp_all", "Delete")
-    workplace.picture("input-delete")
+    name = f"of_{kind.name}"
+    expect(workplace.row(name)).to_be_visible()
+    workplace.picture("inputs")
+    dialog = workplace.act(name, "Delete")
+    workplace.picture(f"{kind.name}-delete")
     dialog.press("Cancel")
     expect(dialog.locator).to_be_hidden()
-    workplace.act("corp_all", "Delete").save("Delete")
-    expect(workplace.row("corp_all")).to_be_hidden()
-    assert [stanza for stanza in workplace.conf("inputs") if "://" in stanza] == [f"{KIND}://corp_more"]
+    workplace.act(name, "Delete").save("Delete")
+    expect(workplace.row(name)).to_be_hidden()
+    left = {stanza for stanza in workplace.conf("inputs") if "://" in stanza}
+    assert left == {f"{each.name}://of_{each.name}" for each in INPUT_KINDS if each != kind}
 
 
 COMPLAINTS = (
@@ -132,7 +263,7 @@ COMPLAINTS = (
 
 def test_what_cannot_be_right_in_an_input_is_complained_of_before_anything_is_sent(workplace: Workplace) -> None:
     workplace.have_account()
-    dialog = workplace.add_input()
+    dialog = workplace.add_input(GRAPH)
     dialog.press("Add")
     dialog.expect_complaint("Field Name is required")
     dialog.type(name="corp_all")
@@ -144,4 +275,4 @@ def test_what_cannot_be_right_in_an_input_is_complained_of_before_anything_is_se
         dialog.type(**{**right, field: text})
         dialog.press("Add")
         dialog.expect_complaint(complaint)
-    assert workplace.sent(KIND) == []
+    assert workplace.sent(GRAPH.name) == []

@@ -21,6 +21,28 @@ KIND = "defender_siem_alerts"
 SECRET = "nobody's~Right/Secret+0123456789=\"&%"
 
 
+@dataclass(frozen=True)
+class InputKind:
+    """A kind of input: its name, its title on the pages, and what its own fields hold before anything is typed."""
+
+    name: str
+    title: str
+    defaults: dict[str, str]
+
+
+GRAPH = InputKind("defender_graph_alerts", "Defender alerts (Microsoft Graph)", {})
+INCIDENTS = InputKind("defender_incidents", "Defender incidents (Microsoft Graph)", {"alerts": "none"})
+ENDPOINT = InputKind("defender_endpoint_alerts", "Defender for Endpoint alerts", {"region": "global"})
+SIEM = InputKind(
+    KIND,
+    "Defender SIEM alerts (deprecated by Microsoft)",
+    {"regions": "us,eu,uk", "resource": "https://graph.windows.net"},
+)
+INPUT_KINDS = (GRAPH, INCIDENTS, ENDPOINT, SIEM)
+"""In the order in which the page offers them."""
+COMMON_DEFAULTS = {"index": "default", "interval": "300", "start_time": "-7d", "overlap": "600"}
+
+
 @dataclass
 class Workplace:
     """One Splunk with the add-on, one cloud with a tenant of Contoso's, one browser page.
@@ -59,11 +81,10 @@ class Workplace:
             f"{APP}_account", {**self.account_fields(name), "cloud": "commercial", "skip_check": "1", **fields}
         )
 
-    def have_input(self, name: str = "corp_all", **fields: str) -> None:
+    def have_input(self, name: str = "corp_all", kind: InputKind = SIEM, **fields: str) -> None:
         """Have an input stand in the conf file."""
-        settings = {"account": "corp", "regions": "us,eu,uk", "index": "main", "interval": "300", "start_time": "-7d"}
-        rest = {"overlap": "600", "resource": "https://graph.windows.net", "disabled": "0"}
-        self.splunkd.conf.write("inputs", APP, f"{KIND}://{name}", {**settings, **rest, **fields})
+        settings = {"account": "corp", **COMMON_DEFAULTS, "index": "main", "disabled": "0"}
+        self.splunkd.conf.write("inputs", APP, f"{kind.name}://{name}", {**settings, **kind.defaults, **fields})
 
     def publish_alerts(self, count: int) -> None:
         """Have so many alerts of the last day in the EU."""
@@ -99,11 +120,19 @@ class Workplace:
         self.page.get_by_role("button", name="Add", exact=True).click()
         return self.dialog()
 
-    def add_input(self) -> Form:
+    def add_input(self, kind: InputKind = SIEM) -> Form:
         """Open the dialog for a new input."""
+        self.open_menu_of_inputs()
+        self.page.get_by_role("menuitem", name=kind.title, exact=True).click()
+        return self.dialog()
+
+    def open_menu_of_inputs(self) -> Locator:
+        """Open the menu with the kinds of input, and give its items."""
         self.open("inputs")
         self.page.get_by_role("button", name="Create New Input").click()
-        return self.dialog()
+        items = self.page.get_by_role("menuitem")
+        expect(items).to_have_count(len(INPUT_KINDS))
+        return items
 
     def act(self, name: str, action: str) -> Form:
         """Press the button Edit, Clone or Delete in the row of this name, and give the dialog that opens."""
@@ -149,9 +178,9 @@ class Workplace:
             if exchange.method != "GET" and f"/{APP}_{member}" in urlsplit(exchange.target).path
         ]
 
-    def is_disabled(self, name: str) -> bool:
+    def is_disabled(self, name: str, kind: InputKind = SIEM) -> bool:
         """Whether splunkd would leave an input alone."""
-        return self.conf("inputs")[f"{KIND}://{name}"].get("disabled", "0") in {"1", "true"}
+        return self.conf("inputs")[f"{kind.name}://{name}"].get("disabled", "0") in {"1", "true"}
 
     def conf(self, conf: str) -> dict[str, dict[str, str]]:
         """Give what the add-on has in a conf file, defaults included."""

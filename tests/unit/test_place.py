@@ -117,7 +117,7 @@ def test_versions_of_one_record_at_two_times_have_two_fingerprints() -> None:
     assert fingerprint("1:x", 1) != fingerprint("x", 11)
 
 
-def test_the_memory_is_packed_in_time_order_with_20_bytes_a_version() -> None:
+def test_the_memory_is_packed_with_20_bytes_a_version_and_unpacked_in_time_order() -> None:
     seen = Seen()
     for time in (3, 1, 2):
         seen.add(fingerprint("x", time), time)

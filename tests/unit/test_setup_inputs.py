@@ -70,7 +70,9 @@ def test_an_input_that_brings_the_same_is_named_from_both_sides(pair: Pair) -> N
     for this, other in (both, both[::-1]):
         said = remarks(this, both, ACCOUNTS)
         expected = f"The enabled input {other.name} ({other.kind}) brings the same {pair.same} of this tenant"
-        assert [remark.partition(":")[0] for remark in said] == ([expected] if pair.same else [])
+        brief = f"Brings the same {pair.same} as {other.name} ({other.kind})."
+        assert [remark.brief for remark in said] == ([brief] if pair.same else [])
+        assert [remark.sentence.partition(":")[0] for remark in said] == ([expected] if pair.same else [])
 
 
 @pytest.mark.parametrize(
@@ -112,4 +114,7 @@ def test_what_its_account_lacked_when_it_was_checked_is_said(finding: Finding, d
     accounts = {"corp": {**ACCOUNTS["corp"], "last_check": check.dump()}}
     said = remarks(saved(GRAPH, A), [], accounts)
     assert len(said) == bool(words)
-    assert all(words in one and one.endswith("(Checked on 2026-11-23.)") for one in said)
+    for remark in said:
+        assert words in remark.sentence
+        assert remark.sentence.endswith("(Checked on 2026-11-23.)")
+        assert detail in remark.brief

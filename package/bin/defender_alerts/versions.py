@@ -51,6 +51,8 @@ class Seen:
 
     def __init__(self) -> None:
         self._times: dict[bytes, int] = {}
+        # What `pack` writes, kept up to date: it is asked for with each save, and sorting it each time would be dear.
+        self._packed = bytearray()
 
     def __contains__(self, version_fingerprint: bytes) -> bool:
         return version_fingerprint in self._times
@@ -62,17 +64,21 @@ class Seen:
         return iter(sorted((time, mark) for mark, time in self._times.items()))
 
     def add(self, version_fingerprint: bytes, time: int) -> None:
-        """Remember a version with its version time in ticks."""
-        self._times[version_fingerprint] = time
+        """Remember a version with its version time in ticks; a fingerprint has one time."""
+        if version_fingerprint not in self._times:
+            self._times[version_fingerprint] = time
+            self._packed += _PACKED.pack(time, version_fingerprint)
 
     def forget_before(self, time: int) -> None:
         """Forget the versions older than ``time`` (ticks)."""
-        self._times = {mark: seen for mark, seen in self._times.items() if seen >= time}
+        kept = {mark: seen for mark, seen in self._times.items() if seen >= time}
+        if len(kept) < len(self._times):
+            self._times = kept
+            self._packed = bytearray(b"".join(_PACKED.pack(seen, mark) for mark, seen in kept.items()))
 
     def pack(self) -> str:
-        """The versions as text for the checkpoint: base64 of 20 bytes each, in time order."""
-        packed = b"".join(_PACKED.pack(time, mark) for time, mark in self)
-        return base64.b64encode(packed).decode("ascii")
+        """The versions as text for the checkpoint: base64 of 20 bytes each, in the order in which they came."""
+        return base64.b64encode(self._packed).decode("ascii")
 
     @classmethod
     def unpack(cls, text: str) -> Seen:
@@ -84,8 +90,8 @@ class Seen:
         try:
             packed = base64.b64decode(text.encode("ascii"), validate=True)
             seen = cls()
-            for time, mark in _PACKED.iter_unpack(packed):
-                seen.add(mark, time)
+            seen._times = {mark: time for time, mark in _PACKED.iter_unpack(packed)}
+            seen._packed = bytearray(packed)
         except (binascii.Error, struct.error) as error:
             msg = "the remembered versions are not readable"
             raise ValueError(msg) from error
