@@ -118,7 +118,7 @@ def test_incidents_whose_alerts_can_never_be_had_are_indexed_without_them_and_th
     now = cloud.clock.now()
     for number in range(1, 121):
         alerts = [graph_alert(4 * number + place, now - HOUR * place) for place in range(3)]
-        incidents.put(tenant, graph_incident(number, now - 5 * HOUR + seconds(60 * number)), alerts=alerts)
+        incidents.put(tenant, graph_incident(number, now - 5 * HOUR + seconds(59 * number)), alerts=alerts)
     bad = {40, 41, 99}
     incidents.too_large.update(map(str, bad))
     cloud.graph("commercial").meter.limits = ()
@@ -145,7 +145,7 @@ def test_a_tenant_whose_incidents_can_never_be_expanded_is_collected_all_the_sam
     incidents = cloud.graph("commercial").incidents
     now = cloud.clock.now()
     for number in range(1, 301):
-        incidents.put(tenant, graph_incident(number, now - 5 * HOUR + seconds(60 * number)))
+        incidents.put(tenant, graph_incident(number, now - 5 * HOUR + seconds(59 * number)))
     incidents.expansion_fails = lambda _: True
     cloud.graph("commercial").meter.limits = ()
     polled = replace(INCIDENTS, own={"alerts": "inside"}).input(cloud, tenant, application)

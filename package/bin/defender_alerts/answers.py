@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from .apis import Api, Query
 from .errors import UnexpectedAnswerError
@@ -33,8 +32,7 @@ class OutOfOrderError(Exception):
     """The records were asked for in the order of their times, and come otherwise."""
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(NamedTuple):
     """A version that the API shows.
 
     Attributes:

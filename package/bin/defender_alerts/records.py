@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from .errors import ConnectionFailedError, UnexpectedAnswerError
 
@@ -28,8 +28,7 @@ _EXCERPT = 80
 LARGEST_RECORD = 32 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One element of the answer's array: its text as it arrived, and what it says."""
 
     raw: str
@@ -146,22 +145,16 @@ def cut_envelope(chunks: Iterable[bytes], around: dict[str, Any]) -> Iterator[Re
     text.position += 1
     has_value = False
     while _goes_on(text, is_first=not around and not has_value):
-        name = _record(text)
-        if isinstance(name, BrokenRecord) or not isinstance(name.value, str) or text.peek() != ":":
-            raise _broken_envelope(text)
-        text.position += 1
-        opening = text.peek()
-        if not opening:
-            raise ConnectionFailedError("The answer was cut off")
-        if name.value == "value" and opening == "[":
+        name = _name(text)
+        if name == "value" and text.peek() == "[":
             has_value = True
             text.position += 1
             yield from _elements(text)
             continue
         member = _record(text)
         if isinstance(member, BrokenRecord):
-            raise UnexpectedAnswerError(f"The answer's member {name.value[:_EXCERPT]!r} is broken ({member.reason})")
-        around[name.value] = member.value
+            raise UnexpectedAnswerError(f"The answer's member {name[:_EXCERPT]!r} is broken ({member.reason})")
+        around[name] = member.value
     if not has_value:
         raise UnexpectedAnswerError(f"The answer has no array of records; it begins with {beginning!r}")
     if text.peek():
@@ -184,6 +177,17 @@ def _goes_on(text: _Text, *, is_first: bool) -> bool:
     if not text.peek():
         raise ConnectionFailedError("The answer was cut off")
     return True
+
+
+def _name(text: _Text) -> str:
+    """The name of the next member of an object, up to where its value begins."""
+    name = _record(text)
+    if isinstance(name, BrokenRecord) or not isinstance(name.value, str) or text.peek() != ":":
+        raise _broken_envelope(text)
+    text.position += 1
+    if not text.peek():
+        raise ConnectionFailedError("The answer was cut off")
+    return name.value
 
 
 def _broken_envelope(text: _Text) -> Exception:

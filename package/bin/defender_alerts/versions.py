@@ -12,15 +12,14 @@ import binascii
 import hashlib
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FINGERPRINT_BYTES = 12
 _PACKED = struct.Struct(f">q{FINGERPRINT_BYTES}s")
 
 
-@dataclass(frozen=True)
-class Version:
-    """One version of one record, as it will be written.
+class Version(NamedTuple):
+    """One version of one record, as it will be written; a named tuple, since one is made for each record.
 
     Attributes:
         time: the version time, in ticks.
