@@ -7,35 +7,39 @@ from collections.abc import Callable
 
 from defender_alerts.http import calls
 from defender_alerts.times import seconds
-from faults.polls import EU, US, Polls, at
+from faults.polls import Polls, Tries, at_api
 from faults.row import EVERYTHING, GOES_ON, OTHER_REGIONS, WHEN_OVER, Delivered, Group, Row
+from faults.subjects import EVERY_KIND, ONE_OF_EACH, Subject
 from standins.microsoft import faults, ticks
 from standins.microsoft.lengths import LengthTooShort
 
-_NO_ANSWER = f"The connection to {EU} failed (…). The next run asks again."
-_CUT_OFF = f"{EU}: The answer was cut off. The next run asks again."
-_REPLACE = (
-    "Microsoft has deprecated the SIEM API and may have switched it off: replace this input with defender_graph_alerts "
-    "(Microsoft Graph) or defender_endpoint_alerts."
-)
-_NOT_ALERTS = (
-    f"{EU}: The answer is no JSON array; it begins with …. Nothing of it was taken for alerts. Look for a proxy, portal "
-    "or filter on the way that answers in Microsoft's place."
-)
+_NO_ANSWER = "The connection to {host} failed (…). The next run asks again."
+_CUT_OFF = "{host}: The answer was cut off. The next run asks again."
+_NOT_ALERTS = "Nothing of it was taken for alerts. Look for a proxy, portal or filter on the way that answers in Microsoft's place."
 _BAD_REQUEST = b'{"error":{"code":"BadRequest","message":"no such group"}}'
 
 
-def _lasts(
-    name: str, provoked: str, fault: faults.Fault, status: int, *says: str, tries: int | None = None
-) -> Row[Polls]:
+def _refusals(subject: Subject) -> int:
+    return subject.refusals
+
+
+def _breaks(subject: Subject) -> int:
+    return subject.breaks
+
+
+def _failures(subject: Subject) -> int:
+    return subject.failures
+
+
+def _lasts(name: str, provoked: str, fault: faults.Fault, status: int, *says: str, tries: Tries = None) -> Row[Polls]:
     """A fault that a run does not get over: the region fails, and the other one does not notice."""
-    usual = 5 if says[0].startswith("wait=") else 1
-    return Row(name, provoked, at(EU, fault, tries=tries or usual), OTHER_REGIONS, status, says, WHEN_OVER)
+    usual = _breaks if says[0].startswith("wait=") else 1
+    return Row(name, provoked, at_api(fault, tries=tries or usual), OTHER_REGIONS, status, says, WHEN_OVER)
 
 
 def _passes(name: str, provoked: str, fault: faults.Fault, *says: str, times: int = 1) -> Row[Polls]:
     """A fault that a run gets over."""
-    return Row(name, provoked, at(EU, fault, times=times), EVERYTHING, 0, says, GOES_ON)
+    return Row(name, provoked, at_api(fault, times=times), EVERYTHING, 0, says, GOES_ON)
 
 
 def _server_error(status: int) -> Row[Polls]:
@@ -45,40 +49,47 @@ def _server_error(status: int) -> Row[Polls]:
         faults.Status(status),
         1,
         f"wait=… reason={status}",
-        f"{EU} answered with an error; the next run asks again. (HTTP {status}, correlation id …)",
+        "{less}",
+        f"{{host}} answered with an error; the next run asks again. (HTTP {status}, correlation id …)",
+        tries=_failures,
     )
 
 
 def _throttled_until_a_date(stage: Polls) -> None:
     at_date = ticks.http_date(stage.cloud.clock.now() + seconds(42))
-    stage.cloud.faults.add(EU, faults.throttled(at_date))
+    stage.cloud.faults.add(stage.subject.host, faults.throttled(at_date))
+
+
+def _redirected_to_a_sibling(stage: Polls) -> None:
+    target = faults.Redirect(f"https://{stage.subject.sibling}/api/alerts")
+    stage.cloud.faults.add(stage.subject.host, target, times=None)
 
 
 def _dripping(times: int | None) -> Callable[[Polls], object]:
     def provoke(stage: Polls) -> None:
         stage.patch.setattr(calls, "LONGEST_ANSWER", 0.3)
-        stage.cloud.faults.add(EU, faults.Drip(bytes_per_second=400), times=times)
+        stage.cloud.faults.add(stage.subject.host, faults.Drip(bytes_per_second=400), times=times)
 
     return provoke
 
 
 def _twice_the_same_key(stage: Polls) -> None:
-    stage.publish("eu", stage.alert(50).replace(b"{", b'{"AlertTitle":"first","AlertTitle":"second",', 1))
+    stage.publish(stage.record(50).replace(b"{", b'{"title":"first","title":"second",', 1))
 
 
 def _broken_record(raw: bytes) -> Callable[[Polls], object]:
     def provoke(stage: Polls) -> None:
-        stage.unreadable = raw
-        an_hour_ago = stage.cloud.clock.now() - seconds(3_600)
-        stage.cloud.siem("eu").add(stage.polled.tenant, raw, processed=an_hour_ago + 5)
+        stage.undeliverable = {raw.decode()}
+        stage.publish(raw, version=stage.an_hour_ago + 5, identity="broken")
 
     return provoke
 
 
 def _without_identity(stage: Polls) -> None:
-    raw = re.sub(rb'"FullId":"[^"]*"', b'"FullId":null', stage.alert(50))
-    assert b'"FullId":null' in raw
-    stage.publish("eu", raw)
+    name = stage.subject.words["identity"].encode()
+    raw = re.sub(rb'"%b":"[^"]*"' % name, rb'"%b":null' % name, stage.record(50), count=1)
+    assert b'"%b":null' % name in raw
+    stage.publish(raw, version=stage.an_hour_ago + 50, identity="nobody")
 
 
 ALL_BUT_THE_BROKEN_ONE = Delivered("everything but that record", EVERYTHING.holds)
@@ -92,8 +103,9 @@ API: Group[Polls] = Group(
             "every request is answered 400",
             faults.Status(400, _BAD_REQUEST),
             1,
-            f"{EU} does not understand the request. Check the input's machine groups; if they are right, report this "
-            "with the line's correlation id. Microsoft says: BadRequest: no such group. (HTTP 400, correlation id …)",
+            "{without_order}",
+            "{not_understood} Microsoft says: BadRequest: no such group. (HTTP 400, correlation id …)",
+            tries=_refusals,
         ),
         _passes("401 once", "one token is refused", faults.Status(401)),
         _lasts(
@@ -101,8 +113,7 @@ API: Group[Polls] = Group(
             "every token is refused",
             faults.Status(401),
             2,
-            f"{EU} refuses a fresh token. … Check that the SIEM integration is enabled in the Defender portal "
-            f"(Settings > SIEM) and that the input's resource is the one shown there. {_REPLACE} (HTTP 401, …)",
+            "{unauthorized} (HTTP 401, …)",
             tries=2,
         ),
         _lasts(
@@ -110,9 +121,7 @@ API: Group[Polls] = Group(
             "every request is answered 403",
             faults.Status(403),
             1,
-            f"{EU} denies this application the alerts of the region eu. The token carries … Check that the tenant's "
-            "data is stored in this region (Defender portal, Settings > Microsoft Defender XDR > Account) and the "
-            "application's permissions. (HTTP 403, …)",
+            "{forbidden} (HTTP 403, …)",
         ),
         *(
             _lasts(
@@ -120,7 +129,7 @@ API: Group[Polls] = Group(
                 f"every request is answered {status}",
                 faults.Status(status),
                 1,
-                f"{EU} no longer serves alerts. {_REPLACE} (HTTP {status}, …)",
+                f"{{gone}} (HTTP {status}, …)",
             )
             for status in (404, 410)
         ),
@@ -152,7 +161,7 @@ API: Group[Polls] = Group(
             faults.throttled(1),
             1,
             "wait=1.0 reason=429",
-            f"{EU} throttles this application; the next run goes on where this one ended. (HTTP 429, …)",
+            "{host} throttles this application; the next run goes on where this one ended. (HTTP 429, …)",
             tries=10,
         ),
         _lasts(
@@ -160,7 +169,7 @@ API: Group[Polls] = Group(
             "every request is answered 429 with `Retry-After: 7200`",
             faults.throttled(7_200),
             1,
-            f"{EU} throttles this application; the next run goes on where this one ended. (HTTP 429, …) The wait it "
+            "{host} throttles this application; the next run goes on where this one ended. (HTTP 429, …) The wait it "
             "asks for, 7200 s, is left to a later run.",
         ),
         _passes("500 in passing", "one request is answered 500", faults.Status(500), "wait=… reason=500"),
@@ -175,6 +184,7 @@ API: Group[Polls] = Group(
             "four requests in a row are answered 503",
             faults.Status(503),
             "wait=… reason=503",
+            "{less}",
             times=4,
         ),
         _passes("504 in passing", "one request is answered 504", faults.Status(504), "wait=… reason=504"),
@@ -192,6 +202,7 @@ API: Group[Polls] = Group(
             1,
             "wait=… reason=…",
             _NO_ANSWER,
+            tries=5,
         ),
         *(
             row
@@ -220,13 +231,13 @@ API: Group[Polls] = Group(
             )
             for row in (
                 _passes(f"{name}, in passing", f"one answer {provoked}", fault, "wait=… reason=…"),
-                _lasts(f"{name}, for ever", f"every answer {provoked}", fault, 1, "wait=… reason=…", says),
+                _lasts(f"{name}, for ever", f"every answer {provoked}", fault, 1, "wait=… reason=…", "{less}", says),
             )
         ),
         Row(
             "silence before the answer",
             "one request is never answered",
-            at(EU, faults.Hang(), times=1, timeout=0.4),
+            at_api(faults.Hang(), times=1, timeout=0.4),
             EVERYTHING,
             0,
             ("wait=… reason=time-out",),
@@ -235,10 +246,14 @@ API: Group[Polls] = Group(
         Row(
             "silence in the body",
             "no answer goes on after half of its body",
-            at(EU, faults.Stall(), timeout=0.4),
+            at_api(faults.Stall(), timeout=0.2),
             OTHER_REGIONS,
             1,
-            ("wait=… reason=time-out", f"{EU} did not answer in time (…). Check that port 443 to it is open; …"),
+            (
+                "wait=… reason=time-out",
+                "{less}",
+                "{host} did not answer in time (…). Check that port 443 to it is open; …",
+            ),
             WHEN_OVER,
         ),
         Row(
@@ -256,7 +271,11 @@ API: Group[Polls] = Group(
             _dripping(None),
             OTHER_REGIONS,
             1,
-            ("wait=… reason=broken off", f"{EU}: The answer did not arrive whole within … s. The next run asks again."),
+            (
+                "wait=… reason=broken off",
+                "{less}",
+                "{host}: The answer did not arrive whole within … s. The next run asks again.",
+            ),
             WHEN_OVER,
         ),
         _lasts(
@@ -264,23 +283,31 @@ API: Group[Polls] = Group(
             "every request is sent on to a portal",
             faults.Redirect("https://portal.example/login"),
             1,
-            f"{EU} redirects to portal.example, which is not followed: the answer would not be Microsoft's. Look for a "
+            "{host} redirects to portal.example, which is not followed: the answer would not be Microsoft's. Look for a "
             "proxy, portal or filter on the way that asks for a login.",
         ),
-        _lasts(
-            "redirect to another region",
-            "every request is sent on to the host of another region",
-            faults.Redirect(f"https://{US}/api/alerts"),
+        Row(
+            "redirect to another of Microsoft's hosts",
+            "every request is sent on to the host of another region or cloud",
+            _redirected_to_a_sibling,
+            OTHER_REGIONS,
             1,
-            f"{EU} redirects to {US}, which is not followed: …",
+            ("{host} redirects to …, which is not followed: …",),
+            WHEN_OVER,
         ),
-        _lasts("HTML with 200", "a login page in place of the alerts", faults.captive_portal(), 1, _NOT_ALERTS),
+        _lasts(
+            "HTML with 200",
+            "a login page in place of the alerts",
+            faults.captive_portal(),
+            1,
+            f"{{no_list}} {_NOT_ALERTS}",
+        ),
         _lasts(
             "an error with 200",
             "an error's JSON with status 200",
             faults.Body(b'{"error":{"code":"x"}}'),
             1,
-            _NOT_ALERTS,
+            f"{{no_records}} {_NOT_ALERTS}",
         ),
         _lasts(
             "an empty body with 200",
@@ -288,11 +315,12 @@ API: Group[Polls] = Group(
             faults.Body(b""),
             1,
             "wait=… reason=broken off",
-            f"{EU}: The answer is empty. The next run asks again.",
+            "{less}",
+            "{host}: The answer is empty. The next run asks again.",
         ),
         Row(
             "duplicate keys",
-            "an alert has the key AlertTitle twice",
+            "an alert has the key title twice",
             _twice_the_same_key,
             EVERYTHING,
             0,
@@ -308,24 +336,36 @@ API: Group[Polls] = Group(
                 0,
                 (
                     (
-                        f"region=eu host={EU} a record can't be read ({reason}) and is left out; it begins with …. The "
-                        "others are not held up. Report this to the maker of the add-on."
+                        f"region={{region}} host={{host}} a record can't be read ({reason}) and is left out; it begins with "
+                        "…. The others are not held up. Report this to the maker of the add-on."
                     ),
                 ),
                 GOES_ON,
+                subjects,
             )
-            for name, raw, reason in (
-                ("no JSON", b'{"AlertId":"1","FullId":"1:2","Severity":High,"Title":"["}', "Expecting value"),
-                ("no object", b'"an alert"', "no JSON object"),
+            for name, raw, reason, subjects in (
+                (
+                    "no JSON",
+                    b'{"id":"1","FullId":"1:2","Severity":High,"Title":"["}',
+                    "Expecting value",
+                    EVERY_KIND,
+                ),
+                # The stand-in can't put alerts into what is no object.
+                ("no object", b'"an alert"', "no JSON object", ONE_OF_EACH),
             )
         ),
         Row(
             "one record without identity",
-            "one record has null as its FullId",
+            "one record has null as its id (FullId)",
             _without_identity,
             EVERYTHING,
             0,
-            ("region=eu a record has no identity or version time (FullId is missing); it is indexed with the time …",),
+            (
+                (
+                    "region={region} a record has no identity or version time ({identity} is missing); it is indexed with "
+                    "the time …"
+                ),
+            ),
             GOES_ON,
         ),
     ),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from defender_alerts.errors import CheckpointError, exit_status
 from defender_alerts.input.kvstore import KVStorePlaces
 from defender_alerts.input.splunkd import Splunkd as Client
 from defender_alerts.poll import Surroundings, poll
-from faults.processes import REGIONS, Processes
+from faults.installed import SUBJECTS
+from faults.processes import Processes
 from faults.row import (
     A_BATCH_AGAIN,
     ALL_AGAIN,
@@ -25,12 +26,13 @@ from faults.row import (
     Row,
 )
 from faults.sentences import listening
+from faults.subjects import SIEM_ALERTS, Subject
 from integration.installation import COLLECTION, DAY, LOGIN_HOST, MINUTE
 from standins.microsoft.faults import Hold
 from standins.polling import MemorySink, NoWaiting, PolledInput
 from standins.splunkd import Fault, IndexedEvent, KVStoreState
 
-_NOTHING_LOST = "Nothing is lost: alerts are collected from the last checkpoint on as soon as it is back."
+NOTHING_LOST = "Nothing is lost: alerts are collected from the last checkpoint on as soon as it is back."
 _WAITS = "The KV store is starting; this run waits for it, up to 120 s."
 
 
@@ -75,7 +77,7 @@ def _run_without_waiting(stage: Processes) -> Ran:
     )
     sink = MemorySink()
     polled = PolledInput(
-        installed.cloud, installed.tenant, installed.application, regions=REGIONS, secret=installed.secret
+        installed.cloud, installed.tenant, installed.application, regions=SIEM_ALERTS.regions, secret=installed.secret
     )
     given = Surroundings(polled.network(), store, sink, stop, log)
     try:
@@ -107,11 +109,7 @@ def _run_with_writes_failing_from_the_first_event_on(stage: Processes) -> Ran:
     return stage.ran(stage.start(fail).wait(60))
 
 
-def _more(count: int) -> Callable[[Processes], object]:
-    return lambda stage: stage.publish(count, first=10_000)
-
-
-def _after_a_run(change: Callable[[Processes], object]) -> Callable[[Processes], object]:
+def after_a_run(change: Callable[[Processes], object]) -> Callable[[Processes], object]:
     """Something happens to the places between two runs; alerts came in meanwhile."""
 
     def provoke(stage: Processes) -> None:
@@ -127,11 +125,13 @@ def _gone(stage: Processes) -> None:
 
 
 def _document(stage: Processes) -> dict[str, Any]:
-    (document,) = (one for one in stage.installed.places() if one["region"] == "eu")
+    (document,) = (one for one in stage.installed.places() if one.get("region") == stage.subject.region)
     return document
 
 
-def _spoiled(name: str, what: str, says: str, **fields: Any) -> Row[Processes]:
+def _spoiled(
+    name: str, what: str, says: str, subjects: Sequence[Subject] | None = None, **fields: Any
+) -> Row[Processes]:
     """A document of one region that can't be used, and that an administrator restores."""
     kept: list[dict[str, Any]] = []
 
@@ -145,17 +145,24 @@ def _spoiled(name: str, what: str, says: str, **fields: Any) -> Row[Processes]:
     return Row(
         name,
         f"in one region's document, {what}",
-        _after_a_run(spoil),
+        after_a_run(spoil),
         OTHER_REGIONS,
         3,
         (says,),
         WHEN_OVER,
+        subjects,
         mend=restore,
     )
 
 
-def _unusable(name: str, provoked: str, provoke: Callable[[Processes], object], *says: str) -> Row[Processes]:
-    return Row(name, provoked, provoke, NOTHING, 3, says, WHEN_OVER)
+def _unusable(
+    name: str,
+    provoked: str,
+    provoke: Callable[[Processes], object],
+    *says: str,
+    subjects: Sequence[Subject] | None = None,
+) -> Row[Processes]:
+    return Row(name, provoked, provoke, NOTHING, 3, says, WHEN_OVER, subjects)
 
 
 KV_STORE: Group[Processes] = Group(
@@ -180,7 +187,7 @@ KV_STORE: Group[Processes] = Group(
                 _WAITS,
                 (
                     "The KV store is still starting after 120 s. See mongod.log and `splunk show kvstore-status`. "
-                    f"{_NOTHING_LOST} (splunkd says: HTTP 503: …)"
+                    f"{NOTHING_LOST} (splunkd says: HTTP 503: …)"
                 ),
             ),
             WHEN_OVER,
@@ -192,14 +199,14 @@ KV_STORE: Group[Processes] = Group(
             _state(KVStoreState.DISABLED),
             "The KV store is disabled on this instance, and inputs keep their place in it. Remove disabled = true from "
             "[kvstore] in server.conf and restart Splunk, or move the input to an instance that has one. "
-            f"{_NOTHING_LOST} (splunkd says: HTTP 503: …)",
+            f"{NOTHING_LOST} (splunkd says: HTTP 503: …)",
         ),
         _unusable(
             "failed",
             "the store has failed",
             _state(KVStoreState.FAILED),
             "The KV store has failed. See mongod.log and `splunk show kvstore-status`; a store that can't be repaired "
-            f"is restored from its backup. {_NOTHING_LOST} (splunkd says: HTTP 503: …)",
+            f"is restored from its backup. {NOTHING_LOST} (splunkd says: HTTP 503: …)",
         ),
         Row(
             "503 in passing",
@@ -215,7 +222,7 @@ KV_STORE: Group[Processes] = Group(
             "every call is answered 503 by a store that calls itself ready",
             lambda stage: stage.installed.splunkd.kvstore.refuse_next(1_000),
             "The checkpoint could not be read in the KV store (HTTP 503: Service Unavailable; splunkd calls the store "
-            "ready). See splunkd.log and mongod.log, and `splunk show kvstore-status`. " + _NOTHING_LOST,
+            "ready). See splunkd.log and mongod.log, and `splunk show kvstore-status`. " + NOTHING_LOST,
         ),
         Row(
             "refused",
@@ -226,7 +233,7 @@ KV_STORE: Group[Processes] = Group(
             (
                 (
                     "The checkpoint could not be read in the KV store (ConnectionRefusedError: …). splunkd did not answer. "
-                    f"See splunkd.log. {_NOTHING_LOST}"
+                    f"See splunkd.log. {NOTHING_LOST}"
                 ),
             ),
             WHEN_OVER,
@@ -244,7 +251,7 @@ KV_STORE: Group[Processes] = Group(
         Row(
             "document gone",
             "the collection is emptied after a run",
-            _after_a_run(_gone),
+            after_a_run(_gone),
             ALL_AGAIN,
             0,
             (),
@@ -256,6 +263,7 @@ KV_STORE: Group[Processes] = Group(
             "The checkpoint … is damaged (…). Nothing was collected. Restore the collection "
             "ta_defender_alerts_checkpoints from a backup of the KV store, or delete the checkpoint and set the input's "
             "start_time to the time of its last event.",
+            SUBJECTS,
             watermark="yesterday",
         ),
         _spoiled(
@@ -283,21 +291,23 @@ KV_STORE: Group[Processes] = Group(
             "the store is in read-only mode",
             _read_only,
             "The checkpoint could not be saved in the KV store (HTTP 503: KV Store is in read-only mode.; splunkd calls "
-            "the store ready). See splunkd.log and mongod.log, and `splunk show kvstore-status`. " + _NOTHING_LOST,
+            "the store ready). See splunkd.log and mongod.log, and `splunk show kvstore-status`. " + NOTHING_LOST,
+            subjects=SUBJECTS,
         ),
         Row(
             "save that fails after the write",
             "writes are refused from the first event on",
-            _more(2_500),
+            Processes.publish_many,
             WHAT_WAS_READ,
             3,
             (
                 (
                     "The checkpoint could not be saved in the KV store (HTTP 503: write failed; splunkd calls the store "
-                    f"ready). See splunkd.log and mongod.log, and `splunk show kvstore-status`. {_NOTHING_LOST}"
+                    f"ready). See splunkd.log and mongod.log, and `splunk show kvstore-status`. {NOTHING_LOST}"
                 ),
             ),
             A_BATCH_AGAIN,
+            SUBJECTS,
             run=_run_with_writes_failing_from_the_first_event_on,
         ),
         Row(
@@ -310,4 +320,5 @@ KV_STORE: Group[Processes] = Group(
             GOES_ON,
         ),
     ),
+    subjects=(SIEM_ALERTS,),
 )

@@ -37,8 +37,8 @@ def _at_the_second_request(deed: Callable[[Polls], None]) -> Callable[[Polls], o
             if len(asked) == 2:
                 deed(stage)
 
-        stage.polled.start_time = "-7d"
-        stage.cloud.siem("eu").before_answer = count
+        stage.polled.start_time = "-30d"
+        stage.shelf.before_answer = count
 
     return provoke
 

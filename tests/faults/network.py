@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from defender_alerts.apis.siem import SiemApi, SiemSettings
+from defender_alerts.apis import Api, OwnSettings
+from defender_alerts.apis.odata import ODataApi
+from defender_alerts.apis.siem import SiemApi
 from defender_alerts.poll import Plan
 from defender_alerts.settings import Proxy
-from faults.polls import EU, LOGIN, Polls, at, settings
+from faults.polls import LOGIN, Polls, at_api, settings
 from faults.row import EVERYTHING, GOES_ON, NOTHING, OTHER_REGIONS, WHEN_OVER, Group, Row
 from standins.microsoft import faults
 from standins.microsoft.certificates import Certificate
@@ -15,10 +17,10 @@ from standins.polling import http_proxy
 
 _CHECK_THE_PROXY = "Check host, port and type under Configuration > Proxy, and that the proxy lets {host}:443 pass."
 _NO_WAY = (
-    f"The proxy opens no way to {EU} (…{{status}}…). Check that the proxy lets {EU}:443 pass and that it can resolve "
-    "that name. Microsoft has deprecated the SIEM API and may have switched it off: …"
+    "The proxy opens no way to {{host}} (…{status}…). Check that the proxy lets {{host}}:443 pass and that it can resolve "
+    "that name.{{retirement}}"
 )
-_NOWHERE = "wdatp-alertexporter-eu.windows.invalid"
+_NOWHERE = "nowhere.windows.invalid"
 """A name that no resolver knows (RFC 6761, 6.4)."""
 
 
@@ -28,13 +30,14 @@ def _wrong_password(stage: Polls) -> None:
 
 
 def _unresolved(stage: Polls) -> None:
-    """One region's host has a name that nobody knows, and is to be reached without the proxy."""
-
-    def in_region(region: str, cloud: str, own: SiemSettings) -> SiemApi:
-        api = SiemApi.in_region(region, cloud, own)
-        return replace(api, host=_NOWHERE) if region == "eu" else api
+    """The API's host has a name that nobody knows, and is to be reached without the proxy."""
 
     def plan(usual: Plan) -> Plan:
+        def in_region(region: str, cloud: str, own: OwnSettings) -> Api:
+            api = usual.kind.in_region(region, cloud, own)
+            assert isinstance(api, (SiemApi, ODataApi))
+            return replace(api, host=_NOWHERE) if region == stage.subject.region else api
+
         return replace(usual, kind=replace(usual.kind, in_region=in_region))
 
     stage.patch.setenv("HTTPS_PROXY", stage.cloud.proxy.url())
@@ -47,10 +50,10 @@ def _distrusted(name: str, provoked: str, certificate: Certificate, says: str) -
     return Row(
         name,
         provoked,
-        at(EU, faults.ShowCertificate(certificate)),
+        at_api(faults.ShowCertificate(certificate)),
         OTHER_REGIONS,
         1,
-        (f"The certificate that answers for {EU} is not trusted {says}",),
+        (f"The certificate that answers for {{host}} is not trusted {says}",),
         WHEN_OVER,
     )
 
@@ -72,8 +75,8 @@ NETWORK: Group[Polls] = Group(
         ),
         Row(
             "proxy forbids the host",
-            "the proxy answers CONNECT to one region's host with 403",
-            at(EU, faults.RefuseTunnel(403)),
+            "the proxy answers CONNECT to the API's host with 403",
+            at_api(faults.RefuseTunnel(403)),
             OTHER_REGIONS,
             1,
             ("wait=… reason=refused tunnel", _NO_WAY.format(status=403)),
@@ -82,7 +85,7 @@ NETWORK: Group[Polls] = Group(
         Row(
             "proxy drops a connection",
             "the proxy resets one CONNECT",
-            at(EU, faults.DropTunnel(), times=1),
+            at_api(faults.DropTunnel(), times=1),
             EVERYTHING,
             0,
             ("wait=… reason=…",),
@@ -99,8 +102,8 @@ NETWORK: Group[Polls] = Group(
         ),
         Row(
             "DNS fails at the proxy",
-            "the proxy can't resolve one region's host",
-            lambda stage: stage.cloud.forget_host(EU),
+            "the proxy can't resolve the API's host",
+            lambda stage: stage.cloud.forget_host(stage.subject.host),
             OTHER_REGIONS,
             1,
             ("wait=… reason=refused tunnel", _NO_WAY.format(status=503)),
@@ -108,36 +111,36 @@ NETWORK: Group[Polls] = Group(
         ),
         Row(
             "DNS fails here",
-            "there is no proxy, and one region's host has no address",
+            "there is no proxy, and the API's host has no address",
             _unresolved,
             OTHER_REGIONS,
             1,
             (
                 "wait=… reason=unknown host",
                 (
-                    "The name … could not be resolved. Check this host's DNS, or set the proxy under Configuration > Proxy. "
-                    "Microsoft has deprecated the SIEM API and may have switched it off: …"
+                    "The name … could not be resolved. Check this host's DNS, or set the proxy under Configuration > "
+                    "Proxy.{retirement}"
                 ),
             ),
             WHEN_OVER,
         ),
         _distrusted(
             "certificate expired",
-            "one region's host shows a certificate of yesterday",
+            "the API's host shows a certificate of yesterday",
             Certificate.EXPIRED,
             "(certificate has expired). Check this machine's clock; if it is right, the owner of the proxy on the way "
             "has to renew it.",
         ),
         _distrusted(
             "certificate of another host",
-            "one region's host shows the certificate of another one",
+            "the API's host shows the certificate of another one",
             Certificate.OTHER_HOST,
             "(Hostname mismatch, …). Something else answers in its place: look for a proxy, portal or filter on the way, "
             "and check DNS.",
         ),
         _distrusted(
             "certificate of an unknown authority",
-            "one region's host shows a certificate that no trusted authority has signed",
+            "the API's host shows a certificate that no trusted authority has signed",
             Certificate.UNKNOWN_AUTHORITY,
             "(…). If a proxy inspects TLS here, paste its CA certificate under Configuration > Network > Additional CA "
             "certificates.",

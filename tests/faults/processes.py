@@ -7,26 +7,27 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from faults.installed import FaultyInstallation, log_file
 from faults.row import Ran
 from faults.sentences import is_sentence
-from integration.installation import BROAD, KIND, Installation, is_whole
+from faults.subjects import Subject
+from integration.installation import BROAD, is_whole
 from integration.log import LogLine
 from standins.splunkd import IndexedEvent, InputProcess, InputRun, KVStoreState
 
-REGIONS = ("eu", "us")
-_STDERR = f"ERROR {KIND}://{BROAD} "
 _LONGEST_TEXT = 20_000
 
 
 @dataclass
 class Processes:
-    """An input of two regions with a few alerts in each; see ``faults.row.Stage``.
+    """An input with a few records in each of its regions; see ``faults.row.Stage``.
 
     Attributes:
         generated: the marks of alerts that the stand-in makes as it sends them, by region.
     """
 
-    installed: Installation
+    installed: FaultyInstallation
+    subject: Subject
     earlier: list[str] = field(default_factory=list)
     generated: dict[str, list[str]] = field(default_factory=dict)
     is_cheap: bool = False
@@ -34,35 +35,45 @@ class Processes:
     def __post_init__(self) -> None:
         self.publish(20)
 
-    def publish(self, count: int, *, first: int = 0, ago: int = 36_000_000_000) -> None:
-        """Let each region show so many alerts more, of `ago` ticks before now."""
-        for number, region in enumerate(REGIONS):
-            self.installed.publish(region, self.installed.alerts(count, first=first + number * 100_000, ago=ago))
+    def publish(self, count: int, *, first: int = 0, ago: int = 36_000_000_000, step: int = 1) -> None:
+        """Let each region show so many records more, the first of `ago` ticks before now, the others a `step` later."""
+        installed = self.installed
+        start = installed.cloud.clock.now() - ago
+        for number, region in enumerate(self.subject.regions):
+            records = (
+                self.subject.record(first + number * 100_000 + each, start + each * step) for each in range(count)
+            )
+            self.subject.publish(installed.cloud, installed.tenant, region, records)
+
+    def publish_many(self, *, ago: int = 36_000_000_000) -> None:
+        """Let each region show records enough for several batches, which last longer than windows overlap."""
+        self.publish(self.subject.many, first=10_000, ago=ago, step=100_000)
 
     def published(self, region: str) -> list[str]:
-        """The texts that the API shows of a region."""
-        stored = self.installed.cloud.siem(region).alerts(self.installed.tenant)
-        return [*(alert.raw.decode() for alert in stored), *self.generated.get(region, [])]
+        """The texts of the events that a region's records have to become."""
+        shown = self.subject.shown(self.installed.cloud, self.installed.tenant, region)
+        return [*shown, *self.generated.get(region, [])]
 
     @property
     def log_file(self) -> Path:
         """The input's log."""
-        return self.installed.splunkd.home / "var" / "log" / "splunk" / f"ta_defender_alerts_{KIND}_{BROAD}.log"
+        return self.installed.splunkd.home / "var" / "log" / "splunk" / log_file(self.subject)
 
     def run(self) -> Ran:
         """Let splunkd start the input, and wait for its end."""
-        return self.ran(self.installed.start().wait(60))
+        return self.ran(self.start().wait(60))
 
     def start(self, on_event: Callable[[IndexedEvent], None] | None = None) -> InputProcess:
         """Let splunkd start the input."""
-        return self.installed.start(on_event=on_event)
+        self.installed.log_of(self.subject)
+        return self.installed.splunkd.start_input(self.subject.source.kind, BROAD, on_event=on_event)
 
     def ran(self, run: InputRun, *, torn: bool = False) -> Ran:
         """What came of a run; its stream is whole, unless it was `torn` from outside."""
         assert torn or is_whole(run), run.stream_error
         assert not any("Traceback" in line for line in run.stderr), run.stderr
-        log = self.installed.log()
-        told = [line.removeprefix(_STDERR) for line in run.stderr]
+        log = self.installed.log_of(self.subject)
+        told = [line.removeprefix(f"ERROR {self.subject.source.kind}://{BROAD} ") for line in run.stderr]
         found = [line.text for line in log if line.level == "ERROR"]
         assert len(found) == len(told), (found, told)
         assert all(any(text.endswith(sentence) for text in found) for sentence in told), (found, told)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
+
+from faults.subjects import EVERY_KIND, Subject
 
 BATCH = 1_000
 """The most that may come twice per region after an incident (design, rule 2)."""
@@ -30,13 +32,15 @@ class Ran:
 
 
 class Stage(Protocol):
-    """Where a row is played: one input of two regions, `eu`, at which things go wrong, and `us`, which has none.
+    """Where a row is played: one input, at whose first region things go wrong; another region is well.
 
     Attributes:
+        subject: the kind of input.
         earlier: what runs before the fault have delivered.
         is_cheap: whether a run more costs next to nothing.
     """
 
+    subject: Subject
     earlier: list[str]
     is_cheap: bool
 
@@ -47,7 +51,7 @@ class Stage(Protocol):
         """End every fault, as time or an administrator does."""
 
     def published(self, region: str) -> list[str]:
-        """The texts that the API shows of a region."""
+        """The texts of the events that what the API shows of a region has to become."""
 
 
 StageT = TypeVar("StageT", bound=Stage)
@@ -55,10 +59,20 @@ StageT = TypeVar("StageT", bound=Stage)
 
 @dataclass(frozen=True)
 class Story:
-    """What a row is judged by: what there is to be delivered, and the runs."""
+    """What a row is judged by: what there is to be delivered, and the runs.
+
+    Attributes:
+        sick: what the region that meets the fault shows while it lasts.
+        healthy: what the others show.
+        at_last: what all show in the end.
+        earlier: what runs before the fault have delivered.
+        first: the run that meets the fault.
+        later: the one after its end.
+    """
 
     sick: list[str]
     healthy: list[str]
+    at_last: list[str]
     earlier: list[str]
     first: Ran
     later: Ran
@@ -73,14 +87,14 @@ class Story:
         """How many events of each region came twice, in all runs together."""
         counted = Counter(self.earlier + self.first.raws + self.later.raws)
         sick, healthy = (
-            sum(counted[text] - 1 for text in texts if counted[text]) for texts in (self.sick, self.healthy)
+            sum(counted[text] - 1 for text in set(texts) if counted[text]) for texts in (self.sick, self.healthy)
         )
         return sick, healthy
 
     @property
     def missing(self) -> set[str]:
         """What no run has delivered."""
-        return {*self.sick, *self.healthy} - {*self.earlier, *self.first.raws, *self.later.raws}
+        return {*self.sick, *self.healthy, *self.at_last} - {*self.earlier, *self.first.raws, *self.later.raws}
 
 
 @dataclass(frozen=True)
@@ -121,15 +135,16 @@ class Later:
     again: bool = False
 
 
-def _whole(story: Story) -> bool:
+def is_whole(story: Story) -> bool:
+    """Nothing is missing, and nothing came twice."""
     return not story.missing and story.repeated == (0, 0)
 
 
-GOES_ON = Later("goes on as ever", lambda story: _whole(story) and story.later.raws == [])
-THE_REST = Later("delivers the rest, nothing twice", lambda story: _whole(story) and story.later.raws != [])
+GOES_ON = Later("goes on as ever", lambda story: is_whole(story) and story.later.raws == [])
+THE_REST = Later("delivers the rest, nothing twice", lambda story: is_whole(story) and story.later.raws != [])
 WHEN_OVER = Later(
     "the same for as long as it lasts, then delivers what is missing, nothing twice",
-    lambda story: _whole(story) and story.later.raws != [],
+    lambda story: is_whole(story) and story.later.raws != [],
     again=True,
 )
 A_BATCH_AGAIN = Later(
@@ -159,8 +174,10 @@ class Row(Generic[StageT]):
         provoke: the same in deeds, before the run.
         delivered: what the run delivers that meets it.
         status: its exit status.
-        says: what an administrator finds in the log, with … for what differs; all of it, and nothing else.
+        says: what an administrator finds in the log, with … for what differs and ``{names}`` for what each kind of input
+            says in its own way; all of it, and nothing else.
         later: what the next run does.
+        subjects: the kinds of input that it is played with; None: those of its group.
         run: the run that meets the fault, where it is not one as ever.
         mend: what ends it, where the stage can't know.
     """
@@ -172,23 +189,27 @@ class Row(Generic[StageT]):
     status: int
     says: tuple[str, ...]
     later: Later
+    subjects: Sequence[Subject] | None = None
     run: Callable[[StageT], Ran] = field(default=_as_ever)
     mend: Callable[[StageT], None] = field(default=_mended)
 
     def play(self, stage: StageT) -> None:
         """Let it happen, and check every column."""
+        says = stage.subject.says(self.says)
         self.provoke(stage)
         first = self.run(stage)
         if self.later.again:
             again = self.run(stage)
             _same("the run that meets it again", (again.status, again.raws), (first.status, []))
-            _same("not told, when it is met again", untold(self.says, again.sentences), [])
+            _same("not told, when it is met again", untold(says, again.sentences), [])
+        sick, *others = _shown(stage)
         self.mend(stage)
         later = stage.run()
-        story = Story(stage.published("eu"), stage.published("us"), stage.earlier, first, later)
+        at_last = [text for texts in _shown(stage) for text in texts]
+        story = Story(sick, [text for texts in others for text in texts], at_last, stage.earlier, first, later)
         _same(f"exit status {first.sentences}", first.status, self.status)
-        _same("not told", untold(self.says, first.sentences), [])
-        _same(f"not said {first.sentences}", unsaid(self.says, first.sentences), [])
+        _same("not told", untold(says, first.sentences), [])
+        _same(f"not said {first.sentences}", unsaid(says, first.sentences), [])
         assert self.delivered.holds(story), (
             f"not {self.delivered.words!r}: {len(first.raws)} of {len(story.due)}, {first.peak} bytes"
         )
@@ -203,10 +224,25 @@ class Row(Generic[StageT]):
 
 @dataclass(frozen=True)
 class Group(Generic[StageT]):
-    """The rows of one party to the delivery; `title` heads their table."""
+    """The rows of one party to the delivery; `title` heads their table, `subjects` are who they are played with."""
 
     title: str
     rows: Sequence[Row[StageT]]
+    subjects: Sequence[Subject] = EVERY_KIND
+
+    def played_with(self, row: Row[StageT]) -> Sequence[Subject]:
+        """The kinds of input with which a row is played."""
+        return self.subjects if row.subjects is None else row.subjects
+
+    def plays(self) -> Iterator[tuple[Row[StageT], Subject]]:
+        """Each row with each kind of input."""
+        for row in self.rows:
+            for subject in self.played_with(row):
+                yield row, subject
+
+
+def _shown(stage: Stage) -> list[list[str]]:
+    return [stage.published(region) for region in stage.subject.regions]
 
 
 def _same(what: str, found: object, told: object) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from faults.processes import Processes, mark
 from faults.row import EVERYTHING, GOES_ON, Delivered, Group, Ran, Row
+from faults.subjects import SIEM_ALERTS
 from integration.installation import DAY, MINUTE
 from standins.microsoft.lengths import Backlog
 from standins.splunkd import IndexedEvent, InputProcess
 
-EU = "wdatp-alertexporter-eu.windows.com"
 COUNT, SIZE = 4_000, 50_000
 """200 MB, with fewer records than an answer that counts as cut short has."""
 MOST_MEMORY = 120_000_000
@@ -53,7 +53,7 @@ def _serve_200_MB(stage: Processes) -> None:
     first = cloud.clock.now() - DAY
     backlog = Backlog(first, (DAY - MINUTE) // COUNT, COUNT, SIZE)
     stage.generated["eu"] = [mark(alert.decode()) for alert in backlog.alerts()]
-    cloud.faults.add(EU, backlog, times=None)
+    cloud.faults.add(stage.subject.host, backlog, times=None)
 
 
 def _run_measured(stage: Processes) -> Ran:
@@ -80,4 +80,5 @@ HUGE: Group[Processes] = Group(
             mend=lambda _: None,
         ),
     ),
+    subjects=(SIEM_ALERTS,),
 )

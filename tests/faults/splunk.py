@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
+from faults.installed import SUBJECTS
 from faults.processes import Processes
 from faults.row import (
     A_BATCH_AGAIN,
@@ -19,18 +20,15 @@ from faults.row import (
     Ran,
     Row,
 )
+from faults.subjects import SIEM_ALERTS
 from integration.installation import DAY
 from standins.microsoft.faults import throttled
 from standins.splunkd import IndexedEvent, InputProcess
 
-EU = "wdatp-alertexporter-eu.windows.com"
-MANY = 2_500
-"""Alerts per region: batches enough for a run to be still under way when some of them have come."""
-
 
 def _publish_many(stage: Processes) -> None:
-    """Alerts of five days ago, so that those of the last hour are asked for later in the run."""
-    stage.publish(MANY, first=10_000, ago=5 * DAY)
+    """Records of five days ago, so that those of the last hour are asked for later in the run."""
+    stage.publish_many(ago=5 * DAY)
 
 
 class _AtEvent:
@@ -64,7 +62,7 @@ def _terminate_while_it_writes(stage: Processes) -> Ran:
 
 
 def _terminate_while_it_waits(stage: Processes) -> Ran:
-    throttling = stage.installed.cloud.faults.add(EU, throttled(3_000))
+    throttling = stage.installed.cloud.faults.add(stage.subject.host, throttled(3_000))
     process = _AtEvent(stage, len(stage.published("us"))).wait()
     process.resume_stdout()
     assert throttling.has_begun.wait(30)
@@ -119,6 +117,7 @@ SPLUNK: Group[Processes] = Group(
             0,
             (),
             THE_REST,
+            SUBJECTS,
             run=_terminate_while_it_writes,
         ),
         Row(
@@ -139,6 +138,7 @@ SPLUNK: Group[Processes] = Group(
             -9,
             (),
             A_BATCH_AGAIN,
+            SUBJECTS,
             run=_kill_while_it_writes,
         ),
         Row(
@@ -154,6 +154,7 @@ SPLUNK: Group[Processes] = Group(
                 ),
             ),
             A_BATCH_AGAIN,
+            SUBJECTS,
             run=_close_stdout_while_it_writes,
         ),
         Row(
@@ -197,4 +198,5 @@ SPLUNK: Group[Processes] = Group(
             run=_expire_while_it_writes,
         ),
     ),
+    subjects=(SIEM_ALERTS,),
 )

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from faults.api import API
 from faults.kvstore import KV_STORE
 from faults.machine import MACHINE
+from faults.memory import MEMORY
 from faults.network import NETWORK
 from faults.row import Group, Row
 from faults.size import HUGE
 from faults.splunk import SPLUNK
+from faults.subjects import EVERY_KIND, Subject
+from faults.todays import TODAYS_APIS
 from faults.token_endpoint import TOKEN_ENDPOINT
 
 from tooling import paths
@@ -23,26 +26,64 @@ from tooling import paths
 DOCUMENT = paths.ROOT / "docs" / "reliability.md"
 BEGIN = "<!-- The matrix: made by `python -m faults`, see tests/faults/table.py. -->"
 END = "<!-- The end of the matrix. -->"
-GROUPS: tuple[Group[Any], ...] = (TOKEN_ENDPOINT, API, HUGE, KV_STORE, SPLUNK, NETWORK, MACHINE)
+GROUPS: tuple[Group[Any], ...] = (
+    TOKEN_ENDPOINT,
+    API,
+    HUGE,
+    TODAYS_APIS,
+    KV_STORE,
+    MEMORY,
+    SPLUNK,
+    NETWORK,
+    MACHINE,
+)
 
-_TITLES = ("what goes wrong", "how", "what is delivered", "exit status", "what the log says", "what the next run does")
+_TITLES = (
+    "what goes wrong",
+    "how",
+    "inputs",
+    "what is delivered",
+    "exit status",
+    "what the log says",
+    "what the next run does",
+)
 
 
 def matrix() -> str:
     """All tables, each below its heading."""
     return "\n\n".join(
-        "\n".join((f"### {title}", "", *_table(row for group in groups for row in group.rows)))
+        "\n".join((f"### {title}", "", *_table(groups)))
         for title, groups in groupby(GROUPS, key=lambda group: group.title)
     )
 
 
-def _table(rows: Iterator[Row[Any]]) -> Iterator[str]:
+def _table(groups: Iterator[Group[Any]]) -> Iterator[str]:
     yield _line(*_TITLES)
     yield "|" + "---|" * len(_TITLES)
-    for row in rows:
-        says = "<br>".join(_code(sentence) for sentence in row.says) or "nothing"
+    for group in groups:
+        for row in group.rows:
+            yield from _lines(row, group.played_with(row))
+
+
+def _lines(row: Row[Any], subjects: Sequence[Subject]) -> Iterator[str]:
+    """A row, once for each way in which the kinds of input tell it."""
+    told: dict[tuple[str, ...], list[Subject]] = {}
+    for subject in subjects:
+        told.setdefault(subject.says(row.says, named=False), []).append(subject)
+    for says, alike in told.items():
+        sentences = "<br>".join(_code(sentence) for sentence in says) or "nothing"
         status = str(row.status) if row.status >= 0 else "killed"
-        yield _line(row.name, row.provoked, row.delivered.words, status, says, row.later.words)
+        yield _line(row.name, row.provoked, _names(alike), row.delivered.words, status, sentences, row.later.words)
+
+
+def _names(subjects: Sequence[Subject]) -> str:
+    """All of them, or all but the few that are missing, or one by one."""
+    missing = [subject.name for subject in EVERY_KIND if subject not in subjects]
+    if not missing:
+        return "all"
+    if len(missing) == 1:
+        return f"all but {missing[0]}"
+    return ", ".join(subject.name for subject in subjects)
 
 
 def _line(*cells: str) -> str:

@@ -1,50 +1,87 @@
-"""Each row of the matrix happens for real, and every column of it holds."""
+"""Each row of the matrix happens for real, with each kind of input that it names, and every column of it holds."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from faults.api import API
 from faults.kvstore import KV_STORE
 from faults.machine import MACHINE
+from faults.memory import MEMORY
 from faults.network import NETWORK
 from faults.polls import Polls
 from faults.processes import Processes
-from faults.row import Row
+from faults.row import Group, Row
 from faults.size import HUGE
 from faults.splunk import SPLUNK
+from faults.subjects import Subject
+from faults.todays import TODAYS_APIS
 from faults.token_endpoint import TOKEN_ENDPOINT
 
-
-@pytest.mark.parametrize("row", TOKEN_ENDPOINT.rows, ids=lambda row: row.name)
-def test_a_fault_of_the_token_endpoint_ends_as_its_row_says(polls: Polls, row: Row[Polls]) -> None:
-    row.play(polls)
+OnPolls = Callable[[Subject], Polls]
+OnProcesses = Callable[[Subject], Processes]
 
 
-@pytest.mark.parametrize("row", API.rows, ids=lambda row: row.name)
-def test_a_fault_of_the_API_ends_as_its_row_says(polls: Polls, row: Row[Polls]) -> None:
-    row.play(polls)
+def plays(group: Group[Any]) -> pytest.MarkDecorator:
+    """Run a test for each row of a group, and each kind of input that it is played with."""
+    found = [pytest.param(row, subject, id=f"{row.name} - {subject.name}") for row, subject in group.plays()]
+    return pytest.mark.parametrize(("row", "subject"), found)
 
 
-@pytest.mark.parametrize("row", HUGE.rows, ids=lambda row: row.name)
-def test_an_answer_of_any_size_ends_as_its_row_says(processes: Processes, row: Row[Processes]) -> None:
-    row.play(processes)
+@plays(TOKEN_ENDPOINT)
+def test_a_fault_of_the_token_endpoint_ends_as_its_row_says(polls: OnPolls, row: Row[Polls], subject: Subject) -> None:
+    row.play(polls(subject))
 
 
-@pytest.mark.parametrize("row", KV_STORE.rows, ids=lambda row: row.name)
-def test_a_fault_of_the_KV_store_ends_as_its_row_says(processes: Processes, row: Row[Processes]) -> None:
-    row.play(processes)
+@plays(API)
+def test_a_fault_of_the_API_ends_as_its_row_says(polls: OnPolls, row: Row[Polls], subject: Subject) -> None:
+    row.play(polls(subject))
 
 
-@pytest.mark.parametrize("row", SPLUNK.rows, ids=lambda row: row.name)
-def test_what_Splunk_does_to_a_run_ends_as_its_row_says(processes: Processes, row: Row[Processes]) -> None:
-    row.play(processes)
+@plays(TODAYS_APIS)
+def test_a_fault_of_todays_APIs_ends_as_its_row_says(polls: OnPolls, row: Row[Polls], subject: Subject) -> None:
+    row.play(polls(subject))
 
 
-@pytest.mark.parametrize("row", NETWORK.rows, ids=lambda row: row.name)
-def test_a_fault_on_the_way_to_Microsoft_ends_as_its_row_says(polls: Polls, row: Row[Polls]) -> None:
-    row.play(polls)
+@plays(HUGE)
+def test_an_answer_of_any_size_ends_as_its_row_says(
+    processes: OnProcesses, row: Row[Processes], subject: Subject
+) -> None:
+    row.play(processes(subject))
 
 
-@pytest.mark.parametrize("row", MACHINE.rows, ids=lambda row: row.name)
-def test_what_this_machine_does_to_a_run_ends_as_its_row_says(polls: Polls, row: Row[Polls]) -> None:
-    row.play(polls)
+@plays(KV_STORE)
+def test_a_fault_of_the_KV_store_ends_as_its_row_says(
+    processes: OnProcesses, row: Row[Processes], subject: Subject
+) -> None:
+    row.play(processes(subject))
+
+
+@plays(MEMORY)
+def test_a_fault_of_the_memory_of_split_alerts_ends_as_its_row_says(
+    processes: OnProcesses, row: Row[Processes], subject: Subject
+) -> None:
+    row.play(processes(subject))
+
+
+@plays(SPLUNK)
+def test_what_Splunk_does_to_a_run_ends_as_its_row_says(
+    processes: OnProcesses, row: Row[Processes], subject: Subject
+) -> None:
+    row.play(processes(subject))
+
+
+@plays(NETWORK)
+def test_a_fault_on_the_way_to_Microsoft_ends_as_its_row_says(
+    polls: OnPolls, row: Row[Polls], subject: Subject
+) -> None:
+    row.play(polls(subject))
+
+
+@plays(MACHINE)
+def test_what_this_machine_does_to_a_run_ends_as_its_row_says(
+    polls: OnPolls, row: Row[Polls], subject: Subject
+) -> None:
+    row.play(polls(subject))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from defender_alerts.times import seconds
 from faults.polls import LOGIN, Polls, at, settings
 from faults.row import EVERYTHING, GOES_ON, NOTHING, WHEN_OVER, Group, Row
+from faults.subjects import ONE_OF_EACH
 from standins.microsoft import faults
 from standins.polling import SECRET
 
@@ -119,7 +120,7 @@ TOKEN_ENDPOINT: Group[Polls] = Group(
         Row(
             "hang that lasts",
             "no request is ever answered",
-            at(LOGIN, faults.Hang(), timeout=0.4),
+            at(LOGIN, faults.Hang(), timeout=0.2),
             NOTHING,
             1,
             (
@@ -153,4 +154,5 @@ TOKEN_ENDPOINT: Group[Polls] = Group(
             )
         ),
     ),
+    subjects=ONE_OF_EACH,
 )

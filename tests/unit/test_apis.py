@@ -190,7 +190,7 @@ _REFUSALS = [
     (403, ("Machine.Read.All",), AccessDeniedError, "Application permissions > {least}"),
     (403, ("{least}",), AccessDeniedError, "although it has the permission. Check that the tenant has a licence"),
     (400, (), RefusedQueryError, "does not understand the request"),
-    (404, (), RefusedQueryError, "does not know /"),
+    (404, (), UnexpectedAnswerError, "does not know /"),
     (429, (), ServiceError, "throttles this application"),
     (503, (), StrainedError, "answered with an error"),
 ]

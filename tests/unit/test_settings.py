@@ -268,6 +268,7 @@ def test_each_error_has_a_category_of_the_log_and_the_exit_status_of_the_contrac
         errors.AuthenticationError: ("authentication_error", 2),
         errors.AccessDeniedError: ("permission_error", 1),
         errors.ConnectionFailedError: ("connection_error", 1),
+        errors.BrokenAnswerError: ("connection_error", 1),
         errors.SlowAnswerError: ("connection_error", 1),
         errors.UnknownHostError: ("connection_error", 1),
         errors.ServiceError: ("server_error", 1),

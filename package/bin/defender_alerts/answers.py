@@ -126,7 +126,8 @@ class PageReading:
             # shows it for its time, so that it is remembered for as long as it can be shown again.
             self.unidentified += 1
             time = self._query.times.end - 1
-            return Shown("", Version(time, fingerprint(record.raw, 0), raw), remark=str(error))
+            parts = tuple(self._part(one, time) for one in inside)
+            return Shown("", Version(time, fingerprint(record.raw, 0), raw), parts, str(error))
         self._note(value, time)
         parts = tuple(self._part(one, time) for one in inside)
         return Shown(identity, Version(time, fingerprint(identity, time), raw), parts)

@@ -50,6 +50,10 @@ class ConnectionFailedError(AddonError):
     category = "connection_error"
 
 
+class BrokenAnswerError(ConnectionFailedError):
+    """An answer began and broke off; a smaller one may get through."""
+
+
 class SlowAnswerError(ConnectionFailedError):
     """The host did not answer in time; asked for less, it may."""
 

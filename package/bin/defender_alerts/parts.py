@@ -11,7 +11,6 @@ a batch saves those alone. They are saved behind the events and before the place
 from __future__ import annotations
 
 import base64
-import binascii
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -121,11 +120,14 @@ class DeliveredParts:
 
     def _read(self, day: str) -> set[bytes]:
         for document in self._store.read(self._document_key(day)):
-            if document.get("generation") != self._generation:
-                continue
             try:
+                if int(document["generation"]) != self._generation:
+                    continue
                 packed = base64.b64decode(document["fingerprints"].encode("ascii"), validate=True)
-            except (KeyError, AttributeError, UnicodeEncodeError, binascii.Error) as error:
+                if len(packed) % FINGERPRINT_BYTES:
+                    msg = "it is cut off"
+                    raise ValueError(msg)  # noqa: TRY301 - one sentence for all damages
+            except (KeyError, AttributeError, TypeError, ValueError) as error:
                 raise CheckpointError(
                     f"The memory of delivered alerts {self._document_key(day)} is damaged ({error}). Nothing more was "
                     "collected. Delete that document from the collection ta_defender_alerts_checkpoints: the alerts of "

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from http import HTTPStatus
 from typing import Protocol
 
 from .answers import CutShortError, OutOfOrderError, PageReading, Shown
@@ -154,11 +155,12 @@ class RegionReader:
         if eased is None:
             raise error
         self._log.info(
-            "region=%s %s is asked for less (at most %d records, in order: %s), because: %s",
+            "region=%s %s is asked for less (at most %d records, %s%s), because: %s",
             self._api.region,
             self._api.host,
             eased.most_records,
-            "yes" if eased.in_order else "no",
+            "in order" if eased.in_order else "in no order",
+            ", without what is inside them" if eased.shortfall else "",
             error,
         )
         self._api = eased
@@ -375,7 +377,10 @@ class RegionReader:
             return page
 
         def explain(refusal: Refusal) -> AddonError:
-            return self._api.explain(refusal, self._bearer.roles)
+            error = self._api.explain(refusal, self._bearer.roles)
+            # A link leads into the middle of a list, and may lead there no more.
+            is_past = not request.params and refusal.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+            return RefusedQueryError(str(error)) if is_past else error
 
         return self._caller.call(request, read, explain, self._bearer)
 

@@ -31,6 +31,7 @@ from defender_alerts.errors import (
     AccessDeniedError,
     AddonError,
     AuthenticationError,
+    BrokenAnswerError,
     ConfigurationError,
     RefusedQueryError,
     SlowAnswerError,
@@ -50,7 +51,8 @@ from .refusals import about, out_of_service
 _HTTPS = 443
 # Fewer than usual: what is asked for less has a better chance than what is asked for once more.
 _PATIENCE_BEFORE_EASING = 2
-_PAST_BOUND = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+_MAY_BE_TOO_MUCH = (StrainedError, SlowAnswerError, BrokenAnswerError)
+_NOWHERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
 @dataclass(frozen=True)
@@ -240,7 +242,7 @@ class ODataApi:
 
     def eased(self, error: AddonError) -> ODataApi | None:
         """Fewer records, then without the expansion, where the service fails; without an order, where it is refused."""
-        if isinstance(error, (StrainedError, SlowAnswerError)) and self._can_ease:
+        if isinstance(error, _MAY_BE_TOO_MUCH) and self._can_ease:
             return replace(self, step=self.step + 1)
         if isinstance(error, RefusedQueryError) and self.in_order:
             return replace(self, in_order=False)
@@ -261,20 +263,21 @@ class ODataApi:
             )
         if refusal.status == HTTPStatus.FORBIDDEN and not set(access.roles) & set(roles):
             return AccessDeniedError(
-                f"{host} denies this application its alerts. Give it the permission {wanted} in Entra ID > App "
-                f"registrations > API permissions, and let an administrator consent. {about(roles)}{quoted}"
+                f"{host} denies this application what the input asks for. Give it the permission {wanted} in Entra ID "
+                f"> App registrations > API permissions, and let an administrator consent. {about(roles)}{quoted}"
             )
         if refusal.status == HTTPStatus.FORBIDDEN:
             return AccessDeniedError(
-                f"{host} denies this application its alerts although it has the permission. Check that the tenant has "
-                f"a licence for Microsoft Defender and that it is set up in the Defender portal. {about(roles)}{quoted}"
+                f"{host} denies this application what the input asks for, although it has the permission. Check that "
+                "the tenant has a licence for Microsoft Defender and that it is set up in the Defender portal. "
+                f"{about(roles)}{quoted}"
             )
         if refusal.status == HTTPStatus.BAD_REQUEST:
             return RefusedQueryError(
                 f"{host} does not understand the request. Report this with the line's correlation id.{quoted}"
             )
-        if refusal.status in _PAST_BOUND:
-            return RefusedQueryError(
+        if refusal.status in _NOWHERE:
+            return UnexpectedAnswerError(
                 f"{host} does not know {self.collection.path}. Check the account's cloud; if it is right, report this "
                 f"with the line's correlation id.{quoted}"
             )

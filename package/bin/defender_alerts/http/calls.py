@@ -22,9 +22,12 @@ import urllib3
 
 from defender_alerts.errors import (
     AddonError,
+    BrokenAnswerError,
     ConnectionFailedError,
     ServiceError,
+    SlowAnswerError,
     StoppedError,
+    StrainedError,
     UnexpectedAnswerError,
 )
 from defender_alerts.times import TICKS_PER_SECOND, parse_http_date
@@ -41,6 +44,9 @@ LONGEST_BACKOFF = 60.0
 LONGEST_RETRY_AFTER = 3_600.0
 # An answer that drips in slower than this for its whole size will not become an answer.
 LONGEST_ANSWER = 600.0
+
+# What the same request, asked for less, may not meet.
+_STRAINED = (StrainedError, SlowAnswerError)
 
 _PIECE = 65_536
 _EXCERPT = 4_096
@@ -84,7 +90,7 @@ class Request:
 
     Attributes:
         accepts: the statuses whose bodies the caller wants to read.
-        failures: after how many failures in a row this request is given up; None: as any other.
+        failures: after how many failures in a row that come of asking for much it is given up; None: as any other.
     """
 
     method: str
@@ -231,7 +237,8 @@ class Caller:
                     retry.reason,
                     time.monotonic() - began,
                 )
-                self._prepare_next(tries, retry, request.failures or self._patience.failures)
+                most = request.failures if isinstance(retry.error, _STRAINED) else None
+                self._prepare_next(tries, retry, most or self._patience.failures)
 
     def _keep_pace(self) -> None:
         if self._pace is None:
@@ -251,6 +258,7 @@ class Caller:
         began = time.monotonic()
         host = urllib3.util.parse_url(request.url).host or request.url
         self.calls += 1
+        answer: Answer | None = None
         try:
             response = self._send(request, headers)
             with response:
@@ -269,12 +277,22 @@ class Caller:
                 raise self._refused(host, answer, explain, token)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             failure = no_answer(host, error)
-            raise _Retry(failure.reason, failure.error) if failure.may_pass else failure.error from error
+            if not failure.may_pass:
+                raise failure.error from error
+            self._drop_connections()
+            # Once an answer has begun, it is the answer that breaks, not the way to it.
+            broke = answer is not None and type(failure.error) is ConnectionFailedError
+            raise _Retry(failure.reason, BrokenAnswerError(str(failure.error)) if broke else failure.error) from error
         except _NoAddressError as error:
             raise _redirected(host, None) from error
         except ConnectionFailedError as error:
-            broken = ConnectionFailedError(f"{host}: {error}. The next run asks again.")
+            self._drop_connections()
+            broken = BrokenAnswerError(f"{host}: {error}. The next run asks again.")
             raise _Retry("broken off", broken) from error
+
+    def _drop_connections(self) -> None:
+        """What is left on the line of an answer that broke must not be taken for the next one."""
+        self._session.close()
 
     def _send(self, request: Request, headers: Mapping[str, str]) -> requests.Response:
         try:

@@ -1,0 +1,342 @@
+"""Rows: what only Microsoft's APIs of today can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from defender_alerts.apis import Api, OwnSettings
+from defender_alerts.apis.odata import ODataApi
+from defender_alerts.poll import Plan
+from faults.polls import Polls
+from faults.row import (
+    EVERYTHING,
+    GOES_ON,
+    NOTHING,
+    THE_REST,
+    WHAT_WAS_READ,
+    WHEN_OVER,
+    Delivered,
+    Group,
+    Later,
+    Row,
+    Story,
+)
+from faults.subjects import ENDPOINT_ALERTS, GRAPH_ALERTS, PLAIN_INCIDENTS, SPLIT_INCIDENTS, TODAYS, inner_alerts
+from standins.microsoft import faults
+from standins.microsoft.odata_query import Query
+from standins.microsoft.wire import Request
+
+_MANY = 2_500
+_FOREIGN_LINK = (
+    "{host} hands out a link to …, which is not followed: it is no host of this API in the account's cloud, and would get "
+    "the token. Look for a proxy on the way that changes answers."
+)
+_BY_CREATION = "region={region} the instant … can't be paged; it is read by times of creation. (…)"
+_WITHOUT_ALERTS = (
+    "region={region} the records updated between … and … are indexed without their alerts: Microsoft Graph fails when it is "
+    "asked for both. The alerts come with an input of the kind defender_graph_alerts; the incidents' next updates are asked "
+    "for with alerts again."
+)
+_GRAPH, _ENDPOINT = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"
+_OTHER_ROLES = {
+    ENDPOINT_ALERTS: {_ENDPOINT: ("Machine.Read.All",)},
+    GRAPH_ALERTS: {_GRAPH: ("SecurityIncident.Read.All",)},
+    PLAIN_INCIDENTS: {_GRAPH: ("SecurityAlert.Read.All",)},
+    SPLIT_INCIDENTS: {_GRAPH: ("SecurityAlert.Read.All",)},
+}
+
+
+def _answering(**behaviour: Any) -> Callable[[Polls], None]:
+    """Microsoft does what it leaves open in another way."""
+
+    def provoke(stage: Polls) -> None:
+        stage.shelf.behaviour = replace(stage.shelf.behaviour, **behaviour)
+
+    return provoke
+
+
+def _short_pages(**behaviour: Any) -> Callable[[Polls], None]:
+    return _answering(page_maximum=7, **{"links": "more", **behaviour})
+
+
+def _sorted_in_the_page_alone(stage: Polls) -> None:
+    """Records a second apart: as close as 100 ns they would be asked for one by one."""
+    stage.shelf.remove(stage.polled.tenant)
+    start = stage.an_hour_ago
+    stage.publish(*(stage.subject.record(number, start + number * 10_000_000) for number in range(20)))
+    _short_pages(orderby="within_newest")(stage)
+
+
+def _crowd(**behaviour: Any) -> Callable[[Polls], None]:
+    """All records share one instant, which is fuller than a page."""
+
+    def provoke(stage: Polls) -> None:
+        stage.shelf.remove(stage.polled.tenant)
+        instant = stage.an_hour_ago
+        stage.publish(*(stage.subject.record(number, instant) for number in range(20)))
+        _short_pages(**behaviour)(stage)
+
+    return provoke
+
+
+def _without_roles(stage: Polls) -> None:
+    stage.polled.application.roles = {}
+
+
+def _with_other_roles(stage: Polls) -> None:
+    stage.polled.application.roles = dict(_OTHER_ROLES[stage.subject])
+
+
+def _with_a_token_for_the_other_api(stage: Polls) -> None:
+    def plan(usual: Plan) -> Plan:
+        def in_region(region: str, cloud: str, own: OwnSettings) -> Api:
+            api = usual.kind.in_region(region, cloud, own)
+            assert isinstance(api, ODataApi)
+            return replace(api, audience=_ENDPOINT if api.audience == _GRAPH else _GRAPH)
+
+        return replace(usual, kind=replace(usual.kind, in_region=in_region))
+
+    stage.plan = plan
+
+
+def _many_cut_off(stage: Polls) -> None:
+    start = stage.an_hour_ago
+    stage.publish(*(stage.subject.record(100 + number, start + 100 + number) for number in range(_MANY)))
+    stage.cloud.faults.add(stage.subject.host, faults.CutOff(), times=None)
+
+
+def _expands_more_than_ten(query: Query) -> bool:
+    return query.size > 10
+
+
+def _expansion_fails(status: int, when: Callable[[Query], bool]) -> Callable[[Polls], None]:
+    def provoke(stage: Polls) -> None:
+        _answering(expansion_failure=status)(stage)
+        stage.shelf.expansion_fails = when
+
+    return provoke
+
+
+def _expansion_hangs(stage: Polls) -> None:
+    def expands_more_than_ten(request: Request) -> bool:
+        query = dict(request.query)
+        return "$expand" in query and int(query["$top"]) > 10
+
+    stage.polled.timeout = 0.4
+    stage.cloud.faults.add(stage.subject.host, faults.Hang(), times=None, when=expands_more_than_ten)
+
+
+def _one_is_too_large(status: int) -> Callable[[Polls], None]:
+    """One incident can't be expanded."""
+
+    def provoke(stage: Polls) -> None:
+        _answering(expansion_failure=status)(stage)
+        stage.shelf.too_large.add("7")
+
+    return provoke
+
+
+def _mended_and_updated(stage: Polls) -> None:
+    """Incidents can be expanded again, and all of them are updated; their alerts are as they were."""
+    stage.mend()
+    for number, raw in enumerate(stage.shelf.records(stage.polled.tenant)):
+        updated = stage.subject.record(number, stage.an_hour_ago + 36_000_000_000 - 600_000_000 + number)
+        stage.publish(updated, alerts=inner_alerts(raw))
+
+
+def _all_but_alerts(most: int) -> Callable[[Story], bool]:
+    def holds(story: Story) -> bool:
+        left_out = set(story.due) - set(story.first.raws)
+        alerts = [text for text in left_out if '"incidentId"' in text]
+        return set(story.first.raws) < set(story.due) and len(alerts) == len(left_out) <= most
+
+    return holds
+
+
+_WITH_THE_NEXT_UPDATE = Later(
+    "delivers the incidents' next updates, and with them the alerts; nothing twice", THE_REST.holds
+)
+
+
+def _denied(name: str, provoked: str, provoke: Callable[[Polls], None], token: str) -> Row[Polls]:
+    return Row(
+        name,
+        provoked,
+        provoke,
+        NOTHING,
+        1,
+        (f"{{not_permitted}} {token} Microsoft says: … (HTTP 403, …)",),
+        WHEN_OVER,
+    )
+
+
+TODAYS_APIS: Group[Polls] = Group(
+    "Today's APIs alone",
+    (
+        _denied(
+            "permission not granted",
+            "the application has no permission at all",
+            _without_roles,
+            "The token carries no permissions (roles): an administrator may not have consented to them.",
+        ),
+        _denied(
+            "permission for something else",
+            "the application may read other things than these",
+            _with_other_roles,
+            "The token carries the permissions ….",
+        ),
+        Row(
+            "token for another API",
+            "the token's audience is another API's",
+            _with_a_token_for_the_other_api,
+            NOTHING,
+            2,
+            ("{unauthorized} Microsoft says: … (HTTP 401, …)",),
+            WHEN_OVER,
+        ),
+        Row(
+            "no order: refused",
+            "`$orderby` is answered 400",
+            _answering(orderby="refused"),
+            EVERYTHING,
+            0,
+            ("{without_order}",),
+            GOES_ON,
+        ),
+        Row(
+            "no order: ignored",
+            "`$orderby` has no effect, and the newest come first",
+            _answering(orderby="ignored"),
+            EVERYTHING,
+            0,
+            ("{without_order}",),
+            GOES_ON,
+        ),
+        Row(
+            "no order: in the page alone",
+            "a page holds the newest, and `$orderby` sorts what is in it",
+            _sorted_in_the_page_alone,
+            EVERYTHING,
+            0,
+            ("{without_order}",),
+            GOES_ON,
+        ),
+        Row(
+            "page shorter than asked for",
+            "a page holds 7 records whatever `$top` says, and a nextLink",
+            _short_pages(),
+            EVERYTHING,
+            0,
+            (),
+            GOES_ON,
+        ),
+        Row(
+            "nextLink to nothing",
+            "every page has a nextLink, also the last one",
+            _answering(links="always"),
+            EVERYTHING,
+            0,
+            (),
+            GOES_ON,
+        ),
+        Row(
+            "instant fuller than a page",
+            "20 records share one version time, and a page holds 7",
+            _crowd(),
+            EVERYTHING,
+            0,
+            (),
+            GOES_ON,
+        ),
+        Row(
+            "nextLink that is refused",
+            "the same, and every nextLink is answered 400",
+            _crowd(links_break_from=1),
+            EVERYTHING,
+            0,
+            (_BY_CREATION,),
+            GOES_ON,
+        ),
+        Row(
+            "nextLink to a foreign host",
+            "a nextLink leads to a portal",
+            _short_pages(link_host="portal.example"),
+            WHAT_WAS_READ,
+            1,
+            (_FOREIGN_LINK,),
+            WHEN_OVER,
+        ),
+        Row(
+            "nextLink to another cloud",
+            "a nextLink leads to the host of a government cloud",
+            _short_pages(link_host="graph.microsoft.us"),
+            WHAT_WAS_READ,
+            1,
+            (_FOREIGN_LINK,),
+            WHEN_OVER,
+        ),
+        Row(
+            "large answer cut off, for ever",
+            "every answer of thousands of alerts is closed when half of it has come",
+            _many_cut_off,
+            WHAT_WAS_READ,
+            1,
+            ("wait=… reason=…", "The connection to {host} failed (…). The next run asks again."),
+            WHEN_OVER,
+            (ENDPOINT_ALERTS,),
+        ),
+        *(
+            Row(
+                f"expanding many incidents: {status}",
+                f"more than ten incidents with their alerts are answered {status}",
+                _expansion_fails(status, _expands_more_than_ten),
+                EVERYTHING,
+                0,
+                (f"wait=… reason={status}", "{less}"),
+                GOES_ON,
+                (SPLIT_INCIDENTS,),
+            )
+            for status in (500, 504)
+        ),
+        Row(
+            "expanding many incidents: silence",
+            "a request for more than ten incidents with their alerts is never answered",
+            _expansion_hangs,
+            EVERYTHING,
+            0,
+            ("wait=… reason=time-out", "{less}"),
+            GOES_ON,
+            (SPLIT_INCIDENTS,),
+        ),
+        *(
+            Row(
+                f"expanding one incident: {status}",
+                f"whatever is asked for together with one incident's alerts is answered {status}",
+                _one_is_too_large(status),
+                Delivered(
+                    "everything but the alerts of three incidents at most, among them that one", _all_but_alerts(9)
+                ),
+                0,
+                (f"wait=… reason={status}", "{less}", _WITHOUT_ALERTS),
+                _WITH_THE_NEXT_UPDATE,
+                (SPLIT_INCIDENTS,),
+                mend=_mended_and_updated,
+            )
+            for status in (500, 504)
+        ),
+        Row(
+            "expanding any incident",
+            "every request for incidents with their alerts is answered 500",
+            _expansion_fails(500, lambda _: True),
+            Delivered("everything but the alerts", _all_but_alerts(61)),
+            0,
+            ("wait=… reason=500", "{less}", _WITHOUT_ALERTS),
+            _WITH_THE_NEXT_UPDATE,
+            (SPLIT_INCIDENTS,),
+            mend=_mended_and_updated,
+        ),
+    ),
+    TODAYS,
+)
