@@ -1,4 +1,4 @@
-"""Runs of the input, each compared with what Microsoft holds: what is not as it should be ends the demo."""
+"""Runs of the inputs, each compared with what Microsoft has shown: what is not as it should be ends the demo."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 from standins.splunkd import IndexedEvent, InputRun
 
-from demo.stage import BACKLOG, INPUT, KIND, SECRET, Stage
-
-LOG = f"ta_defender_alerts_{KIND}_{INPUT}.log"
+from demo.stage import INPUTS, SECRET, STREAMS, Input, Stage, Stream
 
 _PAIR = re.compile(r'(\w+)=("[^"]*"|\S*)')
 
@@ -22,7 +20,7 @@ class NotAsItShouldBeError(Exception):
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the input's log: when, at which level, what, and that as fields."""
+    """One line of an input's log: when, at which level, what, and that as fields."""
 
     time: str
     level: str
@@ -32,57 +30,69 @@ class Line:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its events by region, and the lines it wrote into its log."""
+    """One run of every input: its events by stream, and the lines that the inputs wrote into their logs."""
 
-    delivered: Mapping[str, list[IndexedEvent]]
-    log: list[Line]
+    delivered: Mapping[Stream, list[IndexedEvent]]
+    logs: Mapping[Input, list[Line]]
 
     @property
     def events(self) -> list[IndexedEvent]:
-        """The events of all regions."""
+        """All events."""
         return [event for events in self.delivered.values() for event in events]
 
-    def done(self, region: str) -> Mapping[str, str]:
+    @property
+    def requests(self) -> int:
+        """How often Microsoft was asked for data."""
+        return sum(int(self.done(this, region).fields["calls"]) for this in INPUTS for region in this.regions)
+
+    def done(self, this: Input, region: str) -> Line:
         """What the log says of a region at the end of the run.
 
         Raises:
             NotAsItShouldBeError: nothing.
         """
-        for line in self.log:
+        for line in self.logs[this]:
             if (line.fields.get("action"), line.fields.get("region")) == ("region_done", region):
-                return line.fields
-        raise NotAsItShouldBeError(f"The log says nothing of how the region {region} ended.")
+                return line
+        raise NotAsItShouldBeError(f"The log of {this.name} says nothing of how the region {region} ended.")
 
 
 class Runner:
-    """Runs the input again and again, and remembers what has been delivered."""
+    """Runs the inputs again and again, and remembers what has been delivered."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._delivered: dict[str, Counter[str]] = {region: Counter() for region in BACKLOG}
-        self._log_read = 0
+        self._delivered: dict[Stream, Counter[str]] = {stream: Counter() for stream in STREAMS}
+        self._log_read = dict.fromkeys(INPUTS, 0)
 
     def run(self) -> Run:
-        """Run the input once, as splunkd does.
+        """Run every input once, as splunkd does.
 
         Raises:
-            NotAsItShouldBeError: an alert is missing, altered, or there twice, or the run complains of anything.
+            NotAsItShouldBeError: something is missing, altered, or there twice, or a run complains of anything.
         """
-        done = self._stage.splunkd.run_input(KIND, INPUT)
-        log = self._new_lines()
-        refuse_trouble(done, log)
-        delivered: dict[str, list[IndexedEvent]] = {region: [] for region in BACKLOG}
-        for event in done.events:
-            delivered[region_of(event, self._stage.tenant.guid)].append(event)
-        for region, events in delivered.items():
-            self._delivered[region].update(event.raw for event in events)
-            compare(region, self._stage.held[region], self._delivered[region])
-        return Run(delivered, log)
+        delivered: dict[Stream, list[IndexedEvent]] = {stream: [] for stream in STREAMS}
+        logs = {}
+        for this in INPUTS:
+            done = self._stage.splunkd.run_input(this.kind, this.name)
+            logs[this] = self._new_lines(this)
+            refuse_trouble(this, done, logs[this])
+            for event in done.events:
+                delivered[stream_of(event, this)].append(event)
+        for stream, events in delivered.items():
+            self._delivered[stream].update(event.raw for event in events)
+            compare(stream, self._stage.held[stream], self._delivered[stream])
+        return Run(delivered, logs)
 
-    def _new_lines(self) -> list[Line]:
-        text = self._stage.splunkd.logs().get(LOG, "")
-        new, self._log_read = text[self._log_read :], len(text)
+    def _new_lines(self, this: Input) -> list[Line]:
+        text = self._stage.splunkd.logs().get(log_file(this), "")
+        new, self._log_read[this] = text[self._log_read[this] :], len(text)
         return [read_line(line) for line in new.splitlines()]
+
+
+def log_file(this: Input) -> str:
+    """The name of an input's log."""
+    return f"ta_defender_alerts_{this.kind}_{this.name}.log"
 
 
 def read_line(line: str) -> Line:
@@ -93,37 +103,39 @@ def read_line(line: str) -> Line:
     return Line(time, level.partition("=")[2], text, fields)
 
 
-def refuse_trouble(run: InputRun, log: list[Line]) -> None:
+def refuse_trouble(this: Input, run: InputRun, log: list[Line]) -> None:
     """Look at everything about a run but its events.
 
     Raises:
         NotAsItShouldBeError: something is wrong.
     """
     if run.status != 0:
-        raise NotAsItShouldBeError(f"The input ended with status {run.status}. It said: {' '.join(run.stderr)}")
+        raise NotAsItShouldBeError(f"{this.name} ended with status {run.status}. It said: {' '.join(run.stderr)}")
     if run.stream_error:
-        raise NotAsItShouldBeError(f"Splunk can't read the input's stream of events: {run.stream_error}")
+        raise NotAsItShouldBeError(f"Splunk can't read the stream of events of {this.name}: {run.stream_error}")
     if run.stderr:
-        raise NotAsItShouldBeError(f"The input complains: {' '.join(run.stderr)}")
+        raise NotAsItShouldBeError(f"{this.name} complains: {' '.join(run.stderr)}")
     for line in log:
         if line.level != "INFO":
-            raise NotAsItShouldBeError(f"The input's log has a line at the level {line.level}: {line.text}")
+            raise NotAsItShouldBeError(f"The log of {this.name} has a line at the level {line.level}: {line.text}")
 
 
-def region_of(event: IndexedEvent, tenant: str) -> str:
-    """Read the region out of an event's source.
+def stream_of(event: IndexedEvent, this: Input) -> Stream:
+    """Find an event's stream among those of the input that wrote it.
 
     Raises:
         NotAsItShouldBeError: sourcetype or source are not what searches rely on.
     """
-    for region in BACKLOG:
-        if (event.sourcetype, event.source) == ("wdatp:alerts", f"{KIND}:{tenant}:{region}:{INPUT}"):
-            return region
-    raise NotAsItShouldBeError(f"An event has the source {event.source!r} and the sourcetype {event.sourcetype!r}.")
+    for stream in STREAMS:
+        if (stream.input, stream.sourcetype, stream.source) == (this, event.sourcetype, event.source):
+            return stream
+    raise NotAsItShouldBeError(
+        f"An event of {this.name} has the source {event.source!r} and the sourcetype {event.sourcetype!r}."
+    )
 
 
-def compare(region: str, held: Counter[str], delivered: Counter[str]) -> None:
-    """Compare what Microsoft holds with what Splunk has got so far, byte for byte.
+def compare(stream: Stream, held: Counter[str], delivered: Counter[str]) -> None:
+    """Compare what Microsoft has shown with what Splunk has got so far, byte for byte.
 
     Raises:
         NotAsItShouldBeError: they differ.
@@ -136,7 +148,8 @@ def compare(region: str, held: Counter[str], delivered: Counter[str]) -> None:
     found = [f"{count} {problem}" for problem, count in problems.items() if count]
     if found:
         raise NotAsItShouldBeError(
-            f"The region {region} in Splunk, compared with its {held.total()} alerts at Microsoft: {', '.join(found)}."
+            f"{stream.sourcetype} of {stream.input.name}, region {stream.region}, compared with the {held.total()} "
+            f"versions that Microsoft has shown: {', '.join(found)}."
         )
 
 

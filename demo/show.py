@@ -3,48 +3,88 @@
 from __future__ import annotations
 
 import sys
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from standins.search import Fields, SearchKnowledge, format_table
+from standins.search import Fields, IndexedEvent, SearchKnowledge
 from standins.splunkd import SchemeError, WebError
 
-from demo.runs import LOG, NotAsItShouldBeError, Run, Runner, refuse_leaks
-from demo.stage import BACKLOG, INPUT, SECRET, Stage, choose_python, set_up
+from demo.printing import MARGIN, cut, folded, heading, show_table, tell
+from demo.runs import NotAsItShouldBeError, Run, Runner, log_file, refuse_leaks
+from demo.stage import (
+    ALERTS,
+    BACKLOG,
+    DETECTIONS,
+    GRAPH_ALERTS,
+    INCIDENTS,
+    INPUTS,
+    SECRET,
+    SIEM,
+    SPLIT_ALERTS,
+    STREAMS,
+    WHOLE_INCIDENTS,
+    NewAlert,
+    Stage,
+    Stream,
+    choose_python,
+    set_up,
+)
 from tooling import paths, steps
 
-WIDTH = 110
-MARGIN = "  "
 PAUSE = 240.0  # seconds of the cloud's clock between the first run and the second
+LATE = NewAlert("eu", 90_001, 590.0)
+NEWER = (
+    NewAlert("us", 90_004, 150.0),
+    NewAlert("us", 90_006, 35.0),
+    NewAlert("eu", 90_013, 80.0),
+    NewAlert("uk", 90_010, 20.0),
+)
+RESOLVED = 10_375  # one of the backlog in the EU that nobody has looked at yet
 
-# Region, the number that decides what the alert is about, and its age in seconds when it appears.
-LATE = ("eu", 90_001, 590.0)
-NEWER = (("us", 90_002, 150.0), ("us", 90_003, 35.0), ("eu", 90_004, 80.0), ("uk", 90_005, 20.0))
+# What a later run brings, by stream: the new alerts in four incidents, the resolved one and the incident it is in.
+NEWS = {
+    GRAPH_ALERTS: 6,
+    WHOLE_INCIDENTS: 5,
+    SPLIT_ALERTS: 6,
+    DETECTIONS["us"]: 2,
+    DETECTIONS["eu"]: 2,
+    DETECTIONS["uk"]: 1,
+}
+REGIONS = [(this, region) for this in INPUTS for region in this.regions]
+NO_NEWS = dict.fromkeys(STREAMS, 0)
 
-SEARCH = "`defender_alerts_latest`"
-COLUMNS = ("time", "region", "severity", "signature", "dest", "user", "file_name")
+FEEDS = (
+    "Can feed defender_graph_alerts, defender_incidents, defender_siem_alerts. Missing permission for "
+    "defender_endpoint_alerts: WindowsDefenderATP Alert.Read.All."
+)
+REMARKS = {
+    ALERTS: "",
+    INCIDENTS: "Brings the same alerts as alerts (defender_graph_alerts).",
+    SIEM: "Brings the same alerts as alerts (defender_graph_alerts). "
+    "Brings the same alerts as incidents (defender_incidents).",
+}
+
+LATEST = "`defender_alerts_latest`"
+OF_ONE_ALERT = ("time", "input", "sourcetype", "status", "severity", "signature")
+COLUMNS = ("time", "status", "severity", "signature", "dest", "user", "file_name")
 IN_FULL = (
     "id",
+    "app",
     "signature",
-    "signature_id",
     "category",
+    "mitre_technique_id",
     "severity",
-    "severity_id",
-    "vendor_severity",
+    "status",
     "dest",
     "user",
     "file_path",
     "file_hash",
     "process",
-    "ip",
-    "url",
-    "description",
+    "incident_id",
     "alert_url",
     "version_time",
-    "vendor_account",
-    "vendor_region",
     "eventtype",
     "tag",
 )
@@ -67,9 +107,9 @@ def demonstrate(app: Path) -> None:
 
     Raises:
         NotAsItShouldBeError: something did not come out as it should.
-        SchemeError: the add-on's input does not introduce itself.
+        SchemeError: one of the add-on's inputs does not introduce itself.
         WebError: one of the add-on's pages could not be saved.
-        TimeoutError: the input did not end.
+        TimeoutError: an input did not end.
     """
     if not (app / "default" / "app.conf").is_file():
         raise NotAsItShouldBeError(f"{app} is no built add-on; ./build.sh demo builds it first.")
@@ -85,7 +125,7 @@ def demonstrate(app: Path) -> None:
             stage = stack.enter_context(set_up(app, python))
         configure(stage)
         runs = show_runs(stage)
-        show_alerts(SearchKnowledge.load(app), runs)
+        show_search(stage, SearchKnowledge.load(app), runs)
         show_log(runs[1])
     heading("All of this is as it should be. The next step: a real Splunk")
     tell_how_to_install()
@@ -95,133 +135,208 @@ def configure(stage: Stage) -> None:
     """Save the settings through the add-on's own REST handlers, the account first with a wrong secret.
 
     Raises:
-        NotAsItShouldBeError: the wrong secret is taken, or the right one refused.
+        NotAsItShouldBeError: the wrong secret is taken, the right one refused, or a page says something else of it.
     """
     with steps.announced("Proxy: it asks for a password and inspects TLS"):
         stage.save_proxy()
     with steps.announced("Network: the CA of that proxy"):
         stage.save_network()
     with steps.announced("Account, its secret mistyped"):
-        refusal = stage.save_account(SECRET[::-1])
-    if not refusal:
-        raise NotAsItShouldBeError("An account with a wrong secret was saved.")
+        refusal, _ = stage.save_account(SECRET[::-1])
+    if "AADSTS7000215" not in refusal:
+        raise NotAsItShouldBeError(f"An account with a wrong secret is not refused as such: {refusal!r}.")
     tell(f"Refused: {refusal}", margin=4)
     with steps.announced("Account, its secret right"):
-        refusal = stage.save_account(SECRET)
-    if refusal:
-        raise NotAsItShouldBeError(f"The account was refused: {refusal}")
-    with steps.announced(f"Input {INPUT}: regions {', '.join(BACKLOG)}, from 7 days ago on"):
-        stage.save_input()
-    with steps.announced(f"{sum(BACKLOG.values()):,} alerts of the last days at Microsoft"):
+        refusal, feeds = stage.save_account(SECRET)
+    if refusal or feeds != FEEDS:
+        raise NotAsItShouldBeError(f"The page says of the right account: {refusal or feeds}")
+    tell(f"The table says: {feeds}", margin=4)
+    titles = {
+        ALERTS: "Microsoft Graph's alerts",
+        INCIDENTS: "its incidents, with their alerts split out",
+        SIEM: f"the old SIEM API, regions {', '.join(SIEM.regions)}",
+    }
+    for this in INPUTS:
+        with steps.announced(f"Input {this.name}: {titles[this]}"):
+            remarks = stage.save_input(this)
+        if remarks != REMARKS[this]:
+            raise NotAsItShouldBeError(f"The page remarks of the input {this.name}: {remarks!r}.")
+        if remarks:
+            tell(f"The table remarks: {remarks}", margin=4)
+    with steps.announced(
+        f"{sum(BACKLOG.values()):,} alerts of the last days at Microsoft, which each of the three shows"
+    ):
         stage.fill()
 
 
 def show_runs(stage: Stage) -> list[Run]:
-    """Run the input three times, and show what came of it.
+    """Run the inputs three times, and show what came of it.
 
     Raises:
         NotAsItShouldBeError: a run brought too little, too much, or something else.
     """
     runner = Runner(stage)
     heading("First run: the last 7 days")
-    first = show_run(stage, runner)
+    first = show_run(stage, runner, {stream: held.total() for stream, held in stage.held.items()})
 
-    heading("Second run: a few alerts more")
-    region, _, age = LATE
+    heading("Second run: new alerts, and an update")
     tell(
-        f"Microsoft's clock goes {PAUSE / 60:.0f} minutes on. {len(NEWER)} new alerts appear, and one in {region} that "
-        f"is {age:.0f} s old: the first run has read that time already, but it is inside the input's overlap of 600 s."
+        f"Microsoft's clock goes {PAUSE / 60:.0f} minutes on. {len(NEWER)} new alerts appear, and one that is "
+        f"{LATE.age:.0f} s old: the first run has read that time already, but it is inside the overlap of 600 s. And "
+        "somebody resolves an old alert: Graph shows the new version in place of the old one, the SIEM API none at all."
     )
     stage.cloud.clock.advance(PAUSE)
-    for alert in (*NEWER, LATE):
-        stage.add(*alert)
-    second = show_run(stage, runner)
-    late = {region: int(second.done(region)["late"]) for region in BACKLOG}
-    if late != {region: int(region == LATE[0]) for region in BACKLOG}:
-        raise NotAsItShouldBeError(f"The second run counts the late alerts by region as {late}.")
+    stage.resolve(RESOLVED, 60.0)
+    stage.add((*NEWER, LATE))
+    second = show_run(stage, runner, NEWS)
+    late = {(this, region): int(second.done(this, region).fields["late"]) for this, region in REGIONS}
+    if late != {(this, region): int(region in {"global", LATE.region}) for this, region in REGIONS}:
+        raise NotAsItShouldBeError(f"The second run counts the late alerts as {list(late.values())}.")
 
     heading("Third run: nothing has happened since")
-    third = show_run(stage, runner)
+    with steps.announced("splunkd starts the inputs"):
+        third = runner.run()
+    refuse_other_news(third, NO_NEWS)
     refuse_leaks(stage)
-    tell("The client secret can be read in no file of this Splunk, logs included, and not in its KV store.")
+    tell(
+        f"{len(third.events)} new events from {third.requests} requests. The client secret can be read in no file of "
+        "this Splunk, logs included, and not in its KV store."
+    )
     return [first, second, third]
 
 
-def show_run(stage: Stage, runner: Runner) -> Run:
-    """Run the input and show what it did in each region; the runner compares every byte.
+def show_run(stage: Stage, runner: Runner, news: Mapping[Stream, int]) -> Run:
+    """Run the inputs and show what they brought; the runner compares every byte.
 
     Raises:
         NotAsItShouldBeError: the run is not as it should be.
     """
-    with steps.announced("splunkd starts the input"):
+    with steps.announced("splunkd starts the inputs"):
         run = runner.run()
+    refuse_other_news(run, news)
     print()
-    rows = []
-    for region in BACKLOG:
-        done = run.done(region)
-        rows.append(
-            {
-                "region": region,
-                "alerts there": f"{stage.held[region].total():,}",
-                "read from": done["asked"][:19].replace("T", " "),
-                "requests": done["calls"],
-                "new": f"{len(run.delivered[region]):,}",
-                "of them late": done["late"],
-                "host": done["host"],
-            }
-        )
+    rows = [
+        {
+            "input": stream.input.name,
+            "region": stream.region,
+            "sourcetype": stream.sourcetype,
+            "new": f"{len(events):,}",
+            "in all": f"{stage.held[stream].total():,}",
+            "host": run.done(stream.input, stream.region).fields["host"],
+        }
+        for stream, events in run.delivered.items()
+    ]
     show_table(rows, tuple(rows[0]))
     print()
-    tell(f"{len(run.events):,} new alerts. Each alert that Microsoft holds is now in Splunk once, byte for byte.")
+    tell(
+        f"{len(run.events):,} new events from {run.requests} requests. Each version that Microsoft has shown to an "
+        "input is now in Splunk once, byte for byte."
+    )
     return run
 
 
-def show_alerts(knowledge: SearchKnowledge, runs: Iterable[Run]) -> None:
-    """Show the newest alerts as a search sees them.
+def refuse_other_news(run: Run, news: Mapping[Stream, int]) -> None:
+    """Compare how many events came with how many should.
 
     Raises:
-        NotAsItShouldBeError: an alert is not one event in the index, or the search does not find it.
+        NotAsItShouldBeError: they differ.
     """
-    heading("The newest alerts, as a search shows them")
+    for stream, events in run.delivered.items():
+        if len(events) != news[stream]:
+            raise NotAsItShouldBeError(
+                f"{stream.sourcetype} of {stream.input.name}, region {stream.region}: {len(events)} new events instead "
+                f"of {news[stream]}."
+            )
+
+
+def show_search(stage: Stage, knowledge: SearchKnowledge, runs: Iterable[Run]) -> None:
+    """Show the alerts as a search sees them: what makes one of many, then the newest.
+
+    Raises:
+        NotAsItShouldBeError: an event is not one in the index, or a search finds something else than it should.
+    """
+    heading("One alert through three inputs, and which of its events counts")
     events = [event for run in runs for event in run.events]
     indexed = [
         found
         for event in events
         for found in knowledge.index(event.raw, event.time, event.source, event.sourcetype, event.host, event.index)
     ]
-    rows = knowledge.search(SEARCH, indexed)
-    if not len(events) == len(indexed) == len(rows):
+    if len(events) != len(indexed):
+        raise NotAsItShouldBeError(f"{len(events)} events became {len(indexed)} in the index.")
+    with steps.announced(f"A stand-in for Splunk's search reads {len(indexed):,} events"):
+        latest = knowledge.search(LATEST, indexed)
+    found = Counter((str(row["id"]), row["_raw"]) for row in latest)
+    if found != Counter((alert.identity, alert.raw.decode()) for alert in stage.shown.values()):
         raise NotAsItShouldBeError(
-            f"{len(events)} alerts became {len(indexed)} events in the index, of which a search finds {len(rows)}."
+            f"{LATEST} finds {len(latest)} alerts, and not the {len(stage.shown)} that there are, each once, as "
+            "Microsoft Graph shows it now."
         )
-    tell(f"{SEARCH} is a macro of the add-on; severity, dest, user ... are fields of the CIM data model Alerts.")
+    show_one_alert(stage, knowledge, indexed)
+    show_newest(latest)
+
+
+def show_one_alert(stage: Stage, knowledge: SearchKnowledge, indexed: list[IndexedEvent]) -> None:
+    """Show the events of one alert, and what the macro makes of them.
+
+    Raises:
+        NotAsItShouldBeError: they are others than they should be.
+    """
+    identity = stage.shown[RESOLVED].identity
+    tell(
+        "The index holds each version as each input brought it. The macro takes one: the latest, from Graph where "
+        "there is one, since Graph says most."
+    )
+    # The searches would leave out all others as well, after computing their fields for nothing.
+    mention_it = [event for event in indexed if identity in event.raw]
+    today = [(this.name, status) for this in (ALERTS, INCIDENTS) for status in ("new", "resolved")]
+    for search, statuses in (
+        (f'`defender_alerts_index` id="{identity}"', [*today, (SIEM.name, "")]),
+        (f'{LATEST} | search id="{identity}"', [(ALERTS.name, "resolved")]),
+    ):
+        rows = [for_table(row) for row in knowledge.search(search, mention_it)]
+        found = sorted((str(row["input"]), str(row.get("status", ""))) for row in rows)
+        if found != statuses:
+            raise NotAsItShouldBeError(f"{search} finds {found} instead of {statuses}.")
+        print(f"\n{MARGIN}{search}\n")
+        show_table(rows, OF_ONE_ALERT)
+
+
+def show_newest(rows: list[Fields]) -> None:
+    """Show the newest alerts, and the first of them with its fields."""
+    heading("The newest alerts, as a search shows them")
+    tell(f"{LATEST} finds {len(rows):,} alerts; severity, dest, user ... are CIM fields.")
     print()
     show_table([for_table(row) for row in rows[:8]], COLUMNS)
-    print(f"\n{MARGIN}The first of them, with the fields that the add-on computes:\n")
+    print(f"\n{MARGIN}The first of them, with fields that the add-on computes:\n")
     for name in IN_FULL:
         value = rows[0].get(name)
         if value:
-            text = "; ".join(value) if isinstance(value, list) else value
-            print(cut(f"{MARGIN}{name:16}  {' '.join(text.split())}"))
+            print(cut(f"{MARGIN}{name:18}  {' '.join(joined(value).split())}"))
 
 
-def for_table(row: Fields) -> Mapping[str, str | list[str]]:
+def for_table(row: Fields) -> Fields:
     """Give an alert's fields, with those of the table that are shown shorter than they are."""
     return {
         **row,
         "time": str(row["version_time"])[:19].replace("T", " "),
-        "region": row["vendor_region"],
+        "input": row["defender_input"],
         "dest": str(row["dest"]).partition(".")[0],
+        "file_name": joined(row.get("file_name", "")),
     }
 
 
+def joined(value: str | list[str]) -> str:
+    """Give the values of a field, each once."""
+    return value if isinstance(value, str) else "; ".join(dict.fromkeys(value))
+
+
 def show_log(run: Run) -> None:
-    """Show what a run wrote into its log."""
-    heading("What the second run wrote into its log")
-    tell(f"The file {LOG} in $SPLUNK_HOME/var/log/splunk, here without date, pid and file:")
+    """Show a line that a run wrote into its log, the one by which an administrator watches an input."""
+    heading("What the second run wrote into its log when it was done")
+    tell(f"One line for each region, such as this in $SPLUNK_HOME/var/log/splunk/{log_file(ALERTS)}:")
     print()
-    for line in run.log:
-        print(folded(f"{line.time} {line.level} {line.text}", margin=2, hanging=4))
+    print(folded(run.done(ALERTS, "global").text, margin=4, hanging=4))
 
 
 def tell_how_to_install() -> None:
@@ -237,34 +352,3 @@ def tell_how_to_install() -> None:
     tell("Splunk Web:  Apps > Manage Apps > Install app from file")
     tell(f"CLI:         $SPLUNK_HOME/bin/splunk install app {tarball}")
     tell("Then add an account and an input on the add-on's pages. README.md says what to prepare at Microsoft.")
-
-
-def heading(text: str) -> None:
-    """Print a heading; in bold where a person reads it on a terminal."""
-    print(f"\n\033[1m{text}\033[0m\n" if sys.stdout.isatty() else f"\n{text}\n")
-
-
-def tell(text: str, margin: int = 2) -> None:
-    """Print a paragraph."""
-    print(folded(text, margin=margin, hanging=margin), flush=True)
-
-
-def folded(text: str, *, margin: int = 0, hanging: int = 0) -> str:
-    """Give a text in lines that fit."""
-    return textwrap.fill(
-        text,
-        WIDTH,
-        initial_indent=" " * margin,
-        subsequent_indent=" " * hanging,
-        break_on_hyphens=False,
-    )
-
-
-def show_table(rows: Sequence[Mapping[str, str | list[str]]], columns: Sequence[str]) -> None:
-    """Print a table."""
-    print(textwrap.indent(format_table(rows, columns, width=WIDTH - len(MARGIN)), MARGIN))
-
-
-def cut(line: str) -> str:
-    """Give a line that fits, and shows where it was cut."""
-    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -40,19 +41,46 @@ def test_it_ends_with_where_the_tarball_is_and_how_it_is_installed(shown: str) -
     ]
 
 
-def test_it_shows_the_new_alerts_of_each_region_and_run(shown: str) -> None:
-    rows = re.findall(r"^  (us|eu|uk) +([\d,]+) +[-\d]{10} [:\d]{8} +\d+ +([\d,]+) +(\d+) +wdatp-", shown, re.MULTILINE)
+def test_it_shows_what_each_input_has_brought_in_each_run(shown: str) -> None:
+    rows = re.findall(
+        r"^  (alerts|incidents|old_siem) +(\w+) +(ms\S+|wdatp:alerts) +([\d,]+) +([\d,]+) +(\S+)$", shown, re.MULTILINE
+    )
+    graph, siem = "graph.microsoft.com", "wdatp-alertexporter-{}.windows.com"
     assert rows == [
-        ("us", "412", "412", "0"),
-        ("eu", "655", "655", "0"),
-        ("uk", "233", "233", "0"),
-        ("us", "414", "2", "0"),
-        ("eu", "657", "2", "1"),
-        ("uk", "234", "1", "0"),
-        ("us", "414", "0", "0"),
-        ("eu", "657", "0", "0"),
-        ("uk", "234", "0", "0"),
+        ("alerts", "global", "ms:defender:graph:alerts", "700", "700", graph),
+        ("incidents", "global", "ms365:defender:incident", "176", "176", graph),
+        ("incidents", "global", "ms365:defender:incident:alerts", "700", "700", graph),
+        ("old_siem", "us", "wdatp:alerts", "112", "112", siem.format("us")),
+        ("old_siem", "eu", "wdatp:alerts", "455", "455", siem.format("eu")),
+        ("old_siem", "uk", "wdatp:alerts", "133", "133", siem.format("uk")),
+        ("alerts", "global", "ms:defender:graph:alerts", "6", "706", graph),
+        ("incidents", "global", "ms365:defender:incident", "5", "181", graph),
+        ("incidents", "global", "ms365:defender:incident:alerts", "6", "706", graph),
+        ("old_siem", "us", "wdatp:alerts", "2", "114", siem.format("us")),
+        ("old_siem", "eu", "wdatp:alerts", "2", "457", siem.format("eu")),
+        ("old_siem", "uk", "wdatp:alerts", "1", "134", siem.format("uk")),
     ]
+    assert "\n  0 new events from 5 requests." in shown
+
+
+def test_it_shows_the_versions_of_one_alert_through_all_inputs_and_the_one_that_counts(shown: str) -> None:
+    rows = re.findall(r"^  [-\d]{10} [:\d]{8} +(alerts|incidents|old_siem) +\S+ +(\w+) +high", shown, re.MULTILINE)
+    resolved, *others, latest = rows
+    assert resolved == latest == ("alerts", "resolved")
+    assert others == [("incidents", "resolved"), ("alerts", "new"), ("incidents", "new")]
+    assert len(re.findall(r"^  [-\d]{10} [:\d]{8} +old_siem +wdatp:alerts +high", shown, re.MULTILINE)) == 1
+    assert "`defender_alerts_latest` finds 705 alerts" in shown
+
+
+def test_it_shows_what_the_pages_say_of_the_account_and_the_inputs(shown: str) -> None:
+    text = " ".join(shown.split())
+    assert "Missing permission for defender_endpoint_alerts: WindowsDefenderATP Alert.Read.All." in text
+    assert text.count("The table remarks: Brings the same alerts as alerts (defender_graph_alerts).") == 2
+
+
+def test_it_can_be_read_in_two_minutes(shown: str) -> None:
+    """What it was before there was more than one kind of input, or little more."""
+    assert len(shown.splitlines()) <= 150
 
 
 def test_it_says_that_microsoft_and_splunk_are_stand_ins(shown: str) -> None:
@@ -65,7 +93,7 @@ def test_it_shows_microsofts_own_code_for_the_mistyped_secret(shown: str) -> Non
 
 
 def test_it_shows_the_fields_of_an_alert(shown: str) -> None:
-    for field in ("signature", "severity", "dest", "user", "file_hash", "vendor_region"):
+    for field in ("signature", "severity", "status", "dest", "user", "file_hash", "incident_id"):
         assert re.search(rf"^  {field} +\S", shown, re.MULTILINE), field
 
 
@@ -77,37 +105,63 @@ def test_it_prints_no_secret(shown: str) -> None:
     assert not [secret for secret in (SECRET, PROXY_LOGIN[1]) if secret in shown]
 
 
-# What is broken in a copy of the add-on, and what the demo has to say of it.
-BREAKAGES = {
-    "a memory that forgets": (
-        "place.py",
+@dataclass(frozen=True)
+class Breakage:
+    """What is broken in a copy of the add-on, and what the demo has to say of it."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    sentence: str
+
+
+CODE = "bin/defender_alerts"
+BREAKAGES = (
+    Breakage(
+        "a memory that forgets",
+        f"{CODE}/place.py",
         "version_fingerprint not in self.seen",
         "True",
-        r"The region \w+ in Splunk, compared with its \d+ alerts at Microsoft: \d+ delivered again\.",
+        r"alerts of alerts, region global, compared with the \d+ versions that Microsoft has shown: \d+ delivered again\.",
     ),
-    "a writer that alters": (
-        "events.py",
-        "_escape(_FORBIDDEN_IN_XML.sub(_json_escape, raw))",
-        '_escape(raw.replace("AlertPart", "alertPart"))',
-        r"compared with its \d+ alerts at Microsoft: \d+ missing, \d+ not as Microsoft sent them\.",
+    Breakage(
+        "a writer that alters",
+        f"{CODE}/events.py",
+        "raw if raw.isprintable()",
+        'raw.replace("AlertPart", "alertPart") if raw.isprintable()',
+        r"wdatp:alerts of old_siem, region us, .* shown: \d+ missing, \d+ not as Microsoft sent them\.",
     ),
-}
+    Breakage(
+        "an input that goes by the time of creation",
+        f"{CODE}/apis/graph.py",
+        'updated="lastUpdateDateTime"',
+        'updated="createdDateTime"',
+        r"ms:defender:graph:alerts of alerts, region global, .* shown: \d+ missing\.",
+    ),
+    Breakage(
+        "a macro that prefers the SIEM API",
+        "default/macros.conf",
+        'sourcetype=="wdatp:alerts","1"',
+        'sourcetype=="wdatp:alerts","4"',
+        r"finds 705 alerts, and not the 705 that there are, each once, as Microsoft Graph shows it now\.",
+    ),
+)
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES)
-def test_an_add_on_that_is_broken_fails_it_with_a_sentence(built_app: Path, tmp_path: Path, breakage: str) -> None:
-    module, right, wrong, sentence = BREAKAGES[breakage]
+@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda breakage: breakage.name)
+def test_an_add_on_that_is_broken_fails_it_with_a_sentence(built_app: Path, tmp_path: Path, breakage: Breakage) -> None:
     app = shutil.copytree(built_app, tmp_path / built_app.name)
-    path = app / "bin" / "defender_alerts" / module
+    path = app / breakage.file
     text = path.read_text(encoding="utf-8")
-    assert text.count(right) == 1
-    path.write_text(text.replace(right, wrong), encoding="utf-8")
+    assert text.count(breakage.right) == 1
+    path.write_text(text.replace(breakage.right, breakage.wrong), encoding="utf-8")
 
     demo = run_demo(app)
 
     assert demo.returncode == 1
     assert demo.stderr.startswith("\nThe demo failed. ")
-    assert re.search(sentence, " ".join(demo.stderr.split()))
+    assert re.search(breakage.sentence, " ".join(demo.stderr.split())), demo.stderr
     assert "as it should be" not in demo.stdout
 
 

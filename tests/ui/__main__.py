@@ -1,4 +1,4 @@
-"""`build.sh ui`: the setup pages for a person to click through, with an account and inputs that have collected alerts."""
+"""`build.sh ui`: the setup pages for a person to click through, with accounts and inputs that have collected alerts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ import sys
 import tempfile
 import threading
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
+from standins.key_pairs import KeyPair
 from standins.microsoft import hosts, ticks
 from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.current_samples import TENANT
+from standins.microsoft.directory import Tenant
+from standins.microsoft.endpoint_samples import endpoint_alert
+from standins.microsoft.graph_samples import graph_alert, graph_incident, incident_alerts
 from standins.microsoft.samples import siem_alert
 from standins.splunkd import Splunkd
 from standins.splunkweb import Web
@@ -20,23 +26,61 @@ from standins.splunkweb import Web
 from tooling import paths
 from tooling.splunk_pythons import SPLUNK_PYTHONS
 
-KIND = "defender_siem_alerts"
 SECRET = "nobodys~secret-value-0123456789"
 SPLUNK_WEB_PORT = 8000
-ALERTS = 25
+REGIONS = ("us", "eu", "uk")
+INCIDENTS = 20
+GRAPH, ENDPOINT = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"
+ROLES = {GRAPH: ("SecurityAlert.Read.All", "SecurityIncident.Read.All"), ENDPOINT: ("Alert.Read.All",)}
+FEWER_ROLES = {GRAPH: ("SecurityAlert.Read.All",)}
+
+
+@dataclass(frozen=True)
+class SavedInput:
+    """An input that is there from the beginning, and what its form has beside the common fields."""
+
+    kind: str
+    name: str
+    account: str
+    own: dict[str, str]
+
+
+INPUTS = (
+    SavedInput("defender_graph_alerts", "contoso_graph", "contoso", {}),
+    SavedInput("defender_incidents", "contoso_incidents", "contoso_certificate", {"alerts": "none"}),
+    SavedInput("defender_endpoint_alerts", "contoso_endpoint", "contoso_certificate", {"region": "eu"}),
+    SavedInput(
+        "defender_siem_alerts",
+        "contoso_siem",
+        "contoso",
+        {"regions": ",".join(REGIONS), "resource": hosts.SIEM_RESOURCES[0]},
+    ),
+)
 
 INTRODUCTION = """
   {configuration}
   {inputs}
 
   The pages are the add-on's own. Splunk and Microsoft's cloud behind them are stand-ins: nothing leaves this machine.
-  You are logged in as admin. For an account of your own in the stand-in cloud:
+  You are logged in as admin. Two accounts are there, one with a secret and one with a certificate, and an input of each
+  kind, which has collected once:
+
+{collected}
+
+  What to try:
+
+  - Configuration > Accounts > Add, with what is below. Mistype something: it is refused as Microsoft would refuse it.
+  - The same with the other application: the table of accounts says which permission is missing, and for which input.
+  - Inputs > Create New Input with that account: the column Remarks tells what it lacks.
+  - Inputs: three of them bring the same alerts, says the column Remarks. Disable two, and load the page again.
+  - Configuration > Accounts: delete the account contoso, which two inputs use.
 
     Tenant                    {tenant}
     Application (client) ID   {client}
-    Client secret             {secret}
+    another one               {other}   (may read Graph's alerts alone)
+    Client secret             {secret}   (of both)
 
-  Anything else is refused as Microsoft would refuse it. Ctrl-C ends it.
+  Ctrl-C ends it.
 """
 
 
@@ -48,30 +92,30 @@ def main() -> None:
         cloud = stack.enter_context(MicrosoftCloud())
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="splunk-")))
         splunkd = stack.enter_context(Splunkd(home / "splunk", paths.BUILT_APP, python()))
-        tenant = cloud.entra.add_tenant(domain="contoso.onmicrosoft.com", name="Contoso")
-        application = tenant.add_application(secret=SECRET)
-        now = cloud.clock.now()
-        for place, region in enumerate(("us", "eu", "uk")):
-            moments = [now - number * 3600 * ticks.PER_SECOND for number in range(1, ALERTS + 1)]
-            alerts = [siem_alert(place * ALERTS + number, moment) for number, moment in enumerate(moments)]
-            cloud.siem(region).add_all(tenant, alerts)
+        tenant = cloud.entra.add_tenant(TENANT, domain="contoso.onmicrosoft.com", name="Contoso")
+        application = tenant.add_application(secret=SECRET, roles=ROLES)
+        other = tenant.add_application(secret=SECRET, roles=FEWER_ROLES, name="Splunk, alerts alone")
+        publish(cloud, tenant)
         save(splunkd, "settings/proxy", proxy_enabled="1", proxy_type="http", proxy_url=cloud.proxy.host,
              proxy_port=str(cloud.proxy.port))  # fmt: skip
         save(splunkd, "settings/network", ca_bundle=cloud.ca_pem, request_timeout="10")
         account = {"cloud": "commercial", "tenant_id": tenant.guid, "client_id": application.client_id}
-        save(splunkd, "account", name="contoso", **account, client_secret=SECRET, secret_expires="2030-06-30")
-        for name, regions in (("contoso_all", "us,eu,uk"), ("contoso_eu", "eu")):
-            fields = {"account": "contoso", "regions": regions, "index": "main", "interval": "300"}
-            more = {"start_time": "-7d", "overlap": "600", "resource": hosts.SIEM_RESOURCES[0]}
-            save(splunkd, KIND, name=name, **fields, **more)
-            splunkd.run_input(KIND, name)
+        save(splunkd, "account", name="contoso", **account, auth_type="client_secret", client_secret=SECRET,
+             secret_expires="2030-06-30")  # fmt: skip
+        pair = KeyPair()
+        application.add_certificate(pair.pem)
+        save(splunkd, "account", name="contoso_certificate", **account, auth_type="certificate", certificate=pair.pem,
+             private_key=pair.key_pem)  # fmt: skip
+        collected = [f"    {this.name:20}{this.account:22}{collect(splunkd, this):4} events" for this in INPUTS]
         web = stack.enter_context(Web(splunkd, paths.APP, port=free_port()))
         sys.stdout.write(
             INTRODUCTION.format(
                 configuration=web.page("configuration"),
                 inputs=web.page("inputs"),
+                collected="\n".join(collected),
                 tenant=tenant.guid,
                 client=application.client_id,
+                other=other.client_id,
                 secret=SECRET,
             )
         )
@@ -82,9 +126,32 @@ def main() -> None:
         ended.wait()
 
 
+def publish(cloud: MicrosoftCloud, tenant: Tenant) -> None:
+    """Have alerts of the last days, the same ones in every API, and the incidents that they belong to."""
+    now, graph, endpoint = cloud.clock.now(), cloud.graph("commercial"), cloud.endpoint("commercial")
+    for incident in range(1, INCIDENTS + 1):
+        region, latest = REGIONS[incident % len(REGIONS)], now - incident * 3600 * ticks.PER_SECOND
+        for number in incident_alerts(incident):
+            moment = latest - number % 4 * 60 * ticks.PER_SECOND
+            cloud.siem(region).add(tenant, siem_alert(number, moment))
+            endpoint.put(tenant, endpoint_alert(number, moment))
+            graph.alerts.put(tenant, graph_alert(number, moment))
+        graph.incidents.put(tenant, graph_incident(incident, latest))
+
+
 def save(splunkd: Splunkd, what: str, **fields: str) -> None:
     """Save something as the pages do."""
     splunkd.web.post(f"{paths.APP}_{what}", fields)
+
+
+def collect(splunkd: Splunkd, this: SavedInput) -> int:
+    """Save an input, run it once, and count its events."""
+    common = {"account": this.account, "index": "main", "interval": "300", "start_time": "-7d", "overlap": "600"}
+    save(splunkd, this.kind, name=this.name, **common, **this.own)
+    run = splunkd.run_input(this.kind, this.name)
+    if run.status or not run.events:
+        sys.exit(f"{this.name} has collected nothing: {' '.join(run.stderr)}")
+    return len(run.events)
 
 
 def python() -> Path:

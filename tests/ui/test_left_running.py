@@ -1,0 +1,43 @@
+"""`build.sh ui` as a person meets it: a process that prints where the pages are, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import requests
+
+from tooling import paths
+
+
+def test_it_has_accounts_and_collected_inputs_of_every_kind_and_says_where_and_what_to_try(built_app: Path) -> None:
+    assert built_app == paths.BUILT_APP
+    search_path = os.pathsep.join(map(str, (paths.ROOT / "tests", paths.ROOT)))
+    command = (sys.executable, "-B", "-m", "ui")
+    environment = {**os.environ, "PYTHONPATH": search_path}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=paths.ROOT, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            shown = ""
+            while "Ctrl-C ends it." not in shown:
+                line = process.stdout.readline()
+                assert line, shown
+                shown += line
+            addresses = re.findall(r"^  (http://127\.0\.0\.1:\d+/\S+)$", shown, re.MULTILINE)
+            assert [address.rpartition("/")[2] for address in addresses] == ["configuration", "inputs"]
+            for address in addresses:
+                assert requests.get(address, timeout=60).status_code == 200
+            assert re.findall(r"^    (contoso_\w+) +(contoso\w*) +(\d+) events$", shown, re.MULTILINE) == [
+                ("contoso_graph", "contoso", "80"),
+                ("contoso_incidents", "contoso_certificate", "20"),
+                ("contoso_endpoint", "contoso_certificate", "80"),
+                ("contoso_siem", "contoso", "80"),
+            ]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
