@@ -11,8 +11,8 @@ Usage: ./build.sh COMMAND
   ui        build it and leave its setup pages running against the stand-ins, for your browser; Ctrl-C ends it
   test      build it, run all tests and checks, and sum up
   chaos     build it and kill it 300 times at random moments: is anything lost, how much comes twice?
-            --kills N and --seed N, or CHAOS_KILLS and CHAOS_SEED in the environment
-  bench     build it and measure it: peak memory over backlogs of different size
+            --kills N, --seed N and --inputs NAME,NAME, or CHAOS_KILLS, CHAOS_SEED and CHAOS_INPUTS in the environment
+  bench     build it and measure it: CPU, memory, time and calls of polls, beside a floor; --help lists cases and options
   build     make output/TA_defender_alerts/ and the tarball in dist/
   inspect   build it and run Splunk's AppInspect on the tarball
   help      show this

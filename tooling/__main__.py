@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tooling import checks, inspection, package, paths, splunk_pythons, steps, venvs
+from tooling import checks, cim_models, inspection, package, paths, splunk_pythons, steps, venvs
 
 
 def build() -> int:
     """Set up what building takes, and build."""
     venvs.DEV.make()
     venvs.UCC_PIP.make()
+    cim_models.make()
     package.build()
     return 0
 
@@ -54,7 +55,7 @@ def _on_splunks_pythons(module: str) -> int:
         build()
         for python in splunk_pythons.SPLUNK_PYTHONS:
             python.make()
-    search_path = os.pathsep.join(map(str, (paths.ROOT / "tests", paths.ROOT)))
+    search_path = os.pathsep.join(map(str, (paths.ROOT / "tests", paths.ROOT, paths.PACKAGE / "bin")))
     command = (str(venvs.DEV.python), "-B", "-m", module, *sys.argv[2:])
     return subprocess.run(
         command, cwd=paths.ROOT, env={**os.environ, "PYTHONPATH": search_path}, check=False

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tooling import browser, inspection, package, paths, steps, venvs
+from tooling import browser, cim_models, inspection, package, paths, steps, venvs
 from tooling.splunk_pythons import SPLUNK_PYTHONS
 
 PYTHON = venvs.DEV.python
@@ -87,6 +87,7 @@ def checks() -> Iterator[Outcome]:
     for splunk_python in SPLUNK_PYTHONS:
         yield attempt(f"Splunk's Python {splunk_python.version}", splunk_python.make)
     yield attempt("Debian's Chromium", browser.make)
+    yield attempt("Splunk's CIM models", cim_models.make)
     build = attempt("build", package.build)
     yield build
     if build.verdict == FAILED:
@@ -146,13 +147,17 @@ def tests() -> Outcome:
 def counted(report: str, status: int) -> Outcome:
     """Read pytest's JUnit report: a status that is not 0 is a failure, whatever the report says.
 
+    What tests have recorded as `report` comes behind the numbers, a line each, in the order of the letters.
+
     Args:
         report: its XML.
         status: pytest's exit status.
     """
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    for case in ET.fromstring(report).iter("testcase"):  # noqa: S314 - pytest has just written it
+    root = ET.fromstring(report)  # noqa: S314 - pytest has just written it
+    recorded = {line.get("value", "") for line in root.iter("property") if line.get("name") == "report"}
+    for case in root.iter("testcase"):
         skipped = case.find("skipped")
         if case.find("failure") is not None or case.find("error") is not None:
             counts[FAILED] += 1
@@ -166,7 +171,7 @@ def counted(report: str, status: int) -> Outcome:
         return Outcome("pytest", counts, f"pytest ended with status {status}.")
     numbers = ", ".join(f"{counts[word]} {word.lower()}" for word in (PASSED, FAILED, NOT_RUN) if counts[word])
     not_run = [f"{count} not run: {why}" for why, count in reasons.items()]
-    return Outcome("pytest", counts, "\n".join([numbers, *not_run]))
+    return Outcome("pytest", counts, "\n".join([numbers, *not_run, *sorted(recorded)]))
 
 
 def summarize(outcomes: Sequence[Outcome], *, must_run: bool) -> int:

@@ -1,7 +1,8 @@
 """Kills the built add-on at random moments, again and again, until a run ends by itself and everything is accounted for.
 
 One history is one backlog: the input is started, killed after a random time, started again, and so on. Between two
-runs each region shows a few alerts more. When a run has ended by itself, another one must find nothing to deliver.
+runs Microsoft shows something more, and updates what can be updated. When a run has ended by itself, another one must
+find nothing to deliver, but for what was updated while they read.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from itertools import count
 
 from chaos import moments
 from chaos.fetched import Fetched, Meter
-from chaos.histories import PER_REGION, SHAPES, Backlog
+from chaos.histories import PER_REGION, SHAPES, Shape, backlog
 from chaos.ledger import Ledger, Repeated
 from chaos.quiet import wait_until
-from integration.installation import BROAD, KIND, REGIONS, Installation
+from chaos.targets import Target
+from integration.installation import REGIONS, Installation
 from standins.microsoft.faults import Latency
 from standins.splunkd import IndexedEvent, InputProcess, InputRun
 
@@ -42,15 +44,15 @@ class Pace:
     """What a drain takes that nobody disturbs.
 
     Attributes:
-        started: seconds until the first request for alerts.
+        started: seconds until the first request for records.
         whole: seconds until the end.
-        alerts: how many were indexed.
+        events: how many were indexed.
         records: how many were fetched for that.
     """
 
     started: float
     whole: float
-    alerts: int
+    events: int
     records: int
 
     def moment(self, rng: random.Random, lasts: float) -> Moment:
@@ -62,7 +64,7 @@ class Pace:
             return Moment(self.started + rng.uniform(0.0, work))
         if kind < 0.60:
             return Moment(self.started + rng.uniform(0.0, work / 5))
-        return Moment(rng.uniform(0.0, 0.1), rng.randrange(1, self.alerts // 5))
+        return Moment(rng.uniform(0.0, 0.1), rng.randrange(1, self.events // 5))
 
 
 @dataclass
@@ -72,7 +74,7 @@ class Kill:
     run: int
     seconds: float
     indexed: float
-    """The share of the alerts published so far that were in the index after the kill."""
+    """The share of what was shown so far that was in the index after the kill."""
     moments: frozenset[str]
     repeated: dict[str, Repeated] = field(default_factory=dict)
     """By region, when the history is over."""
@@ -86,41 +88,51 @@ class History:
 
     number: int
     title: str
-    alerts: int
+    events: int
     lost: int
     records: int
     kills: Sequence[Kill]
     breaches: Sequence[str]
+    target: str = "siem"
+    regions: Sequence[str] = REGIONS
 
 
 class Drain:
     """One backlog in one installation, collected by as many runs as it takes."""
 
-    def __init__(self, installation: Installation, seed: str, number: int, per_region: int = PER_REGION) -> None:
-        installation.reset()
+    def __init__(
+        self,
+        installation: Installation,
+        target: Target,
+        seed: str,
+        *,
+        number: int = 0,
+        shape: Shape | None = None,
+        per_region: int = PER_REGION,
+    ) -> None:
+        target.begin(installation)
         self.rng = random.Random(seed)
         self.number = number
-        self.shape = SHAPES[number % len(SHAPES)]
+        self.shape = shape or self.rng.choice(SHAPES[target])
         self.ledger = Ledger()
         self.records = 0
         self._installation = installation
-        self._backlog = Backlog(self.shape, seed, installation.cloud.clock.now(), per_region)
-        for region in REGIONS:
-            self._publish(region, self._backlog.alerts(region))
-        for region in REGIONS:
-            latency = Latency(self.rng.uniform(0.0, SLOWEST_ANSWER))
-            installation.cloud.faults.add(installation.cloud.siem(region).host, latency, times=None)
+        self._target = target
+        self._hosts = target.hosts(installation.cloud)
+        self._backlog = backlog(target, installation, self.ledger, self.shape, seed)
+        self._backlog.begin(per_region)
+        for host in sorted(self._hosts):
+            installation.cloud.faults.add(host, Latency(self.rng.uniform(0.0, SLOWEST_ANSWER)), times=None)
         self._queue = self.rng.uniform(0.0, SLOWEST_QUEUE)
         self._saves = moments.Saves(installation, self.rng.uniform(0.0, SLOWEST_SAVE))
-        self._meter = Meter(installation, self.ledger)
+        self._meter = Meter(installation, target, self.ledger, self._backlog.stir)
         self._runs = 0
 
     def undisturbed(self) -> Pace:
         """Collect all of it in one run, and tell how long that takes."""
         began = time.monotonic()
         run, _, _ = self._run(None)
-        hosts = {self._installation.cloud.siem(region).host for region in REGIONS}
-        first = min(call.began for call in self._installation.cloud.journal if call.host in hosts)
+        first = min(call.began for call in self._installation.cloud.journal if call.host in self._hosts)
         assert not self._breaches([], run)
         return Pace(first - began, run.seconds, self.ledger.delivered, self.records)
 
@@ -135,23 +147,28 @@ class Drain:
             if kill is None:
                 break
             kills.append(kill)
-            for region in REGIONS:
-                self._publish(region, self._backlog.newcomers(region, self._installation.cloud.clock.now()))
+            self._backlog.go_on()
         breaches = self._breaches(kills, run)
         for kill in kills:
             kill.repeated = self.ledger.repeated_of(kill.run)
         ledger = self.ledger
         lost = ledger.published - ledger.delivered
-        return History(self.number, self.shape.name, ledger.published, lost, self.records, kills, breaches)
-
-    def _publish(self, region: str, alerts: Sequence[bytes]) -> None:
-        self.ledger.publish(region, alerts)
-        self._installation.publish(region, alerts)
+        return History(
+            self.number,
+            self.shape.name,
+            ledger.published,
+            lost,
+            self.records,
+            kills,
+            breaches,
+            self._target.name,
+            self._target.regions,
+        )
 
     def _run(self, moment: Moment | None) -> tuple[InputRun, Kill | None, Fetched]:
         self._runs += 1
         fetched, began = self._meter.next_run(), time.monotonic()
-        process = self._installation.splunkd.start_input(KIND, BROAD, on_event=self._queueing())
+        process = self._target.start(self._installation, self._queueing())
         _wait(process, moment, began)
         process_was_there = moment is not None and process.running()
         seen: set[str] = set()
@@ -162,7 +179,7 @@ class Drain:
         run = process.wait(LONGEST_RUN)
         # splunkd and the cloud finish what they were asked for, as they do long before the next interval.
         wait_until(lambda: not self._saves.under_way(), "the last save is over")
-        wait_until(lambda: not moments.reading(self._installation, began)[1], "the last answer is over")
+        wait_until(lambda: not moments.reading(self._installation, self._hosts, began)[1], "the last answer is over")
         self.records += fetched.records
         self.ledger.deliver(self._runs, run.events)
         kill = None
@@ -187,7 +204,7 @@ class Drain:
 
     def _what_goes_on(self, began: float) -> set[str]:
         saving = self._saves.under_way()
-        requests, answering = moments.reading(self._installation, began)
+        requests, answering = moments.reading(self._installation, self._hosts, began)
         return {
             moment
             for moment, is_so in (
@@ -200,6 +217,7 @@ class Drain:
 
     def _breaches(self, kills: Sequence[Kill], last: InputRun) -> list[str]:
         """Let another run look for what the others have left, and give all broken promises."""
+        self._backlog.rest()
         idle, _, _ = self._run(None)
         found = self.ledger.breaches(kill.run for kill in kills)
         for run in (last, idle):
@@ -221,33 +239,44 @@ def _wait(process: InputProcess, moment: Moment | None, began: float) -> None:
         time.sleep(0.002)
 
 
-def measure(installation: Installation, seed: int, per_region: int = PER_REGION) -> Pace:
-    """How long an undisturbed drain takes in this installation."""
-    return Drain(installation, f"{seed}/pace", 0, per_region).undisturbed()
+@dataclass(frozen=True)
+class Paced:
+    """A target in an installation, and what an undisturbed drain of it takes there."""
+
+    installation: Installation
+    target: Target
+    pace: Pace
+
+
+def measure(installation: Installation, target: Target, seed: int, per_region: int = PER_REGION) -> Paced:
+    """Find out how long an undisturbed drain takes."""
+    drain = Drain(installation, target, f"{seed}/pace", shape=SHAPES[target][0], per_region=per_region)
+    return Paced(installation, target, drain.undisturbed())
 
 
 def campaign(
-    installations: Sequence[tuple[Installation, Pace]],
+    paced: Sequence[Paced],
     *,
     seed: int,
     kills: int,
     per_region: int = PER_REGION,
     tell: Callable[[History], None] = lambda _: None,
 ) -> list[History]:
-    """Kill so many times, in one history after the other, by turns in each installation.
+    """Kill so many times, in one history after the other, by turns each target in each installation.
 
     Args:
-        installations: each with its pace.
+        paced: these.
         seed: decides the backlogs and the moments; what a process does just then is not decided by it.
         kills: how many.
-        per_region: how many alerts each region has at the beginning of a history.
+        per_region: how many events each region has at the beginning of a history.
         tell: called with each history when it is over.
     """
     histories: list[History] = []
     for number in _until(lambda: sum(len(history.kills) for history in histories) >= kills):
-        installation, pace = installations[number % len(installations)]
+        one = paced[number % len(paced)]
         left = kills - sum(len(history.kills) for history in histories)
-        history = Drain(installation, f"{seed}/{number}", number, per_region).disturbed(pace, left)
+        drain = Drain(one.installation, one.target, f"{seed}/{number}", number=number, per_region=per_region)
+        history = drain.disturbed(one.pace, left)
         histories.append(history)
         tell(history)
     return histories

@@ -1,4 +1,4 @@
-"""What came of each alert: lost, indexed once, or again, and then which kill is to blame.
+"""What came of each version: lost, indexed once, or again, and then which kill is to blame.
 
 An event that comes again is put down to the run that delivered it last: that run had not saved it. So each event of a
 run counts once at most against it, however many kills follow, and the promise (design, rule 2) can be read off: of one
@@ -50,12 +50,19 @@ class Ledger:
         self.repeated: defaultdict[tuple[int, str], Repeated] = defaultdict(Repeated)
         """By run and region."""
         self._published: dict[bytes, str] = {}
+        self._excused: set[bytes] = set()
         self._delivered_by: dict[bytes, int] = {}
         self._delivered: Counter[str] = Counter()
 
     def publish(self, region: str, raws: Iterable[bytes]) -> None:
-        """A region shows these alerts from now on."""
-        self._published.update((_mark(region, raw), region) for raw in raws)
+        """A region shows these versions from now on."""
+        marks = {_mark(region, raw): region for raw in raws}
+        self._published.update(marks)
+        self._excused.difference_update(marks)
+
+    def excuse(self, region: str, raws: Iterable[bytes]) -> None:
+        """A region shows these versions no more, since newer ones stand in their place: not all have been seen."""
+        self._excused.update(_mark(region, raw) for raw in raws)
 
     def deliver(self, run: int, events: Iterable[IndexedEvent]) -> None:
         """These events of a run are in the index."""
@@ -75,13 +82,13 @@ class Ledger:
             self._delivered_by[mark] = run
 
     def has(self, region: str, raw: bytes) -> bool:
-        """Whether an alert is in the index."""
+        """Whether a version is in the index."""
         return _mark(region, raw) in self._delivered_by
 
     @property
     def published(self) -> int:
-        """How many alerts there are."""
-        return len(self._published)
+        """How many events there have to be in the end."""
+        return self.delivered + sum(self.missing().values())
 
     @property
     def delivered(self) -> int:
@@ -90,7 +97,11 @@ class Ledger:
 
     def missing(self) -> Counter[str]:
         """How many are not in the index, by region."""
-        return Counter(self._published.values()) - self._delivered
+        return Counter(
+            region
+            for mark, region in self._published.items()
+            if mark not in self._delivered_by and mark not in self._excused
+        )
 
     def repeated_of(self, run: int) -> dict[str, Repeated]:
         """What of a run came again later, by region."""
@@ -99,9 +110,9 @@ class Ledger:
     def breaches(self, killed: Iterable[int]) -> list[str]:
         """Each broken promise as a sentence, when the history is over; `killed` are the runs that were killed."""
         killed = set(killed)
-        found = [f"{count} alerts of {region} are lost" for region, count in sorted(self.missing().items())]
+        found = [f"{count} events of {region} are lost" for region, count in sorted(self.missing().items())]
         if self.unknown:
-            found.append(f"{self.unknown} events are none of the alerts")
+            found.append(f"{self.unknown} events are nothing that Microsoft has shown")
         if self.twice:
             found.append(f"{self.twice} events came again in one run")
         for (run, region), repeated in sorted(self.repeated.items()):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
-from integration.installation import COLLECTION, REGIONS, Installation
+from integration.installation import COLLECTION, Installation
 from standins.splunkd import Call, Fault, InputRun
 
 STARTING = "start-up"
@@ -16,7 +17,7 @@ BETWEEN = "none of these"
 MOMENTS = (STARTING, READING, WRITING, SAVING, ENDING, BETWEEN)
 
 SAVES = rf"/storage/collections/data/{COLLECTION}/batch_save"
-"""The path, as a pattern, of what saves a place."""
+"""The path, as a pattern, of what saves a place, or a day of the memory of delivered parts."""
 # Each event ends with a line feed, so a stream that breaks off within a line breaks off within an event.
 _BROKEN_OFF = re.compile(r"unterminated: .*column (\d+)")
 
@@ -39,13 +40,12 @@ class Saves:
 
 
 def is_save(call: Call) -> bool:
-    """Whether a call saves a place."""
+    """Whether a call saves something."""
     return call.method == "POST" and re.search(SAVES, call.path) is not None
 
 
-def reading(installation: Installation, since: float) -> tuple[int, int]:
-    """How many requests for alerts came `since` (`time.monotonic`), and how many of them are being answered still."""
-    hosts = {installation.cloud.siem(region).host for region in REGIONS}
+def reading(installation: Installation, hosts: Container[str], since: float) -> tuple[int, int]:
+    """How many requests came to hosts `since` (`time.monotonic`), and how many of them are being answered still."""
     calls = installation.cloud.journal.calls(where=lambda call: call.host in hosts and call.began >= since)
     return len(calls), sum(call.ended is None for call in calls)
 

@@ -10,17 +10,24 @@ import struct
 import termios
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from chaos.ledger import Ledger
+from chaos.ledger import BATCH_VERSIONS, Ledger
+from chaos.moments import is_save
 from chaos.quiet import wait_until
-from integration.installation import BROAD, COLLECTION, DAY, KIND, NARROW, REGIONS, Installation
+from chaos.targets import SIEM_ALERTS, SIEM_OF_ONE_REGION, SPLIT_INCIDENTS, Target
+from integration.installation import COLLECTION, DAY, MINUTE, Installation
+from standins.microsoft import ticks
+from standins.microsoft.faults import Scripted, Stall
+from standins.microsoft.graph_samples import graph_alert
 from standins.splunkd import Call, Fault, IndexedEvent, InputProcess, InputRun
 
 COUNT = 3_500
 """The alerts of each region: three full batches and a half, in one window."""
-READS = rf"/storage/collections/data/{COLLECTION}$"
+IN_THE_FIRST_WINDOW = 6 * DAY + DAY // 2
+"""An age: a run begins with the day of a week ago."""
+DATA = rf"/storage/collections/data/{COLLECTION}$"
 HELD = 1.5
 """Seconds for which the KV store keeps a request: longer than it takes to see that it has come, and to kill."""
 # In gzip, the backlog takes many times that; an answer without alerts is two bytes.
@@ -29,26 +36,38 @@ _BACKLOG_SENT = 10_000
 
 @dataclass
 class Scene:
-    """An input with these regions, each with so many alerts, so many ticks old; `input_name` is one that collects them."""
+    """A target with so many records in each of its regions, the first of them so many ticks old."""
 
     installed: Installation
-    regions: Sequence[str] = ("eu",)
-    input_name: str = NARROW
+    target: Target = SIEM_OF_ONE_REGION
     count: int = COUNT
     ago: int = DAY
     ledger: Ledger = field(default_factory=Ledger)
     runs: int = 0
 
     def __post_init__(self) -> None:
-        for place, region in enumerate(self.regions):
-            alerts = self.installed.alerts(self.count, first=place * 100_000, ago=self.ago)
-            self.ledger.publish(region, alerts)
-            self.installed.publish(region, alerts)
+        self.target.begin(self.installed)
+        self.oldest = self.installed.cloud.clock.now() - self.ago
+        self.fill()
+
+    def fill(self) -> None:
+        """Let Microsoft show them."""
+        # Without evidence, a thousand are less than 4 MB, and so one batch.
+        moves = self.target.source.moves
+        short: dict[str, Any] = {"evidence": []} if moves else {}
+        step = ticks.PER_SECOND if moves else 1
+        for place, region in enumerate(self.target.regions):
+            raws = [
+                self.target.source.make(place * 100_000 + number + 1, self.oldest + number * step, **short)
+                for number in range(self.count)
+            ]
+            self.ledger.publish(region, raws)
+            self.target.show(self.installed, region, raws)
 
     @classmethod
     def of_all_regions(cls, installed: Installation) -> Scene:
         """A scene with three regions."""
-        return cls(installed, REGIONS, BROAD)
+        return cls(installed, SIEM_ALERTS)
 
     def start(self, pause_at: int = 0) -> InputProcess:
         """Start the input; from about that many events on, nothing more is read from it."""
@@ -63,15 +82,15 @@ class Scene:
                 started[0].pause_stdout()
                 is_paused.set()
 
-        started.append(self.installed.splunkd.start_input(KIND, self.input_name, on_event=pause))
+        started.append(self.target.start(self.installed, pause))
         is_there.set()
         if pause_at:
             assert is_paused.wait(60)
         return started[0]
 
-    def hold(self, path: str, method: str, *, dropped: bool = False, applied: bool = False) -> Fault:
-        """From now on the KV store keeps such requests for a while, and then carries them out or drops them."""
-        fault = Fault(path, frozenset({method}), delay=HELD, dropped=dropped, applied=applied)
+    def hold(self, path: str, method: str, *, skip: int = 0, dropped: bool = False, applied: bool = False) -> Fault:
+        """But for the next so many, the KV store keeps such requests for a while, and carries them out or drops them."""
+        fault = Fault(path, frozenset({method}), skip=skip, delay=HELD, dropped=dropped, applied=applied)
         return self.installed.splunkd.faults.add(fault)
 
     def kill(self, process: InputProcess) -> InputRun:
@@ -99,20 +118,36 @@ class Scene:
         self.installed.cloud.faults.clear()
         killed = range(1, self.runs + 1)
         for _ in range(2):
-            run = self.installed.splunkd.start_input(KIND, self.input_name).wait(60)
+            run = self.target.start(self.installed).wait(60)
             assert (run.status, run.stderr, run.stream_error) == (0, [], None)
             self._take(run)
         assert run.events == []
         assert self.ledger.breaches(killed) == []
         return {region: repeated.alerts for (_, region), repeated in self.ledger.repeated.items()}
 
+    def stall(self, part: float) -> Scripted:
+        """Let the next answer break off in the middle, the connection open."""
+        (host,) = self.target.hosts(self.installed.cloud)
+        return self.installed.cloud.faults.add(host, Stall(part))
+
+    def wait_for_batches(self, process: InputProcess, batches: int, saves: int) -> None:
+        """Return when so many batches are written, with so many saves of whatever in all, and no more is."""
+        wait_until(lambda: len(process.events) >= batches * BATCH_VERSIONS, "the batches are written")
+        wait_until(lambda: sum(map(is_save, self.installed.calls_to_splunkd())) >= saves, "they are saved")
+        assert len(process.events) == batches * BATCH_VERSIONS
+
+    def assert_nothing_is_settled(self) -> None:
+        """The watermark has moved, and the next run reads everything again."""
+        (place,) = (document for document in self.installed.places() if "settled" in document)
+        assert place["settled"] < ticks.text(self.oldest) < place["watermark"]
+
     def wait_for_standstill(self) -> None:
         """Return when each region has got its backlog and nobody asks for anything any more."""
         cloud = self.installed.cloud
         wait_until(
             lambda: all(
-                any(call.ended and call.sent > _BACKLOG_SENT for call in cloud.journal.calls(cloud.siem(region).host))
-                for region in self.regions
+                any(call.ended and call.sent > _BACKLOG_SENT for call in cloud.journal.calls(host))
+                for host in self.target.hosts(cloud)
             ),
             "each region has got its backlog",
         )
@@ -135,6 +170,59 @@ class Scene:
     def _take(self, run: InputRun) -> None:
         self.runs += 1
         self.ledger.deliver(self.runs, run.events)
+
+
+@dataclass
+class IncidentsScene(Scene):
+    """Incidents with 75 alerts each, all in one answer, which is three batches; each batch has alerts of several days.
+
+    Attributes:
+        days: so many.
+    """
+
+    target: Target = SPLIT_INCIDENTS
+    count: int = 40
+    ago: int = IN_THE_FIRST_WINDOW
+    days: int = 3
+
+    def fill(self) -> None:
+        """Let Microsoft show them."""
+        noon = self.oldest - 20 * DAY
+        noon += DAY // 2 - noon % DAY
+        self._inside: dict[int, list[bytes]] = {}
+        self._raws: dict[int, bytes] = {}
+        for number in range(1, self.count + 1):
+            alerts = range(75 * number, 75 * (number + 1))
+            self._inside[number] = [
+                graph_alert(alert, noon - alert % self.days * DAY + alert, id=f"da{alert:08d}_1", evidence=[])
+                for alert in alerts
+            ]
+            self._put(number, self.oldest + number * MINUTE)
+
+    def update_all(self) -> None:
+        """Update each incident: it shows the alerts that it has shown before."""
+        now = self.installed.cloud.clock.now()
+        for number in self._inside:
+            former = self._raws[number]
+            self._put(number, now - MINUTE + number)
+            self.ledger.excuse("global", [former])
+
+    def _put(self, number: int, moment: int) -> None:
+        raw, alerts = self.target.source.make(number, moment), self._inside[number]
+        self._raws[number] = raw
+        self.ledger.publish("global", [raw, *alerts])
+        shelf = self.target.shelf(self.installed.cloud, "global")
+        shelf.put(self.installed.tenant, raw, alerts=alerts)
+
+
+def is_alert(event: IndexedEvent) -> bool:
+    """Whether it was cut out of an incident."""
+    return event.sourcetype == "ms365:defender:incident:alerts"
+
+
+def day_of(event: IndexedEvent) -> int:
+    """The day of its version time, as a number."""
+    return int(float(event.time or 0)) // 86_400
 
 
 def wait_for_full_pipe(process: InputProcess) -> None:

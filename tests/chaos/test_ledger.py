@@ -30,20 +30,36 @@ def test_each_alert_once_breaks_nothing() -> None:
 
 def test_an_alert_that_never_comes_is_lost() -> None:
     ledger = delivered("ab")
-    assert ledger.breaches(killed={1}) == ["1 alerts of eu are lost"]
+    assert ledger.breaches(killed={1}) == ["1 events of eu are lost"]
     assert (ledger.published, ledger.delivered) == (3, 2)
 
 
 def test_the_same_text_in_another_region_is_another_alert() -> None:
     ledger = delivered("abc")
     ledger.publish("us", [b"a"])
-    assert ledger.breaches(killed=()) == ["1 alerts of us are lost"]
+    assert ledger.breaches(killed=()) == ["1 events of us are lost"]
     ledger.deliver(2, [event("b", "us")])
-    assert "1 events are none of the alerts" in ledger.breaches(killed=())
+    assert "1 events are nothing that Microsoft has shown" in ledger.breaches(killed=())
+
+
+def test_a_version_that_is_shown_no_more_need_not_come_and_may_have_come() -> None:
+    ledger = delivered("ab")
+    ledger.excuse("eu", [b"b", b"c"])
+    assert ledger.breaches(killed={1}) == []
+    assert (ledger.published, ledger.delivered) == (2, 2)
+    ledger.deliver(2, [event("c")])
+    assert ledger.breaches(killed={1}) == []
+
+
+def test_a_version_that_is_shown_again_has_to_come() -> None:
+    ledger = delivered("ab")
+    ledger.excuse("eu", [b"c"])
+    ledger.publish("eu", [b"c"])
+    assert ledger.breaches(killed={1}) == ["1 events of eu are lost"]
 
 
 def test_a_damaged_event_is_none_of_the_alerts() -> None:
-    assert delivered(["a", "b", "c", "c "]).breaches(killed=()) == ["1 events are none of the alerts"]
+    assert delivered(["a", "b", "c", "c "]).breaches(killed=()) == ["1 events are nothing that Microsoft has shown"]
 
 
 def test_what_comes_again_is_put_down_to_the_run_that_delivered_it_last() -> None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from chaos.campaign import campaign, measure
 from chaos.report import table
+from chaos.targets import GRAPH_ALERTS, SIEM_ALERTS, SPLIT_INCIDENTS, Target
 from integration.installation import Installation
 
-KILLS, SEED, PER_REGION = 20, 4_128, 4_000
+SEED = 4_128
 
 
-def test_twenty_kills_at_random_moments_lose_nothing_and_cost_a_batch_per_region_at_most(
-    chaos_on: Callable[[str], Installation],
+@pytest.mark.parametrize(
+    ("target", "kills", "per_region"),
+    [(SIEM_ALERTS, 7, 2_000), (GRAPH_ALERTS, 5, 2_500), (SPLIT_INCIDENTS, 6, 2_000)],
+    ids=lambda value: value.name if isinstance(value, Target) else str(value),
+)
+def test_kills_at_random_moments_lose_nothing_and_cost_a_batch_per_region_at_most(
+    chaos_on: Callable[[str], Installation], target: Target, kills: int, per_region: int
 ) -> None:
-    installations = [chaos_on("3.9")]
-    paced = [(installation, measure(installation, SEED, PER_REGION)) for installation in installations]
-    histories = campaign(paced, seed=SEED, kills=KILLS, per_region=PER_REGION)
+    paced = [measure(chaos_on("3.9"), target, SEED, per_region)]
+    histories = campaign(paced, seed=SEED, kills=kills, per_region=per_region)
     assert [breach for history in histories for breach in history.breaches] == [], table(histories, SEED, 0.0)
-    assert sum(len(history.kills) for history in histories) == KILLS
+    assert sum(len(history.kills) for history in histories) == kills
     assert sum(history.lost for history in histories) == 0

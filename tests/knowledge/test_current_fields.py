@@ -531,6 +531,30 @@ def test_addresses_and_urls_that_come_again_are_there_once(knowledge: SearchKnow
     assert (fields["ip"], fields["url"]) == (["203.0.113.5", "198.51.100.1"], "http://a.example")
 
 
+@every_graph_alert
+@pytest.mark.parametrize("kind_of_evidence", ["nicEvidence", "ioTDeviceEvidence"])
+def test_an_address_that_is_an_object_is_the_address_in_it(
+    knowledge: SearchKnowledge, kind: Kind, kind_of_evidence: str
+) -> None:
+    def found(address: dict[str, Any] | None) -> list[list[str]]:
+        raw = kind.raw(evidence=[graph_evidence(kind_of_evidence, ipAddress=address)])
+        fields = fields_of(knowledge, kind, raw)
+        return [values(fields, name) for name in ("ip", "src")]
+
+    assert found({"verdict": "unknown", "ipAddress": "203.0.113.5", "stream": None}) == [["203.0.113.5"]] * 2
+    assert found({"verdict": "unknown", "ipAddress": None}) == [[], []]
+    assert found(None) == [[], []]
+
+
+@every_graph_alert
+def test_the_user_of_an_alert_about_a_mail_is_who_got_it(knowledge: SearchKnowledge, kind: Kind) -> None:
+    mail = graph_evidence(
+        "analyzedMessageEvidence", recipientEmailAddress="anna@contoso.example", senderIp="198.51.100.1"
+    )
+    fields = fields_of(knowledge, kind, kind.raw(evidence=[mail]))
+    assert (fields["user"], fields["src"]) == ("anna@contoso.example", "198.51.100.1")
+
+
 @every_alert
 def test_a_registry_path_goes_as_far_as_the_evidence(knowledge: SearchKnowledge, kind: Kind) -> None:
     key = {"registryHive": "HKEY_LOCAL_MACHINE", "registryKey": "SOFTWARE\\X"}

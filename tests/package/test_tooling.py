@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tooling import checks, inspection, package, paths, steps, venvs
+from tooling import checks, cim_models, inspection, package, paths, steps, venvs
 from tooling.checks import FAILED, NOT_RUN, PASSED, Outcome, one
 
 
@@ -60,6 +61,17 @@ def test_pytests_report_is_counted() -> None:
     assert outcome.counts == {PASSED: 2, FAILED: 2, NOT_RUN: 1}
     assert outcome.verdict == FAILED
     assert "1 not run: no Python 3.9" in outcome.detail
+
+
+def test_what_tests_record_for_the_summary_comes_behind_the_numbers() -> None:
+    recorded = (
+        "<testsuites><testsuite>"
+        "<testcase name='a'><properties><property name='report' value='b: 2 of 2'/></properties></testcase>"
+        "<testcase name='b'><properties><property name='report' value='a: all'/></properties></testcase>"
+        "<testcase name='c'><properties><property name='other' value='x'/></properties></testcase>"
+        "</testsuite></testsuites>"
+    )
+    assert checks.counted(recorded, 0).detail == "3 passed\na: all\nb: 2 of 2"
 
 
 @pytest.mark.parametrize("status", [1, 2, 3, 5])
@@ -151,3 +163,9 @@ def test_splunks_python_calls_itself_and_speaks_tls(splunk_python: Path) -> None
     nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {script!r}], check=True)"
     done = subprocess.run([splunk_python, "-c", nested], env={}, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [str(splunk_python), *splunk_python.name.removeprefix("python").split(".")]
+
+
+def test_the_definitions_of_cim_are_pinned_by_version_and_hash() -> None:
+    (line,) = (each for each in cim_models.LOCK.read_text(encoding="utf-8").splitlines() if not each.startswith("#"))
+    assert re.fullmatch(r"pytest-splunk-addon==6\.4\.0 --hash=sha256:[0-9a-f]{64}", line)
+    assert cim_models.WHEEL.name == "pytest_splunk_addon-6.4.0-py3-none-any.whl"

@@ -1,0 +1,208 @@
+"""Pictures of the dashboards, drawn by Splunk's own dashboard packages in Chromium from what the stand-in's searches give.
+
+Run it by hand when a dashboard has changed (docs/dashboards.md says how); it takes a minute, and half a gigabyte of npm packages in
+.toolchain/. It fails where the packages find fault with a definition, where a search was asked for that isn't the dashboard's, or
+never asked for, and where a drill-down leads elsewhere than it should.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from knowledge import scene, studio
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
+from standins.search import SearchKnowledge
+from standins.search.reports import Table
+
+from tooling import browser, paths, steps
+
+HERE = Path(__file__).parent
+WORK = paths.TOOLCHAIN / "dashboards"
+IMAGES = paths.ROOT / "docs" / "images"
+PAGE = "http://splunk.example/page"
+EMPTY = "<!doctype html><html><body style='margin:0'><div id='root'></div></body></html>"
+CONTEXT = '{"entry":[{"content":{"username":"analyst","capabilities":[]}}]}'
+ESBUILD = (
+    "page.jsx",
+    "--bundle",
+    "--format=iife",
+    "--minify",
+    "--outfile=page.js",
+    '--define:process.env.NODE_ENV="production"',
+    "--define:global=window",
+    *(f"--loader:.{kind}=dataurl" for kind in ("svg", "png", "woff", "woff2")),
+)
+SHOWN_ALERT = 136  # it came through two inputs, and its host and user have others
+
+
+@dataclass(frozen=True)
+class Drilldown:
+    """A click, and where it has to lead."""
+
+    selector: str
+    number: int
+    address: str
+    parameters: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What to draw."""
+
+    name: str
+    view: Path
+    tokens: Mapping[str, str]
+    drilldowns: tuple[Drilldown, ...]
+
+
+DETAIL = "/app/TA_defender_alerts/defender_alert_detail"
+PICTURES = (
+    Picture(
+        "dashboard-overview",
+        studio.OVERVIEW,
+        {},
+        (
+            Drilldown("td", 2, DETAIL, frozenset({"form.tenant", "form.alert"})),
+            Drilldown(
+                ".highcharts-point", 40, "/app/TA_defender_alerts/search", frozenset({"q", "earliest", "latest"})
+            ),
+        ),
+    ),
+    Picture("dashboard-alert", studio.DETAIL, {"alert": scene.alert_id(SHOWN_ALERT)}, ()),
+)
+
+
+def main() -> int:
+    """Draw every dashboard in both themes, and give the exit status."""
+    try:
+        browser.make()
+        bundle()
+    except (steps.StepError, steps.NotAvailableError) as error:
+        steps.complain(error)
+        return 1
+    knowledge = SearchKnowledge.load(paths.PACKAGE)
+    events: list[Mapping[str, str | list[str]]] = [knowledge.search_fields(event) for event in scene.events()]
+    faults = []
+    IMAGES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(browser.CHROMIUM), args=["--no-sandbox"])
+        for picture in PICTURES:
+            dashboard = studio.Dashboard.read(picture.view)
+            runner = studio.Runner(dashboard, knowledge, picture.tokens)
+            results = {}
+            for name in dashboard.sources:
+                table = runner.run(name, events, scene.NOW_SECONDS)
+                results[runner.query(name)] = columns(table)
+            for theme in ("dark", "light"):
+                faults += draw(chromium, picture, dashboard.definition, results, theme)
+        chromium.close()
+    for fault in faults:
+        sys.stderr.write(f"{fault}\n")
+    return 1 if faults else 0
+
+
+def bundle() -> None:
+    """Make page.js of the page and the packages that the lock names.
+
+    Raises:
+        NotAvailableError: npm isn't here.
+        StepError: it failed.
+    """
+    npm = shutil.which("npm")
+    if npm is None:
+        raise steps.NotAvailableError("The pictures of the dashboards need npm, which comes with node 20.")
+    WORK.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json", "page.jsx"):
+        shutil.copy(HERE / name, WORK / name)
+    with steps.announced("npm packages"):
+        steps.run(
+            "npm", (npm, "ci", "--prefix", WORK, "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund")
+        )
+    with steps.announced("bundle"):
+        steps.run("esbuild", (WORK / "node_modules" / ".bin" / "esbuild", *ESBUILD), cwd=WORK)
+
+
+def columns(table: Table) -> dict[str, Any]:
+    """Results as the packages take them: by column, times in ISO 8601, no value as null."""
+    names = table.columns or ()
+
+    def value(row: Mapping[str, list[str]], name: str) -> Any:
+        values = row.get(name, [])
+        if name == "_time" and values:
+            time = dt.datetime.fromtimestamp(float(values[0]), dt.timezone.utc)
+            return time.isoformat(timespec="milliseconds")
+        return values if len(values) > 1 else values[0] if values else None
+
+    return {
+        "fields": [{"name": name} for name in names],
+        "columns": [[value(row, name) for row in table.rows] for name in names],
+    }
+
+
+def draw(
+    chromium: Browser, picture: Picture, definition: Mapping[str, Any], results: Mapping[str, Any], theme: str
+) -> list[str]:
+    """Draw a dashboard in one theme.
+
+    Returns:
+        What was wrong.
+    """
+    faults: list[str] = []
+    page = chromium.new_page(viewport={"width": 1280, "height": 1500})
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            faults.append(f"{picture.name}: {message.text}")
+
+    def answer(route: Route) -> None:
+        address = urlsplit(route.request.url)
+        if address.path == "/page":
+            route.fulfill(content_type="text/html", body=EMPTY)
+        elif address.path.endswith("/authentication/current-context"):
+            route.fulfill(content_type="application/json", body=CONTEXT)
+        else:
+            faults.append(f"{picture.name}: asks for {route.request.url}")
+            route.abort()
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: faults.append(f"{picture.name}: {error}"))
+    page.route("**/*", answer)
+    page.goto(f"{PAGE}?" + "&".join(f"form.{name}={value}" for name, value in picture.tokens.items()))
+    page.evaluate(
+        "([definition, results, theme]) => Object.assign(window, {definition, results, theme})",
+        [definition, results, theme],
+    )
+    page.add_style_tag(path=WORK / "page.css")
+    page.add_script_tag(path=WORK / "page.js")
+    page.wait_for_timeout(8_000)  # charts move into place, and nothing says when they have
+    asked = set(page.evaluate("window.asked"))
+    faults += [f"{picture.name}: not the dashboard's search: {query}" for query in asked - results.keys()]
+    faults += [f"{picture.name}: never asked for: {query}" for query in results.keys() - asked]
+    page.screenshot(path=IMAGES / f"{picture.name}-{theme}.png", full_page=True)
+    for drilldown in picture.drilldowns:
+        faults += follow(page, drilldown)
+    page.close()
+    return faults
+
+
+def follow(page: Page, drilldown: Drilldown) -> list[str]:
+    """Click, and say what is wrong with where that leads."""
+    page.evaluate("window.opened = []; window.open = (address) => { if (address) window.opened.push(address); }")
+    page.locator(drilldown.selector).nth(drilldown.number).click(force=True)
+    page.wait_for_timeout(1_000)
+    opened = page.evaluate("window.opened")
+    address = urlsplit(opened[0]) if opened else urlsplit("")
+    parameters = parse_qs(address.query)
+    is_right = address.path == drilldown.address and parameters.keys() == drilldown.parameters
+    return [] if is_right and "$" not in address.query else [f"a click leads to {opened}, not to {drilldown.address}"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""Dashboards of Dashboard Studio: a view's XML, the definition in it, and its searches with tokens filled in."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from standins.search import SearchKnowledge
+from standins.search.reports import Search, Table, When, fields_of_events, read_chain, read_search
+
+from tooling import paths
+
+VIEWS = paths.PACKAGE / "default" / "data" / "ui" / "views"
+OVERVIEW = VIEWS / "defender_alerts_overview.xml"
+DETAIL = VIEWS / "defender_alert_detail.xml"
+TOKEN = re.compile(r"\$([A-Za-z_][\w.]*(?::[\w.]+)?)(?:\|([a-z]))?\$")
+"""``$name$``, ``$name.part$``, ``$search:result.field$``, each perhaps with a filter."""
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """One view."""
+
+    path: Path
+    attributes: Mapping[str, str]
+    label: str
+    description: str
+    definition: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> Dashboard:
+        """Read a view as Splunk does: XML whose definition element holds JSON."""
+        root = ET.fromstring(path.read_text(encoding="utf-8"))
+        return cls(
+            path,
+            root.attrib,
+            root.findtext("label") or "",
+            root.findtext("description") or "",
+            json.loads(root.findtext("definition") or ""),
+        )
+
+    @property
+    def sources(self) -> Mapping[str, Any]:
+        """Its data sources by id."""
+        return self.definition["dataSources"]  # type: ignore[no-any-return]
+
+    @cached_property
+    def defaults(self) -> dict[str, str]:
+        """The tokens that its inputs set at first."""
+        found: dict[str, str] = {}
+        for each in self.definition["inputs"].values():
+            options = each["options"]
+            if each["type"] == "input.timerange":
+                earliest, latest = options["defaultValue"].split(",")
+                found |= {f"{options['token']}.earliest": earliest, f"{options['token']}.latest": latest}
+            elif "defaultValue" in options:
+                found[options["token"]] = options["defaultValue"]
+        return found
+
+    def tokens_of_inputs(self) -> Iterator[str]:
+        """Every token that its inputs set."""
+        for each in self.definition["inputs"].values():
+            token = each["options"]["token"]
+            yield from (f"{token}.earliest", f"{token}.latest") if each["type"] == "input.timerange" else (token,)
+
+    def base(self, name: str) -> str:
+        """The data source that a chain begins with; itself, if it is none."""
+        source = self.sources[name]
+        return self.base(source["options"]["extend"]) if source["type"] == "ds.chain" else name
+
+
+def filled(text: str, tokens: Mapping[str, str]) -> str:
+    """A text with its tokens replaced, through their filters (``@splunk/dashboard-utils``: s is JSON's quotes, n nothing).
+
+    Raises:
+        KeyError: a token that isn't there.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        text = tokens[match[1]]
+        if match[2] == "s":
+            return json.dumps(text, ensure_ascii=False)
+        assert match[2] in {None, "n"}, match.group()
+        return text
+
+    return TOKEN.sub(value, text)
+
+
+def event_fields(knowledge: SearchKnowledge) -> frozenset[str]:
+    """Every field that the add-on gives events."""
+    columns = {}
+    for path in (paths.PACKAGE / "lookups").glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            columns[path.name] = next(csv.reader(file))
+    return fields_of_events(knowledge.props, knowledge.transforms, columns)
+
+
+class Runner:
+    """A dashboard's data sources, read and run on events."""
+
+    def __init__(self, dashboard: Dashboard, knowledge: SearchKnowledge, tokens: Mapping[str, str]) -> None:
+        self._dashboard = dashboard
+        self._knowledge = knowledge
+        self._tokens = dashboard.defaults | dict(tokens)
+        self._fields = event_fields(knowledge)
+        self._done: dict[str, Table] = {}
+
+    def query(self, name: str) -> str:
+        """A data source's own search, with the tokens as they are by now."""
+        return filled(self._dashboard.sources[name]["options"]["query"], self._tokens)
+
+    def read(self, name: str) -> Search:
+        """A data source as read, with its base."""
+        source = self._dashboard.sources[name]
+        query = self.query(name)
+        if source["type"] == "ds.chain":
+            return read_chain(query, self.read(source["options"]["extend"]), self._knowledge.macros)
+        return read_search(query, self._knowledge.macros, self._fields)
+
+    def run(self, name: str, events: list[Mapping[str, str | list[str]]], now: float) -> Table:
+        """What a data source gives of events' fields, newest first, once and for all; tokens that it makes for others are kept."""
+        if name not in self._done:
+            self._done[name] = self._run(name, events, now)
+        return self._done[name]
+
+    def _run(self, name: str, events: list[Mapping[str, str | list[str]]], now: float) -> Table:
+        when = self.times(name, now)
+        source = self._dashboard.sources[name]
+        if source["type"] == "ds.chain":
+            table = self.read(name).continued(self.run(source["options"]["extend"], events, now), when)
+        else:
+            table = self.read(name).run(events, when)
+        if source["options"].get("enableSmartSources") and table.rows:
+            for field, values in table.rows[0].items():
+                self._tokens[f"{source['name']}:result.{field}"] = values[0]
+        return table
+
+    def times(self, name: str, now: float) -> When:
+        """The range of a data source's search."""
+        parameters = self._dashboard.sources[self._dashboard.base(name)]["options"]["queryParameters"]
+        earliest, latest = (filled(parameters[key], self._tokens) for key in ("earliest", "latest"))
+        return When.of(earliest, latest, now)

@@ -1,0 +1,349 @@
+"""The dashboards: whole as definitions, their searches read strictly, run on two tenants' alerts, and their links followed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree as ET
+
+import pytest
+from knowledge import scene, studio
+from knowledge.studio import DETAIL, OVERVIEW, TOKEN, VIEWS, Dashboard, Runner
+from standins.search import IndexedEvent, NotModelledError, SearchKnowledge
+from standins.search.reports import Table, UnknownFieldError, read_search
+
+from tooling import paths
+
+Events = list[Mapping[str, str | list[str]]]
+
+ALL_VIEWS = (OVERVIEW, DETAIL)
+WIDTH = 1200
+PARTS = {"type", "title", "description", "dataSources", "options", "context", "eventHandlers"}
+CLICKED = re.compile(r"row\.(\w+)\.value")
+SHOWN = 136  # an alert that came through two inputs
+every_dashboard = pytest.mark.parametrize(
+    "dashboard", [Dashboard.read(path) for path in ALL_VIEWS], ids=lambda dashboard: dashboard.path.stem
+)
+
+
+@pytest.fixture(scope="module")
+def events(knowledge: SearchKnowledge) -> Events:
+    """Give the scene's events as searches see them, newest first."""
+    return [knowledge.search_fields(event) for event in scene.events()]
+
+
+def run(dashboard: Dashboard, knowledge: SearchKnowledge, events: Events, **tokens: str) -> dict[str, Table]:
+    """Every data source's results. A dashboard's tokens from results come from sources that stand before those that need them."""
+    runner = Runner(dashboard, knowledge, {"alert": scene.alert_id(SHOWN)} | tokens)
+    return {name: runner.run(name, events, scene.NOW_SECONDS) for name in dashboard.sources}
+
+
+def texts(part: Any) -> Iterator[str]:
+    """Every text in a part of a definition."""
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, dict):
+        yield from itertools.chain.from_iterable(texts(value) for value in part.values())
+    elif isinstance(part, list):
+        yield from itertools.chain.from_iterable(texts(value) for value in part)
+
+
+# As definitions.
+
+
+def test_both_dashboards_are_all_views_there_are() -> None:
+    assert sorted(VIEWS.iterdir()) == sorted(ALL_VIEWS)
+
+
+@every_dashboard
+def test_a_view_is_one_of_dashboard_studio(dashboard: Dashboard) -> None:
+    assert dashboard.attributes == {"version": "2", "theme": "dark"}
+    assert dashboard.label
+    assert dashboard.description
+    assert set(dashboard.definition) == {
+        "title", "description", "inputs", "defaults", "dataSources", "visualizations", "layout",
+    }  # fmt: skip
+
+
+@every_dashboard
+def test_everything_that_is_named_is_there_and_everything_there_is_used(dashboard: Dashboard) -> None:
+    definition = dashboard.definition
+    shown = [*definition["visualizations"].values(), *definition["inputs"].values()]
+    used = {source for part in shown for source in part.get("dataSources", {}).values()}
+    used |= {source["options"]["extend"] for source in dashboard.sources.values() if source["type"] == "ds.chain"}
+    read = {match[1].partition(":")[0] for text in texts(definition) for match in TOKEN.finditer(text)}
+    used |= {name for name, source in dashboard.sources.items() if source["name"] in read}
+    assert used == set(dashboard.sources)
+    assert {item["item"] for item in definition["layout"]["structure"]} == set(definition["visualizations"])
+    assert sorted(definition["layout"]["globalInputs"]) == sorted(definition["inputs"])
+    names = [source["name"] for source in dashboard.sources.values()]
+    assert len(set(names)) == len(names)
+    assert all(set(part) <= PARTS for part in definition["visualizations"].values())
+
+
+@every_dashboard
+def test_the_panels_fill_the_page_without_overlapping(dashboard: Dashboard) -> None:
+    boxes = [item["position"] for item in dashboard.definition["layout"]["structure"]]
+    height = max(box["y"] + box["h"] for box in boxes)
+    assert all(box["x"] >= 0 and box["x"] + box["w"] <= WIDTH for box in boxes)
+    assert sum(box["w"] * box["h"] for box in boxes) == WIDTH * height
+    for one, other in itertools.combinations(boxes, 2):
+        apart = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+        assert apart or one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+
+
+@every_dashboard
+def test_every_token_comes_from_an_input_a_result_or_the_row_that_was_clicked(
+    dashboard: Dashboard, knowledge: SearchKnowledge
+) -> None:
+    runner = Runner(dashboard, knowledge, {"alert": "x"} | dict.fromkeys(tokens_of_results(dashboard), "x"))
+    known = {*dashboard.tokens_of_inputs(), *tokens_of_results(dashboard)}
+    for part in dashboard.definition["visualizations"].values():
+        columns = runner.read(part["dataSources"]["primary"]).fields
+        for match in (match for text in texts(part.get("eventHandlers", [])) for match in TOKEN.finditer(text)):
+            clicked = CLICKED.fullmatch(match[1])
+            assert match[1] in known or (clicked and clicked[1] in columns), match.group()
+    for text in itertools.chain(texts(dashboard.sources), texts(dashboard.definition["inputs"])):
+        assert {match[1] for match in TOKEN.finditer(text)} <= known
+        assert text.count("$") == 2 * len(TOKEN.findall(text))
+
+
+def tokens_of_results(dashboard: Dashboard) -> set[str]:
+    """The tokens that data sources make of their first result: those that say so, and only fields that they have."""
+    read = {match[1] for text in texts(dashboard.sources) for match in TOKEN.finditer(text) if ":result." in match[1]}
+    found = set()
+    for source in dashboard.sources.values():
+        if source["options"].get("enableSmartSources"):
+            columns = source["options"]["query"].rpartition("| table ")[2].split()
+            found |= {f"{source['name']}:result.{column}" for column in columns}
+    assert read <= found
+    return found
+
+
+@every_dashboard
+def test_what_a_user_types_or_clicks_reaches_a_search_in_quotes(dashboard: Dashboard) -> None:
+    for text in texts(dashboard.sources):
+        for match in TOKEN.finditer(text):
+            is_chosen = match[1] == "severity" or match[1] in {"range.earliest", "range.latest", "open_since"}
+            assert is_chosen or match[2] == "s", match.group()
+    for part in dashboard.definition["visualizations"].values():
+        for text in texts(part.get("eventHandlers", [])):
+            address = urlsplit(text)
+            assert all(match[2] == "u" for match in TOKEN.finditer(address.query))
+
+
+# Their searches.
+
+
+@every_dashboard
+def test_searches_are_shared(dashboard: Dashboard) -> None:
+    """What reads events is a base search; panels go on from it."""
+    bases = [source for source in dashboard.sources.values() if source["type"] == "ds.search"]
+    assert len(bases) <= 3
+    for source in bases:
+        query = source["options"]["query"]
+        assert set(source["options"]["queryParameters"]) == {"earliest", "latest"}
+        assert "index=" not in query
+        assert re.search(r"\| (table [\w ,\"]+|sort 0 tenant)$", query), (
+            "a base search ends with the fields that are needed"
+        )
+    shown = {part["dataSources"]["primary"] for part in dashboard.definition["visualizations"].values()}
+    assert sum(dashboard.sources[name]["type"] == "ds.search" for name in shown) <= 1
+
+
+@every_dashboard
+def test_every_search_is_read_and_gives_something(
+    dashboard: Dashboard, knowledge: SearchKnowledge, events: Events
+) -> None:
+    results = run(dashboard, knowledge, events)
+    assert {name for name, table in results.items() if not table.rows} == set()
+    for name, table in results.items():
+        columns = set(table.columns or ())
+        assert columns, name
+        empty = {column for column in columns if not any(column in row for row in table.rows)}
+        assert empty <= {"Address", "URL", "resolved", "ip", "url"}, f"{name}: {empty}"
+
+
+def test_a_search_that_reads_a_field_that_nothing_makes_is_refused(knowledge: SearchKnowledge) -> None:
+    fields = studio.event_fields(knowledge)
+    for search in (
+        "`defender_alerts_latest` | stats count by desst",
+        "`defender_alerts_latest` | table dest | stats count by user",
+        "`defender_alerts_latest` | eval a=b",
+        "`defender_alerts_latest` | stats count AS alerts by dest | where count>1",
+        "desst=1",
+    ):
+        with pytest.raises(UnknownFieldError):
+            read_search(search, knowledge.macros, fields)
+    for search in ("`defender_alerts_latest` | collect index=x", "`nothing`", "dest=1 | eval a=cidrmatch(1,2)"):
+        with pytest.raises(NotModelledError):
+            read_search(search, knowledge.macros, fields)
+
+
+def only(table: Table, column: str) -> str:
+    """The value of a table with one row."""
+    (row,) = table.rows
+    return row[column][0]
+
+
+def test_the_overview_counts_each_alert_once_and_those_of_the_range(knowledge: SearchKnowledge, events: Events) -> None:
+    overview = Dashboard.read(OVERVIEW)
+    week = run(overview, knowledge, events)
+    since = scene.NOW - 7 * 86400 * 10_000_000
+    new = [number for number in range(1, scene.ALERTS + 1) if scene.created(number) >= since]
+    assert only(week["ds_new"], "alerts") == str(len(new))
+    bars = sum(int(value) for row in week["ds_over_time"].rows for name, (value,) in row.items() if name != "_time")
+    assert bars == len(new)
+    assert sum(int(row["New"][0]) for row in week["ds_tenants_and_regions"].rows) == len(new)
+    month = run(overview, knowledge, events, **{"range.earliest": "-30d@d"})
+    assert int(only(month["ds_new"], "alerts")) > len(new)
+
+
+def test_the_overview_is_narrowed_to_a_tenant_and_a_severity(knowledge: SearchKnowledge, events: Events) -> None:
+    overview = Dashboard.read(OVERVIEW)
+    everything = run(overview, knowledge, events)
+    tenants = [row["tenant"][0] for row in everything["ds_tenants"].rows]
+    assert tenants == sorted(scene.TENANTS)
+    for count in ("ds_new", "ds_open_count"):
+        each = [int(only(run(overview, knowledge, events, tenant=tenant)[count], "alerts")) for tenant in tenants]
+        assert sum(each) == int(only(everything[count], "alerts"))
+        assert all(each)
+    high = run(overview, knowledge, events, severity="4")
+    assert only(high["ds_new"], "alerts") == only(everything["ds_new_high"], "alerts")
+    assert only(high["ds_open_count"], "alerts") == only(everything["ds_open_high"], "alerts")
+    assert {row["Severity"][0] for row in high["ds_open_list"].rows} == {"high"}
+
+
+def test_open_alerts_do_not_depend_on_the_range_of_the_others(knowledge: SearchKnowledge, events: Events) -> None:
+    overview = Dashboard.read(OVERVIEW)
+    hour = run(overview, knowledge, events, **{"range.earliest": "-1h"})
+    assert only(hour["ds_open_count"], "alerts") == only(run(overview, knowledge, events)["ds_open_count"], "alerts")
+
+
+def test_the_time_to_resolve_is_from_creation_to_resolution(knowledge: SearchKnowledge) -> None:
+    """Two alerts that took 2 and 5 hours, one that is open, and one that was opened again: its old resolution doesn't count."""
+    scenes = [
+        ("a", "resolved", "2026-03-31T08:00:00Z", "2026-03-31T10:00:00.5Z"),
+        ("b", "resolved", "2026-03-31T03:00:00.1234567Z", "2026-03-31T08:00:00Z"),
+        ("c", "new", "2026-03-31T03:00:00Z", None),
+        ("d", "inProgress", "2026-03-31T03:00:00Z", "2026-03-31T09:00:00Z"),
+    ]
+    found = [
+        knowledge.search_fields(
+            IndexedEvent(
+                raw=json.dumps(
+                    {
+                        "id": name, "title": name, "severity": "high", "status": status,
+                        "createdDateTime": created, "resolvedDateTime": resolved,
+                        "lastUpdateDateTime": "2026-03-31T11:00:00Z",
+                    }
+                ),
+                time=str(scene.NOW_SECONDS - 3600),
+                source=f"defender_graph_alerts:{scene.TENANTS[0]}:global:x",
+                sourcetype="ms:defender:graph:alerts", host="h", index="i",
+            )
+        )
+        for name, status, created, resolved in scenes
+    ]  # fmt: skip
+    results = run(Dashboard.read(OVERVIEW), knowledge, list(found))
+    assert only(results["ds_mean"], "hours") == "3.5"
+    assert results["ds_resolve"].rows == [{"Severity": ["high"], "Mean": ["3.5"], "Median": ["3.5"]}]
+
+
+def test_nothing_at_all_is_shown_as_none(knowledge: SearchKnowledge) -> None:
+    """An empty index; so are Splunk's own counts."""
+    results = run(Dashboard.read(OVERVIEW), knowledge, [])
+    assert [only(results[name], "alerts") for name in ("ds_new", "ds_new_high", "ds_open_count", "ds_open_high")] == [
+        "0"
+    ] * 4
+
+
+@pytest.mark.parametrize("number", [2, 7, 8, 10, 16])
+def test_the_alert_has_all_its_versions_and_its_evidence(
+    knowledge: SearchKnowledge, events: Events, number: int
+) -> None:
+    detail = Dashboard.read(DETAIL)
+    alert = scene.alert_id(number)
+    versions = [event for event in events if event["id"] == alert and event["sourcetype"] != "ms365:defender:incident"]
+    results = run(detail, knowledge, events, alert=alert)
+    assert len(results["ds_versions"].rows) == len(versions)
+    facts = {row["Field"][0]: row.get("Value", [""])[0] for row in results["ds_facts"].rows}
+    best = [event for event in versions if event["sourcetype"] != "wdatp:alerts"]
+    latest = max(best, key=lambda event: str(event["version_time"]))
+    assert facts["Title"] == latest["signature"]
+    assert facts["Host"] == latest["dest"]
+    assert [row["Hash"][0] for row in results["ds_files"].rows] == aslist(latest["file_hash"])
+    assert [row["Command"][0] for row in results["ds_processes"].rows] == aslist(latest.get("process", []))
+    assert results["ds_links"].rows[0]["Link"] == [latest["alert_url"]]
+
+
+def aslist(value: str | list[str]) -> list[str]:
+    """A field's values."""
+    return value if isinstance(value, list) else [value]
+
+
+def test_other_alerts_are_those_of_the_same_tenant_on_the_same_host_or_of_the_same_user(
+    knowledge: SearchKnowledge, events: Events
+) -> None:
+    results = run(Dashboard.read(DETAIL), knowledge, events)
+    facts = {row["Field"][0]: row["Value"][0] for row in results["ds_facts"].rows if "Value" in row}
+    found = results["ds_related"].rows
+    assert found
+    assert all(row["Host"][0] == facts["Host"] or row["User"][0] == facts["User"] for row in found)
+    assert {row["Tenant"][0] for row in found} == {facts["Tenant"]}
+    assert scene.alert_id(SHOWN) not in {row["Alert"][0] for row in found}
+    assert any(row["Host"][0] != facts["Host"] for row in found)
+    assert any(row["User"][0] != facts["User"] for row in found)
+
+
+def test_the_system_account_relates_no_alerts(knowledge: SearchKnowledge, events: Events) -> None:
+    number = next(int(n) for n in range(1, scene.ALERTS) if n % 6 == 0 and user_of(events, n) == "SYSTEM")
+    results = run(Dashboard.read(DETAIL), knowledge, events, alert=scene.alert_id(number))
+    assert only(results["ds_latest"], "related_user") == "not said"
+
+
+def user_of(events: Events, number: int) -> str | list[str]:
+    """The user of an alert."""
+    return next(event.get("user", "") for event in events if event["id"] == scene.alert_id(number))
+
+
+# Where clicks lead.
+
+
+def test_clicks_lead_to_a_search_that_can_be_read_or_to_the_other_dashboard(knowledge: SearchKnowledge) -> None:
+    fields = studio.event_fields(knowledge)
+    seen = set()
+    for dashboard in (Dashboard.read(path) for path in ALL_VIEWS):
+        for part in dashboard.definition["visualizations"].values():
+            for handler in part.get("eventHandlers", []):
+                assert handler["type"] == "drilldown.customUrl"
+                assert handler["options"]["newTab"] is True
+                address = urlsplit(handler["options"]["url"])
+                seen.add(address.path)
+                if address.path.endswith("/search"):
+                    parameters = dict(pair.split("=", 1) for pair in address.query.split("&"))
+                    assert set(parameters) == {"q", "earliest", "latest"}
+                    read_search(unquote(TOKEN.sub("x", parameters["q"])), knowledge.macros, fields)
+                elif address.path.startswith("/app/"):
+                    inputs = {f"form.{token}" for token in Dashboard.read(DETAIL).tokens_of_inputs()}
+                    assert {pair.split("=", 1)[0] for pair in address.query.split("&")} <= inputs
+    app = f"/app/{paths.APP}"
+    assert seen == {f"{app}/search", f"{app}/{DETAIL.stem}", "$row.Link.value|n$"}
+
+
+# The add-on's menu.
+
+
+def test_the_menu_has_the_dashboards_and_every_page_of_uccs() -> None:
+    """UCC writes a menu of its own and then copies package/ over it, so ours has to name UCC's pages."""
+    root = ET.fromstring((VIEWS.parent / "nav" / "default.xml").read_text(encoding="utf-8"))
+    names = [view.attrib["name"] for view in root]
+    pages = set(json.loads((paths.ROOT / "globalConfig.json").read_text(encoding="utf-8"))["pages"])
+    assert root.tag == "nav"
+    assert set(names) == pages | {path.stem for path in ALL_VIEWS} | {"search", "alerts"}
+    assert len(names) == len(set(names))
+    assert [view.attrib["name"] for view in root if view.get("default") == "true"] == ["configuration"]

@@ -1,0 +1,79 @@
+"""The incumbent's mapping beside ours, on the same endpoint alerts: how many have each field as CIM wants it, and what else is there."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from knowledge import cim, incumbent
+from knowledge.every_sample import SOURCES
+from knowledge.test_cim import of_model, table
+from standins.search import Fields, SearchKnowledge
+
+MakeApp = Callable[[Mapping[str, str]], Path]
+RecordProperty = Callable[[str, object], None]
+
+(ENDPOINT,) = (source for source in SOURCES if source.sourcetype == "ms:defender:atp:alerts")
+REQUIRED = sorted(name for name, field in of_model(ENDPOINT).items() if field.is_required)
+
+
+def counted(knowledge: SearchKnowledge) -> Counter[str]:
+    """How many samples have each required field as the model wants it, and how many tell device and account rightly."""
+    right: Counter[str] = Counter()
+    for sample in ENDPOINT.samples():
+        record = json.loads(sample.event.raw)
+        fields = knowledge.search_fields(sample.event)
+        wrong = {name for name, _ in cim.load().faults(fields)}
+        right.update(name for name in REQUIRED if name not in wrong)
+        for name in ("dest", "src"):
+            right[f"{name} is the device"] += fields.get(name) == record["computerDnsName"]
+        user = record["relatedUser"]
+        right["user is the alert's account"] += user is not None and fields.get("user") == user["userName"]
+        right["samples"] += 1
+        right["all of them"] += not wrong
+    return right
+
+
+@pytest.fixture
+def theirs(make_app: MakeApp) -> SearchKnowledge:
+    """Give the incumbent's knowledge, as far as it is known."""
+    return SearchKnowledge.load(make_app(incumbent.FILES))
+
+
+def test_the_page_counts_both(
+    knowledge: SearchKnowledge, theirs: SearchKnowledge, record_property: RecordProperty
+) -> None:
+    ours, other = counted(knowledge), counted(theirs)
+    titles, *rows = table("<!-- 6207: tests/knowledge/test_incumbent.py -->")
+    assert titles == [f"of {ours['samples']} endpoint alerts, right in", "ours", "6207", "what 6207 has instead"]
+    shown = [(row[0].replace("`", ""), row[1], row[2]) for row in rows]
+    names = [*REQUIRED, "all of them", "dest is the device", "src is the device", "user is the alert's account"]
+    assert shown == [(name, str(ours[name]), str(other[name])) for name in names]
+    record_property(
+        "report",
+        f"CIM, compared: of {ours['samples']} endpoint alerts all required fields are right in {ours['all of them']} by our"
+        f" mapping, in {other['all of them']} by 6207's",
+    )
+    assert ours["all of them"] > other["all of them"]
+
+
+def in_theirs(theirs: SearchKnowledge, sample: str) -> Fields:
+    return theirs.search_fields(next(each.event for each in ENDPOINT.samples() if each.name == sample))
+
+
+def test_the_tenant_is_the_incumbents_host(theirs: SearchKnowledge) -> None:
+    for sample in ENDPOINT.samples():
+        fields = theirs.search_fields(sample.event)
+        if "dest" in fields:
+            assert fields["dest"] == json.loads(sample.event.raw)["aadTenantId"]
+
+
+def test_the_incumbents_user_is_a_list_with_the_word_null_in_it(theirs: SearchKnowledge) -> None:
+    assert "null" in in_theirs(theirs, "1, every type of evidence")["user"]
+
+
+def test_the_incumbents_fields_end_with_automatic_extraction(theirs: SearchKnowledge) -> None:
+    assert not {"dest", "src", "signature", "severity"} & in_theirs(theirs, "large").keys()

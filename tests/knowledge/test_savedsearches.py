@@ -1,0 +1,237 @@
+"""Saved searches and workflow actions: disabled as shipped, read strictly, and run on two tenants' alerts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from knowledge import scene, studio
+from standins.search import Fields, IndexedEvent, SearchKnowledge
+from standins.search.conf import read_conf
+from standins.search.reports import INTERNAL, Search, When, read_search
+
+from tooling import paths
+
+DEFAULT = paths.PACKAGE / "default"
+SAVED = read_conf(DEFAULT / "savedsearches.conf")
+ACTIONS = read_conf(DEFAULT / "workflow_actions.conf")
+NEW, OPEN, INCIDENTS, INPUTS = SAVED
+LOG_FIELDS = frozenset({"action", "input", "region", "outcome", "lag_seconds", "watermark"})
+HOURS = 36
+CRON_FIELD = r"(?:\*(?:/\d+)?|\d+)"
+FIELD = re.compile(r"\$!?(\w+)\$")
+
+every_search = pytest.mark.parametrize("name", SAVED)
+every_action = pytest.mark.parametrize("name", ACTIONS)
+
+
+@pytest.fixture(scope="module")
+def found(knowledge: SearchKnowledge) -> list[Fields]:
+    """Give the scene's events as searches see them."""
+    return [knowledge.search_fields(event) for event in scene.events()]
+
+
+def read(name: str, knowledge: SearchKnowledge) -> Search:
+    fields = LOG_FIELDS if name == INPUTS else studio.event_fields(knowledge)
+    return read_search(SAVED[name]["search"], knowledge.macros, fields)
+
+
+def run(
+    name: str, knowledge: SearchKnowledge, events: list[IndexedEvent], now: float = scene.NOW_SECONDS
+) -> list[dict[str, list[str]]]:
+    newest_first = sorted(events, key=lambda event: float(event.time or 0), reverse=True)
+    when = When.of(SAVED[name]["dispatch.earliest_time"], SAVED[name]["dispatch.latest_time"], now)
+    return read(name, knowledge).run([knowledge.search_fields(event) for event in newest_first], when).rows
+
+
+# As settings.
+
+
+@every_search
+def test_a_saved_search_ships_disabled_with_a_schedule_for_whoever_enables_it(name: str) -> None:
+    stanza = SAVED[name]
+    assert stanza["disabled"] == "1"
+    assert stanza["enableSched"] == "1"
+    assert re.fullmatch(rf"{CRON_FIELD}(?: {CRON_FIELD}){{4}}", stanza["cron_schedule"])
+    assert len(stanza["description"]) > 40
+    assert name.startswith("Defender - ")
+    assert stanza["request.ui_dispatch_app"] == paths.APP
+    assert {"counttype", "relation", "quantity", "dispatch.earliest_time", "dispatch.latest_time"} <= set(stanza)
+    assert not [setting for setting in stanza if setting.startswith("action.")]
+
+
+@every_search
+def test_a_saved_search_names_no_index_but_by_the_macro(name: str) -> None:
+    assert re.findall(r"index=\S+", re.sub(r"_index_\w+=\S+", "", SAVED[name]["search"])) == (
+        ["index=_internal"] if name == INPUTS else []
+    )
+
+
+@every_search
+def test_what_was_indexed_is_taken_once_run_by_run(name: str) -> None:
+    """Runs every n minutes, each over the n minutes before it, to the minute."""
+    bounds = re.match(r"_index_earliest=-(\d+)m@m _index_latest=@m ", SAVED[name]["search"])
+    minutes = re.match(r"\*/(\d+) \* \* \* \*", SAVED[name]["cron_schedule"])
+    assert (bounds and bounds[1]) == (minutes and minutes[1])
+
+
+@every_search
+def test_a_saved_search_is_suppressed_by_fields_that_it_returns(name: str, knowledge: SearchKnowledge) -> None:
+    fields = [field for field in SAVED[name].get("alert.suppress.fields", "").split(",") if field]
+    assert set(fields) <= read(name, knowledge).fields
+    assert bool(fields) == (SAVED[name]["alert.suppress"] == "1")
+
+
+def test_every_macro_that_begins_a_search_can_be_read(knowledge: SearchKnowledge) -> None:
+    fields = studio.event_fields(knowledge)
+    beginning = [name for name, macro in knowledge.macros.items() if not macro["definition"].startswith("eval ")]
+    assert len(beginning) >= 4
+    for name in beginning:
+        read_search(f"`{name}`", knowledge.macros, fields)
+    times = read_search("`defender_alerts_latest` | `defender_alerts_times`", knowledge.macros, fields)
+    assert times.fields >= {"created", "resolved"}
+
+
+def test_the_versions_are_those_that_the_latest_one_is_chosen_from(knowledge: SearchKnowledge) -> None:
+    latest, versions = (knowledge.macros[f"defender_alerts_{name}"]["definition"] for name in ("latest", "versions"))
+    assert latest.startswith(f"{versions} | ")
+
+
+# What they find.
+
+
+def test_new_alerts_of_high_severity_are_found_once(knowledge: SearchKnowledge) -> None:
+    events = scene.events()
+    found = [
+        row["id"][0]
+        for steps in range(HOURS * 12)
+        for row in run(NEW, knowledge, events_of(events, steps), scene.NOW_SECONDS - steps * 300)
+    ]
+    high = {
+        str(fields["id"])
+        for event in events
+        if float(event.time or 0) >= scene.NOW_SECONDS - HOURS * 3600 and event.sourcetype != "ms365:defender:incident"
+        for fields in [knowledge.search_fields(event)]
+        if fields["severity_id"] in {"4", "5"} and fields.get("status") != "resolved"
+    }
+    assert high
+    assert set(found) == high
+
+
+def events_of(events: list[IndexedEvent], steps: int) -> list[IndexedEvent]:
+    """The events that matter to the run so many steps ago; the others would only take time."""
+    end = scene.NOW_SECONDS - steps * 300
+    return [event for event in events if end - 900 <= float(event.time or 0) < end + 300]
+
+
+def test_an_old_alert_that_is_updated_is_not_new(knowledge: SearchKnowledge) -> None:
+    one = next(
+        event for event in scene.events() if '"severity":"high"' in event.raw and '"createdDateTime"' in event.raw
+    )
+    raw = re.sub(r'("createdDateTime":")[^"]+', r"\g<1>2026-03-31T11:00:00Z", one.raw, count=1)
+    raw = re.sub(r'^\{("id":"[^"]+")(.*?)"status":"\w+"', r'{\1\2"status":"new"', raw)
+    fresh = replace(one, raw=raw, time=str(scene.NOW_SECONDS - 100), sourcetype="ms:defender:graph:alerts")
+    old = replace(fresh, raw=raw.replace("2026-03-31T11:00:00Z", "2026-03-01T11:00:00Z"))
+    resolved = replace(fresh, raw=raw.replace('"status":"new"', '"status":"resolved"', 1))
+    assert [len(run(NEW, knowledge, [event])) for event in (fresh, old, resolved)] == [1, 0, 0]
+
+
+def test_alerts_that_stay_open_are_found_oldest_first_within_a_severity(knowledge: SearchKnowledge) -> None:
+    found = run(OPEN, knowledge, scene.events())
+    assert found
+    assert all(float(row["days_open"][0]) > 7 for row in found)
+    assert {row["status"][0] for row in found} <= {"new", "inprogress"}
+    ranks = [(row["severity"][0] != "high", -float(row["days_open"][0])) for row in found]
+    assert ranks == sorted(ranks)
+
+
+def test_updated_incidents_are_found_with_their_latest_version(knowledge: SearchKnowledge) -> None:
+    one = next(event for event in scene.events() if event.sourcetype == "ms365:defender:incident")
+    versions = [
+        replace(
+            one,
+            raw=re.sub(r'("lastUpdateDateTime":")[^"]+', rf"\g<1>2026-03-31T11:5{minute}:00Z", one.raw, count=1),
+            time=str(scene.NOW_SECONDS - 600 + 60 * minute),
+        )
+        for minute in (1, 4, 2)
+    ]
+    (found,) = run(INCIDENTS, knowledge, versions)
+    assert found["_time"] == [str(scene.NOW_SECONDS - 600 + 240)]
+    assert found["incident_url"][0].startswith("https://security.microsoft.com/incident2/")
+
+
+def test_inputs_that_failed_or_fell_behind_are_found(knowledge: SearchKnowledge) -> None:
+    def line(name: str, outcome: str, lag: str, age: int) -> dict[str, str]:
+        return {
+            "_time": str(scene.NOW_SECONDS - age), "_raw": "", "index": "_internal", "sourcetype": "log",
+            "host": "hf", "source": f"/opt/splunk/var/log/splunk/ta_defender_alerts_defender_graph_alerts_{name}.log",
+            "action": "region_done", "input": name, "region": "global", "outcome": outcome, "lag_seconds": lag,
+            "watermark": "2026-03-31T11:00:00Z",
+        }  # fmt: skip
+
+    lines = [
+        line("good", "done", "12.5", 10),
+        line("recovered", "done", "3", 20),
+        line("failed", "failed", "12", 30),
+        line("behind", "done", "4000", 40),
+        line("recovered", "failed", "9", 300),
+    ]
+    when = When.of("-4h@m", "now", scene.NOW_SECONDS)
+    found = read(INPUTS, knowledge).run(lines, when).rows
+    assert [row["input"][0] for row in found] == ["behind", "failed"]
+
+
+def test_the_log_has_what_is_searched_in_it() -> None:
+    written = "".join(path.read_text(encoding="utf-8") for path in (paths.PACKAGE / "bin").rglob("*.py"))
+    for name in LOG_FIELDS:
+        assert re.search(rf'"{name}":|\b{name}=', written), name
+    assert 'action="region_done"' in written
+
+
+# Workflow actions.
+
+
+@every_action
+def test_an_action_is_for_events_of_ours_that_have_its_fields(
+    name: str, knowledge: SearchKnowledge, found: list[Fields]
+) -> None:
+    action = ACTIONS[name]
+    needed = names(action["fields"])
+    used = {
+        match
+        for setting in ("label", "link.uri", "search.search_string")
+        for match in FIELD.findall(action.get(setting, ""))
+    }
+    assert used <= needed <= studio.event_fields(knowledge) | INTERNAL
+    assert names(action["eventtypes"]) <= set(knowledge.eventtypes)
+    assert action["display_location"] == "both"
+    assert any(event["eventtype"] in names(action["eventtypes"]) and needed <= set(event) for event in found)
+
+
+def names(text: str) -> set[str]:
+    return set(re.split(r"[,\s]+", text))
+
+
+@every_action
+def test_an_action_leads_to_a_search_that_can_be_read_or_to_an_address(name: str, knowledge: SearchKnowledge) -> None:
+    action = ACTIONS[name]
+    if action["type"] == "search":
+        text = FIELD.sub("x", action["search.search_string"])
+        read_search(text, knowledge.macros, studio.event_fields(knowledge))
+        When.of(action["search.earliest"], action["search.latest"], scene.NOW_SECONDS)
+        assert {setting for setting in action if setting.startswith("link.")} == set()
+    else:
+        assert action["link.uri"] in {
+            "$!alert_url$", "$!incident_url$", f"/app/{paths.APP}/{studio.DETAIL.stem}?form.alert=$id$",
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("action", "field"), [("defender_open_alert", "alert_url"), ("defender_open_incident", "incident_url")]
+)
+def test_an_address_in_the_portal_is_whole(found: list[Fields], action: str, field: str) -> None:
+    eventtypes = names(ACTIONS[action]["eventtypes"])
+    addresses = {str(event[field]) for event in found if event["eventtype"] in eventtypes and field in event}
+    assert addresses
+    assert all(re.match(r"https://security(center)?\.(microsoft|windows)\.com/", address) for address in addresses)

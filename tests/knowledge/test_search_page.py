@@ -1,0 +1,154 @@
+"""docs/search.md: its searches find what it says, and what it names exists."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from knowledge import siem_events
+from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, SPLIT_ALERT
+from knowledge.siem_events import PROCESSED
+from knowledge.test_cim import DOCUMENT
+from standins.microsoft.samples import facts, siem_alert
+from standins.search import Fields, IndexedEvent, SearchKnowledge
+from standins.search.eval_expressions import as_field, parse_eval
+
+from tooling import paths
+
+TEXT = DOCUMENT.read_text(encoding="utf-8")
+NUMBERS = range(40)
+MALWARE = {"Malware", "Ransomware", "UnwantedSoftware"}
+LONG_LIST = 'mvjoin(mvrange(0,20000),",")'
+
+
+def search_behind(mark: str) -> str:
+    """Give the indented search behind a mark, as one line."""
+    found = re.search(
+        r"(?:^    .*\n)+", TEXT.partition(f"<!-- {mark}: tests/knowledge/test_search_page.py -->")[2], re.MULTILINE
+    )
+    assert found, mark
+    return " ".join(line.strip() for line in found[0].splitlines())
+
+
+def events() -> dict[int, list[IndexedEvent]]:
+    """Give each alert as every source has it."""
+    return {
+        number: [
+            siem_events.event(siem_alert(number, PROCESSED).decode()),
+            *(kind.event(kind.raw(number)) for kind in ALERTS),
+        ]
+        for number in NUMBERS
+    }
+
+
+def values(fields: Fields, name: str) -> list[str]:
+    value = fields.get(name, [])
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.mark.parametrize("at", range(4), ids=["wdatp:alerts", *(kind.sourcetype for kind in ALERTS)])
+def test_the_search_for_malware_finds_it_in_every_source(knowledge: SearchKnowledge, at: int) -> None:
+    alerts = {number: each[at] for number, each in events().items()}
+    found = {str(fields["id"]): fields for fields in knowledge.search(search_behind("malware"), alerts.values())}
+    detections = {number: facts(number, PROCESSED).detection for number in NUMBERS}
+    expected = {
+        facts(number, PROCESSED).alert_id: detection.threat[2] if detection.threat else detection.title
+        for number, detection in detections.items()
+        if detection.threat or detection.category in MALWARE
+    }
+    assert {name: fields["signature"] for name, fields in found.items()} == expected
+    assert 0 < len(expected) < len(NUMBERS)
+    for fields in found.values():
+        assert {"dest", "user", "file_name", "file_path", "file_hash", "severity", "category"} <= fields.keys()
+        assert fields["vendor_product"] == "Microsoft Defender for Endpoint"
+
+
+def of_the_detection(knowledge: SearchKnowledge, raw: str) -> Fields:
+    search, stats, _ = search_behind("detection").partition(" | stats ")
+    assert stats
+    search = search.replace("`ms365_defender_incident_alerts`", f'sourcetype="{SPLIT_ALERT.sourcetype}"')
+    (fields,) = knowledge.search(search, [SPLIT_ALERT.event(raw)])
+    return fields
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_local_copy_of_the_detection_reads_evidence(knowledge: SearchKnowledge, number: int) -> None:
+    raw = SPLIT_ALERT.raw(number)
+    evidence: list[dict[str, Any]] = json.loads(raw)["evidence"]
+    fields = of_the_detection(knowledge, raw)
+    files = [file["fileName"] for each in evidence if (file := each.get("fileDetails") or each.get("imageFile"))]
+    assert values(fields, "fileName") == files
+    for name, key in (
+        ("commandLine", "processCommandLine"),
+        ("address", "ipAddress"),
+        ("registryKey", "registryKey"),
+        ("link", "url"),
+    ):
+        assert values(fields, name) == [each[key] for each in evidence if key in each]
+    assert (
+        fields["risk_score"]
+        == {"informational": "5", "low": "15", "medium": "25", "high": "50"}[str(fields["severity"])]
+    )
+
+
+def test_the_local_copy_leaves_out_what_microsoft_found_harmless(knowledge: SearchKnowledge) -> None:
+    pieces = [
+        {"verdict": verdict, "url": verdict} for verdict in ("noThreatsFound", "malicious", "suspicious", "unknown")
+    ]
+    fields = of_the_detection(
+        knowledge, SPLIT_ALERT.raw(evidence=[*json.loads(SPLIT_ALERT.raw())["evidence"], *pieces])
+    )
+    assert {"malicious", "suspicious", "unknown"} <= set(values(fields, "link"))
+    assert "noThreatsFound" not in values(fields, "link")
+
+
+def test_the_local_copy_makes_rows_of_fields_that_are_there(knowledge: SearchKnowledge) -> None:
+    stats = search_behind("detection").partition(" | stats ")[2].partition(" | ")[0]
+    fields = of_the_detection(knowledge, SPLIT_ALERT.raw(0, every_type=True))
+    read = set(re.findall(r"(?:values|min|max)\((\w+)\)", stats)) | set(stats.partition(" by ")[2].split())
+    assert read <= fields.keys()
+    assert "mitre_technique_id" in read
+
+
+def confirmations() -> list[tuple[str, str, str]]:
+    text = TEXT.partition("<!-- to confirm: tests/knowledge/test_search_page.py -->")[2]
+    return re.findall(r"^ +\| makeresults \| (.*)\n\n +gives `(\w+)` = `([^`]*)`", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("search", "name", "expected"), confirmations(), ids=lambda value: value[:20])
+def test_what_is_to_be_confirmed_is_what_the_stand_in_does(search: str, name: str, expected: str) -> None:
+    fields: dict[str, str | list[str]] = {}
+    for command in search.replace(LONG_LIST, '"' + ",".join(map(str, range(20_000))) + '"').split(" | "):
+        assigned, _, expression = command.removeprefix("eval ").partition("=")
+        found = as_field(parse_eval(expression)(fields), assigned)
+        fields[assigned] = found[0] if len(found) == 1 else found
+    assert ", ".join(values(fields, name)) == expected
+
+
+def test_there_are_points_to_be_confirmed() -> None:
+    assert len(confirmations()) == len(re.findall(r"\| makeresults ", TEXT)) == 5
+
+
+def test_the_event_types_are_those_of_the_settings(knowledge: SearchKnowledge) -> None:
+    rows = re.findall(r"^\| `(defender_\w+)` \| `([\w:]+)` \| ([\w, ]+) \|$", TEXT, re.MULTILINE)
+    assert {name: f'sourcetype="{sourcetype}"' for name, sourcetype, _ in rows} == {
+        name: stanza["search"] for name, stanza in knowledge.eventtypes.items()
+    }
+    for name, _, model in rows:
+        tags = set(knowledge.tags[f"eventtype={name}"])
+        assert tags == ({"alert"} if model == "Alerts" else {"ticketing", "incident"})
+
+
+def test_every_field_macro_and_file_that_the_page_names_exists(knowledge: SearchKnowledge) -> None:
+    assert set(re.findall(r"\b(defender_(?:alerts|siem)_(?:latest|open|names))\b", TEXT)) <= knowledge.macros.keys()
+    for name in re.findall(r"(?<![\w/.$])((?:package|tests|docs|tooling)/[\w./]*\w/?)", TEXT):
+        assert (paths.ROOT / name).exists(), name
+    listed = TEXT.partition("## Which fields there are")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([a-z][a-z_]*)`", listed)) - {"defender_alerts_latest", "defender_alerts_open"}
+    filled = set[str]()
+    for kind in (ENDPOINT, GRAPH):
+        for number in NUMBERS:
+            filled |= knowledge.search_fields(kind.event(kind.raw(number, every_type=True))).keys()
+    assert named - filled == set()
