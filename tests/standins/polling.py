@@ -124,6 +124,18 @@ class NoWaiting(threading.Event):
         return self.is_set()
 
 
+class PassingTime(NoWaiting):
+    """The same, but time passes meanwhile, for whoever is told of it."""
+
+    def __init__(self, tell: Callable[[float], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._tell(timeout or 0.0)
+        return super().wait(timeout)
+
+
 @dataclass
 class PolledInput:
     """One input of one tenant, polled as often as a test likes; its store and sink last."""
@@ -182,6 +194,15 @@ class PolledInput:
     def network(self) -> Network:
         """The way to the stand-in cloud: its proxy and its CA."""
         return Network(proxy=self.proxy or http_proxy(self.cloud.proxy), ca_pem=self.cloud.ca_pem, timeout=self.timeout)
+
+    def let_time_pass(self) -> None:
+        """Let the cloud and the process believe in each wait, which is over at once all the same."""
+
+        def passes(seconds: float) -> None:
+            self.jumped += seconds
+            self.cloud.clock.advance(seconds)
+
+        self.stop = PassingTime(passes)
 
     def poll(self, **account: Any) -> PollResult:
         """Poll once; ``account`` replaces fields of the account."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from standins.microsoft.call_limits import CallMeter
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.directory import Application, Tenant
 from standins.microsoft.endpoint_samples import endpoint_alert
@@ -32,6 +33,7 @@ class Source:
         shelf: where the stand-in keeps them.
         own: settings of the kind's own.
         moves: a record is updated in place, so that its former version is no longer shown.
+        meter: of the API's calls; None where the stand-in knows no limit.
     """
 
     kind: str
@@ -41,6 +43,7 @@ class Source:
     shelf: Callable[[MicrosoftCloud], Any]
     own: Mapping[str, str] = field(default_factory=dict)
     moves: bool = True
+    meter: Callable[[MicrosoftCloud], CallMeter] | None = None
 
     def input(self, cloud: MicrosoftCloud, tenant: Tenant, application: Application, **how: Any) -> PolledInput:
         """An input of this kind."""
@@ -81,6 +84,7 @@ ENDPOINT = Source(
     "api.securitycenter.microsoft.com",
     _same(endpoint_alert),
     lambda cloud: cloud.endpoint("commercial"),
+    meter=lambda cloud: cloud.endpoint("commercial").meter,
 )
 GRAPH = Source(
     "defender_graph_alerts",
@@ -88,6 +92,7 @@ GRAPH = Source(
     "graph.microsoft.com",
     _same(graph_alert),
     lambda cloud: cloud.graph("commercial").alerts,
+    meter=lambda cloud: cloud.graph("commercial").meter,
 )
 INCIDENTS = Source(
     "defender_incidents",
@@ -95,6 +100,7 @@ INCIDENTS = Source(
     "graph.microsoft.com",
     graph_incident,
     lambda cloud: cloud.graph("commercial").incidents,
+    meter=lambda cloud: cloud.graph("commercial").meter,
 )
 SOURCES = (SIEM, ENDPOINT, GRAPH, INCIDENTS)
 CURRENT = (ENDPOINT, GRAPH, INCIDENTS)

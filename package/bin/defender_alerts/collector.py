@@ -125,6 +125,8 @@ class RegionCollector:
 
     def take(self, shown: Iterator[Shown], coming: Coming) -> None:
         """Deliver what is new of one answer, or keep it until its window is known to be whole."""
+        # What was kept of an answer that turned out to be cut short comes again, by and by.
+        self._kept = []
         versions = self._new(shown)
         if coming is Coming.UNSORTED:
             self._kept = list(_kept(versions))

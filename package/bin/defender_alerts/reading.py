@@ -104,6 +104,8 @@ class RegionReader:
         self._log = log
         self._width = WindowWidth(api.narrowest)
         self._order_is_proven = False
+        # Behind the last full answer, up to the end of its window: what is there was left out as the newest.
+        self._left_out: Window | None = None
         # What lies before this was read by a window of its own, and need not come again as a margin.
         self._floor = 0
         self._answers_since_easing = 0
@@ -217,11 +219,15 @@ class RegionReader:
         self._asked_for(window)
         coming = Coming.IN_TIME_ORDER if in_order else Coming.UNSORTED
         page = self._page(self._requested(query), query, recipient, coming)
+        left_out, self._left_out = self._left_out, None
+        if in_order and left_out and any(left_out.start <= time < left_out.end for time in page.times):
+            self._order_is_proven = True
         end = window.end
         if page.received >= self._api.most_records or (page.next_link and self._leads_to_more(page.next_link)):
             if not in_order or not page.times or page.times[-1] <= window.start:
                 raise CutShortError(page.times)
-            self._prove_order(window, page.times[0])
+            self._prove_order(window, page)
+            self._left_out = Window(page.times[-1] + 1, window.end)
             end = min(end, page.times[-1])
             if self._api.shortfall and end < window.end:
                 end = self._past(end, recipient)
@@ -243,20 +249,23 @@ class RegionReader:
         self._floor = last + 1
         return last + 1
 
-    def _prove_order(self, window: Window, first: int) -> None:
-        """Make sure that nothing lies before a full answer: else it was sorted only after it had been cut short.
+    def _prove_order(self, window: Window, page: PageReading) -> None:
+        """Make sure that a full answer holds the oldest: else it was sorted only after it had been cut short.
+
+        One that is full by chance proves nothing for the next: that takes records which it has left out as the newest.
 
         Raises:
-            OutOfOrderError: something does.
+            OutOfOrderError: something lies before it, or more at its first instant.
         """
-        if self._order_is_proven or first <= window.start:
+        first = page.times[0]
+        if self._order_is_proven or first < window.start:
             return
-        before = Query(Window(window.start, first))
-        found = _Counted()
-        page = self._page(self._requested(before), before, found, Coming.IN_TIME_ORDER)
-        if any(time < first for time in page.times):
+        # Where all of it is one instant, that is read again; else its first instant has to be there whole.
+        until = first if page.times[-1] == first else first + 1
+        beginning = Query(Window(window.start, until))
+        found = self._page(self._requested(beginning), beginning, _Counted(), Coming.IN_TIME_ORDER)
+        if any(time < first for time in found.times) or found.times.count(first) > page.times.count(first):
             raise OutOfOrderError
-        self._order_is_proven = True
 
     def _leads_to_more(self, link: str) -> bool:
         """Whether a link leads to further records."""
@@ -353,8 +362,11 @@ class RegionReader:
             self.asked.count(page)
             if page.received >= self._api.most_records or (page.next_link and self._leads_to_more(page.next_link)):
                 if piece.width > 1:
-                    middle = _median(page.times) if page.times else piece.start + piece.width // 2
-                    middle = min(max(middle, piece.start + 1), piece.end - 1)
+                    middle = _median(page.times) if page.times else piece.start
+                    if not piece.start <= middle < piece.end or not page.times:
+                        # A service that rounds the bounds shows what lies outside.
+                        middle = piece.start + piece.width // 2
+                    middle = max(middle, piece.start + 1)
                     pieces += [Window(middle, piece.end), Window(piece.start, middle)]
                     continue
                 self._tell_full(query.times, page.received)

@@ -6,7 +6,7 @@ being read. So nothing is ever paged through while it moves: a window whose answ
 What is used although no document has it, and what is done where it fails:
 
 - ``$orderby`` by the version time. Other connectors rely on it. With the oldest records first, a full answer is whole
-  up to its last time, and is written while it arrives. It is believed only after a look at what should be empty before
+  up to its last time, and is written while it arrives. It is believed only after looks at what should be empty before
   it; refused, ignored or applied to a part only, it is left out, and full windows are halved.
 - ``@odata.nextLink`` of the endpoint API. It is followed where one comes; else ``$skip`` is used, as documented.
 - What a link leads to once records have moved. Only one instant that is fuller than an answer is paged, and read again

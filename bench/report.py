@@ -1,0 +1,152 @@
+"""The figures as a table on the terminal, as JSON, and as docs/performance.md with its chart."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench import chart
+from bench.figures import Figures, Row, Sample
+from tooling import paths
+
+PAGE = paths.ROOT / "docs" / "performance.md"
+DATA = paths.ROOT / "docs" / "performance.json"
+CHART = paths.ROOT / "docs" / "performance-backlog.svg"
+BEGINNING, END = "<!-- ./build.sh bench --document writes from here -->", "<!-- to here -->"
+HEADINGS = (
+    "",
+    "CPU s",
+    "of floor",
+    "of yardstick",
+    "peak MB",
+    "of floor",
+    "wall s",
+    "first call s",
+    "Microsoft",
+    "splunkd",
+)
+WIDTHS = (72, 7, 8, 12, 8, 8, 7, 12, 9, 7)
+
+
+def line(row: Row) -> str:
+    """A row of the table on the terminal."""
+    cells = _cells(row)
+    first, *rest = zip((f"{cells[0]} [{row.python}]", *cells[1:]), WIDTHS)
+    text = f"{first[0]:<{first[1]}}" + "".join(f" {cell:>{width}}" for cell, width in rest)
+    return "\n".join([text, *(f"    {what}: {figure:.3g}" for what, figure in row.ratios)])
+
+
+def heading() -> str:
+    """The head of the table on the terminal."""
+    return f"{'':<{WIDTHS[0]}}" + "".join(f" {text:>{width}}" for text, width in zip(HEADINGS[1:], WIDTHS[1:]))
+
+
+def as_json(rows: Iterable[Row], date: str) -> str:
+    """The rows with what they were measured on."""
+    data = {"date": date, "machine": machine(), "rows": [_as_data(row) for row in rows]}
+    return json.dumps(data, indent=1)
+
+
+def machine() -> str:
+    """This machine in a few words."""
+    models = [text for text in _lines(Path("/proc/cpuinfo")) if text.startswith("model name")]
+    model = models[0].partition(":")[2].strip() if models else platform.machine()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{model}, {os.cpu_count()} processors, {memory:.0f} GB, {platform.system()} {platform.release()}"
+
+
+def document(rows: Sequence[Row], date: str) -> None:
+    """Write the page anew: cases that were measured now take the place of what they were; the rest stays."""
+    measured = {row.case for row in rows}
+    known = json.loads(DATA.read_text(encoding="utf-8")) if DATA.is_file() else []
+    merged = [each for each in known if each["case"] not in measured]
+    merged += [{**_as_data(row), "date": date, "machine": machine()} for row in rows]
+    DATA.write_text(json.dumps(merged, indent=1) + "\n", encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGINNING)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGINNING}\n\n{_written(merged)}\n{END}{after}", encoding="utf-8")
+
+
+def _written(known: Sequence[dict[str, Any]]) -> str:
+    rows = [_from_data(each) for each in known]
+    dates = sorted({str(each["date"]) for each in known})
+    machines = sorted({str(each["machine"]) for each in known})
+    texts = [f"Measured {' and '.join(dates)} on {'; '.join(machines)}."]
+    texts += [_table(title, [row for row in rows if row.case.startswith(cases)]) for title, cases in SECTIONS]
+    samples = {row.python: row.samples for row in rows if row.case == "million" and row.samples and row.runs == 1}
+    if samples:
+        CHART.write_text(chart.drawn(samples), encoding="utf-8")
+        texts.append(f"![Memory and CPU over a backlog]({CHART.name})")
+    return "\n\n".join(text for text in texts if text) + "\n"
+
+
+SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Polls with nothing new", ("poll", "turn")),
+    ("Drains", ("drain",)),
+    ("Regions side by side", ("regions",)),
+    ("A full overlap", ("overlap",)),
+    ("A long backlog", ("million",)),
+)
+
+
+def _table(title: str, rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    texts = [f"### {title}", ""]
+    texts.append(f"| | Python | {' | '.join(HEADINGS[1:])} |")
+    texts.append("|---|---|" + "---:|" * (len(HEADINGS) - 1))
+    for row in rows:
+        first, *rest = _cells(row)
+        ratios = "".join(f"<br>{what}: {figure:.3g}" for what, figure in row.ratios)
+        texts.append(f"| {first}{ratios} | {row.python} | {' | '.join(rest)} |")
+    return "\n".join(texts)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    ours = row.ours
+    return (
+        row.title,
+        f"{ours.cpu_seconds:.2f}",
+        _ratio(row.cpu_of_floor),
+        _ratio(row.cpu_of_yardstick),
+        f"{ours.peak_megabytes:.0f}",
+        _ratio(row.memory_of_floor),
+        f"{ours.wall_seconds:.2f}",
+        f"{ours.first_request_seconds:.2f}",
+        f"{ours.microsoft_calls:.0f}",
+        f"{ours.splunkd_calls:.0f}",
+    )
+
+
+def _ratio(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f}"
+
+
+def _as_data(row: Row) -> dict[str, Any]:
+    ratios = {"cpu_of_floor": row.cpu_of_floor, "memory_of_floor": row.memory_of_floor}
+    return {**asdict(row), **ratios, "cpu_of_yardstick": row.cpu_of_yardstick}
+
+
+def _from_data(data: dict[str, Any]) -> Row:
+    figures = {name: None if data[name] is None else Figures(**data[name]) for name in ("floor", "yardstick")}
+    return Row(
+        data["case"],
+        data["title"],
+        data["python"],
+        data["runs"],
+        Figures(**data["ours"]),
+        **figures,
+        records=data["records"],
+        ratios=tuple((what, figure) for what, figure in data["ratios"]),
+        samples=tuple(Sample(**sample) for sample in data["samples"]),
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

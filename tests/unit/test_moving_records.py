@@ -1,0 +1,228 @@
+"""Many records, many of them at one instant, some of which are updated while they are read.
+
+The list that the stand-in cuts its pages out of is live, and a link to a further page is an offset into it: whatever
+leaves the part already read lets something else slip through between two pages. Each version that remains is delivered
+once all the same, and none twice.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import pytest
+from defender_alerts.times import TICKS_PER_SECOND, iso, seconds
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.odata_query import Behaviour, Query
+from standins.polling import PolledInput
+from standins.sources import CURRENT, ENDPOINT, GRAPH, INCIDENTS, Source, customer
+
+DAY = seconds(86_400)
+MINUTE, HOUR = 60, 3_600
+# The widest window, in ticks, that is one instant with its margin.
+_AN_INSTANT = 2
+
+Orderby = Literal["honoured", "refused", "ignored", "within_newest"]
+
+
+@dataclass(frozen=True)
+class Volume:
+    """How much there is.
+
+    Attributes:
+        records: in all.
+        crowd: so many of them at one instant.
+        moving: so many updates there are while they are read.
+        requests: in about so many requests are they read.
+    """
+
+    records: int
+    crowd: int
+    moving: int
+    requests: int
+
+
+class Shelf:
+    """The records of one tenant, some of which are updated before each answer.
+
+    Attributes:
+        current: of each record by its number, the present version.
+        put: every version there ever was.
+        moved: so many updates there have been, and so many of them in the crowd while it was looked at by itself.
+    """
+
+    def __init__(self, source: Source, polled: PolledInput, volume: Volume) -> None:
+        self._source = source
+        self._polled = polled
+        self._volume = volume
+        self._rng = random.Random(25_000)
+        self.stand_in: Any = source.shelf(polled.cloud)
+        self.current: dict[int, str] = {}
+        self.put: set[str] = set()
+        self.moved = self.moved_in_crowd = 0
+        now = polled.cloud.clock.now()
+        self._instant = now - 2 * DAY
+        self._numbers = range(1, volume.records + 1)
+        # Here and there, as if somebody had closed all alerts of one kind.
+        self._crowd = sorted(self._rng.sample(self._numbers, volume.crowd))
+        times = {number: now - self._rng.randrange(seconds(MINUTE), 6 * DAY) for number in self._numbers}
+        times.update(dict.fromkeys(self._crowd, self._instant))
+        self.stand_in.put_all(polled.tenant, [self._version(number, time) for number, time in times.items()])
+
+    def _version(self, number: int, time: int) -> bytes:
+        created = self._instant - 5 * DAY - number * TICKS_PER_SECOND
+        raw = self._source.make(number, time, created=created)
+        self.current[number] = raw.decode()
+        self.put.add(self.current[number])
+        return raw
+
+    def move_some(self, query: Query) -> None:
+        """Update some records before an answer: of all, and of the crowd while it is looked at by itself."""
+        volume = self._volume
+        if query.since is not None and query.until is not None and query.until - query.since <= _AN_INSTANT:
+            self.moved_in_crowd += 1
+            self._move(self._crowd, 1)
+        else:
+            share = volume.moving / volume.requests
+            count = int(share) + (self._rng.random() < share % 1)
+            self._move(self._numbers, max(0, min(count, volume.moving - self.moved)))
+
+    def _move(self, among: Sequence[int], count: int) -> None:
+        for number in self._rng.sample(among, count):
+            self.stand_in.put(self._polled.tenant, self._version(number, self._polled.cloud.clock.now()))
+            self.moved += 1
+
+
+def _poll(polled: PolledInput) -> None:
+    result = polled.poll()
+    assert result.failures == []
+    assert [one.outcome for one in result.outcomes] == ["done"]
+
+
+def _collect(
+    cloud: MicrosoftCloud, source: Source, volume: Volume, *, page: int | None = None, **behaviour: Any
+) -> PolledInput:
+    """Read all there is while it moves, then what has moved; each version that is left has come once, and none twice."""
+    polled = source.input(cloud, *customer(cloud), most_records=page)
+    polled.let_time_pass()
+    shelf = Shelf(source, polled, volume)
+    usual: Behaviour = shelf.stand_in.behaviour
+    shelf.stand_in.behaviour = replace(usual, links="more", **behaviour)
+    shelf.stand_in.before_answer = shelf.move_some
+    _poll(polled)
+    shelf.stand_in.before_answer = None
+    assert shelf.moved >= volume.moving * 0.8
+    if volume.crowd > (page or usual.page_maximum):
+        assert shelf.moved_in_crowd > 1
+    # A record that was updated within the second that still runs may be read only by a later poll. And each poll is a
+    # process, with a pace of its own.
+    cloud.clock.advance(HOUR)
+    _poll(polled)
+    delivered = Counter(polled.sink.raws())
+    assert set(shelf.current.values()) - set(delivered) == set()
+    assert set(delivered) <= shelf.put
+    assert max(delivered.values()) == 1
+    return polled
+
+
+def _is_in_time_order(polled: PolledInput) -> bool:
+    times = [taken.version.time for taken in polled.sink.taken]
+    return times == sorted(times)
+
+
+@dataclass(frozen=True)
+class Full:
+    """The volume at which one API has to prove itself; ``most_calls`` it takes, in both polls together."""
+
+    source: Source
+    requests: int
+    most_calls: int
+
+
+@pytest.mark.parametrize(
+    "full", [Full(ENDPOINT, 5, 10), Full(GRAPH, 30, 80), Full(INCIDENTS, 700, 1_000)], ids=lambda full: full.source.kind
+)
+def test_25_000_records_of_which_some_move_are_delivered_once_in_time_order_at_half_of_the_limits(
+    cloud: MicrosoftCloud, full: Full
+) -> None:
+    polled = _collect(cloud, full.source, Volume(25_000, crowd=3_000, moving=250, requests=full.requests))
+    assert _is_in_time_order(polled)
+    assert len(cloud.journal.calls(full.source.host)) <= full.most_calls
+    assert full.source.meter is not None
+    meter = full.source.meter(cloud)
+    for limit in meter.limits:
+        # The way there takes its time, not always the same: what leaves a minute apart may arrive a little closer.
+        assert meter.busiest(limit.seconds - 1) <= limit.calls // 2
+
+
+@pytest.mark.parametrize("orderby", ["honoured", "refused", "ignored", "within_newest"])
+@pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
+def test_it_is_so_whatever_orderby_does(cloud: MicrosoftCloud, source: Source, orderby: Orderby) -> None:
+    polled = _collect(cloud, source, Volume(2_500, crowd=300, moving=25, requests=70), page=50, orderby=orderby)
+    # Records that were sorted only after the newest had been chosen are written before that is found out.
+    assert _is_in_time_order(polled) or orderby == "within_newest"
+    assert len(cloud.journal.calls(source.host)) <= (110 if orderby == "honoured" else 220)
+
+
+@pytest.mark.parametrize("behaviour", [{"link_by": "skip"}, {"links_break_from": 2}, {"page_maximum": 30}], ids=str)
+@pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
+def test_it_is_so_whatever_the_links_to_further_pages_do(
+    cloud: MicrosoftCloud, source: Source, behaviour: dict[str, Any]
+) -> None:
+    polled = _collect(cloud, source, Volume(1_500, crowd=300, moving=15, requests=60), page=50, **behaviour)
+    assert _is_in_time_order(polled)
+    assert len(cloud.journal.calls(source.host)) <= 220
+
+
+@dataclass(frozen=True)
+class Trap:
+    """Records at certain times, in seconds behind the start, and a service that is easily taken for another.
+
+    Attributes:
+        times: of the records.
+        behaviour: what the service does with eight records a page.
+    """
+
+    times: tuple[float, ...]
+    behaviour: dict[str, Any]
+
+
+TRAPS = {
+    "a full answer that leaves nothing out proves no order for the next": Trap(
+        (*range(HOUR, 9 * HOUR, HOUR), *(40 * HOUR + number for number in range(20))), {"orderby": "within_newest"}
+    ),
+    "what was left out lies at the very beginning of the window": Trap(
+        (*[0] * 15, 5, 5, 5), {"orderby": "within_newest"}
+    ),
+    "the newest of an unordered answer are all of one instant": Trap(
+        (*range(HOUR, 21 * HOUR, HOUR), *[30 * HOUR] * 12), {"orderby": "ignored"}
+    ),
+    "a link that is refused leads to something": Trap(
+        (*range(HOUR, 21 * HOUR, HOUR),), {"page_maximum": 5, "links": "more", "links_break_from": 1}
+    ),
+    "what was kept of an answer that turns out to be cut short comes again": Trap(
+        (*[0] * 12,), {"orderby": "refused", "page_maximum": 5, "links": "more"}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRAPS)
+@pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
+def test_a_service_that_is_easily_taken_for_another_is_read_whole(
+    cloud: MicrosoftCloud, source: Source, name: str
+) -> None:
+    trap = TRAPS[name]
+    start = cloud.clock.freeze(cloud.clock.now() // TICKS_PER_SECOND * TICKS_PER_SECOND) - 3 * DAY
+    polled = source.input(cloud, *customer(cloud), most_records=8, start_time=iso(start))
+    shelf = source.shelf(cloud)
+    shelf.behaviour = replace(shelf.behaviour, **trap.behaviour)
+    versions = [
+        source.make(number, start + seconds(behind), created=start - number * TICKS_PER_SECOND)
+        for number, behind in enumerate(trap.times)
+    ]
+    source.publish(cloud, polled.tenant, versions)
+    _poll(polled)
+    assert sorted(polled.sink.raws()) == sorted(version.decode() for version in versions)
