@@ -70,8 +70,9 @@ def installed_alone(install: Install) -> Installation:
 
 @pytest.fixture
 def fresh(installed_alone: Installation) -> Installation:
-    """Give an installation for tests that add accounts and inputs of their own."""
+    """Give an installation for tests that add accounts and inputs of their own, as if none had before."""
     installed_alone.reset()
+    installed_alone.forget_accounts_and_inputs()
     return installed_alone
 
 

@@ -203,6 +203,16 @@ class Installation:
         kvstore.state, kvstore.read_only = KVStoreState.READY, False
         kvstore.remove(COLLECTION)
 
+    def forget_accounts_and_inputs(self) -> None:
+        """Take back every account and input, with what is stored encrypted of them."""
+        conf = self.splunkd.conf
+        for name in ("ta_defender_alerts_account", "inputs"):
+            for stanza in conf.local(name, APP):
+                conf.remove(name, APP, stanza)
+        for stanza in conf.local("passwords", APP):
+            if "conf-ta_defender_alerts_account" in stanza:
+                conf.remove("passwords", APP, stanza)
+
 
 def graph_shelves(cloud: MicrosoftCloud) -> tuple[Any, ...]:
     """The collections of Microsoft Graph."""

@@ -56,7 +56,7 @@ class MemoryPlaces:
             raise CheckpointError("the stand-in's store can't be read")
         with self._lock:
             found = [self.documents[key] for key in keys if key in self.documents]
-            names = ("_key", "generation", "lease_owner", "lease_until")
+            names = ("_key", "generation", "revision", "lease_owner", "lease_until")
             return [{name: document[name] for name in names if name in document} for document in found]
 
     def read(self, *keys: str) -> list[Mapping[str, Any]]:

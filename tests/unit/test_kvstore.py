@@ -70,7 +70,9 @@ def test_the_heads_of_places_come_without_their_memory(store: KVStorePlaces) -> 
         store.save({**place.document(), **Lease("host/1/x", place.watermark).fields()})
     heads = store.heads_of(*(str(place.key) for place in places[:2]), "nowhere")
     assert {head["_key"] for head in heads} == {str(place.key) for place in places[:2]}
-    assert {frozenset(head) for head in heads} == {frozenset({"_key", "generation", "lease_owner", "lease_until"})}
+    assert {frozenset(head) for head in heads} == {
+        frozenset({"_key", "generation", "revision", "lease_owner", "lease_until"})
+    }
 
 
 def test_a_deleted_input_takes_its_places_with_it(store: KVStorePlaces) -> None:

@@ -152,6 +152,52 @@ def test_two_processes_that_begin_at_once_lose_nothing_and_repeat_a_batch_or_two
     assert len(delivered) - len(alerts) <= 2 * BATCH_VERSIONS
 
 
+def test_a_process_that_was_held_up_until_another_had_finished_leaves_all_to_it(
+    polled: PolledInput, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It read the store first and would save last: over everything that the other one has noted down."""
+    alerts = _alerts(polled, 2_500)
+    slow = replace(polled, owner=f"{socket.gethostname()}/{os.getppid()}/slow", sink=MemorySink(), stop=NoWaiting())
+    usual = polled.store.places_of
+
+    def held_up(kind: str, name: str) -> object:
+        documents = usual(kind, name)
+        polled.store.places_of = usual  # type: ignore[method-assign]
+        assert polled.poll().failures == []
+        return documents
+
+    polled.store.places_of = held_up  # type: ignore[method-assign,assignment]
+    assert [one.outcome for one in slow.poll().outcomes] == ["taken"]
+    assert "another process has collected the region meanwhile" in caplog.text
+    assert (polled.sink.raws(), slow.sink.raws()) == (alerts, [])
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == alerts
+
+
+def test_what_a_dead_process_saved_late_is_saved_over(polled: PolledInput, dead_process: int) -> None:
+    """Splunkd may carry out the save of a killed process when the next one is long at work."""
+    alerts = _alerts(polled, 3_500)
+    write = polled.sink.write
+    late: list[dict[str, object]] = []
+
+    def save_late(*arguments: object) -> int:
+        written = write(*arguments)  # type: ignore[arg-type]
+        if len(polled.sink.batches) == 2:
+            document = dict(polled.store.history[0])
+            document.update(
+                Lease(f"{socket.gethostname()}/{dead_process}/x", polled.cloud.clock.now() + LENGTH).fields()
+            )
+            polled.store.save(document)
+            late.append(document)
+        return written
+
+    polled.sink.write = save_late  # type: ignore[method-assign,assignment]
+    assert [one.outcome for one in polled.poll().outcomes] == ["done"]
+    assert len(late) == 1
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == alerts
+
+
 def test_a_process_of_another_host_is_not_taken_for_dead(dead_process: int) -> None:
     assert Lease(f"elsewhere/{dead_process}/x", 10).keeps_out("me", 5)
     assert not Lease(f"{socket.gethostname()}/{dead_process}/x", 10).keeps_out("me", 5)

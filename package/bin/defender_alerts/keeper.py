@@ -38,26 +38,33 @@ class PlaceKeeper:
             PlaceTakenError: it is not this process's to save any more; nothing was saved.
             CheckpointError: it could not be saved.
         """
-        if self._now() - self._known_at > _FRESH:
+        begins = not self.saves and not last
+        if begins or self._now() - self._known_at > _FRESH:
             self.make_sure()
         lease = NOBODY if last else Lease(self._owner, self._now() + LENGTH)
+        self.place.revision += 1
         self._store.save({**self.place.document(), **lease.fields()})
         self._known_at = self._now()
         self.saves += 1
 
     def make_sure(self) -> None:
-        """Make sure, before something is written, that nobody else is at work here and nothing was reset.
+        """Make sure, before something is written, that nobody else is or was at work here and nothing was reset.
 
-        Two processes that begin at once both save first and then look: the one that saved first finds the other's
-        lease, and leaves the place to it.
+        A run looks before its first save: another process may have done the whole work since the place was read, and
+        given it back. Of two that look at once both save, and look again before they write; the one that saved first
+        finds the other's lease, and leaves the place to it.
 
         Raises:
             PlaceTakenError: it is not this process's any more.
             CheckpointError: the store can't be read.
         """
         for head in self._store.heads_of(str(self.place.key), Reset.key_of(self.place.key)):
-            if head.get("generation") != self.place.generation:
+            # What an older generation or revision says came late, from a process that is gone: it is saved over.
+            generation, revision = int(head.get("generation", 0)), int(head.get("revision", 0))
+            if generation > self.place.generation:
                 raise PlaceTakenError("an administrator has reset the checkpoint; the next run starts where that says")
+            if generation == self.place.generation and revision > self.place.revision:
+                raise PlaceTakenError("another process has collected the region meanwhile; the next run goes on there")
             lease = Lease.of(head)
             if lease is not None and lease.keeps_out(self._owner, self._now()):
                 raise PlaceTakenError(f"another process, {lease.owner}, has taken the region over")

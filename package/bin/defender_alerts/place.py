@@ -50,7 +50,7 @@ class PlaceKey:
 class Place:
     """How far one region has been collected; times in ticks.
 
-    ``generation`` counts how often an administrator has reset the place.
+    ``generation`` counts how often an administrator has reset the place, ``revision`` how often it has been saved since.
     """
 
     key: PlaceKey
@@ -59,6 +59,7 @@ class Place:
     seen_from: int
     seen: Seen = field(default_factory=Seen)
     generation: int = 0
+    revision: int = 0
 
     @classmethod
     def first(cls, key: PlaceKey, start: int, generation: int = 0) -> Place:
@@ -89,6 +90,7 @@ class Place:
             "seen_from": iso(self.seen_from),
             "seen": self.seen.pack(),
             "generation": self.generation,
+            "revision": self.revision,
         }
 
     @classmethod
@@ -113,6 +115,7 @@ class Place:
                 seen_from=parse_iso(document["seen_from"]),
                 seen=Seen.unpack(document["seen"]),
                 generation=int(document["generation"]),
+                revision=int(document["revision"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
@@ -191,7 +194,7 @@ class PlaceStore(Protocol):
         """The documents of all places of an input, also those of another tenant or cloud."""
 
     def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
-        """``_key``, generation and lease of those documents that exist, without the rest of them."""
+        """``_key``, generation, revision and lease of those documents that exist, without the rest of them."""
 
     def save(self, document: Mapping[str, Any]) -> None:
         """Save one document, replacing the one with the same key."""

@@ -103,6 +103,11 @@ class ConfFiles:
             for layer in ("default", "local")
         )
 
+    def local(self, conf: str, app: str) -> Stanzas:
+        """What the app's local file says: what was added or changed here."""
+        with self._lock:
+            return self._layer(app, "local", conf)
+
     def is_default(self, conf: str, app: str, stanza: str) -> bool:
         """Whether the stanza ships with the app, so that it can't be removed."""
         with self._lock:

@@ -24,7 +24,7 @@ from .splunkd import Splunkd, SplunkdError
 
 _DATA = f"storage/collections/data/{CHECKPOINTS}"
 
-_HEAD = "_key,generation,lease_owner,lease_until"
+_HEAD = "_key,generation,revision,lease_owner,lease_until"
 
 LONGEST_START = 120.0
 _START_POLL = 2.0
@@ -88,7 +88,7 @@ class KVStorePlaces:
         return documents
 
     def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
-        """``_key``, generation and lease of those documents that exist, without the rest of them.
+        """``_key``, generation, revision and lease of those documents that exist, without the rest of them.
 
         Raises:
             CheckpointError: the store can't be read.
