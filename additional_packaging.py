@@ -13,6 +13,42 @@ NOT_SHIPPED = (
     "**/__pycache__",
 )
 
+# UCC's options.restHandlers know handlers of the kind admin_external alone, which can't read what the caller may not.
+STATUS_RESTMAP = """
+[script:defender_alerts_status]
+match = /defender_alerts_status
+script = defender_alerts_status.py
+scripttype = persist
+handler = defender_alerts_status.StatusHandler
+requireAuthentication = true
+passSystemAuth = true
+output_modes = json
+python.version = python3
+python.required = 3.9, 3.13
+"""
+STATUS_WEB = """
+[expose:defender_alerts_status]
+pattern = defender_alerts_status
+methods = POST, GET
+"""
+# It reads in the name of the caller alone, so it is not given the system user's session.
+DOCTOR_RESTMAP = """
+[script:defender_alerts_doctor]
+match = /defender_alerts_doctor
+script = defender_alerts_doctor_rest.py
+scripttype = persist
+handler = defender_alerts_doctor_rest.DoctorHandler
+requireAuthentication = true
+output_modes = json
+python.version = python3
+python.required = 3.9, 3.13
+"""
+DOCTOR_WEB = """
+[expose:defender_alerts_doctor]
+pattern = defender_alerts_doctor
+methods = GET
+"""
+
 _RUN_ONLY_ONE = "run_only_one = In a search head cluster, run the input on one member alone. (Default: true)"
 
 
@@ -31,6 +67,20 @@ def cleanup_output_files(output_path: str, app_name: str) -> None:
             else:
                 path.unlink()
     declare_run_only_one(app)
+    declare_status(app)
+    check_settings_at_save(app)
+
+
+def declare_status(app: Path) -> None:
+    """Tell splunkd and Splunk Web of the endpoint behind the Inputs page's status, and of the doctor's."""
+    for name, stanza in (
+        ("restmap", STATUS_RESTMAP),
+        ("web", STATUS_WEB),
+        ("restmap", DOCTOR_RESTMAP),
+        ("web", DOCTOR_WEB),
+    ):
+        with (app / "default" / f"{name}.conf").open("a", encoding="utf-8") as conf:
+            conf.write(stanza)
 
 
 def declare_run_only_one(app: Path) -> None:
@@ -56,3 +106,25 @@ def declare_run_only_one(app: Path) -> None:
         for extra in ([line, _RUN_ONLY_ONE] if line.startswith("[") else [line])
     ]
     spec.write_text("\n".join(described) + "\n", encoding="utf-8")
+
+
+def check_settings_at_save(app: Path) -> None:
+    """Put the add-on's own handler behind the tabs without a table; UCC has no word for it.
+
+    Raises:
+        ValueError: UCC's file is not as it was when this was written.
+    """
+    path = app / "bin" / f"{app.name}_rh_settings.py"
+    text = path.read_text(encoding="utf-8")
+    for ucc, own in (
+        (
+            "from splunktaucclib.rest_handler.admin_external import AdminExternalHandler",
+            "from defender_alerts_settings_rh import SettingsHandler",
+        ),
+        ("handler=AdminExternalHandler", "handler=SettingsHandler"),
+    ):
+        if text.count(ucc) != 1:
+            msg = f"{path} is not what UCC used to write"
+            raise ValueError(msg)
+        text = text.replace(ucc, own)
+    path.write_text(text, encoding="utf-8")

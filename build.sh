@@ -15,6 +15,9 @@ Usage: ./build.sh COMMAND
   bench     build it and measure it: CPU, memory, time and calls of polls, beside a floor; --help lists cases and options
   build     make output/TA_defender_alerts/ and the tarball in dist/
   inspect   build it and run Splunk's AppInspect on the tarball
+  release   build it, inspect it for Splunk Cloud and for Splunks to come, and put its SBOM, the reports and checksums
+            beside the tarball in dist/ (docs/release.md)
+  docs      make the documentation site in output/site/; a link that leads nowhere fails it
   help      show this
 
 Each is complete by itself and keeps what it downloads in .toolchain/, with logs in .toolchain/log/.
@@ -25,7 +28,7 @@ TEXT
 
 case "${1:-help}" in
   help | -h | --help) help; exit 0 ;;
-  demo | ui | test | chaos | bench | build | inspect) ;;
+  demo | ui | test | chaos | bench | build | inspect | release | docs) ;;
   *) help >&2; exit 2 ;;
 esac
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tooling import checks, cim_models, inspection, package, paths, splunk_pythons, steps, venvs
+from tooling import checks, cim_models, docs, inspection, package, paths, publishing, splunk_pythons, steps, venvs
 
 
 def build() -> int:
@@ -71,6 +71,19 @@ def inspect() -> int:
     return 0 if report.passed else 1
 
 
+def release() -> int:
+    """Build and inspect what users get, and put beside the tarball what they verify it by."""
+    build()
+    inspection.set_up()
+    return publishing.make()
+
+
+def make_docs() -> int:
+    """Make the documentation site."""
+    docs.make()
+    return 0
+
+
 def locked(command: Callable[[], int]) -> Callable[[], int]:
     """Give the command that runs while no other one of this checkout does."""
 
@@ -89,6 +102,8 @@ COMMANDS: dict[str, Callable[[], int]] = {
     "test": locked(checks.test),
     "build": locked(build),
     "inspect": locked(inspect),
+    "release": locked(release),
+    "docs": locked(make_docs),
 }
 
 

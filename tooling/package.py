@@ -6,14 +6,15 @@ import shutil
 import tarfile
 from pathlib import Path
 
-from tooling import paths, steps, tree, venvs
+from tooling import paths, reproducible, steps, third_party, tree, venvs
 
 SOURCES = ("globalConfig.json", "additional_packaging.py")
-# No dependency that the lock does not name, and no file compiled for one machine. Without --no-deps, pip
-# would refuse splunk-sdk, a source archive, for another platform than its own.
+# No dependency that the lock does not name, no archive of another hash, and no file compiled for one machine. Without
+# --no-deps, pip would refuse splunk-sdk, a source archive, for another platform than its own.
 PIP_FLAGS = (
     "--no-compile --ignore-installed --no-deps --no-build-isolation"
     " --python-version 3.9 --implementation py --abi none --platform any"
+    " --require-hashes"
 )
 # ucc-gen ends with status 0 when it has crashed; its log has this then.
 CRASHED = "Uncaught exception occurred"
@@ -29,20 +30,40 @@ def build() -> None:
     with steps.announced(f"building the add-on {paths.VERSION}"):
         work = paths.TOOLCHAIN / "build"
         shutil.rmtree(work, ignore_errors=True)
-        stage(work)
-        log = steps.run("ucc-gen", ucc_build(work), cwd=work)
-        if CRASHED in log.read_text(encoding="utf-8"):
-            raise steps.StepError(f"ucc-gen crashed. The last lines of {log}:\n\n{steps.last_lines(log)}")
-        built = work / "output" / paths.APP
-        refuse(tree.problems(built), built)
-        (work / "dist").mkdir()
-        steps.run("ucc-gen-package", ucc("package", "--path", built, "-o", work / "dist"), cwd=work)
-        tarball = work / "dist" / paths.TARBALL.name
-        refuse(tarball_problems(tarball), tarball)
-        replace(built, paths.BUILT_APP)
+        tarball = make(work, "ucc-gen")
+        replace(work / "output" / paths.APP, paths.BUILT_APP)
         replace(tarball, paths.TARBALL)
     size = paths.TARBALL.stat().st_size / 1_000_000
     steps.say(f"  {paths.TARBALL.relative_to(paths.ROOT)} ({size:.1f} MB)")
+
+
+def make(work: Path, log_name: str) -> Path:
+    """Build in a folder of one's own and check what came of it.
+
+    Args:
+        work: a folder that is not there yet. The tree will be in its `output`, the tarball in its `dist`.
+        log_name: names the log of ucc-gen.
+
+    Returns:
+        The tarball.
+
+    Raises:
+        StepError: UCC failed, or what it built is not what it should be.
+    """
+    stage(work)
+    log = steps.run(log_name, ucc_build(work), cwd=work)
+    if CRASHED in log.read_text(encoding="utf-8"):
+        raise steps.StepError(f"ucc-gen crashed. The last lines of {log}:\n\n{steps.last_lines(log)}")
+    built = work / "output" / paths.APP
+    refuse(tree.problems(built) or [*third_party.problems(built)], built)
+    seconds = reproducible.source_time()
+    reproducible.settle(built, seconds)
+    (built / third_party.NOTICES).write_text(third_party.notices(built), encoding="utf-8")
+    (work / "dist").mkdir()
+    tarball = work / "dist" / paths.TARBALL.name
+    reproducible.pack(built, tarball, seconds)
+    refuse(tarball_problems(tarball), tarball)
+    return tarball
 
 
 def stage(work: Path) -> None:

@@ -149,8 +149,8 @@ def locked_libraries() -> dict[str, str]:
     for line in paths.LIBRARIES_LOCK.read_text(encoding="utf-8").splitlines():
         requirement = line.partition("#")[0].strip()
         if requirement:
-            name, _, version = requirement.partition("==")
-            found[canonical(name)] = version
+            name, _, rest = requirement.partition("==")
+            found[canonical(name)] = rest.split()[0]
     return found
 
 

@@ -81,7 +81,8 @@ def run(python: Path, script: str, *arguments: str | Path, path: Path | None = N
 
 def pins(lock: Path) -> dict[str, str]:
     lines = [line.partition("#")[0].strip() for line in lock.read_text(encoding="utf-8").splitlines()]
-    return {tree.canonical(name): version for name, _, version in (line.partition("==") for line in lines if line)}
+    pinned = (line.partition("==") for line in lines if line)
+    return {tree.canonical(name): rest.split(" ")[0] for name, _, rest in pinned}
 
 
 LOCKS = [paths.LIBRARIES_LOCK, *sorted(paths.TOOLING.glob("requirements-*.txt"))]

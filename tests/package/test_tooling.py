@@ -25,11 +25,11 @@ def report(**results: str) -> str:
     return json.dumps({"summary": summary, "reports": [{"groups": [{"checks": rows}]}]})
 
 
-def test_warnings_pass_an_inspection_and_are_named() -> None:
-    found = inspection.parse(report(a="success", b="warning", c="not_applicable"))
+def test_warnings_that_are_explained_pass_an_inspection_and_are_named() -> None:
+    found = inspection.parse(report(a="success", check_for_python_script_existence="warning", c="not_applicable"))
     assert found.passed
     assert str(found) == "0 errors, 0 failures, 1 warnings"
-    assert [finding.check for finding in found.of("warning")] == ["b"]
+    assert [finding.check for finding in found.of("warning")] == ["check_for_python_script_existence"]
 
 
 @pytest.mark.parametrize("result", ["error", "failure"])
@@ -144,7 +144,7 @@ def test_a_new_build_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
 
 def test_build_sh_explains_itself() -> None:
     done = subprocess.run([paths.ROOT / "build.sh", "help"], capture_output=True, text=True, check=True)
-    assert all(f"\n  {command} " in done.stdout for command in ("demo", "test", "build", "inspect", "help"))
+    assert all(f"\n  {command} " in done.stdout for command in ("demo", "test", "build", "inspect", "release", "help"))
 
 
 def test_build_sh_refuses_a_command_that_it_does_not_have() -> None:
