@@ -10,18 +10,20 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from knowledge import scene, studio
+from knowledge import health_scene, scene, studio
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
-from standins.search import SearchKnowledge
-from standins.search.reports import Table
+from standins.search import IndexedEvent, SearchKnowledge
+from standins.search.rows import Table
 
 from tooling import browser, paths, steps
+from tooling.splunk_pythons import SPLUNK_PYTHONS
 
 HERE = Path(__file__).parent
 WORK = paths.TOOLCHAIN / "dashboards"
@@ -53,6 +55,27 @@ class Drilldown:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """What there is to search, newest first, and when."""
+
+    events: Sequence[IndexedEvent]
+    now: float
+
+
+def alerts() -> Scene:
+    """Two tenants' alerts."""
+    return Scene(scene.events(), scene.NOW_SECONDS)
+
+
+def log() -> Scene:
+    """A day of the inputs' log, as the built add-on writes it."""
+    python = next(python for python in SPLUNK_PYTHONS if python.version == "3.9")
+    with tempfile.TemporaryDirectory() as folder:
+        story = health_scene.record(paths.BUILT_APP, python.program, Path(folder) / "splunk")
+    return Scene(health_scene.with_a_day_before(story), story.now)
+
+
+@dataclass(frozen=True)
 class Picture:
     """What to draw."""
 
@@ -60,6 +83,8 @@ class Picture:
     view: Path
     tokens: Mapping[str, str]
     drilldowns: tuple[Drilldown, ...]
+    scene: Callable[[], Scene] = alerts
+    height: int = 1500
 
 
 DETAIL = "/app/TA_defender_alerts/defender_alert_detail"
@@ -76,11 +101,13 @@ PICTURES = (
         ),
     ),
     Picture("dashboard-alert", studio.DETAIL, {"alert": scene.alert_id(SHOWN_ALERT)}, ()),
+    Picture("dashboard-health", studio.HEALTH, {}, (), scene=log, height=2030),
 )
 
 
-def main() -> int:
-    """Draw every dashboard in both themes, and give the exit status."""
+def main(names: Sequence[str]) -> int:
+    """Draw the dashboards of these names, or all, in both themes, and give the exit status."""
+    chosen = [picture for picture in PICTURES if not names or picture.name in names]
     try:
         browser.make()
         bundle()
@@ -88,17 +115,18 @@ def main() -> int:
         steps.complain(error)
         return 1
     knowledge = SearchKnowledge.load(paths.PACKAGE)
-    events: list[Mapping[str, str | list[str]]] = [knowledge.search_fields(event) for event in scene.events()]
     faults = []
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=str(browser.CHROMIUM), args=["--no-sandbox"])
-        for picture in PICTURES:
+        for picture in chosen:
+            given = picture.scene()
+            events: list[Mapping[str, str | list[str]]] = [knowledge.search_fields(event) for event in given.events]
             dashboard = studio.Dashboard.read(picture.view)
             runner = studio.Runner(dashboard, knowledge, picture.tokens)
             results = {}
             for name in dashboard.sources:
-                table = runner.run(name, events, scene.NOW_SECONDS)
+                table = runner.run(name, events, given.now)
                 results[runner.query(name)] = columns(table)
             for theme in ("dark", "light"):
                 faults += draw(chromium, picture, dashboard.definition, results, theme)
@@ -155,7 +183,7 @@ def draw(
         What was wrong.
     """
     faults: list[str] = []
-    page = chromium.new_page(viewport={"width": 1280, "height": 1500})
+    page = chromium.new_page(viewport={"width": 1280, "height": picture.height})
 
     def heard(message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -205,4 +233,4 @@ def follow(page: Page, drilldown: Drilldown) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from standins.search import NotModelledError
 from standins.search.arithmetic import moment, parse_expression
-from standins.search.reports import Table, UnknownFieldError, When, read_chain, read_search
+from standins.search.reports import UnknownFieldError, read_chain, read_search
+from standins.search.rows import Table, When
 
 NOW = 1_774_958_400.0  # 2026-03-31T12:00:00Z
 WHEN = When.of("-1d", "now", NOW)
@@ -67,6 +68,34 @@ def test_a_timechart_has_a_row_for_each_span_of_the_range_and_zeros() -> None:
     assert rows[0] == {"_time": [str(int(NOW) - 86400)], "h1": ["0"], "h2": ["0"]}
 
 
+def test_a_timechart_without_a_field_has_one_column_and_nothing_where_there_is_nothing_to_sum() -> None:
+    table = run('host=* | timechart bins=30 sum(n) as "All of n"')
+    assert table.columns == ("_time", "All of n")
+    assert [row["All of n"] for row in table.rows if len(row) > 1] == [["21"]]
+
+
+def test_a_timechart_has_a_column_for_rows_without_the_field() -> None:
+    (row,) = (row for row in run("host=* | timechart bins=30 count by user").rows if row["NULL"] != ["0"])
+    assert {name: row[name] for name in ("anna", "björn", "NULL")} == {"anna": ["1"], "björn": ["1"], "NULL": ["1"]}
+
+
+def test_the_latest_value_is_that_of_the_latest_row_that_has_one() -> None:
+    table = run("host=* | sort 0 n | stats latest(n) AS n latest(user) AS user min(n) AS least by host")
+    assert table.rows == [
+        {"host": ["h1"], "n": ["10"], "user": ["anna"], "least": ["2"]},
+        {"host": ["h2"], "n": ["9"], "user": ["björn"], "least": ["9"]},
+    ]
+
+
+def test_one_of_several_values_is_enough() -> None:
+    assert column(run('host=* user IN ("ANNA", bj*) | table n'), "n") == ["10", "9"]
+
+
+def test_a_field_whose_name_has_a_space_is_made_and_renamed() -> None:
+    table = run('host="h2" | eval "The n"=n | table "The n" | rename "The n" as m')
+    assert table == Table([{"m": ["9"]}], ("m",))
+
+
 def test_a_list_becomes_rows_by_position() -> None:
     search = "host=* | head 1 | eval p=mvrange(0,mvcount(t)) | mvexpand p | eval v=mvindex(t,p) | table v"
     assert column(run(search), "v") == ["T1", "T2"]
@@ -100,6 +129,8 @@ def test_tstats_sees_indexed_fields_alone() -> None:
     search = '| tstats count where (index=*) source="a:*" by source'
     table = read_search(search, {}, ()).run(events, WHEN)
     assert table.rows == [{"source": ["a:1"], "count": ["2"]}]
+    search = "| tstats max(_time) AS last where index=i by source"
+    assert column(read_search(search, {}, ()).run(events, WHEN), "last") == [str(int(NOW) - 1)] * 2
     with pytest.raises(NotModelledError):
         read_search("| tstats count where index=* by user", {}, FIELDS)
 
@@ -110,7 +141,7 @@ def test_tstats_sees_indexed_fields_alone() -> None:
         "host=* | stats mode(n)",
         "host=* | stats sum",
         "host=* | sort n",
-        "host=* | timechart count",
+        "host=* | timechart span=1h count",
         "host=* | rename n",
         "host=* | fillnull n",
         "host=* | eval a=n+user.n",

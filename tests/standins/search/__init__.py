@@ -6,9 +6,18 @@ the ``*.conf.spec`` file; where it is assumed, it says so.
 """
 
 from standins.search.indexing import IndexedEvent
+from standins.search.internal_log import events_of_log
 from standins.search.knowledge import Fields, SearchKnowledge
 from standins.search.limits import SearchLimits
 from standins.search.refusal import NotModelledError
 from standins.search.table import format_table
 
-__all__ = ["Fields", "IndexedEvent", "NotModelledError", "SearchKnowledge", "SearchLimits", "format_table"]
+__all__ = [
+    "Fields",
+    "IndexedEvent",
+    "NotModelledError",
+    "SearchKnowledge",
+    "SearchLimits",
+    "events_of_log",
+    "format_table",
+]

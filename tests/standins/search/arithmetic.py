@@ -15,11 +15,18 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lark import Lark, Token, UnexpectedInput
-from lark.exceptions import VisitError
+from lark import Lark, Token
 
-from standins.search.eval_expressions import EvalFields, _combined, _Expression, _ToFunctions
-from standins.search.eval_functions import EvalFunction, Value, as_text, as_value, as_values, single_text
+from standins.search.eval_expressions import (
+    ATOMS,
+    CONDITIONS,
+    EvalFields,
+    _combined,
+    _Expression,
+    _ToFunctions,
+    transformed,
+)
+from standins.search.eval_functions import EvalFunction, Value, as_value, as_values, single_text
 from standins.search.refusal import NotModelledError
 
 NOW = "now()"
@@ -27,14 +34,11 @@ NOW = "now()"
 
 _ANY_NUMBER = 1_000
 _GRAMMAR = Lark(
-    r"""
+    CONDITIONS
+    + ATOMS
+    + r"""
     assignments: assignment ("," assignment)*
-    assignment: (NAME | QUOTED_NAME) "=" expression
-    ?expression: negation
-        | negation ("AND" negation)+ -> conjunction
-        | negation ("OR" negation)+  -> disjunction
-    ?negation: "NOT" negation -> negated
-        | comparison
+    assignment: (NAME | QUOTED_NAME | STRING) "=" expression
     ?comparison: operand
         | operand ("==" | "=") operand -> equal
         | operand "!=" operand -> unequal
@@ -44,20 +48,10 @@ _GRAMMAR = Lark(
         | product (SIGN product)+ -> total
     ?product: atom
         | atom (FACTOR atom)+ -> scaled
-    ?atom: "(" expression ")"
-        | NAME "(" [expression ("," expression)*] ")" -> call
-        | NAME -> field
-        | QUOTED_NAME -> quoted_field
-        | STRING -> string
-        | NUMBER -> number
     ORDER: ">=" | "<=" | ">" | "<"
     SIGN: "+" | "-"
     FACTOR: "*" | "/"
-    NAME: /[A-Za-z_]\w*/
-    QUOTED_NAME: /'[^']+'/
-    STRING: /"(?:[^"\\]|\\.)*"/s
     NUMBER: /\d+(?:\.\d+)?/
-    %ignore /\s+/
     """,
     start=["expression", "assignments"],
     parser="lalr",
@@ -158,7 +152,7 @@ class _WithNumbers(_ToFunctions):
     def assignment(self, items: list[Token | _Expression]) -> tuple[str, Expression]:
         name, expression = items
         assert isinstance(expression, _Expression)
-        return str(name).strip("'"), Expression(expression.compute, expression.reads)
+        return str(name).strip("'\""), Expression(expression.compute, expression.reads)
 
     def assignments(self, items: list[tuple[str, Expression]]) -> list[tuple[str, Expression]]:
         return items
@@ -272,6 +266,7 @@ AGGREGATES: Mapping[str, Callable[[Sequence[str]], Value]] = {
     "count": len,
     "dc": lambda values: len(set(values)),
     "max": lambda values: _of_numbers(values, max),
+    "min": lambda values: _of_numbers(values, min),
     "median": lambda values: _of_numbers(values, statistics.median),
     "sum": lambda values: _of_numbers(values, sum),
     "values": lambda values: as_value(sorted(set(values))),
@@ -291,7 +286,7 @@ def parse_expression(text: str) -> Expression:
     Raises:
         NotModelledError: a syntax, an operator or a function that isn't modelled.
     """
-    parsed = _parsed(text, "expression")
+    parsed = transformed(_GRAMMAR, _WithNumbers(), text)
     assert isinstance(parsed, _Expression)
     return Expression(parsed.compute, parsed.reads)
 
@@ -303,28 +298,6 @@ def parse_assignments(text: str) -> list[tuple[str, Expression]]:
     Raises:
         NotModelledError: a syntax, an operator or a function that isn't modelled.
     """
-    parsed = _parsed(text, "assignments")
+    parsed: object = transformed(_GRAMMAR, _WithNumbers(), text, "assignments")
     assert isinstance(parsed, list)
     return parsed
-
-
-def _parsed(text: str, start: str) -> object:
-    try:
-        return _WithNumbers().transform(_GRAMMAR.parse(text, start=start))
-    except UnexpectedInput as error:
-        raise NotModelledError(f"this eval expression:\n{error.get_context(text, span=30)}") from error
-    except VisitError as error:
-        raise error.orig_exc from None
-
-
-def as_texts(value: Value) -> list[str]:
-    """A field's values; none for NULL.
-
-    Raises:
-        NotModelledError: a Boolean, which eval can't assign.
-    """
-    if isinstance(value, bool):
-        raise NotModelledError("a Boolean as a field's value")
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [as_text(value)]

@@ -10,6 +10,7 @@ import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from lark import Lark, Token, Transformer, UnexpectedInput
 from lark.exceptions import VisitError
@@ -19,21 +20,16 @@ from standins.search.refusal import NotModelledError
 
 EvalFields = Mapping[str, Value]
 Compute = Callable[[EvalFields], Value]
+Part = TypeVar("Part")
 
-_GRAMMAR = Lark(
-    r"""
+CONDITIONS = r"""
     ?expression: negation
         | negation ("AND" negation)+ -> conjunction
         | negation ("OR" negation)+  -> disjunction
     ?negation: "NOT" negation -> negated
         | comparison
-    ?comparison: operand
-        | operand ("==" | "=") operand -> equal
-        | operand "!=" operand -> unequal
-    ?operand: atom
-        | atom ("." atom)+ -> concatenation
-        | atom ("+" atom)+ -> addition
-        | atom ("*" atom)+ -> product
+"""
+ATOMS = r"""
     ?atom: "(" expression ")"
         | NAME "(" [expression ("," expression)*] ")" -> call
         | NAME -> field
@@ -43,8 +39,22 @@ _GRAMMAR = Lark(
     NAME: /[A-Za-z_]\w*/
     QUOTED_NAME: /'[^']+'/
     STRING: /"(?:[^"\\]|\\.)*"/s
-    NUMBER: /-?\d+(?:\.\d+)?/
     %ignore /\s+/
+"""
+"""What every grammar of eval has in common; a NUMBER is each one's own, as it depends on whether there is a minus."""
+
+_GRAMMAR = Lark(
+    CONDITIONS
+    + ATOMS
+    + r"""
+    ?comparison: operand
+        | operand ("==" | "=") operand -> equal
+        | operand "!=" operand -> unequal
+    ?operand: atom
+        | atom ("." atom)+ -> concatenation
+        | atom ("+" atom)+ -> addition
+        | atom ("*" atom)+ -> product
+    NUMBER: /-?\d+(?:\.\d+)?/
     """,
     start="expression",
     parser="lalr",
@@ -215,11 +225,19 @@ def parse_eval(expression: str) -> Compute:
         NotModelledError: a syntax, an operator or a function that isn't modelled. Computing raises it for values (a
             multivalue field, a Boolean) that the expression treats in a way that isn't.
     """
+    return transformed(_GRAMMAR, _ToFunctions(), expression).compute
+
+
+def transformed(grammar: Lark, to: Transformer[Token, Part], text: str, start: str = "expression") -> Part:
+    """A text, parsed by a grammar and turned into something.
+
+    Raises:
+        NotModelledError: the grammar doesn't know it, or what is made of it doesn't.
+    """
     try:
-        return _ToFunctions().transform(_GRAMMAR.parse(expression)).compute
+        return to.transform(grammar.parse(text, start=start))
     except UnexpectedInput as error:
-        where = error.get_context(expression, span=30)
-        raise NotModelledError(f"this eval expression:\n{where}") from error
+        raise NotModelledError(f"this eval expression:\n{error.get_context(text, span=30)}") from error
     except VisitError as error:
         raise error.orig_exc from None
 

@@ -12,6 +12,7 @@ from standins.search.eval_expressions import as_field, parse_eval
 from standins.search.extraction import Values, apply_aliases, extract_by_transforms, extract_inline
 from standins.search.indexing import IndexedEvent, event_time, split_into_events
 from standins.search.json_fields import json_fields
+from standins.search.kv_fields import kv_fields
 from standins.search.limits import SearchLimits
 from standins.search.lookups import read_lookups
 from standins.search.pipeline import expand_macros, run_search
@@ -124,6 +125,9 @@ class SearchKnowledge:
 
     def _automatic(self, raw: str, settings: Mapping[str, str], fields: Values) -> Values:
         mode = settings.get("KV_MODE", "auto")
+        if mode == "auto":
+            # Assumed: a pair does not replace what the event has already, such as its host.
+            return {name: value for name, value in kv_fields(raw, self.limits).items() if name not in fields}
         if mode not in {"json", "none"}:
             raise NotModelledError(f"KV_MODE = {mode}")
         found = json_fields(raw, self.limits) if mode == "json" else {}

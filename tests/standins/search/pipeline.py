@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from standins.search.conf import Conf
 from standins.search.eval_expressions import as_field, parse_eval
@@ -41,7 +41,7 @@ def run_search(search: str, rows: Rows) -> Rows:
     Raises:
         NotModelledError: a command, or options of one, that isn't modelled.
     """
-    terms, *commands = _split_at_pipes(search)
+    terms, *commands = split_at_pipes(search)
     matches = parse_terms(terms)
     found = [row for row in rows if matches(row)]
     for command in commands:
@@ -52,13 +52,14 @@ def run_search(search: str, rows: Rows) -> Rows:
     return found
 
 
-def _split_at_pipes(search: str) -> Iterable[str]:
-    start = 0
+def split_at_pipes(search: str) -> list[str]:
+    """What stands between the pipes of a search; those in quotes are none."""
+    parts, start = [], 0
     for match in _PIPE.finditer(search):
         if match.group() == "|":
-            yield search[start : match.start()]
+            parts.append(search[start : match.start()])
             start = match.end()
-    yield search[start:]
+    return [*parts, search[start:]]
 
 
 def _parsed(pattern: re.Pattern[str], command: str, arguments: str) -> re.Match[str]:

@@ -1,4 +1,4 @@
-"""Search terms, as event types and the search command have them: ``field=value`` and what combines them.
+"""Search terms, as event types, searches and the search command have them: ``field=value``, phrases, what combines them.
 
 Words without a field are refused: they search the event's segments, which the stand-in doesn't build. So is a mixture of
 AND and OR without parentheses, whose precedence differs between the search command and eval.
@@ -27,10 +27,12 @@ _GRAMMAR = Lark(
         | "(" expression ")"
         | NAME "=" value  -> equal
         | NAME "!=" value -> unequal
+        | NAME "IN" "(" value ("," value)* ")" -> among
+        | STRING -> phrase
     value: STRING | WORD
-    NAME.2: /[A-Za-z_][\w.{}:]*(?=\s*!?=)/
+    NAME.2: /[A-Za-z_][\w.{}:]*(?=\s*!?=|\s+IN\s*\()/
     STRING: /"[^"\\]*"/
-    WORD: /[^\s()="|\\!]+/
+    WORD: /[^\s()="|\\!,]+/
     %ignore /\s+/
     """,
     start="expression",
@@ -49,6 +51,18 @@ class _ToFunctions(Transformer[Token, Matches]):
     def unequal(self, items: list[str]) -> Matches:
         name, pattern = items
         return lambda fields: any(not _value_matches(name, value, pattern) for value in fields.get(name, ()))
+
+    def among(self, items: list[str]) -> Matches:
+        """Documented: ``field IN (a, b)`` is ``field=a OR field=b``."""
+        name, *patterns = items
+        return lambda fields: any(
+            _value_matches(name, value, pattern) for value in fields.get(name, ()) for pattern in patterns
+        )
+
+    def phrase(self, items: list[Token]) -> Matches:
+        """A phrase in quotes. Assumed to be found wherever it stands in the event between characters that are no word's."""
+        pattern = re.compile(rf"(?<!\w){re.escape(str(items[0])[1:-1])}(?!\w)", re.IGNORECASE)
+        return lambda fields: any(pattern.search(raw) for raw in fields.get("_raw", ()))
 
     def negated(self, items: list[Matches]) -> Matches:
         return lambda fields: not items[0](fields)
@@ -69,13 +83,22 @@ def _value_matches(name: str, value: str, pattern: str) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def parse_terms(search: str) -> Matches:
-    """Search terms as a function of an event's fields.
+def read_terms(search: str) -> tuple[frozenset[str], Matches]:
+    """The fields that search terms read, and the terms as a function of an event's fields.
 
     Raises:
-        NotModelledError: anything but field terms with AND, OR, NOT and parentheses.
+        NotModelledError: anything but field terms and phrases with AND, OR, NOT and parentheses.
     """
     try:
-        return _ToFunctions().transform(_GRAMMAR.parse(search))
+        tree = _GRAMMAR.parse(search)
     except UnexpectedInput as error:
         raise NotModelledError(f"these search terms:\n{error.get_context(search, span=30)}") from error
+    tokens = [token for token in tree.scan_values(lambda token: isinstance(token, Token)) if isinstance(token, Token)]
+    if any(token.type == "STRING" and token == '""' for token in tokens):
+        raise NotModelledError(f'a comparison with "": {search}')
+    return frozenset(str(token) for token in tokens if token.type == "NAME"), _ToFunctions().transform(tree)
+
+
+def parse_terms(search: str) -> Matches:
+    """Search terms as a function of an event's fields; see :func:`read_terms`."""
+    return read_terms(search)[1]

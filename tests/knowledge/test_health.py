@@ -1,0 +1,462 @@
+"""Health: the view and the saved searches that read the inputs' log, on lines that the built add-on wrote.
+
+Fields are what Splunk finds in the lines by itself: no stanza of props.conf is for them. A name that changes in the log fails here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from defender_alerts.kinds import KINDS
+from defender_alerts.settings import SECRET_WARNING_DAYS
+from integration.installation import RESOURCE
+from knowledge import health_scene
+from knowledge.health_scene import (
+    CERTIFICATE_DAYS,
+    COUNTS,
+    MACHINES,
+    RETRY_AFTER,
+    SECRET_DAYS,
+    SOC,
+    TRIED,
+    Story,
+    earlier,
+    newest_first,
+    of_input,
+)
+from knowledge.studio import HEALTH, LOG_FIELDS, Dashboard, Runner
+from standins.search import IndexedEvent, SearchKnowledge
+from standins.search.conf import read_conf
+from standins.search.props import settings_for
+from standins.search.reports import read_search
+from standins.search.rows import Row, Table, When
+from standins.sources import ENDPOINT, GRAPH, INCIDENTS, SIEM, SOURCES, Source
+
+from tooling import paths
+
+SAVED = read_conf(paths.PACKAGE / "default" / "savedsearches.conf")
+FELL_BEHIND, SILENT, EXPIRING, PERMISSION = list(SAVED)[-4:]
+DAY = 86_400
+UCC = paths.BUILT_APP / "appserver" / "static" / "js" / "build" / "custom"
+INGESTED = frozenset(
+    {"event_account", "event_index", "event_input", "modular_input_name", "n_events", "sourcetype_ingested"}
+)
+DELIVERED = sum(COUNTS.values()) + COUNTS[INCIDENTS.kind]
+"""How many events the runs delivered: those of the first runs, and again all incidents through a second input."""
+UNREACHABLE = "Connection Error"
+OUR_SEARCH = re.compile(r"index\s*=\s*_internal source=\*ta_defender_alerts\*[^\[\]]*")
+
+
+@pytest.fixture(scope="module")
+def story(built_app: Path, splunk_pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """Give what the built add-on logged in its runs."""
+    return health_scene.record(built_app, splunk_pythons["3.9"], tmp_path_factory.mktemp("health") / "splunk")
+
+
+def saved(name: str, knowledge: SearchKnowledge, events: Iterable[IndexedEvent], now: float) -> list[Row]:
+    """What a saved search finds."""
+    when = When.of(SAVED[name]["dispatch.earliest_time"], SAVED[name]["dispatch.latest_time"], now)
+    search = read_search(SAVED[name]["search"], knowledge.macros, LOG_FIELDS)
+    return search.run([knowledge.search_fields(event) for event in newest_first(list(events))], when).rows
+
+
+def view(knowledge: SearchKnowledge, events: Iterable[IndexedEvent], now: float, **tokens: str) -> Mapping[str, Table]:
+    """The results of the view's searches."""
+    dashboard = Dashboard.read(HEALTH)
+    runner = Runner(dashboard, knowledge, tokens)
+    found: list[Mapping[str, str | list[str]]] = [
+        knowledge.search_fields(event) for event in newest_first(list(events))
+    ]
+    return {name: runner.run(name, found, now) for name in dashboard.sources}
+
+
+def places(rows: Iterable[Row], *columns: str) -> dict[tuple[str, ...], Row]:
+    """Rows by the values of some columns."""
+    return {tuple(row[column][0] for column in columns): row for row in rows}
+
+
+def only(table: Table, column: str) -> str:
+    """The value of a table with one row."""
+    (row,) = table.rows
+    return row[column][0]
+
+
+# The log as Splunk reads it.
+
+
+def test_a_line_of_the_log_has_its_fields_by_splunks_defaults_alone(knowledge: SearchKnowledge, story: Story) -> None:
+    for event in story.events:
+        assert not settings_for(knowledge.props, source=event.source, sourcetype=event.sourcetype, host=event.host)
+    assert {name for event in story.events for name in knowledge.search_fields(event)} >= LOG_FIELDS
+
+
+def test_each_line_is_one_event(story: Story) -> None:
+    assert all("\n" not in event.raw for event in story.events)
+
+
+def test_no_search_reads_the_host_of_a_line(knowledge: SearchKnowledge) -> None:
+    """A line says host=... of the API, which is not what the field host has."""
+    texts = [SAVED[name]["search"] for name in (FELL_BEHIND, SILENT, EXPIRING, PERMISSION)]
+    texts += [source["options"]["query"] for source in Dashboard.read(HEALTH).sources.values()]
+    texts += [macro["definition"] for name, macro in knowledge.macros.items() if name.startswith("defender_alerts_l")]
+    assert not [text for text in texts if re.search(r"\bhost\b", text)]
+
+
+def test_kind_and_input_are_those_that_the_line_says(knowledge: SearchKnowledge, story: Story) -> None:
+    search = read_search("`defender_alerts_log` | `defender_alerts_log_names`", knowledge.macros, LOG_FIELDS)
+    rows = search.run([knowledge.search_fields(event) for event in story.events], everything(story)).rows
+    assert len(rows) == len(story.events)
+    for row, event in zip(rows, story.events, strict=True):
+        said = knowledge.search_fields(event).get("input")
+        assert said in {None, row["input"][0]}
+        assert row["kind"][0] in KINDS
+    assert {row["kind"][0] for row in rows} == set(KINDS)
+
+
+def everything(story: Story) -> When:
+    """All of the log."""
+    return When(story.now, 0.0, story.now)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["a", "siem_alerts_2", "alerts"])
+@pytest.mark.parametrize("folder", ["/opt/splunk/var/log/splunk/", "C:\\Program Files\\Splunk\\var\\log\\splunk\\"])
+@pytest.mark.parametrize("turned", ["", ".1"])
+def test_kind_and_input_are_the_files_name(
+    knowledge: SearchKnowledge, kind: str, name: str, folder: str, turned: str
+) -> None:
+    line = {
+        "_time": "1",
+        "_raw": "",
+        "index": "_internal",
+        "source": f"{folder}ta_defender_alerts_{kind}_{name}.log{turned}",
+    }
+    search = read_search("`defender_alerts_log` | `defender_alerts_log_names`", knowledge.macros, ())
+    (row,) = search.run([line], When(2.0, 0.0, 2.0)).rows
+    assert (row["kind"], row["input"]) == ([kind], [name])
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.kind)
+def test_the_limits_are_those_of_which_the_inputs_take_half(knowledge: SearchKnowledge, source: Source) -> None:
+    kind = KINDS[source.kind]
+    own = {
+        "region": source.region,
+        "regions": source.region,
+        "resource": RESOURCE if source is SIEM else "",
+        **source.own,
+    }
+    limits = kind.in_region(source.region, "commercial", kind.read("any", own)).limits
+    text = "`defender_alerts_log` | `defender_alerts_log_names` | `defender_alerts_limits`"
+    line = {"_time": "1", "_raw": "", "index": "_internal", "source": f"/x/ta_defender_alerts_{source.kind}_a.log"}
+    (row,) = read_search(text, knowledge.macros, ()).run([line], When(2.0, 0.0, 2.0)).rows
+    said = {column: int(row[column][0]) for column in ("limit_minute", "limit_hour") if column in row}
+    assert said == {{60: "limit_minute", 3_600: "limit_hour"}[int(limit.seconds)]: limit.calls for limit in limits}
+
+
+def test_the_log_speaks_of_an_expiry_before_the_threshold(knowledge: SearchKnowledge) -> None:
+    assert int(knowledge.macros["defender_alerts_expiry_days"]["definition"]) <= SECRET_WARNING_DAYS
+
+
+# UCC's own dashboard.
+
+
+def texts(part: object) -> Iterator[str]:
+    """Every text in a part of a definition."""
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, (dict, list)):
+        for each in part.values() if isinstance(part, dict) else part:
+            yield from texts(each)
+
+
+def searches_of_ucc() -> set[str]:
+    """What UCC's dashboard searches in our log; of a search that joins that to others, our part."""
+    definitions = [json.loads(path.read_text(encoding="utf-8")) for path in UCC.glob("*.json")]
+    return {match.group() for text in texts(definitions) for match in OUR_SEARCH.finditer(text)}
+
+
+def ucc(knowledge: SearchKnowledge, story: Story, *words: str) -> list[Table]:
+    """What those of UCC's searches give in which all of these words are."""
+    events = [knowledge.search_fields(event) for event in story.events]
+    when = When(story.now, story.now - DAY, story.now)
+    found = []
+    for text in searches_of_ucc():
+        if all(word in text for word in words):
+            named = text.replace("$error_types$", '"Permission Error", "Authentication Error"')
+            found.append(read_search(named, knowledge.macros, LOG_FIELDS | INGESTED).run(events, when))
+    assert found, words
+    return found
+
+
+def test_uccs_dashboard_counts_what_was_ingested(knowledge: SearchKnowledge, story: Story) -> None:
+    for table in ucc(knowledge, story, "timechart sum(n_events)"):
+        assert sum(int(row["Number of events"][0]) for row in table.rows if len(row) > 1) == DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("sourcetype_ingested", {KINDS[kind].sourcetype for kind in COUNTS}),
+        ("modular_input_name", None),
+        ("event_index", {"main"}),
+        ("event_account", {"corp", "certified"}),
+        ("event_input", {SOC, MACHINES, "certified"}),
+    ],
+)
+def test_uccs_dashboard_divides_what_was_ingested(
+    knowledge: SearchKnowledge, story: Story, field: str, values: set[str] | None
+) -> None:
+    (table,) = ucc(knowledge, story, f"by {field}")
+    key = (table.columns or ("",))[0]
+    events = "Number of events" if field == "event_account" else "events"
+    assert sum(int(row[events][0]) for row in table.rows) == DELIVERED
+    if values is not None:
+        assert {row[key][0] for row in table.rows} == values
+
+
+def test_uccs_dashboard_counts_errors_by_their_kind(knowledge: SearchKnowledge, story: Story) -> None:
+    for table in ucc(knowledge, story, "timechart count as Errors"):
+        assert set(table.columns or ()) == {"_time", "Permission Error", "Authentication Error", UNREACHABLE}
+
+
+def test_uccs_dashboard_lists_the_errors_that_are_chosen(knowledge: SearchKnowledge, story: Story) -> None:
+    (table,) = ucc(knowledge, story, "exc_l IN")
+    assert sorted(row["exc_l"][0] for row in table.rows) == ["Authentication Error", "Permission Error"]
+
+
+# The view.
+
+
+def test_every_search_of_the_view_gives_something(knowledge: SearchKnowledge, story: Story) -> None:
+    results = view(knowledge, story.events, story.now)
+    assert {name for name, table in results.items() if not table.rows} == set()
+    for name, table in results.items():
+        empty = {column for column in table.columns or () if not any(column in row for row in table.rows)}
+        assert not empty, f"{name}: {empty}"
+
+
+def test_the_view_has_each_input_and_region_as_its_last_run_left_it(knowledge: SearchKnowledge, story: Story) -> None:
+    day = view(knowledge, story.events, story.now, **{"range.earliest": "-24h"})
+    rows = places(day["ds_places"].rows, "Kind", "Input", "Region")
+    assert {key: row["Last run"][0] for key, row in rows.items()} == {
+        (SIEM.kind, SOC, "us"): "done",
+        (SIEM.kind, SOC, "eu"): "failed",
+        (SIEM.kind, SOC, "all"): "failed",
+        (SIEM.kind, TRIED, "uk"): "done",
+        (SIEM.kind, TRIED, "all"): "failed",
+        (GRAPH.kind, SOC, "global"): "done",
+        (GRAPH.kind, SOC, "all"): "done",
+        (INCIDENTS.kind, SOC, "global"): "done",
+        (INCIDENTS.kind, SOC, "all"): "done",
+        (INCIDENTS.kind, "certified", "global"): "done",
+        (INCIDENTS.kind, "certified", "all"): "done",
+        (ENDPOINT.kind, MACHINES, "global"): "failed",
+        (ENDPOINT.kind, MACHINES, "all"): "failed",
+    }
+    assert rows[GRAPH.kind, SOC, "global"]["New a day"] == [str(COUNTS[GRAPH.kind])]
+    assert rows[SIEM.kind, SOC, "eu"]["New a day"] == [str(COUNTS[SIEM.kind])]
+    assert (rows[SIEM.kind, SOC, "eu"]["Runs"], rows[SIEM.kind, SOC, "eu"]["Failed"]) == (["3"], ["1"])
+    assert {float(row["Lag (min)"][0]) < 2 for row in rows.values() if "Lag (min)" in row} == {True}
+
+
+def test_lag_grows_while_an_input_says_nothing(knowledge: SearchKnowledge, story: Story) -> None:
+    events = of_input(story.well, GRAPH.kind, SOC)
+    later = view(knowledge, events, story.now + 7_200)
+    (row,) = (row for row in later["ds_places"].rows if row["Region"] == ["global"])
+    assert 120 <= float(row["Lag (min)"][0]) < 122
+    assert float(only(later["ds_lag"], "minutes")) == float(row["Lag (min)"][0])
+    assert only(later["ds_silent"], "silent") == "1"
+    assert [row["State"] for row in later["ds_silent_list"].rows] == [["silent"]]
+    soon = view(knowledge, events, story.now + 60)
+    assert only(soon["ds_silent"], "silent") == "0"
+    assert [row["State"] for row in soon["ds_silent_list"].rows] == [["running"]]
+
+
+def test_the_figures_on_top_are_those_of_the_tables(knowledge: SearchKnowledge, story: Story) -> None:
+    results = view(knowledge, story.events, story.now)
+    assert only(results["ds_new"], "new") == str(DELIVERED)
+    assert only(results["ds_failed"], "failed") == "3"
+    assert only(results["ds_expiry"], "days") == str(CERTIFICATE_DAYS)
+    assert float(only(results["ds_throttled"], "minutes")) == 0.0  # 2 s
+    calm = view(knowledge, of_input(story.well, GRAPH.kind, SOC), story.now)
+    assert only(calm["ds_failed"], "failed") == "0"
+    assert calm["ds_expiry"].rows == [{}]
+
+
+def test_calls_are_set_against_the_limits(knowledge: SearchKnowledge, story: Story) -> None:
+    rows = places(view(knowledge, story.events, story.now)["ds_calls"].rows, "Kind", "Input", "Region")
+    graph = rows[GRAPH.kind, SOC, "global"]
+    assert (graph["Calls"], graph["Throttled (s)"], graph["Held back (s)"]) == (["4"], [str(RETRY_AFTER)], ["0"])
+    assert "% of limit" in graph
+    assert "% of limit" not in rows[SIEM.kind, SOC, "eu"]
+    busy = [earlier(event, 0, calls=75, seconds=60) for event in of_input(story.well, ENDPOINT.kind, MACHINES)[1:2]]
+    (row,) = view(knowledge, [*busy, *(earlier(busy[0], 60 * n) for n in range(1, 3))], story.now)["ds_calls"].rows
+    assert (row["Calls"], row["Busiest minute"], row["% of limit"]) == (["225"], ["75"], ["75"])
+    if row["Busiest hour"] == ["225"]:  # the three are of the same hour, but for two minutes of each hour
+        assert row["% of hourly limit"] == ["15"]
+    long = [earlier(event, 0, calls=300, seconds=600) for event in of_input(story.well, GRAPH.kind, SOC)[1:2]]
+    (row,) = view(knowledge, long, story.now)["ds_calls"].rows
+    assert (row["Busiest minute"], row["% of limit"]) == (["30"], ["20"])
+
+
+def test_errors_are_there_once_with_what_to_do(knowledge: SearchKnowledge, story: Story) -> None:
+    again = [earlier(event, 300) for event in story.refused]
+    found = view(knowledge, [*story.events, *again], story.now)["ds_errors"].rows
+    rows = places(found, "Category", "Input")
+    assert len(rows) == len(found) == 5
+    text = "What happened, and what to do"
+    permission = rows["Permission Error", MACHINES]
+    assert permission["Times"] == ["2"]
+    assert permission["Region"] == ["global"]
+    assert permission[text][0].startswith(f"{ENDPOINT.host} denies this application what the input asks for. Give it")
+    authentication = rows["Authentication Error", TRIED]
+    assert authentication["Region"] == ["all"]
+    assert authentication[text][0].startswith(
+        "The client secret of the account corp is wrong. Paste the secret's value"
+    )
+    assert rows[UNREACHABLE, SOC]["Region"] == ["eu"]
+    assert rows["Warning", "certified"][text][0].startswith("The certificate of the account certified expires on ")
+
+
+def test_credentials_that_expire_are_told_until_they_are_renewed(knowledge: SearchKnowledge, story: Story) -> None:
+    before = [*story.well, *story.expiring]
+    rows = view(knowledge, before, story.now)["ds_expiring"].rows
+    assert [(row["Account"], row["Credential"], row["Days left"], row["Told by"]) for row in rows] == [
+        (["corp"], ["client secret"], [str(SECRET_DAYS)], [SOC]),
+        (["certified"], ["certificate"], [str(CERTIFICATE_DAYS)], ["certified"]),
+    ]
+    renewed = view(knowledge, story.events, story.now)["ds_expiring"].rows
+    assert [row["Account"] for row in renewed] == [["certified"]]
+
+
+def test_a_figure_on_top_is_the_one_column_of_its_search(knowledge: SearchKnowledge, story: Story) -> None:
+    results = view(knowledge, story.events, story.now)
+    panels = Dashboard.read(HEALTH).definition["visualizations"].values()
+    shown = [part["dataSources"]["primary"] for part in panels if part["type"] == "splunk.singlevalue"]
+    assert len(shown) == 6
+    assert {name for name in shown if len(results[name].columns or ()) != 1} == set()
+
+
+def test_the_view_is_narrowed_to_an_input(knowledge: SearchKnowledge, story: Story) -> None:
+    results = view(knowledge, story.events, story.now, input=MACHINES)
+    assert [row["input"][0] for row in results["ds_input_names"].rows] == ["certified", MACHINES, SOC, TRIED]
+    assert {row["Input"][0] for name in ("ds_places", "ds_errors", "ds_silent_list") for row in results[name].rows} == {
+        MACHINES
+    }
+
+
+def test_the_charts_have_a_series_for_each_region(knowledge: SearchKnowledge, story: Story) -> None:
+    results = view(knowledge, health_scene.with_a_day_before(story), story.now)
+    regions = {f"{SOC} us", f"{SOC} eu", f"{SOC} global", f"{MACHINES} global", f"{TRIED} uk", "certified global"}
+    for name in ("ds_lag_over_time", "ds_new_over_time"):
+        assert set(results[name].columns or ()) == {"_time", *regions}
+        assert len(results[name].rows) > 40
+    new = sum(
+        int(values[0]) for row in results["ds_new_over_time"].rows for name, values in row.items() if name != "_time"
+    )
+    assert new == int(only(results["ds_new"], "new"))
+
+
+def test_an_empty_log_shows_no_failure(knowledge: SearchKnowledge) -> None:
+    results = view(knowledge, [], 1e9)
+    assert [only(results[name], column) for name, column in NONE] == ["0"] * len(NONE)
+
+
+NONE = (("ds_new", "new"), ("ds_throttled", "minutes"), ("ds_failed", "failed"), ("ds_silent", "silent"))
+
+
+# The saved searches.
+
+
+def found(rows: Iterable[Row], *columns: str) -> list[tuple[str, ...]]:
+    """Some columns of rows."""
+    return [tuple(row[column][0] for column in columns) for row in rows]
+
+
+def test_inputs_that_failed_or_fell_behind_are_found(knowledge: SearchKnowledge, story: Story) -> None:
+    rows = saved(FELL_BEHIND, knowledge, story.events, story.now)
+    assert found(rows, "kind", "input", "region", "outcome") == [
+        (ENDPOINT.kind, MACHINES, "all", "failed"),
+        (ENDPOINT.kind, MACHINES, "global", "failed"),
+        (SIEM.kind, SOC, "all", "failed"),
+        (SIEM.kind, SOC, "eu", "failed"),
+        (SIEM.kind, TRIED, "all", "failed"),
+    ]
+    assert saved(FELL_BEHIND, knowledge, story.well, story.now) == []
+
+
+@pytest.mark.parametrize(("lag", "times"), [(3_500, 0), (3_700, 1)])
+def test_a_region_that_is_late_is_found(knowledge: SearchKnowledge, story: Story, lag: int, times: int) -> None:
+    (line,) = (event for event in of_input(story.well, GRAPH.kind, SOC) if "action=region_done" in event.raw)
+    now = float(line.time or 0) + 10
+    rows = saved(FELL_BEHIND, knowledge, [earlier(line, 0, lag_seconds=lag)], now)
+    assert found(rows, "input", "region", "outcome") == [(SOC, "global", "done")] * times
+    # A region that says nothing any more falls behind as well.
+    rows = saved(FELL_BEHIND, knowledge, [earlier(line, 0, lag_seconds=1)], now - 10 + lag)
+    assert len(rows) == times
+
+
+def test_a_region_that_has_caught_up_is_found_no_more(knowledge: SearchKnowledge, story: Story) -> None:
+    before = [earlier(event, 300) for event in [*story.unreachable, *story.refused]]
+    assert saved(FELL_BEHIND, knowledge, [*before, *story.well], story.now) == []
+
+
+@pytest.mark.parametrize(("hours", "times"), [(1.9, 0), (2.1, 1)])
+def test_an_input_that_finishes_no_run_is_silent(
+    knowledge: SearchKnowledge, story: Story, hours: float, times: int
+) -> None:
+    events = of_input(story.well, GRAPH.kind, SOC)
+    rows = saved(SILENT, knowledge, events, float(events[-1].time or 0) + hours * 3600)
+    assert found(rows, "kind", "input", "reason") == [(GRAPH.kind, SOC, "has not finished a run")] * times
+
+
+@pytest.mark.parametrize(("days", "times"), [(6.9, 0), (7.1, 1)])
+def test_an_input_that_brings_nothing_new_is_found(
+    knowledge: SearchKnowledge, story: Story, days: float, times: int
+) -> None:
+    last_new = [earlier(event, days * DAY) for event in of_input(story.well, GRAPH.kind, SOC)]
+    since = [earlier(event, days * DAY / 4 * part) for part in range(4) for event in story.throttled]
+    rows = saved(SILENT, knowledge, [*last_new, *since], story.now)
+    assert found(rows, "input", "reason") == [(SOC, "runs, but has brought nothing new")] * times
+
+
+def test_an_input_that_never_brought_anything_counts_from_its_first_run(
+    knowledge: SearchKnowledge, story: Story
+) -> None:
+    assert saved(SILENT, knowledge, story.throttled, story.now) == []
+    old = [earlier(event, 8 * DAY) for event in story.throttled]
+    assert found(saved(SILENT, knowledge, [*old, *story.throttled], story.now), "quiet_days") == [("8",)]
+
+
+def test_credentials_about_to_expire_are_found_until_they_are_renewed(knowledge: SearchKnowledge, story: Story) -> None:
+    rows = saved(EXPIRING, knowledge, [*story.well, *story.expiring], story.now)
+    assert found(rows, "account", "credential", "expires_in_days", "kind", "input") == [
+        ("corp", "client secret", str(SECRET_DAYS), SIEM.kind, SOC)
+    ]
+    soon = [
+        earlier(event, 0, certificate_expires_in_days=3) if "certificate_expires_in_days" in event.raw else event
+        for event in story.expiring
+    ]
+    assert found(saved(EXPIRING, knowledge, soon, story.now), "account") == [("certified",), ("corp",)]
+    assert saved(EXPIRING, knowledge, story.events, story.now) == []
+
+
+def test_a_lost_permission_is_found_with_what_to_do(knowledge: SearchKnowledge, story: Story) -> None:
+    now = story.now + 60
+    rows = saved(PERMISSION, knowledge, story.events, now)
+    assert sorted(found(rows, "kind", "input", "region", "exc_l")) == [
+        (ENDPOINT.kind, MACHINES, "global", "Permission Error"),
+        (SIEM.kind, TRIED, "all", "Authentication Error"),
+    ]
+    assert all("Entra ID > App registrations" in row["sentence"][0] for row in rows)
+    assert saved(PERMISSION, knowledge, story.unreachable, now) == []
+    assert saved(PERMISSION, knowledge, story.events, now + 1_800) == []
+
+
+def test_other_saved_searches_of_the_log_there_are_none() -> None:
+    reading = [name for name, stanza in SAVED.items() if "defender_alerts_log`" in stanza["search"]]
+    assert reading == [FELL_BEHIND, SILENT, EXPIRING, PERMISSION]
