@@ -1,0 +1,100 @@
+"""The input that is examined, and what is learned of it on the way."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Callable
+from urllib.parse import urlsplit
+
+from defender_alerts import clouds
+from defender_alerts.apis import Api
+from defender_alerts.auth import Token, TokenSource
+from defender_alerts.clouds import Cloud
+from defender_alerts.http.calls import Caller, Patience, Stop
+from defender_alerts.http.clock import ServerClock
+from defender_alerts.http.session import open_session, trust
+from defender_alerts.kinds import Kind
+from defender_alerts.settings import Account, Network
+from defender_alerts.times import machine_time
+
+
+@dataclass(frozen=True)
+class Way:
+    """The proxy by which a host is reached; ``source`` is where it is set."""
+
+    kind: str
+    host: str
+    port: int
+    source: str
+
+    @property
+    def resolves(self) -> bool:
+        """Whether it is the proxy that looks names up."""
+        return self.kind != "socks5"
+
+    def __str__(self) -> str:
+        return f"{self.kind}://{self.host}:{self.port}"
+
+
+@dataclass
+class Case:
+    """What the checks look at.
+
+    Attributes:
+        apis: by region.
+        tokens: those that came, by resource.
+        heard: whether a server has told its time.
+        on_token: told each token that comes, before anything is said of it.
+    """
+
+    kind: Kind
+    account: Account
+    network: Network
+    apis: Mapping[str, Api]
+    stop: Stop
+    log: logging.Logger
+    on_token: Callable[[str], None]
+    machine: Callable[[], int] = machine_time
+    monotonic: Callable[[], float] = time.monotonic
+    tokens: dict[str, Token] = field(default_factory=dict)
+    heard: bool = False
+    clock: ServerClock = field(init=False)
+    source: TokenSource = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = ServerClock(self.machine, self.monotonic)
+        self.source = TokenSource(self.account, self.cloud, self.caller(self.cloud.authority_host))
+
+    @property
+    def cloud(self) -> Cloud:
+        """Where the account's tenant lives."""
+        return clouds.cloud(self.account.cloud)
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """The login host and those of the APIs."""
+        return tuple(dict.fromkeys((self.cloud.authority_host, *(api.host for api in self.apis.values()))))
+
+    def way(self, host: str) -> Way | None:
+        """The proxy to a host; None for a direct way."""
+        with open_session(self.network, trust(""), host) as session:
+            url = session.proxies.get("https") or session.proxies.get("all") or ""
+        if not url:
+            return None
+        address = urlsplit(url)
+        source = "Configuration > Proxy" if self.network.proxy else "the environment of splunkd (https_proxy)"
+        return Way(address.scheme, address.hostname or "", address.port or 0, source)
+
+    def caller(self, host: str) -> Caller:
+        """A caller that asks once: the examination shall say what is, not outlast it."""
+        return Caller(
+            open_session(self.network, trust(self.network.ca_pem), host),
+            timeout=self.network.timeout,
+            clock=self.clock,
+            stop=self.stop,
+            log=self.log,
+            patience=Patience(failures=1, throttlings=1),
+        )

@@ -1,0 +1,113 @@
+"""What a check is, and how a row of checks is gone through: what rests on a failure is skipped."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Callable, Generic, TypeVar
+
+from defender_alerts.errors import AddonError, unforeseen
+
+from .report import Finding, InputReport, Outcome, Result, failed, failed_by
+
+CaseT = TypeVar("CaseT")
+
+_REPORT_IT = "Send this report to support."
+# What a run's log says is no advice for somebody who looks into it now.
+_NO_ADVICE = frozenset({"", "The next run asks again."})
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a check is made of.
+
+    Attributes:
+        name: a host, resource or region; empty where there is but one.
+        rests_on: the subjects of other checks that have to be in order for it.
+    """
+
+    name: str = ""
+    rests_on: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Check(Generic[CaseT]):
+    """One kind of check.
+
+    Attributes:
+        name: in the report.
+        needs: the checks without which it says nothing.
+        subjects: what of the case it is made of, one after the other.
+        look: makes it, of the subject with that name.
+        otherwise: what to do where a failure does not say.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    subjects: Callable[[CaseT], Iterable[Subject]]
+    look: Callable[[CaseT, str], Finding]
+    otherwise: str = _REPORT_IT
+
+
+class Examination:
+    """The results of one input, in the order of the checks.
+
+    Args:
+        clean: takes secrets out of a text.
+        log: is told at DEBUG where an error comes from that nobody foresaw.
+    """
+
+    def __init__(self, clean: Callable[[str], str], log: logging.Logger) -> None:
+        self._clean = clean
+        self._log = log
+        self._results: list[Result] = []
+        # What failed or was left out, and the failure that it comes of.
+        self._causes: dict[Result, Result] = {}
+
+    def note(self, check: str, finding: Finding, subject: str = "") -> None:
+        """Take up what was found."""
+        clean = self._clean
+        result = Result(check, subject, finding.outcome, clean(finding.found), clean(finding.advice))
+        self._results.append(result)
+        if finding.outcome is Outcome.FAILED:
+            self._causes[result] = result
+
+    def make(self, check: Check[CaseT], case: CaseT) -> None:
+        """Make a check of each of its subjects that rests on nothing that has failed."""
+        for subject in check.subjects(case):
+            cause = next((cause for result, cause in self._causes.items() if _needed(result, check, subject)), None)
+            if cause is None:
+                self.note(check.name, self._finding(check, case, subject.name), subject.name)
+            else:
+                self._skip(check.name, subject.name, cause)
+
+    def skip_behind(self, check: str, *earlier: str) -> None:
+        """Leave a check out because one of these has failed."""
+        self._skip(check, "", next(result for result in self._causes if result.check in earlier))
+
+    def report(self, name: str, kind: str) -> InputReport:
+        """What was found."""
+        return InputReport(name, kind, tuple(self._results))
+
+    def _finding(self, check: Check[CaseT], case: CaseT, subject: str) -> Finding:
+        try:
+            finding = check.look(case, subject)
+        except AddonError as error:
+            finding = failed_by(error)
+        except Exception as error:  # noqa: BLE001 - the other checks are worth their lines all the same
+            finding = failed_by(unforeseen(error, self._log))
+        if finding.outcome is Outcome.FAILED and finding.advice in _NO_ADVICE:
+            return failed(finding.found, check.otherwise)
+        return finding
+
+    def _skip(self, check: str, subject: str, cause: Result) -> None:
+        """Leave a check out because of a failure; what rests on it is left out as well."""
+        what = " ".join(part for part in (cause.check, cause.subject) if part)
+        result = Result(check, subject, Outcome.SKIPPED, f"Not checked, because {what} failed.", "")
+        self._results.append(result)
+        self._causes[result] = cause
+
+
+def _needed(result: Result, check: Check[CaseT], subject: Subject) -> bool:
+    return result.check in check.needs and (not result.subject or result.subject in subject.rests_on)

@@ -1,0 +1,84 @@
+"""The doctor at a shell: checks one input, or all of them, end to end, and prints a report to send to support.
+
+It reads, and writes nothing. Exit status: 0 nothing failed; 1 something did; 2 arguments, login or settings are wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from typing import TextIO
+
+from defender_alerts.doctor.report import InputReport, Outcome, as_json, as_text
+from defender_alerts.errors import AddonError, ConfigurationError
+from defender_alerts.kinds import KINDS
+from defender_alerts.times import iso, machine_time
+
+from .examining import AS_ADMINISTRATOR, SETTINGS, Examiner, Secrets, saved_inputs
+from .log import Redaction
+from .login import Way, local_splunkd
+from .shell import LOCAL_TOKEN, Shell
+from .splunkd import SplunkdError
+
+INTERRUPTED = 130
+SOMETHING_FAILED = 1
+
+
+def main(arguments: Sequence[str], shell: Shell) -> int:
+    """Examine one input or all; return the exit status."""
+    options = _parser().parse_args(list(arguments))
+    secrets = Secrets()
+    secrets.hide(shell.environment.get(LOCAL_TOKEN, ""))
+    try:
+        way = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
+        splunkd = local_splunkd(way, shell.environment, shell.ask)
+        secrets.hide(splunkd.session_key)
+        examiner = Examiner(splunkd, shell.stop, _log(shell.err, secrets.redaction), secrets)
+        reports = [examiner.examine(one) for one in saved_inputs(splunkd, options.input, options.kind)]
+    except AddonError as error:
+        status, sentence = ConfigurationError.exit_status, str(error)
+    except SplunkdError as error:
+        status = ConfigurationError.exit_status
+        sentence = f"splunkd does not list the inputs ({error}). Check that Splunk runs here. {AS_ADMINISTRATOR}"
+    except KeyboardInterrupt:
+        status, sentence = INTERRUPTED, "Interrupted."
+    else:
+        render = as_json if options.json else as_text
+        shell.out.write(render(reports, iso(machine_time())))
+        return max(map(exit_status, reports))
+    shell.err.write(f"{secrets.redaction.clean(sentence)}\n")
+    return status
+
+
+def exit_status(report: InputReport) -> int:
+    """0 where nothing failed, 2 where a setting did, else 1."""
+    failures = {result.check for result in report.results if result.outcome is Outcome.FAILED}
+    if failures & {*SETTINGS}:
+        return ConfigurationError.exit_status
+    return SOMETHING_FAILED if failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="defender_alerts_doctor.py",
+        description="Checks an input end to end (settings, proxy, DNS, TLS, token, API, KV store, permissions) and "
+        "prints a report that is safe to send to support. It changes nothing.",
+        epilog=f"The password is asked for; an authentication token or session key may be in the environment as "
+        f"{LOCAL_TOKEN}. Exit status: 0 nothing failed, 1 something failed, 2 arguments, login or settings are wrong.",
+    )
+    parser.add_argument("--input", default="", metavar="NAME", help="only inputs of this name (default: all)")
+    parser.add_argument("--kind", choices=sorted(KINDS), help="only inputs of this kind (default: all)")
+    parser.add_argument("--json", action="store_true", help="the report as one JSON object")
+    parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
+    parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
+    return parser
+
+
+def _log(err: TextIO, redaction: Redaction) -> logging.Logger:
+    """Warnings on standard error: the inputs' own logs are the inputs'."""
+    log = logging.Logger("defender_alerts_doctor", logging.WARNING)  # noqa: LOG001 - of this examination alone
+    handler = logging.StreamHandler(err)
+    handler.addFilter(redaction)
+    log.addHandler(handler)
+    return log

@@ -1,0 +1,227 @@
+"""Examines one input: what Splunk has saved of it, the way to Microsoft, its checkpoints, and who is asking."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Callable, TypeVar
+from urllib.parse import quote, unquote
+from urllib.request import getproxies
+
+from defender_alerts.apis import Api, OwnSettings
+from defender_alerts.doctor.case import Case
+from defender_alerts.doctor.checks import Examination
+from defender_alerts.doctor.places import places
+from defender_alerts.doctor.report import Finding, InputReport, failed, failed_by, ok, warning
+from defender_alerts.doctor.table import CHECKS
+from defender_alerts.errors import AddonError, ConfigurationError
+from defender_alerts.http.calls import Stop
+from defender_alerts.http.session import trust
+from defender_alerts.kinds import KINDS, Kind
+from defender_alerts.settings import Account, Network, Polling, is_true, read_polling
+from defender_alerts.times import machine_time
+
+from .kvstore import KVStorePlaces
+from .log import Redaction
+from .names import ACCOUNT_CONF
+from .saved import load_account, load_settings
+from .splunkd import Splunkd, SplunkdError
+
+AS_ADMINISTRATOR = "Run the doctor as a user with the role admin or sc_admin."
+SETTINGS = ("input", "account", "network", "region")
+# What it takes to read the saved secrets, and to read and save the add-on's pages.
+_CAPABILITIES = ("list_storage_passwords", "admin_all_objects")
+
+_T = TypeVar("_T")
+
+
+class Secrets:
+    """What must not be in a report."""
+
+    def __init__(self) -> None:
+        self.redaction = Redaction()
+        self._known: set[str] = set()
+        self.hide(*_of_the_environment())
+
+    def hide(self, *secrets: str) -> None:
+        """Hide these too, from now on."""
+        self._known.update(secrets)
+        # A longer one may hold a shorter one.
+        self.redaction.hide(sorted(self._known, key=len, reverse=True))
+
+
+def _of_the_environment() -> Iterator[str]:
+    """The passwords of the proxies that the environment names."""
+    for url in getproxies().values():
+        login, at, _ = url.rpartition("://")[2].rpartition("@")
+        password = login.partition(":")[2]
+        if at and password:
+            yield from (login, password, unquote(password))
+
+
+@dataclass(frozen=True)
+class SavedInput:
+    """An input as it is saved."""
+
+    kind: Kind
+    name: str
+    stanza: Mapping[str, str]
+
+
+def saved_inputs(splunkd: Splunkd, name: str, kind_name: str | None) -> list[SavedInput]:
+    """The inputs of this host, as far as they are asked for: of one name, of one kind, or all.
+
+    Raises:
+        ConfigurationError: there is none.
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    found = [
+        SavedInput(KINDS[kind], entry["name"], {key: str(value) for key, value in entry["content"].items() if value})
+        for kind in ([kind_name] if kind_name else KINDS)
+        for entry in splunkd.get_again(f"data/inputs/{kind}", count=0)["entry"]
+        if name in {"", entry["name"]}
+    ]
+    if not found:
+        what = f"no input {name!r}" if name else "no input"
+        of_kind = f" of the kind {kind_name}" if kind_name else ""
+        raise ConfigurationError(f"There is {what}{of_kind} here. See the Inputs page of the add-on on this host.")
+    return found
+
+
+class Examiner:
+    """Examines inputs one after the other.
+
+    Args:
+        splunkd: with the session of whoever asks.
+        secrets: takes up every secret that is read.
+    """
+
+    def __init__(self, splunkd: Splunkd, stop: Stop, log: logging.Logger, secrets: Secrets) -> None:
+        self._splunkd = splunkd
+        self._stop = stop
+        self._log = log
+        self._secrets = secrets
+
+    def examine(self, one: SavedInput) -> InputReport:
+        """Make all checks of an input, in the order in which one rests on the other."""
+        examination = Examination(self._secrets.redaction.clean, self._log)
+        case = self._case(one, examination)
+        for check in CHECKS:
+            if case is None:
+                examination.skip_behind(check.name, *SETTINGS)
+            else:
+                examination.make(check, case)
+        self._look_at_the_store(one, examination, machine_time() if case is None else case.clock.now())
+        self._read(examination, "user", self._user)
+        return examination.report(one.name, one.kind.name)
+
+    def _case(self, one: SavedInput, examination: Examination) -> Case | None:
+        """What the checks of the way to Microsoft look at; None where the settings do not give it."""
+        read = self._read(examination, "input", lambda: _input(one))
+        account = None
+        if read is not None:
+            account = self._read(examination, "account", lambda: self._account(read[0]))
+        else:
+            examination.skip_behind("account", "input")
+        network = self._read(examination, "network", self._network)
+        if read is None or account is None or network is None:
+            return None
+        apis = _apis(one.kind, read[1], account, examination)
+        return Case(one.kind, account, network, apis, self._stop, self._log, self._secrets.hide) if apis else None
+
+    def _read(self, examination: Examination, check: str, read: Callable[[], tuple[_T, Finding]]) -> _T | None:
+        try:
+            value, finding = read()
+        except AddonError as error:
+            examination.note(check, failed_by(error))
+        except SplunkdError as error:
+            examination.note(check, failed(f"splunkd does not give it to this user ({error}).", AS_ADMINISTRATOR))
+        else:
+            examination.note(check, finding)
+            return value
+        return None
+
+    def _account(self, polling: Polling) -> tuple[Account, Finding]:
+        if self._splunkd.stanza(ACCOUNT_CONF, polling.account) is None:
+            raise ConfigurationError(
+                f"The account {polling.account} does not exist, or this user may not read it. Add it under "
+                f"Configuration > Accounts, or choose another one for the input. {AS_ADMINISTRATOR}"
+            )
+        account = load_account(self._splunkd, polling.account)
+        self._secrets.hide(*account.secrets)
+        return account, ok(
+            f"The account {account.name} is the application {account.client_id} of the tenant {account.tenant_id} in "
+            f"the cloud {account.cloud}."
+        )
+
+    def _network(self) -> tuple[Network, Finding]:
+        network = load_settings(self._splunkd).network
+        proxy = network.proxy
+        if proxy is not None and proxy.password:
+            self._secrets.hide(proxy.url, proxy.password, quote(proxy.password, safe=""))
+        trust(network.ca_pem)
+        way = f"Proxy {proxy.kind}://{proxy.host}:{proxy.port}" if proxy else "No proxy"
+        login = " with a login" if proxy and proxy.username else ""
+        additional = "additional" if network.ca_pem else "no additional"
+        return network, ok(f"{way}{login}, {additional} CA certificates, time-out {network.timeout:.0f} s.")
+
+    def _look_at_the_store(self, one: SavedInput, examination: Examination, now: int) -> None:
+        documents = self._read(examination, "kvstore", lambda: self._documents(one))
+        if documents is None:
+            return
+        for region, finding in places(documents, one.stanza.get("interval", ""), now):
+            examination.note("checkpoint", finding, region)
+
+    def _documents(self, one: SavedInput) -> tuple[Iterable[Mapping[str, object]], Finding]:
+        info = self._splunkd.get_again("server/info", app=None)
+        status = str(info["entry"][0]["content"].get("kvStoreStatus", "")).lower()
+        if status not in {"", "ready"}:
+            raise ConfigurationError(
+                f"The KV store is {status}, and inputs keep their place in it. See mongod.log, [kvstore] in "
+                "server.conf and `splunk show kvstore-status`."
+            )
+        documents = KVStorePlaces(self._splunkd, self._stop, self._log).places_of(one.kind.name, one.name)
+        found = f"The KV store is {status or 'there'} and was read."
+        if any("watermark" in document for document in documents):
+            return documents, ok(found)
+        return documents, warning(
+            f"{found} It holds no checkpoint of the input, which has never collected.",
+            "See that the input is enabled, wait for its first run, and read its log.",
+        )
+
+    def _user(self) -> tuple[str, Finding]:
+        context = self._splunkd.get_again("authentication/current-context", app=None)["entry"][0]["content"]
+        name, held = str(context.get("username", "")), {str(one) for one in context.get("capabilities", ())}
+        missing = [capability for capability in _CAPABILITIES if capability not in held]
+        found = f"The doctor was run as {name}, with the roles {', '.join(map(str, context.get('roles', ())))}."
+        if not missing:
+            return name, ok(found)
+        return name, warning(
+            f"{found} The user lacks {' and '.join(missing)}.",
+            f"What this report says of settings may come of that. {AS_ADMINISTRATOR} The inputs themselves run as "
+            "splunk-system-user and do not need it.",
+        )
+
+
+def _input(one: SavedInput) -> tuple[tuple[Polling, OwnSettings], Finding]:
+    polling = read_polling(one.name, one.stanza)
+    own = one.kind.read(one.name, one.stanza)
+    found = (
+        f"Account {polling.account}, regions {', '.join(own.regions)}, interval {polling.interval}, overlap "
+        f"{polling.overlap} s, start {polling.start_time}, index {polling.index}."
+    )
+    if is_true(one.stanza.get("disabled")):
+        return (polling, own), warning(f"{found} It is disabled.", "Enable it on the Inputs page, if it shall collect.")
+    return (polling, own), ok(found)
+
+
+def _apis(kind: Kind, own: OwnSettings, account: Account, examination: Examination) -> dict[str, Api]:
+    """The API of each region that there is; the others are noted."""
+    apis: dict[str, Api] = {}
+    for region in own.regions:
+        try:
+            apis[region] = kind.in_region(region, account.cloud, own)
+        except ConfigurationError as error:  # noqa: PERF203 - a region that is wrong leaves the others
+            examination.note("region", failed_by(error), region)
+    return apis

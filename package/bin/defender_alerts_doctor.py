@@ -1,0 +1,20 @@
+"""Checks an input end to end and prints a report that is safe to send to support. To be started by an administrator.
+
+On the host with the input:
+
+    $SPLUNK_HOME/bin/splunk cmd python3 $SPLUNK_HOME/etc/apps/TA_defender_alerts/bin/defender_alerts_doctor.py
+        --input corp --username admin
+
+It changes nothing. The password is asked for without echo; an authentication token or session key may be in the
+environment as SPLUNK_TOKEN.
+"""
+
+import os
+import sys
+
+import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do
+from defender_alerts.input.doctor import main
+from defender_alerts.input.shell import Shell, ask_password, never_stopped
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], Shell(sys.stdout, sys.stderr, os.environ, ask_password, never_stopped())))

@@ -1,0 +1,162 @@
+"""The doctor's report: what is skipped and why, what checkpoints say, and how it is written."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from defender_alerts.doctor.checks import Check, Examination, Subject
+from defender_alerts.doctor.places import places
+from defender_alerts.doctor.report import (
+    NOTICE,
+    Finding,
+    InputReport,
+    Outcome,
+    as_json,
+    as_text,
+    failed,
+    failed_by,
+    ok,
+    warning,
+)
+from defender_alerts.errors import AuthenticationError, ConfigurationError
+from defender_alerts.lease import Lease
+from defender_alerts.place import Place, PlaceKey
+from defender_alerts.times import parse_iso, seconds
+
+LOG = logging.getLogger("tests.doctor")
+NOW = parse_iso("2026-11-23T12:00:00Z")
+KEY = PlaceKey("defender_siem_alerts", "corp", "0b5e", "commercial", "eu")
+
+
+def _check(name: str, needs: tuple[str, ...], answers: dict[str, Finding], rests: dict[str, str]) -> Check[None]:
+    subjects = [Subject(subject, frozenset({rests.get(subject, subject)})) for subject in answers]
+    return Check(name, needs, lambda _: subjects, lambda _, subject: answers[subject])
+
+
+def test_what_rests_on_a_failure_is_skipped_and_what_rests_on_that_too() -> None:
+    examination = Examination(str, LOG)
+    for check in (
+        _check("first", (), {"a": failed("No.", "Do."), "b": ok("Yes.")}, {}),
+        _check("second", ("first",), {"a": ok("Yes."), "b": ok("Yes.")}, {}),
+        _check("third", ("second",), {"x": ok("Yes."), "y": ok("Yes.")}, {"x": "a", "y": "b"}),
+    ):
+        examination.make(check, None)
+    results = {(one.check, one.subject): one for one in examination.report("corp", "kind").results}
+    assert results["second", "a"].found == "Not checked, because first a failed."
+    assert results["third", "x"].found == "Not checked, because first a failed."
+    assert results["second", "b"].outcome is results["third", "y"].outcome is Outcome.OK
+
+
+def test_a_check_that_need_not_be_made_is_in_nobodys_way() -> None:
+    examination = Examination(str, LOG)
+    examination.make(_check("first", (), {"": Finding(Outcome.SKIPPED, "Not needed.")}, {}), None)
+    examination.make(_check("second", ("first",), {"": ok("Yes.")}, {}), None)
+    assert [one.outcome for one in examination.report("corp", "kind").results] == [Outcome.SKIPPED, Outcome.OK]
+
+
+def test_an_error_that_nobody_foresaw_ends_one_check_only() -> None:
+    def breaks(*_: object) -> Finding:
+        raise KeyError("nothing")
+
+    examination = Examination(str, LOG)
+    examination.make(Check("first", (), lambda _: (Subject(),), breaks), None)
+    examination.note("last", ok("Yes."))
+    first, last = examination.report("corp", "kind").results
+    assert (first.outcome, "KeyError" in first.found) == (Outcome.FAILED, True)
+    assert last.outcome is Outcome.OK
+
+
+def test_every_text_is_cleaned() -> None:
+    examination = Examination(lambda text: text.replace("s3cret", "******"), LOG)
+    examination.note("one", warning("It is s3cret.", "Change s3cret."))
+    (result,) = examination.report("corp", "kind").results
+    assert (result.found, result.advice) == ("It is ******.", "Change ******.")
+
+
+def test_a_failures_sentence_is_taken_apart_into_what_happened_and_what_to_do() -> None:
+    simple = failed_by(ConfigurationError("The proxy refuses it (HTTP 407). Correct it there."))
+    assert (simple.found, simple.advice) == ("The proxy refuses it (HTTP 407).", "Correct it there.")
+    quoted = failed_by(AuthenticationError("The secret is wrong. Paste it. Microsoft says: AADSTS7: no. (id 1)"))
+    assert quoted.found == "The secret is wrong. Microsoft says: AADSTS7: no. (id 1)"
+    assert quoted.advice == "Paste it."
+
+
+# Checkpoints.
+
+
+def _document(**changes: Any) -> dict[str, Any]:
+    place = Place.first(KEY, NOW - seconds(60))
+    return {**place.document(), **changes}
+
+
+def _found(interval: str = "300", **changes: Any) -> Finding:
+    ((region, finding),) = places([_document(**changes)], interval, NOW)
+    assert region == "eu"
+    return finding
+
+
+def test_a_place_tells_watermark_lag_memory_and_who_is_at_work() -> None:
+    found = _found()
+    assert found.outcome is Outcome.OK
+    assert "up to 2026-11-23T11:59:00.0000000Z (60 s ago), remembers 0 versions" in found.found
+    assert "nobody is at work" in found.found
+    held = _found(**Lease("forwarder/123/ab", NOW + seconds(20)).fields())
+    assert "forwarder/123/ab is at work on it" in held.found
+    over = _found(**Lease("forwarder/123/ab", NOW - seconds(20)).fields())
+    assert "nobody is at work" in over.found
+
+
+@pytest.mark.parametrize(
+    ("interval", "hours", "outcome"),
+    [
+        ("300", 0.2, Outcome.OK),
+        ("300", 0.3, Outcome.WARNING),
+        ("3600", 2.9, Outcome.OK),
+        ("3600", 3.1, Outcome.WARNING),
+        ("0 3 * * *", 23.0, Outcome.OK),
+        ("0 3 * * *", 25.0, Outcome.WARNING),
+    ],
+)
+def test_a_place_is_late_after_three_intervals(interval: str, hours: float, outcome: Outcome) -> None:
+    document = Place.first(KEY, NOW - seconds(hours * 3600)).document()
+    ((_, found),) = places([document], interval, NOW)
+    assert found.outcome is outcome
+
+
+def test_a_damaged_place_fails_and_other_documents_are_left_out() -> None:
+    assert _found(seen="!").outcome is Outcome.FAILED
+    assert _found(layout=99).outcome is Outcome.FAILED
+    assert list(places([{"_key": f"{KEY}:reset", "start": "x"}], "300", NOW)) == []
+
+
+# Written.
+
+
+def _report(*findings: tuple[str, Finding]) -> InputReport:
+    examination = Examination(str, LOG)
+    for check, finding in findings:
+        examination.note(check, finding)
+    return examination.report("corp", "defender_siem_alerts")
+
+
+def test_the_text_begins_with_what_is_in_it_and_ends_with_what_to_mend_first() -> None:
+    broken = _report(("dns", ok("Yes.")), ("tls", failed("Untrusted.", "Trust it.")), ("api", failed("No.", "Do.")))
+    text = as_text([broken], "2026-11-23T12:00:00Z")
+    assert " ".join(text.split()).startswith(NOTICE)
+    assert "-> Trust it." in text
+    assert text.rstrip().endswith("Something failed. Mend first: tls")
+    assert as_text([_report(("dns", ok("Yes.")))], "now").rstrip().endswith("Nothing failed.")
+    assert as_text([_report(("dns", warning("Hm.", "Do.")))], "now").rstrip().endswith("Nothing failed, 1 warning(s).")
+
+
+def test_the_json_holds_the_same() -> None:
+    written = json.loads(as_json([_report(("tls", failed("Untrusted.", "Trust it.")))], "2026-11-23T12:00:00Z"))
+    assert written["notice"] == NOTICE
+    (one,) = written["inputs"]
+    assert (one["input"], one["kind"], one["healthy"]) == ("corp", "defender_siem_alerts", False)
+    assert one["checks"] == [
+        {"check": "tls", "subject": "", "outcome": "failed", "found": "Untrusted.", "advice": "Trust it."}
+    ]
