@@ -1,0 +1,44 @@
+"""The documentation site: it is made without a complaint, and what it shows of the pages is what tests have seen."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tooling import docs, paths
+
+PICTURE = re.compile(r"!\[[^\]]*\]\((images/[^)]+)\)")
+MOST_BYTES = 150_000
+"""Of a picture: every clone of the repository carries it."""
+
+
+def shown() -> set[str]:
+    """Give the pictures that the documents show."""
+    return {
+        picture
+        for document in docs.SOURCES.glob("*.md")
+        for picture in PICTURE.findall(document.read_text(encoding="utf-8"))
+    }
+
+
+def test_the_site_is_made_strictly_and_no_page_loads_anything_from_elsewhere(tmp_path: Path) -> None:
+    docs.make(tmp_path / "site")
+    pages = list((tmp_path / "site").glob("*.html"))
+    assert {page.stem for page in pages} >= {document.stem for document in docs.SOURCES.glob("*.md")}
+    loaded = re.compile(r"""<(?:script|img|link)\b[^>]*\b(?:src|href)=["'](?:https?:)?//""")
+    assert [page.name for page in pages if loaded.search(page.read_text(encoding="utf-8"))] == []
+
+
+def test_every_picture_of_a_setup_page_is_shown_and_small() -> None:
+    kept = {path.relative_to(docs.SOURCES).as_posix(): path for path in docs.SOURCES.glob("images/pages/*.png")}
+    assert kept.keys() == {picture for picture in shown() if "pages/" in picture}
+    assert [name for name, path in kept.items() if path.stat().st_size > MOST_BYTES] == []
+
+
+def test_the_pictures_of_the_setup_pages_are_those_that_the_browser_tests_take() -> None:
+    taken = "\n".join(path.read_text(encoding="utf-8") for path in (paths.ROOT / "tests" / "ui").glob("*.py"))
+    names = re.findall(r'\.picture\(\s*f?"([^"]+)"', taken)
+    patterns = [re.compile(re.sub(r"\{[^}]*\}", "[a-z_]+", name)) for name in names]
+    of_pages = [Path(picture).stem for picture in shown() if "pages/" in picture]
+    assert of_pages
+    assert [name for name in of_pages if not any(pattern.fullmatch(name) for pattern in patterns)] == []

@@ -1,0 +1,190 @@
+"""Sentences for administrators that no other test names, each provoked: see tests/docs/test_troubleshooting.py."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+from defender_alerts import clouds
+from defender_alerts.apis import incidents, siem
+from defender_alerts.credentials.pair import read_pair
+from defender_alerts.errors import (
+    AddonError,
+    AuthenticationError,
+    ConfigurationError,
+    ConnectionFailedError,
+    UnexpectedAnswerError,
+)
+from defender_alerts.http.session import trust
+from defender_alerts.input.resetting import parse_from
+from defender_alerts.kinds import KINDS
+from defender_alerts.records import cut_array, cut_envelope
+from defender_alerts.settings import Proxy, read_account, read_ca_bundle, read_network
+from defender_alerts.setup.network import check_proxy
+from standins.key_pairs import KeyPair
+from standins.microsoft import faults
+from standins.microsoft.samples import siem_alert
+from standins.polling import PolledInput
+
+LOGIN = "login.microsoftonline.com"
+PAIR = KeyPair()
+CERTIFIED = {"auth_type": "certificate", "client_secret": "", "certificate": PAIR.pem, "private_key": PAIR.key_pem}
+ACCOUNT = {
+    "cloud": "commercial",
+    "tenant_id": "contoso.onmicrosoft.com",
+    "client_id": "11111111-2222-3333-4444-555555555555",
+}
+WHERE = "Correct it there."
+
+
+@dataclass(frozen=True)
+class Provoked:
+    """What provokes a message, and its beginning."""
+
+    provoke: Callable[[], object]
+    says: str
+
+
+REFUSED = [
+    Provoked(
+        lambda: incidents.read_settings("emea", {"alerts": "both"}),
+        "alerts is 'both', and should be one of none, inside, split. Correct the input emea under Inputs.",
+    ),
+    Provoked(
+        lambda: KINDS["defender_graph_alerts"].read("emea", {"severities": "high,grave"}),
+        "The severity 'grave' is none of informational, low, medium, high, unknown.",
+    ),
+    Provoked(
+        lambda: siem.read_settings("emea", {"regions": "us", "resource": "https://graph.microsoft.com"}),
+        "The resource 'https://graph.microsoft.com' is neither https://graph.windows.net nor https://WDATPAlertExport.Seville.onmicrosoft.com.",
+    ),
+    Provoked(lambda: clouds.cloud("china"), "The account's cloud is 'china'. Set it to one of commercial, "),
+    Provoked(
+        lambda: read_pair("MIIB", PAIR.key_pem, WHERE),
+        "The field Certificate holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----.",
+    ),
+    Provoked(
+        lambda: read_pair(PAIR.pem, PAIR.key_pem + KeyPair().key_pem, WHERE),
+        "The field Private key holds 2 keys. Paste the certificate's own. ",
+    ),
+    Provoked(
+        lambda: trust("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"),
+        "Configuration > Network > Additional CA certificates holds no certificate in PEM form that can be read (",
+    ),
+    Provoked(lambda: read_ca_bundle("/nowhere/ca.pem"), "No CA certificates can be read from '/nowhere/ca.pem'. "),
+    Provoked(
+        lambda: read_account("corp", {**ACCOUNT, "client_id": "splunk"}, {"client_secret": "s"}),
+        "The client id 'splunk' is not a GUID. Correct the account corp under Configuration > Accounts.",
+    ),
+    Provoked(
+        lambda: read_network({"proxy_enabled": "1", "proxy_type": "ftp", "proxy_url": "p"}, {}, {}),
+        "The proxy type 'ftp' is none of http, https, socks5. Correct it under Configuration > Proxy.",
+    ),
+    Provoked(
+        lambda: parse_from("yesterday", 0, "--from", "=-2d"),
+        "--from is 'yesterday', and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative (=-2d).",
+    ),
+]
+
+
+@pytest.mark.parametrize("provoked", REFUSED, ids=lambda provoked: provoked.says[:40])
+def test_a_setting_that_is_wrong_is_refused_with_what_it_is_and_where_to_correct_it(provoked: Provoked) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        provoked.provoke()
+    assert str(caught.value).startswith(provoked.says), str(caught.value)
+
+
+BROKEN = [
+    (lambda: list(cut_array([b"[1 2]"], lambda _: True)), "The answer's array is broken at '2]'"),
+    (lambda: list(cut_envelope([b'{"value":[] "a":1}'], {})), "The answer is broken at '\"a\":1}'"),
+    (
+        lambda: list(cut_envelope([b'{"a":nonsense,"value":[]}'], {})),
+        "The answer's member 'a' is broken (",
+    ),
+]
+
+
+@pytest.mark.parametrize(("read", "says"), BROKEN, ids=lambda what: what if isinstance(what, str) else "")
+def test_a_broken_answer_is_described_with_the_place_where_it_is_broken(read: Callable[[], object], says: str) -> None:
+    with pytest.raises(UnexpectedAnswerError) as caught:
+        read()
+    assert str(caught.value).startswith(says), str(caught.value)
+
+
+def test_a_link_in_an_answer_of_the_SIEM_API_is_not_followed() -> None:
+    api = KINDS["defender_siem_alerts"].in_region("eu", "commercial", siem.read_settings("emea", {"regions": "eu"}))
+    with pytest.raises(UnexpectedAnswerError, match="hands out a link, 'https://x', which the SIEM API does not know"):
+        api.follow("https://x")
+
+
+CODES = [
+    (700024, CERTIFIED, "Entra ID finds the signed assertion of the account corp outside its ten minutes."),
+    (700023, CERTIFIED, "The signed assertion is for another tenant or cloud. Correct the tenant id"),
+    (7000214, CERTIFIED, "The certificate of the account corp has been revoked."),
+    (1000502, CERTIFIED, "The certificate of the account corp is not valid now, says Entra ID."),
+    (7000218, {}, "No credential has reached Entra ID. Enter the client secret of the account corp again,"),
+    (900023, {}, "The tenant id of the account corp is malformed."),
+    (50001, {}, "The resource https://graph.windows.net is disabled or unknown in the tenant of the account corp."),
+]
+
+
+def refusal(code: int) -> bytes:
+    """A refusal of Entra ID's, which has more codes than the stand-in gives by itself."""
+    return json.dumps(
+        {"error": "invalid_client", "error_description": f"AADSTS{code}: no.", "error_codes": [code]}
+    ).encode()
+
+
+@pytest.mark.parametrize(("code", "account", "says"), CODES, ids=lambda what: what if isinstance(what, int) else "")
+def test_a_code_of_Entra_ID_becomes_a_sentence_that_says_what_to_do(
+    polled: PolledInput, code: int, account: dict[str, str], says: str
+) -> None:
+    polled.application.add_certificate(PAIR.pem)
+    polled.cloud.faults.add(LOGIN, faults.Status(400, refusal(code)), times=None)
+    with pytest.raises(AddonError) as caught:
+        polled.poll(**account)
+    assert isinstance(caught.value, (AuthenticationError, ConfigurationError))
+    assert str(caught.value).startswith(says), str(caught.value)
+
+
+def test_an_error_that_nobody_foresaw_asks_to_be_reported(polled: PolledInput) -> None:
+    def fail(document: object) -> None:
+        raise ZeroDivisionError(document)
+
+    polled.store.save = fail  # type: ignore[method-assign]
+    (failure,) = polled.poll().failures
+    assert str(failure).startswith("An error that the add-on does not know: ZeroDivisionError: ")
+    assert "Set the log level to DEBUG and report it." in str(failure)
+
+
+def test_a_SOCKS_proxy_that_is_not_there_is_named_as_such(polled: PolledInput) -> None:
+    polled.proxy = Proxy(kind="socks5", host="127.0.0.1", port=9)
+    with pytest.raises(AddonError, match=rf"The SOCKS proxy could not be used to reach {LOGIN} \("):
+        polled.poll()
+
+
+def test_an_answer_that_breaks_off_is_said_to_be_asked_for_again(polled: PolledInput) -> None:
+    polled.cloud.siem("eu").add(polled.tenant, siem_alert(1, polled.cloud.clock.now()))
+    polled.cloud.faults.add(polled.cloud.siem("eu").host, faults.Status(200, b"["), times=None)
+    (failure,) = polled.poll().failures
+    assert str(failure) == f"{polled.cloud.siem('eu').host}: The answer was cut off. The next run asks again."
+
+
+def test_a_proxy_that_takes_no_connection_in_time_is_named_with_what_to_correct() -> None:
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port: int = full.getsockname()[1]
+        # Nobody takes these: they fill the queue.
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex(("127.0.0.1", port))
+        with pytest.raises(ConnectionFailedError) as caught:
+            check_proxy(Proxy(kind="http", host="127.0.0.1", port=port), [LOGIN], seconds=0.2)
+    assert str(caught.value).startswith(
+        f"The proxy 127.0.0.1:{port} can't be reached (timed out). Correct Host and Port"
+    )
