@@ -81,7 +81,7 @@ class Scene:
         self.installation.save_account()
 
     @property
-    def library(self) -> Path:
+    def libraries_path(self) -> Path:
         """The tarball's own libraries."""
         return self.splunkd.home / "etc" / "apps" / APP / "lib"
 
@@ -163,7 +163,7 @@ class Scene:
 
     def _plain(self, arguments: Sequence[str], stdin: str) -> Figures:
         """Run a few lines of Python as the add-on is run, but with nothing of its own."""
-        environ = {**self._environ, "PYTHONPATH": f"{self.library}{os.pathsep}{self._environ['PYTHONPATH']}"}
+        environ = {**self._environ, "PYTHONPATH": f"{self.libraries_path}{os.pathsep}{self._environ['PYTHONPATH']}"}
         with subprocess.Popen(  # noqa: S603 - it is ours
             [str(self._python), *arguments],
             stdin=subprocess.PIPE,

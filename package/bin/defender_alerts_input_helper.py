@@ -4,23 +4,32 @@ UCC hands over the script itself where a function has one argument more than it 
 name of its kind.
 """
 
-import sys
+from __future__ import annotations
 
-from defender_alerts.input.run import run, validate
-from splunklib.modularinput.event_writer import EventWriter
-from splunklib.modularinput.input_definition import InputDefinition
-from splunklib.modularinput.script import Script
-from splunklib.modularinput.validation_definition import ValidationDefinition
+import sys
+from typing import TYPE_CHECKING
+
+from defender_alerts.input import process
+
+if TYPE_CHECKING:
+    from splunklib.modularinput.event_writer import EventWriter
+    from splunklib.modularinput.input_definition import InputDefinition
+    from splunklib.modularinput.script import Script
+    from splunklib.modularinput.validation_definition import ValidationDefinition
 
 
 def validate_input(script: Script, definition: ValidationDefinition) -> None:
     """Check the fields of an input that is created or edited."""
+    with process.importing():
+        from defender_alerts.input.run import validate
     validate(script.get_scheme().title, definition)
 
 
 def stream_events(script: Script, inputs: InputDefinition, _event_writer: EventWriter) -> None:
-    """Run the input. The events go out by ``defender_alerts.events``, whose docstring says why."""
-    status = run(script.get_scheme().title, inputs, sys.stdout.buffer)
-    if status:
-        # splunklib would make 0 of it.
-        sys.exit(status)
+    """Run the input, to the end of the process.
+
+    The events go out by ``defender_alerts.events``, whose docstring says why; and splunklib would make 0 of any status.
+    """
+    with process.importing():
+        from defender_alerts.input.run import run
+    process.end(run(script.get_scheme().title, inputs, sys.stdout.buffer))

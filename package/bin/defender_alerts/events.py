@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from re import Match
 from typing import BinaryIO, Protocol
@@ -20,6 +20,7 @@ from .times import epoch
 from .versions import Version
 
 # Inside JSON these can only stand in a string, where the escape means the same.
+_PIECE = 131_072
 _FORBIDDEN_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # Bytes that were no UTF-8 arrive as lone surrogates (see ``records``).
 _NO_UTF8 = re.compile("[\ud800-\udfff]")
@@ -82,6 +83,20 @@ def _encode(text: str) -> bytes:
         return _NO_UTF8.sub("\ufffd", text).encode("utf-8")
 
 
+def _pieces(events: Iterable[str]) -> Iterator[str]:
+    """Join events to pieces of a size that costs few calls and little memory."""
+    piece: list[str] = []
+    size = 0
+    for event in events:
+        piece.append(event)
+        size += len(event)
+        if size >= _PIECE:
+            yield "".join(piece)
+            piece, size = [], 0
+    if piece:
+        yield "".join(piece)
+
+
 def _beside(origin: Origin, sourcetype: str) -> str:
     """What stands between an event's time and its data."""
     return "".join(
@@ -115,13 +130,15 @@ class XmlStream:
         """
         head = f'<event stanza="{_attribute(origin.stanza)}"><time>'
         whole, part = _beside(origin, origin.sourcetype), _beside(origin, origin.part_sourcetype)
-        batch = _encode(
-            "".join(
-                f"{head}{epoch(version.time)}</time>{part if version.is_part else whole}<data>"
-                f"{event_data(version.raw)}</data></event>\n"
-                for version in versions
-            )
+        events = (
+            f"{head}{epoch(version.time)}</time>{part if version.is_part else whole}<data>"
+            f"{event_data(version.raw)}</data></event>\n"
+            for version in versions
         )
+        # Encoded a piece at a time: the whole batch as text is nowhere beside its bytes.
+        batch = bytearray()
+        for piece in _pieces(events):
+            batch += _encode(piece)
         with self._lock:
             if self._broken:
                 raise StreamClosedError(_BROKEN)
@@ -129,7 +146,7 @@ class XmlStream:
                 raise StreamClosedError("The run has ended; this batch is read again by the next one.")
             if not self._opened:
                 self._opened = True
-                batch = b"<stream>" + batch
+                batch[:0] = b"<stream>"
             self._write(batch)
         return len(batch)
 
@@ -140,7 +157,7 @@ class XmlStream:
                 self._write(b"</stream>")
             self._closed = True
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | bytearray) -> None:
         try:
             self._out.write(data)
             self._out.flush()

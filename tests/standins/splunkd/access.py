@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ADMINISTRATORS = frozenset({"admin", "sc_admin", "splunk-system-role"})
 SYSTEM_USER = "splunk-system-user"
 _JWT_DOTS = 2
+_ADMINISTRATORS_OWN = ("admin_all_objects", "list_storage_passwords")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class User:
     def is_administrator(self) -> bool:
         """Whether the user holds admin_all_objects."""
         return bool(self.roles & ADMINISTRATORS)
+
+    @property
+    def capabilities(self) -> list[str]:
+        """Some of what the roles bring (authorize.conf.spec); edit_modinput_ and many others are left out."""
+        return sorted({"list_inputs", "search", *(_ADMINISTRATORS_OWN if self.is_administrator else ())})
 
     def require(self, capability: str) -> None:
         """Refuse, as splunkd words it, a user who isn't an administrator."""

@@ -30,6 +30,7 @@ class Home:
         self.db = root / "var" / "lib" / "splunk"
         self.certificate = root / "etc" / "auth" / "server.pem"
         self.run_script = root / "bin" / "runScript.py"
+        self.run_persistent = root / "bin" / "runPersistent.py"
 
     def site_packages(self) -> Path:
         """Where Splunk's own Python modules stand."""
@@ -55,7 +56,8 @@ class Home:
             write_certificate(self.certificate)
         compiled = shutil.ignore_patterns("__pycache__")
         shutil.copytree(_SITE / "splunk", self.site_packages() / "splunk", dirs_exist_ok=True, ignore=compiled)
-        shutil.copy(_SITE / "runScript.py", self.run_script)
+        for script in (self.run_script, self.run_persistent):
+            shutil.copy(_SITE / script.name, script)
         if not (self.apps / app.name).exists():
             shutil.copytree(app, self.apps / app.name, ignore=compiled)
 

@@ -98,6 +98,9 @@ class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "Splunkd"
     sys_version = ""
+    # An answer's head and body go out together: apart, the body would wait for the caller's system to confirm the head.
+    wbufsize = -1
+    disable_nagle_algorithm = True
     server: _Listener
 
     def _answer(self) -> None:
@@ -132,9 +135,13 @@ class _Connection(BaseHTTPRequestHandler):
         if self.headers.get("Connection", "").lower() == "close":
             self.send_header("Connection", "Close")
             self.close_connection = True
+        else:
+            self.send_header("Connection", "Keep-Alive")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
+        if self.server.closes_idle():
+            self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Nothing: the journal is the access log."""
@@ -146,9 +153,10 @@ class _Listener(ThreadingMixIn, HTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, port: int, context: ssl.SSLContext, handle: Handle, failures: list[str]) -> None:
-        self.handle_call = handle
-        self.failures = failures
+    def __init__(self, port: int, context: ssl.SSLContext, owner: ManagementPort) -> None:
+        self.handle_call = owner.handle
+        self.failures = owner.failures
+        self._owner = owner
         self._context = context
         self._open: set[socket.socket] = set()
         self._ending = False
@@ -164,12 +172,16 @@ class _Listener(ThreadingMixIn, HTTPServer):
                     if self._ending:
                         return
                     self._open.add(connection)
+                    self._owner.connections += 1
                 try:
                     connection.do_handshake()
                     _Connection(connection, client_address, self)
                 finally:
                     with self._lock:
                         self._open.discard(connection)
+
+    def closes_idle(self) -> bool:
+        return self._owner.closes_idle
 
     def shutdown_connections(self) -> None:
         with self._lock:
@@ -181,12 +193,20 @@ class _Listener(ThreadingMixIn, HTTPServer):
 
 @dataclass
 class ManagementPort:
-    """The listening port; it can be taken away and given back under the same number."""
+    """The listening port; it can be taken away and given back under the same number.
+
+    Attributes:
+        connections: how many have been opened.
+        closes_idle: a connection is closed behind each answer although it was to be kept alive, as where
+            keepAliveIdleTimeout (server.conf) has run out, or splunkd is busy or restarts.
+    """
 
     certificate: Path
     handle: Handle
     failures: list[str] = field(default_factory=list)
     port: int = 0
+    connections: int = 0
+    closes_idle: bool = False
     _listener: _Listener | None = None
     _thread: threading.Thread | None = None
 
@@ -194,7 +214,7 @@ class ManagementPort:
         """Listen; the first time on a free port, later on the same one."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate)
-        self._listener = _Listener(self.port, context, self.handle, self.failures)
+        self._listener = _Listener(self.port, context, self)
         self.port = self._listener.server_address[1]
         self._thread = threading.Thread(
             target=self._listener.serve_forever, kwargs={"poll_interval": 0.05}, name="splunkd"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from standins.splunkd.conf import ConfFiles
     from standins.splunkd.faults import Faults
     from standins.splunkd.handlers import Handlers
+    from standins.splunkd.scripts import Scripts
 
 Endpoint = Callable[[Context, "list[str]"], Answer]
 
@@ -38,6 +39,8 @@ class Rest:
         conf: ConfFiles,
         sessions: Sessions,
         handlers: Handlers,
+        scripts: Scripts,
+        *,
         faults: Faults,
     ) -> None:
         self.journal: list[Call] = []
@@ -45,6 +48,7 @@ class Rest:
         self._conf = conf
         self._sessions = sessions
         self._handlers = handlers
+        self._scripts = scripts
         self._faults = faults
 
     def handle(self, request: Request) -> Answer:
@@ -121,8 +125,11 @@ class Rest:
                 return endpoint(context, path[depth:])
         if path[0] == "configs" and len(path) > 1 and path[1].startswith("conf-"):
             return self._routes["configs",](context, path[1:])
+        key = _authorization(context.request).partition(" ")[2]
+        script = self._scripts.find(path)
+        if script is not None:
+            return self._scripts.handle(script, context, path, key)
         handler = self._handlers.find(path[0])
         if handler is None:
             raise Refusal(404, "Not Found")
-        key = _authorization(context.request).partition(" ")[2]
         return self._handlers.handle(handler, context, path[1:], key)

@@ -26,6 +26,7 @@ from standins.splunkd.kvstore import KVStore
 from standins.splunkd.modular import ModularInputs, Scheme, metadata_xml, parameters_xml
 from standins.splunkd.passwords import Passwords
 from standins.splunkd.rest import Rest, session_mark
+from standins.splunkd.scripts import Scripts
 from standins.splunkd.web import SplunkWeb
 
 if TYPE_CHECKING:
@@ -78,12 +79,14 @@ class Splunkd(AbstractContextManager["Splunkd"]):
                 ("server", "info"): self.server.info,
                 ("kvstore", "status"): self.server.kvstore_status,
                 ("apps", "local"): self.server.apps,
+                ("authentication", "current-context"): self.server.current_context,
                 ("messages",): self.server.bulletin,
             },
             self.conf,
             self.sessions,
             Handlers(children, self.conf),
-            self.faults,
+            Scripts(children, self.conf, lambda: self.server_uri, self.session_key),
+            faults=self.faults,
         )
         self._port = ManagementPort(self._home.certificate, self._rest.handle)
         self._processes: list[InputProcess] = []
@@ -118,6 +121,20 @@ class Splunkd(AbstractContextManager["Splunkd"]):
     def server_uri(self) -> str:
         """https://127.0.0.1:<port>."""
         return f"https://127.0.0.1:{self._port.port}"
+
+    @property
+    def connections(self) -> int:
+        """How many connections have been opened so far."""
+        return self._port.connections
+
+    @contextlib.contextmanager
+    def closing_idle_connections(self) -> Iterator[None]:
+        """While inside, each connection is closed behind an answer, without a word."""
+        self._port.closes_idle = True
+        try:
+            yield
+        finally:
+            self._port.closes_idle = False
 
     @property
     def journal(self) -> list[Call]:

@@ -17,7 +17,7 @@ from typing import Callable
 
 from defender_alerts.times import TICKS_PER_SECOND
 
-from . import libcrypto
+from . import UNSUPPORTED_ALGORITHM, libcrypto
 from .pair import Pair
 
 LIFE = 600
@@ -37,7 +37,6 @@ class Algorithm:
 PS256 = Algorithm("PS256", "x5t#S256", libcrypto.PSS)
 RS256 = Algorithm("RS256", "x5t", libcrypto.PKCS1)
 
-UNSUPPORTED_ALGORITHM = 5002730
 # The key was not found, or the signature is not the key's; the first of them is also what an unknown thumbprint gets.
 _KEY_REFUSED = frozenset({700027, 7000274, 50012, UNSUPPORTED_ALGORITHM})
 _TIME_REFUSED = frozenset({700024, 500133})

@@ -11,6 +11,8 @@ from . import der, pem
 from .rsa import RSA, PublicNumbers
 
 _EXPLICIT_VERSION = 0xA0
+_COMMON_NAME = b"\x55\x04\x03"  # 2.5.4.3
+_BMP_STRING = 0x1E
 _UTC_TIME = re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z")
 _GENERALIZED_TIME = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z")
 # RFC 5280, 4.1.2.5.1: a two-digit year below 50 is of this century.
@@ -19,12 +21,13 @@ _CENTURY_TURNS = 50
 
 @dataclass(frozen=True)
 class Certificate:
-    """One certificate; ``key`` is None where its key is not for RSA."""
+    """One certificate; ``key`` is None where its key is not for RSA, ``name`` empty where it has no common name."""
 
     encoded: bytes = field(repr=False)
     key: PublicNumbers | None = field(repr=False)
     not_before: dt.datetime
     not_after: dt.datetime
+    name: str = ""
 
     @property
     def sha1(self) -> bytes:
@@ -53,11 +56,25 @@ def read_certificate(encoded: bytes) -> Certificate:
         fields = to_be_signed.members()
         # Version 1 certificates leave the version out.
         first = 1 if fields[0].tag == _EXPLICIT_VERSION else 0
-        _serial, _algorithm, _issuer, validity, _subject, key = fields[first : first + 6]
+        _serial, _algorithm, _issuer, validity, subject, key = fields[first : first + 6]
         not_before, not_after = validity.members()
-        return Certificate(encoded, _public_key(key), _time(not_before), _time(not_after))
+        return Certificate(encoded, _public_key(key), _time(not_before), _time(not_after), _common_name(subject))
     except (der.MalformedError, IndexError, ValueError) as error:
         raise ValueError(f"not a certificate: {error}") from error
+
+
+def _common_name(subject: der.Value) -> str:
+    """The last common name of the subject, which is the most specific one."""
+    names = [
+        value
+        for attributes in subject.members()
+        for attribute in attributes.members(der.SET)
+        for identifier, value in [attribute.members()]
+        if identifier.of(der.OBJECT_IDENTIFIER) == _COMMON_NAME
+    ]
+    if not names:
+        return ""
+    return names[-1].content.decode("utf-16-be" if names[-1].tag == _BMP_STRING else "utf-8", "replace")
 
 
 def _public_key(information: der.Value) -> PublicNumbers | None:

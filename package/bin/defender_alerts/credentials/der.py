@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER = 0x02, 0x03, 0x04, 0x06
-UTC_TIME, GENERALIZED_TIME, SEQUENCE = 0x17, 0x18, 0x30
+UTC_TIME, GENERALIZED_TIME, SEQUENCE, SET = 0x17, 0x18, 0x30, 0x31
 
 _LONG_FORM = 0x80
 _LONG_TAG = 0x1F
@@ -28,13 +28,13 @@ class Value:
     tag: int
     content: bytes = field(repr=False)
 
-    def members(self) -> tuple[Value, ...]:
-        """What a SEQUENCE holds.
+    def members(self, tag: int = SEQUENCE) -> tuple[Value, ...]:
+        """What a SEQUENCE, or a SET, holds.
 
         Raises:
             MalformedError: it is none, or broken.
         """
-        return tuple(_values(self.of(SEQUENCE)))
+        return tuple(_values(self.of(tag)))
 
     def of(self, tag: int) -> bytes:
         """The content of a value that has to be of this type.

@@ -7,7 +7,7 @@ requests 2.32.5 and urllib3 2.6.3): so the marks are looked for in the names and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from defender_alerts.errors import (
     AddonError,
@@ -18,8 +18,7 @@ from defender_alerts.errors import (
 )
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """Why no answer came: a word for the log, the error, and whether trying again may help."""
 
     reason: str
@@ -27,8 +26,7 @@ class Failure:
     may_pass: bool
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     """How a failure is recognised, and what is said of it; ``may_pass``: another try may meet something else."""
 
     mark: str
@@ -112,12 +110,12 @@ _ROWS = (
 
 def no_answer(host: str, error: Exception) -> Failure:
     """What a failed exchange with ``host`` means."""
-    chain = " ".join(f"{type(link).__name__}: {link}" for link in _causes(error))
+    chain = " ".join(f"{type(link).__name__}: {link}" for link in causes(error))
     row = next(row for row in _ROWS if row.mark in chain)
-    return Failure(row.reason, row.error(row.sentence.format(host=host, detail=_detail(error, chain))), row.may_pass)
+    return Failure(row.reason, row.error(row.sentence.format(host=host, detail=detail(error, chain))), row.may_pass)
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
     """The exception and what it wraps: ``requests`` keeps urllib3's in ``args``, urllib3 in ``reason``."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
@@ -127,9 +125,9 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
 
 
-def _detail(error: Exception, chain: str) -> str:
+def detail(error: Exception, chain: str) -> str:
     """The innermost cause in its own words; of a certificate, OpenSSL's reason alone."""
-    *_, innermost = _causes(error)
+    *_, innermost = causes(error)
     verification = chain.rpartition("certificate verify failed: ")[2].partition(" (_ssl")[0]
     words = verification if "certificate verify failed: " in chain else str(innermost)
     return " ".join(words.split())[:160] or type(innermost).__name__

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from splunklib import binding, client
 
+from .connections import Connections
 from .names import APP
 
 _TIMEOUT = 60
@@ -39,8 +40,6 @@ class Splunkd:
         self.host = address.hostname or ""
         self.port = address.port or 8089
         self.session_key = session_key
-        # splunkd's certificate is its own, made at installation: nothing on this host could verify it. The way is
-        # the loopback of this machine.
         self._service = client.Service(
             scheme=self.scheme,
             host=self.host,
@@ -48,7 +47,7 @@ class Splunkd:
             token=session_key,
             owner="nobody",
             app=APP,
-            handler=binding.handler(timeout=_TIMEOUT, verify=False),
+            handler=Connections(self.scheme, self.host, self.port, _TIMEOUT),
         )
 
     def get_again(self, path: str, **query: Any) -> Any:

@@ -1,4 +1,4 @@
-"""server/info, kvstore/status, apps/local, data/indexes, messages.
+"""server/info, authentication/current-context, kvstore/status, apps/local, data/indexes, messages.
 
 Sources: Splunk REST API Reference "Introspection", "Applications", "Index", "messages"; the members of kvstore/status
 as measured on a real 10.4.2 by the public project mockdr. server/info's kvStoreStatus is attested for "ready"; that it
@@ -49,6 +49,16 @@ class Server:
             "kvStoreStatus": self._store.state.value,
         }
         return feed("/services/server/info", [Entry("server-info", "/services/server/info", content)], context.mode)
+
+    def current_context(self, context: Context, _: list[str]) -> Answer:
+        """authentication/current-context (REST API Reference "Access"): who calls, with which capabilities."""
+        user = context.user
+        content = {"username": user.name, "roles": sorted(user.roles), "capabilities": user.capabilities}
+        return feed(
+            "/services/authentication/current-context",
+            [Entry("context", "/services/authentication/current-context", content)],
+            context.mode,
+        )
 
     def kvstore_status(self, context: Context, _: list[str]) -> Answer:
         """kvstore/status."""

@@ -1,0 +1,1 @@
+"""splunk.persistconn: what persistent REST handlers are built on."""
