@@ -12,7 +12,7 @@ from defender_alerts.input.saved import load_settings, secrets
 from defender_alerts.input.splunkd import Splunkd, SplunkdError
 from defender_alerts.kinds import KINDS
 from defender_alerts.settings import CERTIFICATE, CLIENT_SECRET, Account, is_true, read_account
-from defender_alerts.setup.account import AccountCheck, check_account, summary, warnings
+from defender_alerts.setup.account import AccountCheck, check_account, refuse_secret_id, summary, warnings
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
@@ -100,6 +100,9 @@ class AccountHandler(AdminExternalHandler):
             changed = new_secret or any(
                 field in payload and payload[field] != stored.get(field, "") for field in _CONNECTION_FIELDS
             )
+            if new_secret:
+                # No network is needed to see this.
+                refuse_secret_id(account)
             if skip:
                 if changed and last:
                     payload["last_check"] = ""

@@ -13,7 +13,8 @@ from defender_alerts.input.names import ACCOUNT_CONF
 from defender_alerts.input.splunkd import Splunkd, SplunkdError
 from defender_alerts.kinds import KINDS
 from defender_alerts.settings import read_polling
-from defender_alerts.setup.inputs import Remark, SavedInput, remarks
+from defender_alerts.setup.inputs import Remark, SavedInput, check_input, remarks
+from defender_alerts.times import machine_time
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
@@ -105,8 +106,11 @@ class InputHandler(AdminExternalHandler):
                     f"The account {polling.account} does not exist, or you may not read it. Add it under "
                     "Configuration > Accounts, or ask an administrator for the role admin or sc_admin."
                 )
-            for region in own.regions:
-                kind.in_region(region, account.get("cloud", ""), own)
+            apis = [kind.in_region(region, account.get("cloud", ""), own) for region in own.regions]
+            if fields.get("start_time") == stored.get("start_time"):
+                # It has had its effect; a time that was good once does not keep an old input from being edited.
+                apis = []
+            check_input(name, fields, polling, apis, machine_time())
         except AddonError as error:
             raise RestError(400, str(error)) from None
         except SplunkdError as error:

@@ -71,9 +71,12 @@ class Installation:
     def save_way(
         self, address: ProxyAddress | None = None, *, user: str = "", password: str = "", ca_bundle: str | None = None
     ) -> None:
-        """Save proxy and network: the HTTP proxy and the CA as text, unless told otherwise."""
-        self.save_proxy(address or self.cloud.proxy, user=user, password=password)
+        """Save network and proxy: the CA as text and the HTTP proxy, unless told otherwise.
+
+        In this order, since a proxy that speaks TLS itself is tried out with that CA.
+        """
         self.save_network(self.cloud.ca_pem if ca_bundle is None else ca_bundle)
+        self.save_proxy(address or self.cloud.proxy, user=user, password=password)
 
     def save_proxy(self, address: ProxyAddress, *, user: str = "", password: str = "") -> None:
         """Save the proxy tab."""
@@ -170,8 +173,9 @@ class Installation:
         return read_log(new)
 
     def places(self) -> list[dict[str, Any]]:
-        """The documents of the collection of checkpoints."""
-        return self.splunkd.kvstore.documents(COLLECTION)
+        """The documents of the collection of checkpoints, but for what says what last went wrong."""
+        documents = self.splunkd.kvstore.documents(COLLECTION)
+        return [document for document in documents if not document["_key"].endswith(":trouble")]
 
     def calls_to_splunkd(self) -> list[Call]:
         """What splunkd was asked since the last reset."""

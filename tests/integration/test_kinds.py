@@ -85,6 +85,12 @@ def test_alerts_cut_out_of_incidents_are_events_of_their_own_once(allowed: Insta
     cut = _raws(first, "ms365:defender:incident:alerts")
     assert Counter(cut) == Counter(texts([one for inside in alerts.values() for one in inside]))
     assert not any("alerts" in json.loads(raw) for raw in _raws(first, "ms365:defender:incident"))
+    # UCC's dashboard counts events by sourcetype.
+    ingested = [line.fields for line in allowed.log(name, kind=INCIDENTS.kind) if "n_events" in line.fields]
+    assert {told["sourcetype_ingested"]: told["n_events"] for told in ingested} == {
+        "ms365:defender:incident": "60",
+        "ms365:defender:incident:alerts": "180",
+    }
     # The incident is updated, and one of its alerts: that one is new, the others are not.
     changed = graph_alert(4 * 5, now - MINUTE)
     shelf.put(allowed.tenant, INCIDENTS.make(5, now - MINUTE), alerts=[changed, *alerts[5][1:]])

@@ -23,6 +23,7 @@ def behind(install: Install) -> Installation:
 @pytest.fixture
 def behind_proxy(behind: Installation) -> Installation:
     behind.reset()
+    behind.cloud.proxy_credentials = (USER, PASSWORD)
     behind.save_way(user=USER, password=PASSWORD)
     return behind
 
@@ -85,7 +86,7 @@ def test_credentials_are_never_seen_inside_the_tunnel(behind_proxy: Installation
 
 
 def test_a_wrong_proxy_password_is_said_as_such(behind_proxy: Installation) -> None:
-    behind_proxy.save_proxy(behind_proxy.cloud.proxy, user=USER, password="not it")
+    behind_proxy.cloud.proxy_credentials = (USER, "has been changed")
     _assert_refused(
         behind_proxy,
         behind_proxy.run(NARROW),
@@ -96,7 +97,9 @@ def test_a_wrong_proxy_password_is_said_as_such(behind_proxy: Installation) -> N
 
 
 def test_a_proxy_that_wants_credentials_and_gets_none_is_said_as_such(behind_proxy: Installation) -> None:
+    behind_proxy.cloud.proxy_credentials = None
     behind_proxy.save_proxy(behind_proxy.cloud.proxy)
+    behind_proxy.cloud.proxy_credentials = (USER, PASSWORD)
     _assert_refused(
         behind_proxy, behind_proxy.run(NARROW), "Configuration Error", 2, "HTTP 407", "Configuration > Proxy"
     )
@@ -123,13 +126,16 @@ def test_the_environments_bundle_does_not_stand_in_for_the_setting(behind_proxy:
 
 
 def test_a_bundle_that_is_gone_is_said_with_its_path(behind_proxy: Installation, tmp_path: Path) -> None:
-    behind_proxy.save_network(str(tmp_path / "gone.pem"))
+    bundle = tmp_path / "gone.pem"
+    bundle.write_text(behind_proxy.cloud.ca_pem, encoding="utf-8")
+    behind_proxy.save_network(str(bundle))
+    bundle.unlink()
     _assert_refused(
         behind_proxy,
         behind_proxy.run(NARROW),
         "Configuration Error",
         2,
-        f"'{tmp_path / 'gone.pem'}' can't be read.",
+        f"No CA certificates can be read from '{bundle}'.",
         "Configuration > Network",
     )
 

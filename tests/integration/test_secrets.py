@@ -160,7 +160,11 @@ def _use_what_no_longer_holds(traces: Traces) -> None:
     cloud.proxy_credentials = (USER, "has been changed")
     traces.run()
     for address in (cloud.https_proxy, cloud.proxy):
+        with pytest.raises(WebError):
+            installed.save_proxy(address, user=USER, password=PASSWORD)
+        cloud.proxy_credentials = (USER, PASSWORD)
         installed.save_proxy(address, user=USER, password=PASSWORD)
+        cloud.proxy_credentials = (USER, "has been changed")
         traces.run()
     cloud.proxy_credentials = (USER, PASSWORD)
     installed.application.secrets[:] = [Secret("has been changed", "a-guid")]

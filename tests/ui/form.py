@@ -101,13 +101,15 @@ class Form:
         return text
 
     def complaint(self) -> str:
-        """The sentence that the page shows in red."""
+        """The sentence that the page shows in red, where somebody who has just pressed a button sees it."""
         expect(self._complaint).to_be_visible()
+        expect(self._complaint).to_be_in_viewport()
         return self._complaint.inner_text()
 
     def expect_complaint(self, text: str) -> None:
         """Wait until the sentence in red has this text in it."""
         expect(self._complaint).to_contain_text(text)
+        expect(self._complaint).to_be_in_viewport()
 
     @property
     def _complaint(self) -> Locator:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from html import unescape
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 import pytest
 from playwright.sync_api import expect
 from standins.key_pairs import KeyPair, rsa_key
+from ui.form import Form
 from ui.workplace import GRAPH, INCIDENTS, SECRET, SIEM, Workplace, content
 
 ACCOUNT_CONF = "ta_defender_alerts_account"
@@ -52,6 +53,67 @@ def test_an_account_is_refused_with_the_wrong_secret_and_listed_with_the_right_o
         "client_secret": "******",
     }
     assert workplace.splunkd.places_of(SECRET) == []
+
+
+def test_the_id_of_a_secret_is_refused_in_the_place_of_its_value_even_unchecked(workplace: Workplace) -> None:
+    dialog = workplace.add_account()
+    dialog.type(**{**workplace.account_fields(), "client_secret": " 0C7E4AD2-68f6-4f5c-a4a5-1c6a8f0c1f2e "})
+    dialog.press("Add")
+    assert dialog.refusal().startswith("The client secret looks like the secret's ID. Paste the secret's Value")
+    workplace.picture("account-add-secret-id")
+    dialog.tick("skip_check")
+    dialog.press("Add")
+    assert dialog.refusal().startswith("The client secret looks like the secret's ID.")
+    assert workplace.conf(ACCOUNT_CONF) == {}
+    assert list(workplace.cloud.journal) == []
+
+
+@pytest.mark.parametrize(
+    ("client_secret", "name"), [("wrong-secret", "corp"), (SECRET, "1st")], ids=["by the server", "by the page"]
+)
+def test_a_refusal_is_scrolled_to_in_a_form_that_is_longer_than_the_window(
+    workplace: Workplace, client_secret: str, name: str
+) -> None:
+    workplace.page.set_viewport_size({"width": 1000, "height": 500})
+    dialog = workplace.add_account()
+    dialog.type(**{**workplace.account_fields(name), "client_secret": client_secret})
+    dialog.field("skip_check").scroll_into_view_if_needed()
+    expect(dialog.box("name")).not_to_be_in_viewport()
+    dialog.press("Add")
+    if name == "1st":
+        dialog.expect_complaint("The name starts with a letter")
+    else:
+        assert "client secret of the account corp is wrong" in dialog.refusal()
+    workplace.picture(f"account-add-scrolled-{name}")
+
+
+PORTALS = (
+    ("Commercial", "https://entra.microsoft.com", "https://security.microsoft.com"),
+    ("US Government GCC", "https://entra.microsoft.com", "https://security.microsoft.com"),
+    ("US Government GCC High", "https://entra.microsoft.us", "https://security.microsoft.us"),
+    ("US Government DoD", "https://entra.microsoft.us", "https://security.apps.mil"),
+)
+
+
+def test_the_help_leads_to_the_portals_of_the_chosen_cloud(workplace: Workplace) -> None:
+    dialog = workplace.add_account()
+    # As the form opens, and after each choice.
+    expect_portals(dialog, *PORTALS[0][1:])
+    for label, entra, defender in PORTALS[::-1]:
+        dialog.choose("cloud", label)
+        expect_portals(dialog, entra, defender)
+        workplace.picture(f"account-add-{label.split()[-1]}")
+
+
+def expect_portals(dialog: Form, entra: str, defender: str) -> None:
+    """Wait until the links of cloud, tenant and application lead there."""
+    apps = f"{entra}/#view/Microsoft_AAD_RegisteredApps/ApplicationsListBlade"
+    for field, name, address in (
+        ("cloud", urlsplit(defender).netloc, defender),
+        ("tenant_id", urlsplit(entra).netloc, entra),
+        ("client_id", "App registrations", apps),
+    ):
+        expect(dialog.field(field).get_by_role("link", name=name)).to_have_attribute("href", address)
 
 
 def test_a_saved_secret_is_in_no_later_traffic_or_page(workplace: Workplace) -> None:

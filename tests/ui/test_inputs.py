@@ -98,6 +98,40 @@ def test_a_new_input_starts_with_defaults_that_work(workplace: Workplace, kind: 
     workplace.picture(f"{kind.name}-row")
 
 
+REFUSED = (
+    ("start_time", "-181d", "too far back: Microsoft keeps what this input collects for 180 days. Set -180d, or"),
+    ("start_time", "2019-01-31T00:00:00Z", "too far back"),
+    ("start_time", "2999-01-31T00:00:00Z", "lies in the future"),
+)
+
+
+@of_each_kind
+def test_a_start_time_that_can_not_be_had_is_refused_with_the_one_to_set(workplace: Workplace, kind: InputKind) -> None:
+    workplace.have_account()
+    dialog = workplace.add_input(kind)
+    dialog.type(name="corp_all")
+    dialog.choose("account", "corp")
+    for field, text, words in REFUSED:
+        dialog.type(**{field: text})
+        dialog.press("Add")
+        assert words in dialog.refusal()
+    workplace.picture(f"{kind.name}-add-start-time")
+    assert INPUT not in workplace.conf("inputs")
+    dialog.type(start_time="-180d")
+    dialog.save("Add")
+    expect(workplace.row("corp_all")).to_be_visible()
+
+
+def test_a_region_that_the_accounts_cloud_lacks_is_refused_with_those_that_it_has(workplace: Workplace) -> None:
+    workplace.have_account(cloud="gcc_high")
+    dialog = workplace.add_input()
+    dialog.type(name="corp_all")
+    dialog.choose("account", "corp")
+    dialog.press("Add")
+    assert "does not exist for this input in the cloud GCC High. Choose among: us." in dialog.refusal()
+    assert INPUT not in workplace.conf("inputs")
+
+
 def test_a_new_input_collects(workplace: Workplace) -> None:
     workplace.have_account()
     dialog = workplace.add_input()

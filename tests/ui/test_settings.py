@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
 from playwright.sync_api import expect
+from standins.key_pairs import KeyPair
+from standins.microsoft.faults import RefuseTunnel
+from ui.form import Form
 from ui.workplace import Workplace
 
 SETTINGS_CONF = "ta_defender_alerts_settings"
 PASSWORD = 'a "proxy" p&ssword+%20'
-TEXTS = {"proxy_url": "2001:db8::10", "proxy_port": "1080", "proxy_username": "DOMAIN\\jo"}
+USER = "DOMAIN\\jo"
 
 
 def test_the_proxy_logging_and_network_tabs_save_and_show_their_values_again(workplace: Workplace) -> None:
     workplace.write_settings("network", ca_bundle="", request_timeout="60")
+    way = workplace.cloud.socks_proxy
+    workplace.cloud.proxy_credentials = (USER, PASSWORD)
+    texts = {"proxy_url": way.host, "proxy_port": str(way.port), "proxy_username": USER}
     proxy = workplace.open_tab("Proxy")
     workplace.picture("configuration-proxy")
     proxy.choose("proxy_type", "socks5")
-    proxy.type(**TEXTS, proxy_password=PASSWORD)
+    proxy.type(**texts, proxy_password=PASSWORD)
     proxy.tick("proxy_rdns")
     save(workplace, "proxy")
     logging = workplace.open_tab("Logging")
@@ -31,7 +42,7 @@ def test_the_proxy_logging_and_network_tabs_save_and_show_their_values_again(wor
 
     workplace.open("configuration")
     proxy = workplace.open_tab("Proxy")
-    assert {name: proxy.value(name) for name in TEXTS} == TEXTS
+    assert {name: proxy.value(name) for name in texts} == texts
     assert proxy.value("proxy_password") == "******"
     assert proxy.chosen("proxy_type") == "socks5"
     assert (proxy.ticked("proxy_enabled"), proxy.ticked("proxy_rdns")) == (True, True)
@@ -67,6 +78,107 @@ def test_an_account_is_checked_through_the_proxy_and_with_the_ca_that_the_tabs_h
     expect(workplace.row("corp")).to_be_visible()
     # A token for each of the four resources that the inputs want, and nothing else.
     assert [call.host for call in workplace.cloud.journal] == ["login.microsoftonline.com"] * 4
+
+
+@dataclass(frozen=True)
+class WrongProxy:
+    """What is typed over a proxy that works, and what the page says to it."""
+
+    name: str
+    texts: dict[str, str]
+    words: str
+
+
+WRONG_PROXIES = (
+    WrongProxy("unknown-host", {"proxy_url": "proxy.invalid"}, "The proxy's name proxy.invalid can't be resolved."),
+    WrongProxy("nothing-listens", {"proxy_port": "1"}, "Nothing listens at 127.0.0.1:1 (connection refused)."),
+    WrongProxy(
+        "no-login", {"proxy_username": "", "proxy_password": ""}, "The proxy asks for a user name and password."
+    ),
+    WrongProxy("wrong-password", {"proxy_password": "x"}, "The proxy refuses this user name and password."),
+)
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5"])
+def test_a_proxy_that_would_not_work_is_refused_and_saved_when_it_is_corrected(workplace: Workplace, kind: str) -> None:
+    way = {"http": workplace.cloud.proxy, "socks5": workplace.cloud.socks_proxy}[kind]
+    workplace.cloud.proxy_credentials = (USER, PASSWORD)
+    right = {
+        "proxy_url": way.host,
+        "proxy_port": str(way.port),
+        "proxy_username": USER,
+        "proxy_password": PASSWORD,
+    }
+    before = workplace.conf(SETTINGS_CONF)["proxy"]
+    form = workplace.open_tab("Proxy")
+    form.choose("proxy_type", kind)
+    if kind == "socks5":
+        form.tick("proxy_rdns")
+    for wrong in WRONG_PROXIES:
+        form.type(**{**right, **wrong.texts})
+        assert refusal(workplace, form).startswith(wrong.words)
+        workplace.picture(f"configuration-proxy-{kind}-{wrong.name}")
+        assert workplace.conf(SETTINGS_CONF)["proxy"] == before
+    workplace.cloud.faults.add("login.microsoftonline.com", RefuseTunnel(403), times=1)
+    form.type(**right)
+    assert "opens no way to login.microsoftonline.com:443" in refusal(workplace, form)
+    save(workplace, "proxy")
+    assert workplace.conf(SETTINGS_CONF)["proxy"]["proxy_username"] == USER
+
+
+def test_a_proxy_of_another_type_and_one_whose_ca_is_missing_are_refused(workplace: Workplace) -> None:
+    workplace.write_settings("network", ca_bundle="", request_timeout="5")
+    way = workplace.cloud.https_proxy
+    form = workplace.open_tab("Proxy")
+    form.type(proxy_url=way.host, proxy_port=str(way.port))
+    assert "does not answer as a proxy of the type http" in refusal(workplace, form)
+    form.choose("proxy_type", "https")
+    assert refusal(workplace, form).startswith("The certificate of the proxy itself is not trusted")
+    workplace.picture("configuration-proxy-untrusted")
+    workplace.open_tab("Network").type(ca_bundle=workplace.cloud.ca_pem)
+    save(workplace, "network")
+    form = workplace.open_tab("Proxy")
+    form.choose("proxy_type", "https")
+    form.type(proxy_url=way.host, proxy_port=str(way.port))
+    save(workplace, "proxy")
+
+
+def test_a_proxy_that_is_not_in_use_is_saved_before_the_network_is_open(workplace: Workplace) -> None:
+    form = workplace.open_tab("Proxy")
+    form.tick("proxy_enabled")
+    form.type(proxy_url="2001:db8::10", proxy_port="3128")
+    save(workplace, "proxy")
+    assert workplace.conf(SETTINGS_CONF)["proxy"]["proxy_url"] == "2001:db8::10"
+
+
+def test_ca_certificates_that_can_not_be_used_are_refused(workplace: Workplace, tmp_path: Path) -> None:
+    good = workplace.cloud.ca_pem
+    old = KeyPair(name="Old Root CA", not_after=dt.datetime(2024, 1, 31, tzinfo=dt.timezone.utc))
+    missing, with_key = tmp_path / "missing.pem", tmp_path / "with key.pem"
+    with_key.write_text(old.pem + old.key_pem, encoding="utf-8")
+    form = workplace.open_tab("Network")
+    for name, bundle, words in (
+        ("expired", good + old.pem, "CA certificate number 2 (Old Root CA) expired on 2024-01-31."),
+        ("cut", good + good[:300], "The CA certificates are not whole, or something else is among them."),
+        ("missing", str(missing), f"No CA certificates can be read from '{missing}'."),
+        ("folder", str(tmp_path), f"No CA certificates can be read from '{tmp_path}'."),
+        ("key", str(with_key), "There is a private key among the CA certificates."),
+    ):
+        form.type(ca_bundle=bundle)
+        assert refusal(workplace, form).startswith(words)
+        workplace.picture(f"configuration-network-{name}")
+    for text in (old.key_pem, "relative.pem"):
+        form.type(ca_bundle=text)
+        workplace.page.get_by_role("button", name="Save", exact=True).click()
+        form.expect_complaint("an absolute path. It holds no private key.")
+    assert workplace.conf(SETTINGS_CONF)["network"]["ca_bundle"].split() == good.split()
+
+
+def refusal(workplace: Workplace, form: Form) -> str:
+    """Press the open tab's button, and give the sentence with which the server refuses."""
+    with workplace.page.expect_response(lambda response: response.request.method == "POST"):
+        workplace.page.get_by_role("button", name="Save", exact=True).click()
+    return form.refusal()
 
 
 def save(workplace: Workplace, tab: str) -> None:

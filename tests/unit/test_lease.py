@@ -15,7 +15,7 @@ from defender_alerts.delivery import BATCH_VERSIONS
 from defender_alerts.errors import CheckpointError
 from defender_alerts.lease import LENGTH, NOBODY, Lease, new_owner
 from defender_alerts.place import PlaceKey, Reset
-from defender_alerts.times import iso, seconds
+from defender_alerts.times import iso, parse_iso, seconds
 from standins.microsoft.samples import siem_alert
 from standins.polling import MemorySink, NoWaiting, PolledInput
 
@@ -57,6 +57,24 @@ def test_the_last_save_of_a_run_gives_the_lease_back(polled: PolledInput) -> Non
     assert polled.poll().failures == []
     assert {document["lease_owner"] for document in polled.store.history[:-1]} == {polled.owner}
     assert polled.store.history[-1]["lease_owner"] == ""
+
+
+def test_the_last_save_of_a_run_alone_says_when_the_place_was_collected(polled: PolledInput) -> None:
+    _alerts(polled, 1_500)
+    assert polled.poll().failures == []
+    *before, first = [document["collected"] for document in polled.store.history]
+    assert len(before) > 1
+    assert set(before) == {""}
+    polled.cloud.clock.advance(60)
+    now = polled.cloud.clock.now()
+    polled.cloud.siem("eu").add_all(polled.tenant, [siem_alert(9_000, now - seconds(30))])
+    polled.sink.room = len(polled.sink.taken)
+    assert len(polled.poll().failures) == 1
+    assert polled.store.history[-1]["collected"] == first
+    polled.sink.room = None
+    assert polled.poll().failures == []
+    # The clock of the answers has whole seconds.
+    assert parse_iso(polled.store.history[-1]["collected"]) > parse_iso(first) + seconds(58)
 
 
 def test_a_quiet_poll_reads_once_and_saves_once(polled: PolledInput) -> None:

@@ -80,6 +80,15 @@ def test_the_largest_memory_fits_into_a_document_of_the_KV_store() -> None:
     assert places.MOST_SEEN * three // 3 <= 4 * 1024 * 1024
 
 
+def test_a_place_that_a_former_version_saved_was_never_collected_as_far_as_is_known() -> None:
+    place = _place(START)
+    place.collected = START + 1
+    assert Place.from_document(KEY, place.document()).collected == START + 1
+    document = place.document()
+    del document["collected"]
+    assert Place.from_document(KEY, document).collected is None
+
+
 DAMAGED = {
     "a missing field": ("watermark", None),
     "a time that is none": ("settled", "soon"),

@@ -5,14 +5,22 @@ from __future__ import annotations
 import dataclasses
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
 from defender_alerts.errors import AddonError, AuthenticationError, ConfigurationError, ConnectionFailedError
 from defender_alerts.kinds import KINDS
 from defender_alerts.settings import Account, Network, Proxy
-from defender_alerts.setup.account import AccountCheck, Finding, KindCheck, check_account, summary, warnings
+from defender_alerts.setup.account import (
+    AccountCheck,
+    Finding,
+    KindCheck,
+    check_account,
+    refuse_secret_id,
+    summary,
+    warnings,
+)
 from standins.microsoft import faults, hosts
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.directory import Application, Tenant
@@ -121,6 +129,22 @@ def test_a_secrets_id_in_place_of_its_value_is_recognised_without_asking(polled:
     with pytest.raises(AuthenticationError, match="Paste the secret's Value"):
         check(polled, client_secret="0c7e4ad2-68f6-4f5c-a4a5-1c6a8f0c1f2e")
     assert list(polled.cloud.journal) == []
+
+
+@pytest.mark.parametrize(
+    ("secret", "auth_type", "is_id"),
+    [
+        ("0c7e4ad2-68f6-4f5c-a4a5-1c6a8f0c1f2e", "client_secret", True),
+        ("0C7E4AD2-68F6-4F5C-A4A5-1C6A8F0C1F2E", "client_secret", True),
+        ("0c7e4ad2-68f6-4f5c-a4a5-1c6a8f0c1f2e~", "client_secret", False),
+        (SECRET, "client_secret", False),
+        ("", "certificate", False),
+    ],
+)
+def test_only_what_has_the_form_of_a_guid_is_taken_for_a_secrets_id(secret: str, auth_type: str, is_id: bool) -> None:  # noqa: FBT001
+    account = Account("corp", "commercial", "contoso.onmicrosoft.com", "", secret, auth_type=auth_type)
+    with pytest.raises(AuthenticationError, match="make a new secret") if is_id else nullcontext():
+        refuse_secret_id(account)
 
 
 def test_a_tenant_that_does_not_exist_refuses_the_account(polled: PolledInput) -> None:

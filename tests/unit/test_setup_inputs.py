@@ -1,12 +1,18 @@
-"""What is said of an input beside the others: who brings the same, and what its account lacks."""
+"""What refuses an input, and what is said of it beside the others: who brings the same, what its account lacks."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any, cast
 
 import pytest
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.kinds import KINDS
+from defender_alerts.settings import read_polling
 from defender_alerts.setup.account import AccountCheck, Finding, KindCheck
-from defender_alerts.setup.inputs import SavedInput, remarks
+from defender_alerts.setup.inputs import SavedInput, check_input, remarks
+from defender_alerts.times import parse_iso, seconds
 
 SIEM, ENDPOINT = "defender_siem_alerts", "defender_endpoint_alerts"
 GRAPH, INCIDENTS = "defender_graph_alerts", "defender_incidents"
@@ -118,3 +124,66 @@ def test_what_its_account_lacked_when_it_was_checked_is_said(finding: Finding, d
         assert words in remark.sentence
         assert remark.sentence.endswith("(Checked on 2026-11-23.)")
         assert detail in remark.brief
+
+
+NOW = parse_iso("2026-11-23T12:00:00Z")
+DAY = seconds(86_400)
+
+
+def check(kind: str = GRAPH, cloud: str = "commercial", **fields: str) -> None:
+    stanza = {"account": "corp", "interval": "300", "start_time": "-7d", "regions": "us", "alerts": "none", **fields}
+    own = KINDS[kind].read(A, stanza)
+    apis = [KINDS[kind].in_region(region, cloud, own) for region in own.regions]
+    check_input(A, stanza, read_polling(A, stanza), apis, NOW)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "start_time",
+    ["-180d", "-4320h", "2026-05-27T12:00:00Z", "2026-05-27T11:30:00Z", "2026-11-23T12:30:00Z", "-1h"],
+    ids=["limit", "limit in hours", "limit as a time", "half an hour before", "fast clock", "an hour"],
+)
+def test_a_start_time_within_what_microsoft_keeps_is_good_up_to_the_limit(kind: str, start_time: str) -> None:
+    check(kind, start_time=start_time)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("start_time", ["-181d", "-4322h", "2026-05-27T10:30:00Z", "1999-01-01T00:00:00Z"])
+def test_a_start_time_before_that_is_refused_with_the_earliest_one(kind: str, start_time: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        check(kind, start_time=start_time)
+    assert str(refused.value) == (
+        f"The start time {start_time} is too far back: Microsoft keeps what this input collects for 180 days. Set "
+        "-180d, or a time since 2026-05-27T12:00:00Z."
+    )
+
+
+def test_a_start_time_in_the_future_is_refused_with_the_present() -> None:
+    with pytest.raises(ConfigurationError, match=r"lies in the future \(it is 2026-11-23T12:00:00Z now\)"):
+        check(start_time="2026-11-23T13:30:00Z")
+
+
+def test_what_the_first_of_several_regions_keeps_for_a_shorter_time_is_the_limit() -> None:
+    """Each API says for itself how far back it goes."""
+    stanza = {"account": "corp", "start_time": "-31d"}
+    own = KINDS[GRAPH].read(A, stanza)
+    longer = KINDS[GRAPH].in_region("global", "commercial", own)
+    shorter = dataclasses.replace(cast(Any, longer), retention=30 * DAY)
+    with pytest.raises(ConfigurationError, match=r"for 30 days\. Set -30d, or a time since 2026-10-24T12:00:00Z"):
+        check_input(A, stanza, read_polling(A, stanza), [longer, shorter], NOW)
+
+
+def test_without_an_api_to_ask_any_time_that_has_passed_is_good() -> None:
+    stanza = {"account": "corp", "start_time": "1999-01-01T00:00:00Z"}
+    check_input(A, stanza, read_polling(A, stanza), [], NOW)
+
+
+@pytest.mark.parametrize("interval", ["60", "86400", ""])
+def test_an_interval_in_range_is_good(interval: str) -> None:
+    check(interval=interval)
+
+
+@pytest.mark.parametrize("interval", ["59", "86401", "-1", "300.5", "*/5 * * * *"])
+def test_an_interval_out_of_range_is_refused(interval: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"should be a whole number from 60 to 86400\. Correct the input this"):
+        check(interval=interval)

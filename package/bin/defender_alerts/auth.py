@@ -17,13 +17,11 @@ import json
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from .clouds import Cloud
-from .credentials.assertion import UNSUPPORTED_ALGORITHM, Assertions
-from .credentials.pair import Pair, read_pair
+from .credentials import UNSUPPORTED_ALGORITHM
 from .errors import (
     AddonError,
     AuthenticationError,
@@ -35,6 +33,10 @@ from .errors import (
 from .http.calls import Answer, Caller, Refusal, Request, microsofts_words
 from .settings import CERTIFICATE, CLIENT_SECRET, Account
 
+if TYPE_CHECKING:
+    from .credentials.assertion import Assertions
+    from .credentials.pair import Pair
+
 _CORRELATION = re.compile(r"Correlation ID: ([0-9a-fA-F-]{36})")
 _JWT_PARTS = 3  # header, claims, signature
 _AADSTS = re.compile(r"AADSTS(\d+)")
@@ -43,8 +45,7 @@ _AADSTS = re.compile(r"AADSTS(\d+)")
 _IMPORTING = threading.Lock()
 
 
-@dataclass(frozen=True)
-class Advice:
+class Advice(NamedTuple):
     """What an AADSTS code means for the administrator.
 
     Attributes:
@@ -188,13 +189,17 @@ _MOST_ASSERTIONS = 3
 _TRANSIENT = frozenset({90006, 90012, 90024, 90033, 90055, 50196})
 
 
-@dataclass(frozen=True)
-class Token:
-    """An access token and what it says of itself; ``roles`` explain a refusal, they never forbid a call."""
+class Token(NamedTuple):
+    """An access token and what it says of itself; ``roles`` explain a refusal, they never forbid a call.
+
+    Attributes:
+        expires: when, in seconds since 1970 by the server's clock; None where it does not say.
+    """
 
     value: str
     tenant: str
     roles: tuple[str, ...]
+    expires: int | None = None
 
 
 def _claims(token: str) -> Mapping[str, Any]:
@@ -336,7 +341,13 @@ class TokenSource:
         value = str(result["access_token"])
         claims = _claims(value)
         tenant = str(claims.get("tid") or self._account.tenant_id).lower()
-        return Token(value, tenant, tuple(str(role) for role in claims.get("roles") or ()))
+        expires = claims.get("exp")
+        return Token(
+            value,
+            tenant,
+            tuple(str(role) for role in claims.get("roles") or ()),
+            expires if isinstance(expires, int) else None,
+        )
 
     def _ask(self, scope: str) -> Mapping[str, Any]:
         """Ask once; with a certificate again, as long as another assertion may do what the refused one did not."""
@@ -383,6 +394,10 @@ class TokenSource:
         account = self._account
         if account.auth_type != CERTIFICATE:
             return account.client_secret
+        # Only here, as in ``settings``: a poll with a client secret does without.
+        from .credentials.assertion import Assertions
+        from .credentials.pair import read_pair
+
         where = f"Correct the account {account.name} under Configuration > Accounts."
         self._pair = read_pair(account.certificate, account.private_key, where)
         audience = _token_endpoint(self._authority)

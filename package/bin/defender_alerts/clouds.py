@@ -9,13 +9,12 @@ Sources: Microsoft, "Pull alerts using the SIEM REST API" and "Use Defender for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import ConfigurationError
 
 
-@dataclass(frozen=True)
-class Cloud:
+class Cloud(NamedTuple):
     """One of Microsoft's clouds: the name in the account's settings and the host that issues its tokens."""
 
     name: str
@@ -23,8 +22,7 @@ class Cloud:
     authority_host: str
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """The host that serves one API to the tenants of one cloud in one region.
 
     Attributes:

@@ -85,9 +85,19 @@ class RegionCollector:
         return self._api.host
 
     @property
+    def now(self) -> int:
+        """The server's time, in ticks."""
+        return self._caller.clock.now()
+
+    @property
     def new(self) -> int:
         """How many versions were delivered."""
         return self._delivery.delivered.new
+
+    @property
+    def new_parts(self) -> int:
+        """How many of them were cut out of other records, and have the sourcetype of such parts."""
+        return self._delivery.delivered.parts
 
     @property
     def is_delivering(self) -> bool:

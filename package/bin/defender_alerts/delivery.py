@@ -22,9 +22,14 @@ BATCH_BYTES = 4_000_000
 
 @dataclass
 class Delivered:
-    """What has been delivered; ``late`` are those older than the watermark was, ``bytes`` those of the stream."""
+    """What has been delivered.
+
+    ``parts`` of the ``new`` were cut out of other records; ``late`` are older than the watermark was; ``bytes`` are those
+    of the stream.
+    """
 
     new: int = 0
+    parts: int = 0
     late: int = 0
     bytes: int = 0
 
@@ -84,6 +89,7 @@ class Delivery:
         for version in batch:
             if version.is_part and self._parts is not None:
                 self._parts.add(version)
+                self.delivered.parts += 1
                 continue
             self._place.seen.add(version.fingerprint, version.time)
             self.delivered.late += version.time < self._place.watermark

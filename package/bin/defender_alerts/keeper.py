@@ -43,6 +43,8 @@ class PlaceKeeper:
             self.make_sure()
         lease = NOBODY if last else Lease(self._owner, self._now() + LENGTH)
         self.place.revision += 1
+        if last:
+            self.place.collected = self._now()
         self._store.save({**self.place.document(), **lease.fields()})
         self._known_at = self._now()
         self.saves += 1

@@ -50,7 +50,8 @@ class PlaceKey:
 class Place:
     """How far one region has been collected; times in ticks.
 
-    ``generation`` counts how often an administrator has reset the place, ``revision`` how often it has been saved since.
+    ``generation`` counts how often an administrator has reset the place, ``revision`` how often it has been saved
+    since. ``collected`` is when a run was last through with it, by the server's clock; None before the first time.
     """
 
     key: PlaceKey
@@ -60,6 +61,7 @@ class Place:
     seen: Seen = field(default_factory=Seen)
     generation: int = 0
     revision: int = 0
+    collected: int | None = None
 
     @classmethod
     def first(cls, key: PlaceKey, start: int, generation: int = 0) -> Place:
@@ -89,6 +91,8 @@ class Place:
             "settled": iso(self.settled),
             "seen_from": iso(self.seen_from),
             "seen": self.seen.pack(),
+            "remembered": len(self.seen),
+            "collected": "" if self.collected is None else iso(self.collected),
             "generation": self.generation,
             "revision": self.revision,
         }
@@ -116,6 +120,8 @@ class Place:
                 seen=Seen.unpack(document["seen"]),
                 generation=int(document["generation"]),
                 revision=int(document["revision"]),
+                # Versions of this add-on that did not note it have left places without.
+                collected=parse_iso(document["collected"]) if document.get("collected") else None,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
@@ -185,6 +191,31 @@ def find_place(key: PlaceKey, documents: Iterable[Mapping[str, Any]], start: int
     if reset is not None and (document is None or document.get("generation") != reset.generation):
         return Place.first(key, reset.start, reset.generation)
     return Place.first(key, start) if document is None else Place.from_document(key, document)
+
+
+def resets(documents: Iterable[Mapping[str, Any]], start: int, region: str = "") -> list[Reset]:
+    """The word that an input's places shall start again at ``start`` (ticks): all of them, or those of one region.
+
+    Args:
+        documents: all of the input's. Each reset is of a generation that none of them has seen.
+        start: in ticks.
+        region: empty for all.
+    """
+    by_key = {str(document.get("_key")): document for document in documents}
+    keys = {_key_of(document) for document in by_key.values()}
+    chosen = sorted((key for key in keys if str(key) in by_key and region in {"", key.region}), key=str)
+    return [
+        Reset(
+            key,
+            start,
+            1 + max(int(by_key[name].get("generation", 0)) for name in (str(key), Reset.key_of(key)) if name in by_key),
+        )
+        for key in chosen
+    ]
+
+
+def _key_of(document: Mapping[str, Any]) -> PlaceKey:
+    return PlaceKey(*(str(document.get(name)) for name in ("kind", "input", "tenant", "cloud", "region")))
 
 
 class PlaceStore(Protocol):

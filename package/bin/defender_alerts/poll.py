@@ -66,6 +66,7 @@ class Surroundings:
         begun: set when the regions begin: from then on there may be batches under way that should be finished.
         machine: this machine's clock, in ticks.
         monotonic: seconds that never jump.
+        clock: the server's time, as far as it has been learned.
     """
 
     network: Network
@@ -78,16 +79,21 @@ class Surroundings:
     machine: Callable[[], int] = machine_time
     monotonic: Callable[[], float] = time.monotonic
     trusted: ssl.SSLContext = field(init=False)
+    clock: ServerClock = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "trusted", trust(self.network.ca_pem))
+        object.__setattr__(self, "clock", ServerClock(self.machine, self.monotonic))
 
-    def caller(self, host: str, limits: Sequence[Limit] = ()) -> Caller:
-        """A caller with a session of its own, that keeps to limits of calls; sessions are not for several threads."""
+    def caller(self, host: str, limits: Sequence[Limit] = (), clock: ServerClock | None = None) -> Caller:
+        """A caller with a session of its own, that keeps to limits of calls; sessions are not for several threads.
+
+        Its clock is its own, unless one is given.
+        """
         return Caller(
             open_session(self.network, self.trusted, host),
             timeout=self.network.timeout,
-            clock=ServerClock(self.machine, self.monotonic),
+            clock=clock or ServerClock(self.machine, self.monotonic),
             stop=self.stop,
             log=self.log,
             pace=Pace(limits, self.monotonic) if limits else None,
@@ -118,7 +124,7 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
     apis, beforehand = _apis(plan)
     if not apis:
         return PollResult((), beforehand)
-    token_caller = given.caller(cloud.authority_host)
+    token_caller = given.caller(cloud.authority_host, clock=given.clock)
     tokens = TokenSource(plan.account, cloud, token_caller)
     bearers = {region: ResourceBearer(tokens, api.audience, api.resource_hint) for region, api in apis.items()}
     tenant = next(iter(bearers.values())).tenant()
@@ -223,7 +229,7 @@ def _free_places(plan: Plan, given: Surroundings, clock: ServerClock) -> Sequenc
 
 def _tell_other_places(documents: Sequence[Mapping[str, Any]], tenant: str, plan: Plan, log: logging.Logger) -> None:
     """Another tenant or cloud is another place: that is said, once, when it is begun."""
-    belongings = {(str(document.get("tenant")), str(document.get("cloud"))) for document in documents}
+    belongings = {(str(document["tenant"]), str(document["cloud"])) for document in documents if "tenant" in document}
     if not belongings or (tenant, plan.account.cloud) in belongings:
         return
     log.warning(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .answers import CutShortError, OutOfOrderError, PageReading, Shown
 from .apis import Api, Query
@@ -51,8 +51,7 @@ class Recipient(Protocol):
         """What has come since the last time is all of a window."""
 
 
-@dataclass(frozen=True)
-class Stretch:
+class Stretch(NamedTuple):
     """A stretch of time that was read whole, in ticks.
 
     Attributes:
@@ -347,7 +346,7 @@ class RegionReader:
                 links.add(link)
                 request = self._api.follow(link)
             elif page.received >= self._api.most_records:
-                request = self._requested(replace(query, skip=received))
+                request = self._requested(query._replace(skip=received))
             else:
                 return page
 
@@ -357,8 +356,8 @@ class RegionReader:
         while True:
             piece = pieces.pop()
             self._asked_for(query.times)
-            request = self._requested(replace(query, created=piece))
-            page = self._page(request, replace(query, created=piece), recipient, Coming.OF_ONE_INSTANT)
+            request = self._requested(query._replace(created=piece))
+            page = self._page(request, query._replace(created=piece), recipient, Coming.OF_ONE_INSTANT)
             self.asked.count(page)
             if page.received >= self._api.most_records or (page.next_link and self._leads_to_more(page.next_link)):
                 if piece.width > 1:

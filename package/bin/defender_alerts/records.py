@@ -10,7 +10,6 @@ import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple
 
 from .errors import ConnectionFailedError, UnexpectedAnswerError
@@ -35,8 +34,7 @@ class Record(NamedTuple):
     value: Any
 
 
-@dataclass(frozen=True)
-class BrokenRecord:
+class BrokenRecord(NamedTuple):
     """An element that is no JSON; ``reason`` says why, ``excerpt`` is its beginning."""
 
     reason: str

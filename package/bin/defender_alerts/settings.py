@@ -14,7 +14,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from . import clouds
-from .credentials.pair import key_lines, not_after, read_pair
 from .errors import ConfigurationError
 from .times import parse_start
 
@@ -63,11 +62,19 @@ class Account:
     @property
     def certificate_expires(self) -> dt.date | None:
         """The day (UTC) on which the certificate expires, None where there is none."""
-        return not_after(self.certificate) if self.auth_type == CERTIFICATE else None
+        if self.auth_type != CERTIFICATE:
+            return None
+        from .credentials.pair import not_after
+
+        return not_after(self.certificate)
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """The texts that must not be read anywhere: of a private key also each line, since a text can be cut."""
+        if not self.private_key:
+            return (self.client_secret,) if self.client_secret else ()
+        from .credentials.pair import key_lines
+
         return tuple(
             secret for secret in (self.client_secret, self.private_key, *key_lines(self.private_key)) if secret
         )
@@ -175,6 +182,9 @@ def read_account(
     if auth_type not in AUTH_TYPES:
         raise ConfigurationError(f"auth_type is {auth_type!r} and should be one of {', '.join(AUTH_TYPES)}. {where}")
     if auth_type == CERTIFICATE:
+        # Most accounts have a client secret, and their polls do without the modules that read keys.
+        from .credentials.pair import read_pair
+
         pair = read_pair(stanza.get("certificate") or "", secrets.get("private_key") or "", where)
         pair.must_be_valid(now or dt.datetime.now(dt.timezone.utc), where)
         return Account(
@@ -257,15 +267,20 @@ def read_ca_bundle(text: str) -> str:
         return text.replace("\\n", "\n")
     path = Path(text)
     try:
-        if not path.is_absolute():
+        # A device or a pipe may have no end.
+        if not path.is_absolute() or not path.is_file():
             raise OSError  # noqa: TRY301 - one message for all
-        pem = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise ConfigurationError(
-            f"The CA certificates {text!r} can't be read. Paste the PEM text itself, or the absolute path of a file "
-            "that the user of splunkd may read, under Configuration > Network > Additional CA certificates."
-        ) from error
-    return pem
+        return path.read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError) as error:
+        raise unreadable_ca_file(text) from error
+
+
+def unreadable_ca_file(path: str) -> ConfigurationError:
+    """What is said of a path that leads to no certificates, whatever the reason."""
+    return ConfigurationError(
+        f"No CA certificates can be read from {path!r}. Paste the PEM text itself, or the absolute path of a file with "
+        "such text that the user of splunkd may read, under Configuration > Network > Additional CA certificates."
+    )
 
 
 def read_polling(name: str, stanza: Mapping[str, str]) -> Polling:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .times import iso, seconds
 
@@ -11,8 +12,7 @@ _FIRST_WIDTH = seconds(86_400)
 _WIDEST = seconds(8 * 86_400)
 
 
-@dataclass(frozen=True)
-class _Growth:
+class _Growth(NamedTuple):
     """A window whose answer could have held so many times as many records may be wider by a factor next time."""
 
     times_as_many: int

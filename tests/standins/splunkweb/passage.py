@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import ssl
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPSConnection
@@ -54,6 +55,8 @@ class Passage:
         self._searches = Searches(splunkd.conf)
         self._port = port
         self._sessions: dict[str, Session] = {}
+        self._under_way = 0
+        self._changed = threading.Condition()
 
     def is_logged_in(self, cookies: Mapping[str, str]) -> bool:
         """Whether the browser has a session."""
@@ -82,9 +85,21 @@ class Passage:
         self, method: str, target: str, headers: Mapping[str, str], cookies: Mapping[str, str], body: bytes
     ) -> Reply:
         """Carry out one call; `target` begins with /services or /servicesNS, `headers` are in lower case."""
-        reply = self._answer(method, target, headers, cookies, body)
+        with self._changed:
+            self._under_way += 1
+        try:
+            reply = self._answer(method, target, headers, cookies, body)
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
         self.journal.append(Exchange(method, target, body, reply.status, reply.body))
         return reply
+
+    def finish(self) -> None:
+        """Wait for the calls under way: a page that is closed does not wait for what it has asked."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._under_way == 0, SPLUNKD_TIMEOUT)
 
     def _answer(
         self, method: str, target: str, headers: Mapping[str, str], cookies: Mapping[str, str], body: bytes

@@ -48,6 +48,7 @@ class Web(AbstractContextManager["Web"]):
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        self._passage.finish()
         if self._failures and error is None:
             raise AssertionError("the stand-in Splunk Web failed:\n" + "\n".join(self._failures))
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from defender_alerts.errors import AddonError
 from defender_alerts.http.calls import Refusal, Request
@@ -13,8 +12,7 @@ from defender_alerts.records import BrokenRecord, Record
 from defender_alerts.windows import Window
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(NamedTuple):
     """What an application needs in Entra ID to read an API.
 
     Attributes:
@@ -34,8 +32,7 @@ class OwnSettings(Protocol):
         """The regions that are collected."""
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(NamedTuple):
     """What one request asks for.
 
     Attributes:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
@@ -55,8 +55,7 @@ _MAY_BE_TOO_MUCH = (StrainedError, SlowAnswerError, BrokenAnswerError)
 _NOWHERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
-@dataclass(frozen=True)
-class Collection:
+class Collection(NamedTuple):
     """One OData collection.
 
     Attributes:

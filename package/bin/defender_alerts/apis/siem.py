@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from defender_alerts import clouds
 from defender_alerts.errors import (
@@ -47,8 +47,7 @@ _REPLACEMENTS = (
 _RECORD_KEYS = frozenset({"AlertId", "FullId", "LastProcessedTimeUtc"})
 
 
-@dataclass(frozen=True)
-class SiemSettings:
+class SiemSettings(NamedTuple):
     """What an input of this kind sets beside what all inputs do."""
 
     regions: tuple[str, ...]

@@ -11,13 +11,14 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Callable
 
 from defender_alerts.errors import CheckpointError, StoppedError
 from defender_alerts.http.calls import Stop
+from defender_alerts.trouble import Trouble
 
 from .names import CHECKPOINTS
 from .splunkd import Splunkd, SplunkdError
@@ -25,6 +26,8 @@ from .splunkd import Splunkd, SplunkdError
 _DATA = f"storage/collections/data/{CHECKPOINTS}"
 
 _HEAD = "_key,generation,revision,lease_owner,lease_until"
+# All that the status of an input is made of; what is remembered of versions makes megabytes and is left where it is.
+_STATUS = "_key,kind,input,tenant,cloud,region,watermark,collected,remembered,generation,start,time,category,sentence"
 
 LONGEST_START = 120.0
 _START_POLL = 2.0
@@ -119,6 +122,26 @@ class KVStorePlaces:
         """
         with self._lock:
             self._insist("saved", lambda: self._splunkd.post_json(f"{_DATA}/batch_save", [document]))
+
+    def note(self, troubles: Iterable[Trouble]) -> None:
+        """Save what went wrong, with one call that is not tried again: nothing depends on it."""
+        documents = [trouble.document() for trouble in troubles]
+        try:
+            with self._lock:
+                self._splunkd.post_json(f"{_DATA}/batch_save", documents)
+        except SplunkdError as error:
+            self._log.debug("the last error is not noted in the KV store: %s", error)
+
+    def status_documents(self) -> list[Mapping[str, Any]]:
+        """What the status of all inputs is made of, with one call that is not tried again.
+
+        Raises:
+            SplunkdError: the store can't be read.
+        """
+        # Days of delivered parts have no kind.
+        query = json.dumps({"kind": {"$gt": ""}})
+        documents: list[Mapping[str, Any]] = self._splunkd.get(_DATA, query=query, fields=_STATUS)
+        return documents
 
     def delete_places_of(self, kind: str, input_name: str) -> None:
         """Delete all places of an input.

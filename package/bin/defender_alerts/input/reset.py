@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.kinds import KINDS
-from defender_alerts.place import PlaceKey, Reset
-from defender_alerts.times import iso, machine_time, parse_start
+from defender_alerts.times import iso, machine_time
 
 from .inputs import find_input
 from .kvstore import KVStorePlaces
 from .login import Way, local_splunkd
+from .resetting import order_resets, parse_from
 from .shell import LOCAL_TOKEN, Shell
 from .splunkd import SplunkdError
 
@@ -55,31 +54,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _reset(options: argparse.Namespace, shell: Shell) -> None:
-    try:
-        start = parse_start(options.start, machine_time())
-    except ValueError as error:
-        raise ConfigurationError(
-            f"--from is {options.start!r}, and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative (=-2d)."
-        ) from error
+    start = parse_from(options.start, machine_time(), "--from", "=-2d")
     way = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
     splunkd = local_splunkd(way, shell.environment, shell.ask)
     kind, _ = find_input(splunkd, options.input, options.kind)
     store = KVStorePlaces(splunkd, shell.stop, logging.getLogger(__name__))
-    documents = {str(document["_key"]): document for document in store.places_of(kind.name, options.input)}
-    keys = [key for key in map(_key, documents.values()) if str(key) in documents]
-    chosen = sorted({key for key in keys if options.region in {"", key.region}}, key=str)
-    if not chosen:
-        raise ConfigurationError(
-            f"The input {options.input} has no checkpoint here{' for ' * bool(options.region)}{options.region}: its "
-            "next run starts at its start_time anyway."
-        )
-    for key in chosen:
-        generations = [
-            documents[name].get("generation", 0) for name in (str(key), Reset.key_of(key)) if name in documents
-        ]
-        store.save(Reset(key, start, int(max(generations)) + 1).document())
-        shell.out.write(f"{key.region} of tenant {key.tenant}: the next run starts at {iso(start)}.\n")
-
-
-def _key(document: Mapping[str, Any]) -> PlaceKey:
-    return PlaceKey(*(str(document.get(name)) for name in ("kind", "input", "tenant", "cloud", "region")))
+    for reset in order_resets(store, kind.name, options.input, start, options.region):
+        shell.out.write(f"{reset.key.region} of tenant {reset.key.tenant}: the next run starts at {iso(start)}.\n")

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Callable
 
 from defender_alerts.errors import (
     AddonError,
@@ -22,6 +22,8 @@ from defender_alerts.kinds import KINDS, Kind
 from defender_alerts.poll import Plan, PollResult, Surroundings, poll
 from defender_alerts.regions import STOP_GRACE
 from defender_alerts.settings import SECRET_WARNING_DAYS, Account, Network, read_polling, too_short
+from defender_alerts.times import machine_time
+from defender_alerts.trouble import Trouble
 from defender_alerts.wording import key_values
 
 from .kvstore import KVStorePlaces
@@ -69,6 +71,8 @@ class _InputRun:
         self._stream = XmlStream(out)
         self._begun = threading.Event()
         self._failures: Sequence[AddonError] = ()
+        self._now: Callable[[], int] = machine_time
+        self._troubles: list[Trouble] = []
 
     def run(self) -> int:
         """Run to the end, whatever happens: the stream is closed, and what failed is a sentence in the log."""
@@ -98,6 +102,11 @@ class _InputRun:
         return status
 
     def _work(self) -> None:
+        self._try()
+        if self._troubles and not self._stop.is_set():
+            KVStorePlaces(self._splunkd, self._stop, self._log).note(self._troubles)
+
+    def _try(self) -> None:
         failure: AddonError
         try:
             self._failures = self._collect()
@@ -114,7 +123,7 @@ class _InputRun:
         else:
             return
         self._failures = [failure]
-        self._fail(failure)
+        self._fail(failure, self._now())
 
     def _collect(self) -> Sequence[AddonError]:
         polling = read_polling(self._name, self._stanza)
@@ -129,6 +138,7 @@ class _InputRun:
         plan = Plan(self._kind, self._stanza_name, polling, own, account)
         store = KVStorePlaces(self._splunkd, self._stop, self._log)
         given = Surroundings(saved.network, store, self._stream, self._stop, self._log, begun=self._begun)
+        self._now = given.clock.now
         result = poll(plan, given)
         self._tell(result, plan)
         return result.failures
@@ -177,30 +187,42 @@ class _InputRun:
 
     def _tell(self, result: PollResult, plan: Plan) -> None:
         for region, failure in result.beforehand.items():
-            self._fail(failure, region=region)
+            self._fail(failure, self._now(), region=region)
         for one in result.outcomes:
             collector = one.collector
             if one.failure is not None:
-                self._fail(one.failure, region=collector.region)
+                self._fail(one.failure, collector.now, region=collector.region)
             story = collector.story(one.seconds)
             self._log.info("%s", key_values(action="region_done", input=self._name, outcome=one.outcome, **story))
-            if collector.new:
-                from solnlib.log import events_ingested
+            for sourcetype, count in (
+                (plan.kind.sourcetype, collector.new - collector.new_parts),
+                (plan.kind.part_sourcetype, collector.new_parts),
+            ):
+                if count:
+                    self._tell_ingested(plan, collector.host, sourcetype, count)
 
-                events_ingested(
-                    self._log,
-                    self._stanza_name,
-                    plan.kind.sourcetype,
-                    collector.new,
-                    plan.polling.index,
-                    account=plan.account.name,
-                    host=collector.host,
-                )
+    def _tell_ingested(self, plan: Plan, host: str, sourcetype: str, count: int) -> None:
+        """Say it as the dashboard of UCC counts events."""
+        from solnlib.log import events_ingested
 
-    def _fail(self, failure: AddonError, **where: str) -> None:
+        events_ingested(
+            self._log,
+            self._stanza_name,
+            sourcetype,
+            count,
+            plan.polling.index,
+            account=plan.account.name,
+            host=host,
+        )
+
+    def _fail(self, failure: AddonError, now: int, **where: str) -> None:
         report(self._log, failure, input=self._name, **where)
+        sentence = self._redaction.clean(str(failure))
         # splunkd files what comes on standard error in splunkd.log, where it is found without knowing our log.
-        sys.stderr.write(f"ERROR {self._stanza_name} {self._redaction.clean(str(failure))}\n")
+        sys.stderr.write(f"ERROR {self._stanza_name} {sentence}\n")
+        self._troubles.append(
+            Trouble(self._kind.name, self._name, where.get("region", ""), now, failure.category, sentence)
+        )
 
     def _close_stream(self) -> None:
         try:

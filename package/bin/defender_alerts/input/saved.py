@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.settings import Account, Network, is_true, read_account, read_network
@@ -16,8 +16,7 @@ _SEPARATOR = "``splunk_cred_sep``"
 _END = _SEPARATOR.join(("", "S", "P", "L", "U", "N", "K", ""))
 
 
-@dataclass(frozen=True)
-class SavedSettings:
+class SavedSettings(NamedTuple):
     """What all inputs share."""
 
     network: Network

@@ -33,7 +33,7 @@ from defender_alerts.http.calls import Caller, Patience
 from defender_alerts.http.clock import ServerClock
 from defender_alerts.http.session import open_session, trust
 from defender_alerts.kinds import KINDS, Kind
-from defender_alerts.settings import Account, Network, is_guid
+from defender_alerts.settings import CLIENT_SECRET, Account, Network, is_guid
 from defender_alerts.times import iso, machine_time
 
 # Splunk Web gives up on a page's request after 30 s, and splunkd's own part needs some of them.
@@ -104,6 +104,19 @@ class AccountCheck:
             return None
 
 
+def refuse_secret_id(account: Account) -> None:
+    """Recognise the ID of a client secret in the place of its value, which never has the form of a GUID.
+
+    Raises:
+        AuthenticationError: it is the ID.
+    """
+    if account.auth_type == CLIENT_SECRET and is_guid(account.client_secret):
+        raise AuthenticationError(
+            "The client secret looks like the secret's ID. Paste the secret's Value: Entra ID shows it once, when the "
+            "secret is made, in the column beside the ID. If nobody has kept it, make a new secret."
+        )
+
+
 def check_account(
     account: Account, network: Network, kinds: Iterable[Kind] = tuple(KINDS.values()), seconds: float = LONGEST_CHECK
 ) -> AccountCheck:
@@ -119,11 +132,7 @@ def check_account(
         AddonError: credentials, tenant, proxy or CA are wrong; the sentence names the field or page to mend.
     """
     began = time.monotonic()
-    if account.auth_type == "client_secret" and is_guid(account.client_secret):
-        raise AuthenticationError(
-            "The client secret looks like the secret's ID. Paste the secret's Value: Entra ID shows it once, when the "
-            "secret is made, in the column beside the ID."
-        )
+    refuse_secret_id(account)
     wanted = [(kind, audiences) for kind in kinds if (audiences := kind.audiences(account.cloud))]
     resources = dict.fromkeys(audience for _, audiences in wanted for audience in audiences)
     outcomes = _Asking(account, network).ask(resources, began + seconds)

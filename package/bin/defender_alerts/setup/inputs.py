@@ -1,6 +1,7 @@
-"""What to say of an input beside the others: who brings the same alerts already, and what its account lacks.
+"""What is checked of an input when it is saved, and what to say of it beside the others.
 
-Nothing of this refuses a save. Two inputs may be wanted for a while, as when one replaces the other.
+Only what can't be had refuses a save. Who brings the same alerts already, and what the account lacks, are remarks: two
+inputs may be wanted for a while, as when one replaces the other, and a permission may be granted later.
 """
 
 from __future__ import annotations
@@ -8,20 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from defender_alerts.apis import OwnSettings
+from defender_alerts.apis import Api, OwnSettings
 from defender_alerts.apis.endpoint import EndpointSettings
 from defender_alerts.apis.graph import GraphSettings
 from defender_alerts.apis.incidents import IncidentSettings
 from defender_alerts.apis.siem import SiemSettings
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.kinds import KINDS
-from defender_alerts.settings import is_true
+from defender_alerts.settings import (
+    DEFAULT_INTERVAL,
+    LONGEST_INTERVAL,
+    SHORTEST_INTERVAL,
+    Polling,
+    is_true,
+    whole_number,
+)
+from defender_alerts.times import iso, parse_start, seconds
 
 from .account import AccountCheck, Finding, explained
 
 # As Graph calls the product whose alerts the SIEM API and the endpoint API show.
 _ENDPOINT = frozenset({"microsoftDefenderForEndpoint"})
 _ANY: frozenset[str] = frozenset()
+# The clocks of this host and of who types may differ, and a form takes a while to fill in.
+_SLACK = seconds(3_600)
 
 
 @dataclass(frozen=True)
@@ -138,3 +149,46 @@ def _in_common(this: SavedInput, other: SavedInput) -> str:
 def _tenant(account: Mapping[str, str]) -> tuple[str, str]:
     """The tenant as it was typed: that a domain and a GUID mean the same one is known to Microsoft alone."""
     return (account.get("cloud") or "").strip(), (account.get("tenant_id") or "").strip().lower()
+
+
+def check_input(name: str, stanza: Mapping[str, str], polling: Polling, apis: Iterable[Api], now: int) -> None:
+    """Make sure that a new or changed input asks for what can be had.
+
+    Args:
+        name: of the input.
+        stanza: its fields.
+        polling: what has been read of them.
+        apis: those of its regions.
+        now: by this host's clock, in ticks.
+
+    Raises:
+        ConfigurationError: the interval is out of range, or the start time lies in the future or before what the API
+            still shows.
+    """
+    where = f"Correct the input {name} under Inputs."
+    whole_number(
+        stanza.get("interval"),
+        "interval",
+        where,
+        least=SHORTEST_INTERVAL,
+        most=LONGEST_INTERVAL,
+        default=DEFAULT_INTERVAL,
+    )
+    start = parse_start(polling.start_time, now)
+    if start > now + _SLACK:
+        raise ConfigurationError(
+            f"The start time {polling.start_time} lies in the future (it is {_shown(now)} now). Set a time in UTC that "
+            "has passed, or how far back the first run goes, such as -7d."
+        )
+    retention = min((api.retention for api in apis), default=now - start)
+    if start < now - retention - _SLACK:
+        days = retention // seconds(86_400)
+        raise ConfigurationError(
+            f"The start time {polling.start_time} is too far back: Microsoft keeps what this input collects for {days} "
+            f"days. Set -{days}d, or a time since {_shown(now - retention)}."
+        )
+
+
+def _shown(ticks: int) -> str:
+    """A time to the second, as the field takes it."""
+    return f"{iso(ticks)[:19]}Z"

@@ -1,50 +1,26 @@
-"""Saving accounts and inputs: what would not work is refused with a sentence, and what is saved is what was meant."""
+"""Saving accounts: what would not work is refused with a sentence, and what is saved is what was meant."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from defender_alerts.input.saved import load_account, secrets
 from defender_alerts.input.splunkd import Splunkd
-from defender_alerts.kinds import KINDS
-from integration.installation import (
-    APP,
-    COLLECTION,
-    KIND,
-    LOGIN_HOST,
-    OTHER_RESOURCE,
-    REGIONS,
-    RESOURCE,
-    Installation,
-    texts,
-)
-from integration.log import errors
+from integration.installation import APP, KIND, LOGIN_HOST, RESOURCE, Installation
+from integration.saving import ACCOUNTS, ALL_ROLES, GRAPH, PASSWORDS, refusal_of, row, warned
 from standins.key_pairs import KeyPair, rsa_key
 from standins.microsoft.faults import captive_portal
-from standins.splunkd import KVStoreState, WebError
 
-_ACCOUNTS, _PASSWORDS = "ta_defender_alerts_account", "passwords"
-
-ENDPOINT, GRAPH = "https://api.securitycenter.microsoft.com", "https://graph.microsoft.com"
-ALL_ROLES = {ENDPOINT: ("Alert.Read.All",), GRAPH: ("SecurityAlert.Read.All", "SecurityIncident.Read.All")}
 AUDIENCES = 4
 """Graph's, Defender for Endpoint's and the two of the SIEM API: each is asked for a token, side by side."""
-
-
-def _refused(save: Callable[[], object]) -> str:
-    """What the page shows. splunkd makes a 500 of whatever a handler refuses, with the handler's words in it."""
-    with pytest.raises(WebError) as refused:
-        save()
-    return refused.value.message
 
 
 def test_an_account_that_works_is_saved_with_its_secret_encrypted(fresh: Installation) -> None:
     fresh.save_account("works")
     assert [call.host for call in fresh.cloud.journal] == [LOGIN_HOST] * AUDIENCES
-    assert "[works]" in fresh.stored(_ACCOUNTS)
+    assert "[works]" in fresh.stored(ACCOUNTS)
     assert fresh.splunkd.places_of(fresh.secret) == []
 
 
@@ -73,6 +49,18 @@ class Refused:
             calls=0,
         ),
         Refused(
+            "secret_id_in_capitals_with_blanks",
+            {"client_secret": " 0C7E4AD2-68F6-4F5C-A4A5-1C6A8F0C1F2E\n"},
+            ("The client secret looks like the secret's ID. Paste the secret's Value",),
+            calls=0,
+        ),
+        Refused(
+            "secret_id_unchecked",
+            {"client_secret": "0c7e4ad2-68f6-4f5c-a4a5-1c6a8f0c1f2e", "skip_check": "1"},
+            ("The client secret looks like the secret's ID. Paste the secret's Value",),
+            calls=0,
+        ),
+        Refused(
             "unknown_tenant",
             {"tenant_id": "fabrikam.onmicrosoft.com"},
             ("The tenant of the account unknown_tenant does not exist in its cloud.", "AADSTS90002"),
@@ -93,23 +81,23 @@ class Refused:
 def test_an_account_that_would_not_work_is_refused_with_the_sentence_and_not_stored(
     fresh: Installation, refused: Refused
 ) -> None:
-    before = (fresh.stored(_ACCOUNTS), fresh.stored(_PASSWORDS))
-    message = _refused(lambda: fresh.save_account(refused.name, **refused.fields))
+    before = (fresh.stored(ACCOUNTS), fresh.stored(PASSWORDS))
+    message = refusal_of(lambda: fresh.save_account(refused.name, **refused.fields))
     assert [word for word in refused.words if word not in message] == []
-    assert (fresh.stored(_ACCOUNTS), fresh.stored(_PASSWORDS)) == before
+    assert (fresh.stored(ACCOUNTS), fresh.stored(PASSWORDS)) == before
     assert len(fresh.cloud.journal) == refused.calls
 
 
 def test_an_account_is_refused_where_Entra_ID_can_not_be_reached_and_the_sentence_says_so(fresh: Installation) -> None:
     fresh.cloud.faults.add(LOGIN_HOST, captive_portal(), times=None)
-    assert "Look for a proxy, portal or filter" in _refused(lambda: fresh.save_account("portal"))
-    assert "[portal]" not in fresh.stored(_ACCOUNTS)
+    assert "Look for a proxy, portal or filter" in refusal_of(lambda: fresh.save_account("portal"))
+    assert "[portal]" not in fresh.stored(ACCOUNTS)
 
 
 def test_a_tenant_that_knows_only_the_other_resource_is_no_obstacle(fresh: Installation) -> None:
     fresh.tenant.resources.discard(RESOURCE)
     fresh.save_account("other_resource")
-    assert "[other_resource]" in fresh.stored(_ACCOUNTS)
+    assert "[other_resource]" in fresh.stored(ACCOUNTS)
 
 
 def test_blanks_around_what_was_pasted_are_taken_away(fresh: Installation) -> None:
@@ -119,9 +107,9 @@ def test_blanks_around_what_was_pasted_are_taken_away(fresh: Installation) -> No
         client_id=f"{fresh.application.client_id}\n",
         client_secret=f" {fresh.secret}\n",
     )
-    assert fresh.splunkd.conf.of_app(_ACCOUNTS, APP)["pasted"]["tenant_id"] == fresh.tenant.guid
+    assert fresh.splunkd.conf.of_app(ACCOUNTS, APP)["pasted"]["tenant_id"] == fresh.tenant.guid
     splunkd = Splunkd(fresh.splunkd.server_uri, fresh.splunkd.session_key())
-    assert secrets(splunkd, _ACCOUNTS, "pasted") == {"client_secret": fresh.secret}
+    assert secrets(splunkd, ACCOUNTS, "pasted") == {"client_secret": fresh.secret}
     fresh.save_input("of_pasted", account="pasted", regions="eu")
     assert fresh.run("of_pasted").status == 0
 
@@ -129,12 +117,12 @@ def test_blanks_around_what_was_pasted_are_taken_away(fresh: Installation) -> No
 def test_skip_check_saves_an_account_unseen_and_is_itself_never_stored(fresh: Installation) -> None:
     fresh.save_account("unseen", client_secret="not yet in force", skip_check="1")
     assert len(fresh.cloud.journal) == 0
-    assert "[unseen]" in fresh.stored(_ACCOUNTS)
-    assert "skip_check" not in fresh.stored(_ACCOUNTS)
+    assert "[unseen]" in fresh.stored(ACCOUNTS)
+    assert "skip_check" not in fresh.stored(ACCOUNTS)
     assert row(fresh, "unseen")["feeds"] == "Not checked yet."
     fresh.save_account("seen", skip_check="0")
     assert len(fresh.cloud.journal) == AUDIENCES
-    assert "skip_check" not in fresh.stored(_ACCOUNTS)
+    assert "skip_check" not in fresh.stored(ACCOUNTS)
 
 
 def test_editing_an_account_without_a_new_secret_keeps_the_stored_one(fresh: Installation) -> None:
@@ -145,22 +133,22 @@ def test_editing_an_account_without_a_new_secret_keeps_the_stored_one(fresh: Ins
     fresh.edit_account("edited", secret_expires="2099-12-31")
     # What the connection depends on is as it was, and was found good: nothing to check.
     assert len(fresh.cloud.journal) == 0
-    assert "secret_expires = 2099-12-31" in fresh.stored(_ACCOUNTS)
+    assert "secret_expires = 2099-12-31" in fresh.stored(ACCOUNTS)
     assert fresh.run("of_edited").status == 0
     fresh.edit_account("edited", tenant_id=fresh.tenant.domain)
-    assert f"tenant_id = {fresh.tenant.domain}" in fresh.stored(_ACCOUNTS)
+    assert f"tenant_id = {fresh.tenant.domain}" in fresh.stored(ACCOUNTS)
     assert fresh.run("of_edited").status == 0
 
 
 def test_an_edit_that_would_not_work_is_refused_and_changes_nothing(fresh: Installation) -> None:
     fresh.save_account("kept")
-    before = (fresh.stored(_ACCOUNTS), fresh.stored(_PASSWORDS))
-    message = _refused(lambda: fresh.edit_account("kept", client_secret="another one"))
+    before = (fresh.stored(ACCOUNTS), fresh.stored(PASSWORDS))
+    message = refusal_of(lambda: fresh.edit_account("kept", client_secret="another one"))
     assert "The client secret of the account kept is wrong." in message
-    assert "AADSTS700016" in _refused(
+    assert "AADSTS700016" in refusal_of(
         lambda: fresh.edit_account("kept", client_id="11111111-2222-3333-4444-555555555555")
     )
-    assert (fresh.stored(_ACCOUNTS), fresh.stored(_PASSWORDS)) == before
+    assert (fresh.stored(ACCOUNTS), fresh.stored(PASSWORDS)) == before
 
 
 def test_a_new_secret_replaces_the_stored_one(fresh: Installation) -> None:
@@ -186,18 +174,6 @@ def test_an_account_is_never_shown_with_its_secret(fresh: Installation) -> None:
     fresh.save_account("shown")
     assert fresh.secret not in str(fresh.splunkd.web.get(f"{APP}_account/shown", **{"--cred--": "1"}))
     assert fresh.secret not in str(fresh.splunkd.web.get(f"{APP}_account"))
-
-
-def row(installation: Installation, name: str, page: str = "account") -> dict[str, Any]:
-    """What the page's table is given for one row."""
-    entries = installation.splunkd.web.get(f"{APP}_{page}", count="-1")["entry"]
-    (content,) = (entry["content"] for entry in entries if entry["name"] == name)
-    return dict(content)
-
-
-def warned(answer: dict[str, Any]) -> list[str]:
-    """The warnings that come with a successful answer."""
-    return [message["text"] for message in answer["messages"] if message["type"] == "WARN"]
 
 
 def test_missing_permissions_come_with_the_answer_and_stand_in_the_table_until_a_later_save_finds_them(
@@ -232,7 +208,7 @@ def test_a_check_that_was_skipped_does_not_leave_the_findings_of_another_connect
 
 
 def test_what_the_check_found_can_not_be_written_from_outside(fresh: Installation) -> None:
-    assert "last_check" in _refused(lambda: fresh.save_account("forged", last_check="{}"))
+    assert "last_check" in refusal_of(lambda: fresh.save_account("forged", last_check="{}"))
 
 
 def certificate_fields(pair: KeyPair, **fields: str) -> dict[str, str]:
@@ -298,10 +274,10 @@ class WrongPair:
 )
 def test_a_certificate_that_would_not_work_is_refused_and_not_stored(fresh: Installation, wrong: WrongPair) -> None:
     pair = KeyPair()
-    before = (fresh.stored(_ACCOUNTS), fresh.stored(_PASSWORDS))
+    before = (fresh.stored(ACCOUNTS), fresh.stored(PASSWORDS))
     fields = certificate_fields(pair, **wrong.fields(pair))
-    assert wrong.words in _refused(lambda: fresh.save_account(wrong.name, **fields))
-    assert (fresh.stored(_ACCOUNTS), fresh.stored(_PASSWORDS)) == before
+    assert wrong.words in refusal_of(lambda: fresh.save_account(wrong.name, **fields))
+    assert (fresh.stored(ACCOUNTS), fresh.stored(PASSWORDS)) == before
     assert bool(len(fresh.cloud.journal)) is wrong.is_asked
 
 
@@ -319,205 +295,46 @@ def test_a_certificate_that_would_not_work_is_refused_and_not_stored(fresh: Inst
 def test_a_credential_of_the_chosen_type_is_required_with_and_without_a_check(
     fresh: Installation, fields: dict[str, str], words: str, skip_check: str
 ) -> None:
-    assert words in _refused(lambda: fresh.save_account("bare", skip_check=skip_check, **fields))
-    assert "[bare]" not in fresh.stored(_ACCOUNTS)
+    assert words in refusal_of(lambda: fresh.save_account("bare", skip_check=skip_check, **fields))
+    assert "[bare]" not in fresh.stored(ACCOUNTS)
 
 
 def test_changing_the_type_of_credential_forgets_the_other_one(fresh: Installation) -> None:
     pair = KeyPair()
     fresh.application.add_certificate(pair.pem)
     fresh.save_account("changing", secret_expires="2099-12-31")
-    assert "There is no private key" in _refused(
+    assert "There is no private key" in refusal_of(
         lambda: fresh.edit_account("changing", **certificate_fields(pair, private_key=""))
     )
     fresh.edit_account("changing", **certificate_fields(pair))
     splunkd = Splunkd(fresh.splunkd.server_uri, fresh.splunkd.session_key())
-    assert set(secrets(splunkd, _ACCOUNTS, "changing")) == {"private_key"}
-    assert not fresh.splunkd.conf.of_app(_ACCOUNTS, APP)["changing"]["secret_expires"]
+    assert set(secrets(splunkd, ACCOUNTS, "changing")) == {"private_key"}
+    assert not fresh.splunkd.conf.of_app(ACCOUNTS, APP)["changing"]["secret_expires"]
     # An edit that sends neither key nor certificate keeps both.
     fresh.splunkd.web.post(f"{APP}_account/changing", {"tenant_id": fresh.tenant.domain})
     assert load_account(splunkd, "changing").private_key.split() == pair.key_pem.split()
     fresh.edit_account("changing", auth_type="client_secret", client_secret=fresh.secret)
-    assert set(secrets(splunkd, _ACCOUNTS, "changing")) == {"client_secret"}
-    assert not fresh.splunkd.conf.of_app(_ACCOUNTS, APP)["changing"]["certificate"]
+    assert set(secrets(splunkd, ACCOUNTS, "changing")) == {"client_secret"}
+    assert not fresh.splunkd.conf.of_app(ACCOUNTS, APP)["changing"]["certificate"]
 
 
 def test_an_account_saved_before_there_were_certificates_is_one_with_a_secret(fresh: Installation) -> None:
     fresh.save_account("old")
-    stored = fresh.splunkd.conf.of_app(_ACCOUNTS, APP)["old"]
-    fresh.splunkd.conf.remove(_ACCOUNTS, APP, "old")
+    stored = fresh.splunkd.conf.of_app(ACCOUNTS, APP)["old"]
+    fresh.splunkd.conf.remove(ACCOUNTS, APP, "old")
     kept = {name: text for name, text in stored.items() if name not in {"auth_type", "last_check"}}
-    fresh.splunkd.conf.write(_ACCOUNTS, APP, "old", kept)
+    fresh.splunkd.conf.write(ACCOUNTS, APP, "old", kept)
     assert row(fresh, "old")["auth_type"] == "client_secret"
     fresh.save_input("of_old", account="old", regions="eu")
     assert fresh.run("of_old").status == 0
 
 
-def save_input(installation: Installation, kind: str, name: str, **fields: str) -> dict[str, Any]:
-    """Add an input of any kind."""
-    common = {"account": "corp", "index": "main", "interval": "300", "start_time": "-7d", "overlap": "600"}
-    return installation.splunkd.web.post(f"{APP}_{kind}", {"name": name, **common, **fields})
-
-
-@pytest.fixture
-def tidy(fresh: Installation) -> Iterator[Installation]:
-    """Give an installation whose inputs of this test are the only ones, before and after."""
-
-    def remove_all() -> None:
-        for kind in KINDS:
-            for entry in fresh.splunkd.web.get(f"{APP}_{kind}", count="-1")["entry"]:
-                fresh.splunkd.web.delete(f"{APP}_{kind}/{entry['name']}")
-
-    remove_all()
-    yield fresh
-    remove_all()
-
-
-def test_an_input_whose_alerts_another_one_brings_is_saved_with_a_warning_that_names_it(tidy: Installation) -> None:
-    tidy.application.roles = ALL_ROLES
-    tidy.save_account("shared")
-    account = {"account": "shared"}
-    assert warned(save_input(tidy, "defender_graph_alerts", "all_alerts", **account)) == []
-    assert warned(save_input(tidy, "defender_incidents", "incidents", alerts="none", **account)) == []
-    answer = save_input(tidy, "defender_endpoint_alerts", "endpoints", region="global", **account)
-    [warning] = warned(answer)
-    named = "The enabled input all_alerts (defender_graph_alerts) brings the same alerts of this tenant"
-    assert warning.startswith(named)
-    content = answer["entry"][0]["content"]
-    assert content["remarks"] == "Brings the same alerts as all_alerts (defender_graph_alerts)."
-    assert content["advice"] == warning
-    # The other one's row says it, too.
-    remark = row(tidy, "all_alerts", "defender_graph_alerts")["remarks"]
-    assert remark == "Brings the same alerts as endpoints (defender_endpoint_alerts)."
-    edited = tidy.splunkd.web.post(f"{APP}_defender_incidents/incidents", {"alerts": "split"})
-    assert [text.split()[3] for text in warned(edited)] == ["all_alerts", "endpoints"]
-    # Nothing of it is stored, and it goes with its cause.
-    assert "brings the same" not in tidy.stored("inputs")
-    tidy.splunkd.web.post(f"{APP}_defender_graph_alerts/all_alerts", {"disabled": "1"})
-    assert row(tidy, "all_alerts", "defender_graph_alerts")["remarks"] == ""
-    assert "all_alerts" not in row(tidy, "endpoints", "defender_endpoint_alerts")["remarks"]
-
-
-def test_an_input_that_its_account_could_not_feed_is_saved_with_a_warning(tidy: Installation) -> None:
-    tidy.save_account("unpermitted")
-    [warning] = warned(save_input(tidy, "defender_incidents", "in_vain", account="unpermitted", alerts="none"))
-    assert "The account unpermitted can't feed defender_incidents" in warning
-    assert "Microsoft Graph SecurityIncident.Read.All" in warning
-    tidy.application.roles = ALL_ROLES
-    tidy.edit_account("unpermitted")
-    assert row(tidy, "in_vain", "defender_incidents")["remarks"] == ""
-
-
-def test_an_input_is_checked_against_the_cloud_of_its_account(fresh: Installation) -> None:
-    fresh.save_account("government", cloud="gcc_high", skip_check="1")
-    message = _refused(lambda: fresh.save_input("abroad", account="government", regions="us,eu"))
-    assert "The region 'eu' does not exist for this input in the cloud GCC High. Choose among: us." in message
-    fresh.save_input("at_home", account="government", regions="us")
-    assert "abroad" not in fresh.stored("inputs")
-    assert f"[{KIND}://at_home]" in fresh.stored("inputs")
-
-
-def test_an_input_of_an_account_that_does_not_exist_is_refused(fresh: Installation) -> None:
-    message = _refused(lambda: fresh.save_input("orphan", account="nobody"))
-    assert "The account nobody does not exist" in message
-    assert "orphan" not in fresh.stored("inputs")
-
-
 def test_an_account_that_an_input_uses_can_not_be_deleted(fresh: Installation) -> None:
     fresh.save_account("used")
     fresh.save_input("user_of_it", account="used")
-    message = _refused(lambda: fresh.splunkd.web.delete(f"{APP}_account/used"))
+    message = refusal_of(lambda: fresh.splunkd.web.delete(f"{APP}_account/used"))
     assert "The account used is used by the inputs user_of_it." in message
-    assert "[used]" in fresh.stored(_ACCOUNTS)
+    assert "[used]" in fresh.stored(ACCOUNTS)
     fresh.splunkd.web.delete(f"{APP}_{KIND}/user_of_it")
     fresh.splunkd.web.delete(f"{APP}_account/used")
-    assert "[used]" not in fresh.stored(_ACCOUNTS)
-
-
-def test_an_input_whose_account_is_gone_says_so(fresh: Installation) -> None:
-    fresh.save_account("leaving")
-    fresh.save_input("left", account="leaving")
-    fresh.splunkd.conf.remove(_ACCOUNTS, APP, "leaving")
-    run = fresh.run("left")
-    [error] = errors(fresh.log("left"))
-    assert (run.status, error.category) == (2, "Configuration Error")
-    assert "The account leaving does not exist" in error.text
-
-
-def test_an_input_changed_on_its_page_goes_on_from_its_place(fresh: Installation) -> None:
-    fresh.save_account("steady")
-    fresh.save_input("changed", account="steady", regions="eu")
-    fresh.publish("eu", fresh.alerts(5))
-    assert len(fresh.run("changed").events) == 5
-    fresh.splunkd.web.post(f"{APP}_{KIND}/changed", {"resource": OTHER_RESOURCE, "overlap": "60", "start_time": "-30d"})
-    run = fresh.run("changed")
-    assert (run.status, run.events) == (0, [])
-
-
-def test_deleting_an_input_deletes_its_places_and_no_others(fresh: Installation) -> None:
-    fresh.save_account("owner")
-    for name in ("short_lived", "short_lived_too"):
-        fresh.save_input(name, account="owner")
-        assert fresh.run(name).status == 0
-    assert sorted({document["input"] for document in fresh.places()}) == ["short_lived", "short_lived_too"]
-    fresh.splunkd.web.delete(f"{APP}_{KIND}/short_lived")
-    assert [(document["input"], document["region"]) for document in fresh.places()] == [
-        ("short_lived_too", region) for region in sorted(REGIONS)
-    ]
-    alerts = fresh.alerts(3)
-    fresh.publish("eu", alerts)
-    fresh.save_input("short_lived", account="owner")
-    assert [event.raw for event in fresh.run("short_lived").events] == texts(alerts)
-
-
-def test_an_input_can_be_deleted_while_the_KV_store_is_down(fresh: Installation) -> None:
-    fresh.save_account("remaining")
-    fresh.save_input("gone", account="remaining", regions="eu")
-    fresh.splunkd.kvstore.state = KVStoreState.FAILED
-    fresh.splunkd.web.delete(f"{APP}_{KIND}/gone")
-    assert "[defender_siem_alerts://gone]" not in fresh.stored("inputs")
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """What is wrong in a stanza that somebody wrote into inputs.conf by hand."""
-
-    name: str
-    fields: dict[str, str]
-    sentence: str
-
-
-@pytest.mark.parametrize(
-    "mistake",
-    [
-        Mistake(
-            "unknown_region",
-            {"regions": "moon"},
-            "The region 'moon' does not exist for this input in the cloud Commercial. Choose among: us, eu, uk.",
-        ),
-        Mistake("no_region", {"regions": " , "}, "The input no_region names no region. Correct the input no_region"),
-        Mistake(
-            "bad_start_time",
-            {"start_time": "yesterday"},
-            "The start time 'yesterday' is neither ISO 8601 in UTC (2026-01-31T00:00:00Z) nor relative (-7d, -12h).",
-        ),
-        Mistake("bad_overlap", {"overlap": "10m"}, "overlap is '10m' and should be a whole number from 0 to 86400."),
-        Mistake("bad_resource", {"resource": "https://example.com"}, "The resource 'https://example.com' is neither"),
-        Mistake("no_account", {"account": ""}, "The input no_account names no account."),
-        Mistake("2nd-input", {}, "The input name '2nd-input' is not allowed: it begins with a letter"),
-    ],
-    ids=lambda mistake: mistake.name,
-)
-def test_a_mistake_in_a_handwritten_inputs_conf_is_said_in_a_sentence(
-    installed: Installation, mistake: Mistake
-) -> None:
-    installed.publish("eu", installed.alerts(3))
-    installed.write_input(mistake.name, **mistake.fields)
-    run = installed.run(mistake.name)
-    assert (run.status, run.stdout_bytes) == (2, 0)
-    [error] = errors(installed.log(mistake.name))
-    assert error.category == "Configuration Error"
-    assert mistake.sentence in error.text
-    [line] = run.stderr
-    assert mistake.sentence in line
-    assert installed.splunkd.kvstore.documents(COLLECTION) == []
+    assert "[used]" not in fresh.stored(ACCOUNTS)

@@ -1,0 +1,186 @@
+"""How each input is doing, out of the documents in the KV store of this host.
+
+An input may run elsewhere, as on a heavy forwarder: then there is nothing of it here, and that is what is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.kinds import KINDS
+from defender_alerts.place import PlaceKey, Reset
+from defender_alerts.times import TICKS_PER_SECOND, iso, parse_iso
+from defender_alerts.trouble import Trouble
+
+_KEY = ("kind", "input", "tenant", "cloud", "region")
+
+
+@dataclass(frozen=True)
+class KnownInput:
+    """An input as it stands in inputs.conf."""
+
+    kind: str
+    name: str
+    stanza: Mapping[str, str]
+
+    def regions(self) -> Sequence[str]:
+        """The regions that it collects; none where a setting is wrong."""
+        try:
+            return KINDS[self.kind].read(self.name, self.stanza).regions
+        except ConfigurationError:
+            return ()
+
+
+@dataclass(frozen=True)
+class RegionStatus:
+    """How far a region is; times in ticks, None for what is not known.
+
+    Attributes:
+        tenant: empty before the first save.
+        collected: when a run was last through with it.
+        remembered: how many versions are remembered one by one, those that were seen inside the overlap.
+        restart: where the next run starts, if somebody has ordered that and no run has obeyed yet.
+        trouble: what went wrong after ``collected``.
+    """
+
+    region: str
+    tenant: str = ""
+    collected: int | None = None
+    watermark: int | None = None
+    remembered: int | None = None
+    restart: int | None = None
+    trouble: Trouble | None = None
+
+    def lag(self, now: int) -> float | None:
+        """How many seconds the region is behind ``now``; None before the first save."""
+        return None if self.watermark is None else max(0, now - self.watermark) / TICKS_PER_SECOND
+
+    def shown(self, now: int) -> dict[str, Any]:
+        """The region as a page gets it."""
+        return {
+            "region": self.region,
+            "collected": _text(self.collected),
+            "watermark": _text(self.watermark),
+            "lag_seconds": self.lag(now),
+            "seen": self.remembered,
+            "restart": _text(self.restart),
+            "error": _error(self.trouble),
+        }
+
+
+@dataclass(frozen=True)
+class InputStatus:
+    """How an input is doing; ``trouble`` is what went wrong before its regions, after the last success of any."""
+
+    kind: str
+    name: str
+    is_here: bool
+    regions: tuple[RegionStatus, ...]
+    trouble: Trouble | None
+
+    @property
+    def collected(self) -> int | None:
+        """When all regions were last collected: the time of the one that was so longest ago."""
+        times = [region.collected for region in self.regions]
+        known = [time for time in times if time is not None]
+        return min(known) if known and len(known) == len(times) else None
+
+    @property
+    def last_trouble(self) -> Trouble | None:
+        """The latest of what went wrong and has not been followed by a success."""
+        troubles = [self.trouble, *(region.trouble for region in self.regions)]
+        return max((one for one in troubles if one), key=lambda one: one.time, default=None)
+
+    def shown(self, now: int) -> dict[str, Any]:
+        """The input as a page gets it."""
+        lags = [lag for region in self.regions if (lag := region.lag(now)) is not None]
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "here": self.is_here,
+            "collected": _text(self.collected),
+            "lag_seconds": max(lags, default=None),
+            "error": _error(self.last_trouble),
+            "regions": [region.shown(now) for region in self.regions],
+        }
+
+
+def statuses(inputs: Iterable[KnownInput], documents: Iterable[Mapping[str, Any]]) -> list[InputStatus]:
+    """The status of each input.
+
+    Args:
+        inputs: of all kinds.
+        documents: of the collection of checkpoints, those of other inputs and other kinds of document among them.
+    """
+    by_input: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    for document in documents:
+        belongs = (str(document.get("kind")), str(document.get("input")))
+        by_input.setdefault(belongs, {})[str(document.get("_key"))] = document
+    return [_status(known, by_input.get((known.kind, known.name), {})) for known in inputs]
+
+
+def _status(known: KnownInput, documents: Mapping[str, Mapping[str, Any]]) -> InputStatus:
+    troubles = {trouble.region: trouble for trouble in map(Trouble.of, documents.values()) if trouble}
+    places = [_region(PlaceKey(*(str(one.get(name)) for name in _KEY)), documents) for one in documents.values()]
+    latest: dict[str, RegionStatus] = {}
+    for place in (place for place in places if place):
+        other = latest.get(place.region)
+        # An account that was pointed at another tenant has left the place of the former one.
+        if other is None or _age(place) > _age(other):
+            latest[place.region] = place
+    regions = tuple(
+        _with(latest.get(region, RegionStatus(region)), troubles.get(region))
+        for region in known.regions() or sorted({*latest, *troubles} - {""})
+    )
+    successes = [region.collected for region in regions if region.collected is not None]
+    whole = troubles.get("")
+    if whole and successes and whole.time <= max(successes):
+        whole = None
+    return InputStatus(known.kind, known.name, bool(latest or troubles), regions, whole)
+
+
+def _region(key: PlaceKey, documents: Mapping[str, Mapping[str, Any]]) -> RegionStatus | None:
+    """The status of a place; None for a document that is none, and has none beside it."""
+    place, reset = documents.get(str(key)), documents.get(Reset.key_of(key))
+    if place is None:
+        return None
+    is_reset = reset is not None and reset.get("generation") != place.get("generation")
+    return RegionStatus(
+        key.region,
+        key.tenant,
+        _time(place.get("collected")),
+        _time(place.get("watermark")),
+        int(place["remembered"]) if "remembered" in place else None,
+        _time(reset.get("start")) if is_reset and reset is not None else None,
+    )
+
+
+def _with(region: RegionStatus, trouble: Trouble | None) -> RegionStatus:
+    """The region with what went wrong, unless it has been collected since."""
+    if trouble is None or (region.collected is not None and trouble.time <= region.collected):
+        return region
+    return replace(region, trouble=trouble)
+
+
+def _age(region: RegionStatus) -> tuple[int, int]:
+    return region.collected or 0, region.watermark or 0
+
+
+def _time(text: Any) -> int | None:
+    try:
+        return parse_iso(text)
+    except (TypeError, ValueError):
+        return None
+
+
+def _text(time: int | None) -> str | None:
+    return None if time is None else iso(time)
+
+
+def _error(trouble: Trouble | None) -> dict[str, str] | None:
+    if trouble is None:
+        return None
+    return {"time": iso(trouble.time), "category": trouble.category, "sentence": trouble.sentence}

@@ -1,0 +1,67 @@
+"""The REST handler behind Configuration > Proxy and Network: the way to Microsoft is tried out before it is saved.
+
+UCC (6.6) knows ``restHandlerModule`` for tabs with a table alone. ``additional_packaging.py`` puts this handler into
+the module that UCC generates for the other tabs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from defender_alerts.errors import AddonError
+from defender_alerts.input.names import ACCOUNT_CONF, SETTINGS_CONF
+from defender_alerts.input.saved import secrets
+from defender_alerts.input.splunkd import Splunkd, SplunkdError
+from defender_alerts.settings import is_true, read_ca_bundle, read_proxy
+from defender_alerts.setup.network import check_ca_bundle, check_proxy, login_hosts
+from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
+from splunktaucclib.rest_handler.error import RestError
+
+_PASSWORD = "proxy_password"  # noqa: S105 - a name
+# What UCC shows in place of an encrypted value.
+_MASK = "******"
+
+
+class SettingsHandler(AdminExternalHandler):
+    """Adds to UCC's handler a check of the proxy and of the CA certificates.
+
+    A proxy without the tick at Use a proxy is not checked: so it can be saved before the network is open.
+    """
+
+    def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
+        """Check, then save."""
+        for field, value in self.payload.items():
+            self.payload[field] = value if field == _PASSWORD else value.strip()
+        check = {"proxy": self._check_proxy, "network": self._check_network}.get(self.callerArgs.id)
+        if check:
+            try:
+                check()
+            except AddonError as error:
+                raise RestError(400, str(error)) from None
+            except SplunkdError as error:
+                raise RestError(error.status or 500, str(error)) from None
+        super().handleEdit(confInfo)
+
+    def _check_proxy(self) -> None:
+        splunkd = Splunkd(get_splunkd_endpoint(), self.getSessionKey())
+        fields = {**_texts(splunkd.stanza(SETTINGS_CONF, "proxy")), **self.payload}
+        if not is_true(fields.get("proxy_enabled")):
+            return
+        given = self.payload.get(_PASSWORD, _MASK)
+        proxy = read_proxy(fields, secrets(splunkd, SETTINGS_CONF, "proxy") if given == _MASK else {_PASSWORD: given})
+        network = _texts(splunkd.stanza(SETTINGS_CONF, "network"))
+        accounts = splunkd.stanzas(ACCOUNT_CONF).values()
+        check_proxy(
+            proxy,
+            login_hosts(account.get("cloud") or "" for account in accounts),
+            # Of the certificates only TLS with the proxy itself has any use.
+            read_ca_bundle(network.get("ca_bundle", "")) if proxy.kind == "https" else "",
+        )
+
+    def _check_network(self) -> None:
+        check_ca_bundle(self.payload.get("ca_bundle", ""))
+
+
+def _texts(stanza: Mapping[str, Any] | None) -> dict[str, str]:
+    return {key: str(value) for key, value in (stanza or {}).items() if value is not None}

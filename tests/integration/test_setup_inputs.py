@@ -1,0 +1,220 @@
+"""Saving inputs: they are checked against their account, its cloud and the other inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from defender_alerts.kinds import KINDS
+from integration.installation import APP, KIND, OTHER_RESOURCE, REGIONS, RESOURCE, Installation, texts
+from integration.log import errors
+from integration.saving import ACCOUNTS, ALL_ROLES, refusal_of, row, warned
+from standins.splunkd import KVStoreState
+
+OWN_FIELDS: dict[str, dict[str, str]] = {
+    "defender_graph_alerts": {},
+    "defender_incidents": {"alerts": "none"},
+    "defender_endpoint_alerts": {"region": "global"},
+    "defender_siem_alerts": {"regions": "eu", "resource": RESOURCE},
+}
+"""What the page sends beside the fields that every kind has."""
+
+
+def save_input(installation: Installation, kind: str, name: str, **fields: str) -> dict[str, Any]:
+    """Add an input of any kind."""
+    common = {"account": "corp", "index": "main", "interval": "300", "start_time": "-7d", "overlap": "600"}
+    return installation.splunkd.web.post(f"{APP}_{kind}", {"name": name, **common, **fields})
+
+
+@pytest.fixture
+def tidy(fresh: Installation) -> Iterator[Installation]:
+    """Give an installation whose inputs of this test are the only ones, before and after."""
+
+    def remove_all() -> None:
+        for kind in KINDS:
+            for entry in fresh.splunkd.web.get(f"{APP}_{kind}", count="-1")["entry"]:
+                fresh.splunkd.web.delete(f"{APP}_{kind}/{entry['name']}")
+
+    remove_all()
+    yield fresh
+    remove_all()
+
+
+def test_an_input_whose_alerts_another_one_brings_is_saved_with_a_warning_that_names_it(tidy: Installation) -> None:
+    tidy.application.roles = ALL_ROLES
+    tidy.save_account("shared")
+    account = {"account": "shared"}
+    assert warned(save_input(tidy, "defender_graph_alerts", "all_alerts", **account)) == []
+    assert warned(save_input(tidy, "defender_incidents", "incidents", alerts="none", **account)) == []
+    answer = save_input(tidy, "defender_endpoint_alerts", "endpoints", region="global", **account)
+    [warning] = warned(answer)
+    named = "The enabled input all_alerts (defender_graph_alerts) brings the same alerts of this tenant"
+    assert warning.startswith(named)
+    content = answer["entry"][0]["content"]
+    assert content["remarks"] == "Brings the same alerts as all_alerts (defender_graph_alerts)."
+    assert content["advice"] == warning
+    # The other one's row says it, too.
+    remark = row(tidy, "all_alerts", "defender_graph_alerts")["remarks"]
+    assert remark == "Brings the same alerts as endpoints (defender_endpoint_alerts)."
+    edited = tidy.splunkd.web.post(f"{APP}_defender_incidents/incidents", {"alerts": "split"})
+    assert [text.split()[3] for text in warned(edited)] == ["all_alerts", "endpoints"]
+    # Nothing of it is stored, and it goes with its cause.
+    assert "brings the same" not in tidy.stored("inputs")
+    tidy.splunkd.web.post(f"{APP}_defender_graph_alerts/all_alerts", {"disabled": "1"})
+    assert row(tidy, "all_alerts", "defender_graph_alerts")["remarks"] == ""
+    assert "all_alerts" not in row(tidy, "endpoints", "defender_endpoint_alerts")["remarks"]
+
+
+def test_an_input_that_its_account_could_not_feed_is_saved_with_a_warning(tidy: Installation) -> None:
+    tidy.save_account("unpermitted")
+    [warning] = warned(save_input(tidy, "defender_incidents", "in_vain", account="unpermitted", alerts="none"))
+    assert "The account unpermitted can't feed defender_incidents" in warning
+    assert "Microsoft Graph SecurityIncident.Read.All" in warning
+    tidy.application.roles = ALL_ROLES
+    tidy.edit_account("unpermitted")
+    assert row(tidy, "in_vain", "defender_incidents")["remarks"] == ""
+
+
+def test_an_input_is_checked_against_the_cloud_of_its_account(fresh: Installation) -> None:
+    fresh.save_account("government", cloud="gcc_high", skip_check="1")
+    message = refusal_of(lambda: fresh.save_input("abroad", account="government", regions="us,eu"))
+    assert "The region 'eu' does not exist for this input in the cloud GCC High. Choose among: us." in message
+    fresh.save_input("at_home", account="government", regions="us")
+    assert "abroad" not in fresh.stored("inputs")
+    assert f"[{KIND}://at_home]" in fresh.stored("inputs")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("start_time", "-181d", "The start time -181d is too far back"),
+        ("start_time", "2019-01-31T00:00:00Z", "Microsoft keeps what this input collects for 180 days. Set -180d, or"),
+        ("start_time", "2999-01-31T00:00:00Z", "The start time 2999-01-31T00:00:00Z lies in the future"),
+        ("start_time", "yesterday", "The start time 'yesterday' is neither ISO 8601"),
+        ("interval", "59", "interval is '59' and should be a whole number from 60 to 86400."),
+        ("interval", "86401", "interval is '86401' and should be"),
+        ("interval", "* * * * *", "interval is '* * * * *' and should be"),
+        ("overlap", "86401", "overlap is '86401' and should be a whole number from 0 to 86400."),
+    ],
+)
+def test_an_input_that_asks_for_what_can_not_be_had_is_refused_when_it_is_added_and_when_it_is_edited(
+    tidy: Installation, field: str, value: str, words: str
+) -> None:
+    tidy.save_account("asking", skip_check="1")
+    for kind in KINDS:
+        own = OWN_FIELDS[kind]
+        message = refusal_of(lambda: save_input(tidy, kind, "wrong", account="asking", **own, **{field: value}))  # noqa: B023
+        assert words in message
+    assert "wrong" not in tidy.stored("inputs")
+    tidy.save_input("right", account="asking")
+    before = tidy.stored("inputs")
+    assert words in refusal_of(lambda: tidy.splunkd.web.post(f"{APP}_{KIND}/right", {field: value}))
+    assert tidy.stored("inputs") == before
+
+
+def test_an_input_goes_back_as_far_as_Microsoft_keeps_alerts_and_stays_editable_when_that_is_over(
+    tidy: Installation,
+) -> None:
+    tidy.save_account("long_ago", skip_check="1")
+    tidy.save_input("farthest", account="long_ago", start_time=" -180d ")
+    assert "start_time = -180d" in tidy.stored("inputs")
+    tidy.write_input("aged", account="long_ago", start_time="2019-01-31T00:00:00Z")
+    tidy.splunkd.web.post(f"{APP}_{KIND}/aged", {"start_time": "2019-01-31T00:00:00Z", "interval": "600"})
+    assert "interval = 600" in tidy.stored("inputs")
+
+
+def test_an_input_of_an_account_that_does_not_exist_isrefusal_of(fresh: Installation) -> None:
+    message = refusal_of(lambda: fresh.save_input("orphan", account="nobody"))
+    assert "The account nobody does not exist" in message
+    assert "orphan" not in fresh.stored("inputs")
+
+
+def test_an_input_whose_account_is_gone_says_so(fresh: Installation) -> None:
+    fresh.save_account("leaving")
+    fresh.save_input("left", account="leaving")
+    fresh.splunkd.conf.remove(ACCOUNTS, APP, "leaving")
+    run = fresh.run("left")
+    [error] = errors(fresh.log("left"))
+    assert (run.status, error.category) == (2, "Configuration Error")
+    assert "The account leaving does not exist" in error.text
+
+
+def test_an_input_changed_on_its_page_goes_on_from_its_place(fresh: Installation) -> None:
+    fresh.save_account("steady")
+    fresh.save_input("changed", account="steady", regions="eu")
+    fresh.publish("eu", fresh.alerts(5))
+    assert len(fresh.run("changed").events) == 5
+    fresh.splunkd.web.post(f"{APP}_{KIND}/changed", {"resource": OTHER_RESOURCE, "overlap": "60", "start_time": "-30d"})
+    run = fresh.run("changed")
+    assert (run.status, run.events) == (0, [])
+
+
+def test_deleting_an_input_deletes_its_places_and_no_others(fresh: Installation) -> None:
+    fresh.save_account("owner")
+    for name in ("short_lived", "short_lived_too"):
+        fresh.save_input(name, account="owner")
+        assert fresh.run(name).status == 0
+    assert sorted({document["input"] for document in fresh.places()}) == ["short_lived", "short_lived_too"]
+    fresh.splunkd.web.delete(f"{APP}_{KIND}/short_lived")
+    assert [(document["input"], document["region"]) for document in fresh.places()] == [
+        ("short_lived_too", region) for region in sorted(REGIONS)
+    ]
+    alerts = fresh.alerts(3)
+    fresh.publish("eu", alerts)
+    fresh.save_input("short_lived", account="owner")
+    assert [event.raw for event in fresh.run("short_lived").events] == texts(alerts)
+
+
+def test_an_input_can_be_deleted_while_the_KV_store_is_down(fresh: Installation) -> None:
+    fresh.save_account("remaining")
+    fresh.save_input("gone", account="remaining", regions="eu")
+    fresh.splunkd.kvstore.state = KVStoreState.FAILED
+    fresh.splunkd.web.delete(f"{APP}_{KIND}/gone")
+    assert "[defender_siem_alerts://gone]" not in fresh.stored("inputs")
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong in a stanza that somebody wrote into inputs.conf by hand."""
+
+    name: str
+    fields: dict[str, str]
+    sentence: str
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        Mistake(
+            "unknown_region",
+            {"regions": "moon"},
+            "The region 'moon' does not exist for this input in the cloud Commercial. Choose among: us, eu, uk.",
+        ),
+        Mistake("no_region", {"regions": " , "}, "The input no_region names no region. Correct the input no_region"),
+        Mistake(
+            "bad_start_time",
+            {"start_time": "yesterday"},
+            "The start time 'yesterday' is neither ISO 8601 in UTC (2026-01-31T00:00:00Z) nor relative (-7d, -12h).",
+        ),
+        Mistake("bad_overlap", {"overlap": "10m"}, "overlap is '10m' and should be a whole number from 0 to 86400."),
+        Mistake("bad_resource", {"resource": "https://example.com"}, "The resource 'https://example.com' is neither"),
+        Mistake("no_account", {"account": ""}, "The input no_account names no account."),
+        Mistake("2nd-input", {}, "The input name '2nd-input' is not allowed: it begins with a letter"),
+    ],
+    ids=lambda mistake: mistake.name,
+)
+def test_a_mistake_in_a_handwritten_inputs_conf_is_said_in_a_sentence(
+    installed: Installation, mistake: Mistake
+) -> None:
+    installed.publish("eu", installed.alerts(3))
+    installed.write_input(mistake.name, **mistake.fields)
+    run = installed.run(mistake.name)
+    assert (run.status, run.stdout_bytes) == (2, 0)
+    [error] = errors(installed.log(mistake.name))
+    assert error.category == "Configuration Error"
+    assert mistake.sentence in error.text
+    [line] = run.stderr
+    assert mistake.sentence in line
+    assert installed.places() == []

@@ -1,0 +1,190 @@
+"""Saving the tabs Proxy and Network: a way that leads nowhere is refused with the field to correct."""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from defender_alerts.input.saved import secrets
+from defender_alerts.input.splunkd import Splunkd
+from integration.installation import LOGIN_HOST, Install, Installation
+from integration.saving import SETTINGS, refusal_of
+from standins.key_pairs import KeyPair
+from standins.microsoft.faults import RefuseTunnel
+
+LOGIN = ("DOMAIN\\jo", 'a "proxy" p&ssword ')
+GOV_LOGIN_HOST = "login.microsoftonline.us"
+
+
+@pytest.fixture(scope="module")
+def connected(install: Install) -> Installation:
+    """Give an installation with proxies that want a login."""
+    installation = install()
+    installation.cloud.proxy_credentials = LOGIN
+    installation.save_way(user=LOGIN[0], password=LOGIN[1])
+    return installation
+
+
+@pytest.fixture
+def saved(connected: Installation) -> Installation:
+    """Give an installation whose way is saved and good."""
+    connected.reset()
+    connected.forget_accounts_and_inputs()
+    connected.cloud.proxy_credentials = LOGIN
+    return connected
+
+
+def free_port() -> int:
+    """A port of this machine at which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+def proxy_fields(installation: Installation, kind: str = "http", **fields: str) -> dict[str, str]:
+    """What the page sends: the password is masked unless a new one is typed."""
+    cloud = installation.cloud
+    address = {"http": cloud.proxy, "https": cloud.https_proxy, "socks5": cloud.socks_proxy}[kind]
+    return {
+        "proxy_enabled": "1",
+        "proxy_type": kind,
+        "proxy_url": address.host,
+        "proxy_port": str(address.port),
+        "proxy_username": LOGIN[0],
+        "proxy_password": "******",
+        "proxy_rdns": "1",
+        **fields,
+    }
+
+
+@dataclass(frozen=True)
+class WrongProxy:
+    name: str
+    fields: Callable[[Installation], dict[str, str]]
+    words: str
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        WrongProxy(
+            "refused connection",
+            lambda this: proxy_fields(this, proxy_port=str(free_port())),
+            "(connection refused). Correct Host and Port under Configuration > Proxy.",
+        ),
+        WrongProxy(
+            "unknown host",
+            lambda this: proxy_fields(this, proxy_url="proxy.invalid"),
+            "The proxy's name proxy.invalid can't be resolved. Correct Host under Configuration > Proxy",
+        ),
+        *(
+            WrongProxy(
+                f"{kind} without login",
+                lambda this, kind=kind: proxy_fields(this, kind, proxy_username="", proxy_password=""),  # type: ignore[misc]
+                "The proxy asks for a user name and password. Fill in User name and Password",
+            )
+            for kind in ("http", "https", "socks5")
+        ),
+        *(
+            WrongProxy(
+                f"{kind} with a wrong password",
+                lambda this, kind=kind: proxy_fields(this, kind, proxy_password="wrong"),  # type: ignore[misc]
+                "The proxy refuses this user name and password. Correct User name and Password",
+            )
+            for kind in ("http", "https", "socks5")
+        ),
+        WrongProxy(
+            "other type",
+            lambda this: {**proxy_fields(this, "https"), "proxy_type": "http"},
+            "does not answer as a proxy of the type http",
+        ),
+        WrongProxy("no port", lambda this: proxy_fields(this, proxy_port="0"), "proxy_port is '0' and should be"),
+    ],
+    ids=lambda wrong: wrong.name,
+)
+def test_a_proxy_that_would_not_work_is_refused_and_nothing_of_it_is_stored(
+    saved: Installation, wrong: WrongProxy
+) -> None:
+    before = (saved.stored(SETTINGS), saved.stored("passwords"))
+    message = refusal_of(lambda: saved.save_settings("proxy", **wrong.fields(saved)))
+    assert wrong.words in message
+    assert (saved.stored(SETTINGS), saved.stored("passwords")) == before
+
+
+def test_a_proxy_that_works_is_saved_with_the_password_that_is_stored_or_typed(saved: Installation) -> None:
+    for kind in ("https", "socks5", "http"):
+        saved.save_settings("proxy", **proxy_fields(saved, kind))
+        saved.save_settings("proxy", **proxy_fields(saved, kind, proxy_password=LOGIN[1]))
+    splunkd = Splunkd(saved.splunkd.server_uri, saved.splunkd.session_key())
+    assert secrets(splunkd, SETTINGS, "proxy") == {"proxy_password": LOGIN[1]}
+
+
+def test_blanks_around_what_was_pasted_for_the_proxy_are_taken_away(saved: Installation) -> None:
+    address = saved.cloud.proxy
+    saved.save_settings("proxy", **proxy_fields(saved, proxy_url=f" {address.host}\n", proxy_port=f" {address.port} "))
+    stored = saved.splunkd.conf.of_app(SETTINGS, "TA_defender_alerts")["proxy"]
+    assert (stored["proxy_url"], stored["proxy_port"]) == (address.host, str(address.port))
+
+
+def test_a_proxy_that_is_not_in_use_is_saved_untried(saved: Installation) -> None:
+    fields = proxy_fields(saved, proxy_enabled="0", proxy_url="not.there.yet", proxy_port="3128")
+    saved.save_settings("proxy", **fields)
+    assert "proxy_url = not.there.yet" in saved.stored(SETTINGS)
+    assert list(saved.cloud.journal.tunnels()) == []
+    assert "not.there.yet can't be resolved" in refusal_of(lambda: saved.save_settings("proxy", proxy_enabled="1"))
+    saved.save_settings("proxy", **proxy_fields(saved))
+
+
+def test_the_proxy_has_to_let_the_login_of_every_cloud_pass_that_an_account_is_in(saved: Installation) -> None:
+    saved.cloud.journal.clear()
+    saved.save_settings("proxy", **proxy_fields(saved))
+    assert [tunnel.host for tunnel in saved.cloud.journal.tunnels()] == [LOGIN_HOST]
+    saved.save_account("at_home", skip_check="1")
+    saved.save_account("agency", cloud="gcc_high", skip_check="1")
+    saved.cloud.journal.clear()
+    saved.save_settings("proxy", **proxy_fields(saved))
+    assert [tunnel.host for tunnel in saved.cloud.journal.tunnels()] == [LOGIN_HOST, GOV_LOGIN_HOST]
+    saved.cloud.faults.add(GOV_LOGIN_HOST, RefuseTunnel(403), times=None)
+    message = refusal_of(lambda: saved.save_settings("proxy", **proxy_fields(saved)))
+    assert f"The proxy opens no way to {GOV_LOGIN_HOST}:443" in message
+
+
+def test_a_proxy_that_speaks_TLS_wants_its_CA_saved_first(saved: Installation) -> None:
+    saved.save_network("")
+    message = refusal_of(lambda: saved.save_settings("proxy", **proxy_fields(saved, "https")))
+    assert "The certificate of the proxy itself is not trusted" in message
+    assert "under Configuration > Network > Additional CA certificates first." in message
+    saved.save_network(saved.cloud.ca_pem)
+    saved.save_settings("proxy", **proxy_fields(saved, "https"))
+    saved.save_settings("proxy", **proxy_fields(saved))
+
+
+def test_CA_certificates_that_can_not_be_used_are_refused_and_not_stored(saved: Installation, tmp_path: Path) -> None:
+    before = saved.stored(SETTINGS)
+    old = KeyPair(name="Old Root CA", not_after=dt.datetime(2024, 1, 31, tzinfo=dt.timezone.utc))
+    with_key = tmp_path / "with key.pem"
+    with_key.write_text(old.pem + old.key_pem, encoding="utf-8")
+    for bundle, words in (
+        (saved.cloud.ca_pem + old.pem, "CA certificate number 2 (Old Root CA) expired on 2024-01-31."),
+        (saved.cloud.ca_pem[:300], "The CA certificates are not whole"),
+        (str(with_key), "There is a private key among the CA certificates."),
+        (str(tmp_path / "missing.pem"), f"No CA certificates can be read from '{tmp_path / 'missing.pem'}'."),
+        (str(tmp_path), f"No CA certificates can be read from '{tmp_path}'."),
+        ("relative.pem", "No CA certificates can be read from 'relative.pem'."),
+    ):
+        assert words in refusal_of(lambda: saved.save_network(bundle))  # noqa: B023
+        assert saved.stored(SETTINGS) == before
+
+
+def test_CA_certificates_that_are_good_are_saved_as_text_and_as_a_path(saved: Installation, tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_text(saved.cloud.ca_pem, encoding="utf-8")
+    saved.save_network(f" {path}\n")
+    assert f"ca_bundle = {path}\n" in saved.stored(SETTINGS)
+    saved.save_network("")
+    saved.save_network(saved.cloud.ca_pem)
+    assert "BEGIN CERTIFICATE" in saved.stored(SETTINGS)

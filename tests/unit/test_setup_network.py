@@ -1,0 +1,211 @@
+"""The check of proxy and CA certificates at save: what lets us through, and what is said of what does not."""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from defender_alerts.errors import AddonError, ConfigurationError
+from defender_alerts.settings import Proxy
+from defender_alerts.setup.network import check_ca_bundle, check_proxy, login_hosts
+from standins.key_pairs import KeyPair, ec_key, rsa_key
+from standins.microsoft import faults
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.proxy import ProxyAddress
+
+LOGIN, GOV_LOGIN = "login.microsoftonline.com", "login.microsoftonline.us"
+KINDS = ("http", "https", "socks5")
+LOGGED_IN = ("DOMAIN\\jo", "p&ss word")
+
+
+def address(cloud: MicrosoftCloud, kind: str) -> ProxyAddress:
+    return {"http": cloud.proxy, "https": cloud.https_proxy, "socks5": cloud.socks_proxy}[kind]
+
+
+def proxy_of(cloud: MicrosoftCloud, kind: str, *, at: str = "", user: str = "", password: str = "") -> Proxy:
+    """The proxy of that kind, or what listens where the one of another kind does."""
+    where = address(cloud, at or kind)
+    return Proxy(kind, where.host, where.port, user, password, remote_dns=True)
+
+
+def refusal(cloud: MicrosoftCloud, proxy: Proxy, *, ca_pem: str | None = None) -> str:
+    with pytest.raises(AddonError) as refused:
+        check_proxy(proxy, (LOGIN,), cloud.ca_pem if ca_pem is None else ca_pem, seconds=2.0)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("login", [None, LOGGED_IN], ids=["open", "with login"])
+def test_a_proxy_that_opens_a_tunnel_to_every_login_host_is_good(
+    cloud: MicrosoftCloud, kind: str, login: tuple[str, str] | None
+) -> None:
+    cloud.proxy_credentials = login
+    user, password = login or ("", "")
+    check_proxy(proxy_of(cloud, kind, user=user, password=password), (LOGIN, GOV_LOGIN), cloud.ca_pem)
+    assert [(tunnel.host, tunnel.status) for tunnel in cloud.journal.tunnels()] == [(LOGIN, 200), (GOV_LOGIN, 200)]
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5"])
+def test_microsofts_own_certificate_need_not_be_trusted_yet(cloud: MicrosoftCloud, kind: str) -> None:
+    check_proxy(proxy_of(cloud, kind), (LOGIN,))
+    assert len(cloud.journal.tunnels()) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_port_at_which_nothing_listens_is_named(cloud: MicrosoftCloud, kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = server.getsockname()[1]
+    assert refusal(cloud, Proxy(kind, "127.0.0.1", free)) == (
+        f"Nothing listens at 127.0.0.1:{free} (connection refused). Correct Host and Port under Configuration > Proxy."
+    )
+
+
+@pytest.mark.parametrize("host", ["proxy.invalid", "proxy..invalid"])
+def test_a_name_that_can_not_be_resolved_is_named(cloud: MicrosoftCloud, host: str) -> None:
+    assert refusal(cloud, Proxy("http", host, 3128)) == (
+        f"The proxy's name {host} can't be resolved. Correct Host under Configuration > Proxy, or this machine's DNS."
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_proxy_that_wants_a_login_says_whether_there_is_none_or_a_wrong_one(cloud: MicrosoftCloud, kind: str) -> None:
+    cloud.proxy_credentials = LOGGED_IN
+    assert refusal(cloud, proxy_of(cloud, kind)) == (
+        "The proxy asks for a user name and password. Fill in User name and Password under Configuration > Proxy."
+    )
+    assert refusal(cloud, proxy_of(cloud, kind, user="jo", password="wrong")) == (
+        "The proxy refuses this user name and password. Correct User name and Password under Configuration > Proxy."
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_proxy_that_does_not_let_the_login_host_pass_is_told_from_one_that_is_wrong(
+    cloud: MicrosoftCloud, kind: str
+) -> None:
+    cloud.faults.add(LOGIN, faults.RefuseTunnel(403), times=None)
+    message = refusal(cloud, proxy_of(cloud, kind))
+    assert message.startswith(f"The proxy opens no way to {LOGIN}:443 (")
+    assert message.endswith(f"Have its owner allow {LOGIN}:443.")
+
+
+def test_the_second_cloud_is_asked_for_as_well(cloud: MicrosoftCloud) -> None:
+    cloud.faults.add(GOV_LOGIN, faults.RefuseTunnel(403), times=None)
+    with pytest.raises(AddonError, match=f"no way to {GOV_LOGIN}:443"):
+        check_proxy(proxy_of(cloud, "http"), (LOGIN, GOV_LOGIN))
+
+
+@pytest.mark.parametrize(
+    ("kind", "at"), [("http", "socks5"), ("http", "https"), ("https", "http"), ("https", "socks5"), ("socks5", "http")]
+)
+def test_a_proxy_of_another_type_is_said_to_be_none_of_this_one(cloud: MicrosoftCloud, kind: str, at: str) -> None:
+    message = refusal(cloud, proxy_of(cloud, kind, at=at))
+    assert f"does not answer as a proxy of the type {kind}" in message
+    assert "Correct Type, Host or Port under Configuration > Proxy." in message
+
+
+def test_a_proxy_whose_own_certificate_is_not_trusted_asks_for_its_ca(cloud: MicrosoftCloud) -> None:
+    message = refusal(cloud, proxy_of(cloud, "https"), ca_pem="")
+    assert message.startswith("The certificate of the proxy itself is not trusted (")
+    assert "Save the certificate of its CA under Configuration > Network > Additional CA certificates first." in message
+
+
+def test_names_that_this_machine_is_to_resolve_and_can_not_are_left_to_the_proxy(cloud: MicrosoftCloud) -> None:
+    where = cloud.socks_proxy
+    message = refusal(cloud, Proxy("socks5", where.host, where.port))
+    assert message.startswith(f"This machine can't resolve the name {LOGIN}")
+    assert "Tick The proxy resolves names" in message
+
+
+@pytest.mark.parametrize(
+    ("cloud_names", "expected"),
+    [
+        ((), (LOGIN,)),
+        (("commercial", "gcc"), (LOGIN,)),
+        (("dod", "gcc_high"), (GOV_LOGIN,)),
+        (("dod", "commercial"), (LOGIN, GOV_LOGIN)),
+        (("", "atlantis"), (LOGIN,)),
+    ],
+)
+def test_each_login_host_of_the_accounts_is_asked_for_once(
+    cloud_names: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    assert login_hosts(cloud_names) == expected
+
+
+GOOD = KeyPair(name="inspecting proxy")
+OLD = KeyPair(name="Old Root CA", not_after=dt.datetime(2024, 1, 31, tzinfo=dt.timezone.utc))
+FIELD = "under Configuration > Network > Additional CA certificates"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  \n",
+        GOOD.pem,
+        f"# of the firewall\n{GOOD.pem}\n{KeyPair(ec_key(), name='elliptic').pem}",
+        GOOD.pem.replace("\n", "\\n"),
+    ],
+    ids=["none", "blank", "one", "two with a comment", "as conf files keep it"],
+)
+def test_certificates_that_are_valid_are_good(text: str) -> None:
+    check_ca_bundle(text)
+
+
+@dataclass(frozen=True)
+class Bad:
+    name: str
+    text: str
+    words: str
+    in_files: bool = True
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Bad("expired", GOOD.pem + OLD.pem, "CA certificate number 2 (Old Root CA) expired on 2024-01-31. Replace it"),
+        Bad("cut off", GOOD.pem + GOOD.pem[:200], "The CA certificates are not whole, or something else is among"),
+        Bad(
+            "request",
+            GOOD.pem.replace(" CERTIFICATE", " CERTIFICATE REQUEST"),
+            "something else is among",
+            in_files=False,
+        ),
+        Bad("not base64", GOOD.pem.replace("M", "!"), "CA certificate number 1 can't be read."),
+        Bad("not DER", GOOD.pem[:60] + "AAAA" + GOOD.pem[60:], "CA certificate number 1 can't be read."),
+        Bad("key", GOOD.pem + KeyPair(rsa_key()).key_pem, "There is a private key among the CA certificates."),
+    ],
+    ids=lambda bad: bad.name,
+)
+def test_what_is_wrong_with_a_certificate_is_said_with_its_number(bad: Bad, tmp_path: Path) -> None:
+    for setting in (bad.text, str(file_with(tmp_path, bad.text)))[: 1 + bad.in_files]:
+        with pytest.raises(ConfigurationError) as refused:
+            check_ca_bundle(setting)
+        assert bad.words in str(refused.value)
+        assert FIELD in str(refused.value)
+
+
+def file_with(folder: Path, text: str) -> Path:
+    path = folder / "bundle.pem"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_path_says_the_same_whatever_the_reason_that_it_leads_to_no_certificate(tmp_path: Path) -> None:
+    key_alone = file_with(tmp_path, KeyPair().key_pem)
+    text = tmp_path / "passwords"
+    text.write_text("root:x:0:0", encoding="utf-8")
+    for path in (tmp_path / "missing", tmp_path, text, key_alone, Path("relative.pem"), Path("/dev/zero")):
+        with pytest.raises(ConfigurationError) as refused:
+            check_ca_bundle(f" {path}\n")
+        assert str(refused.value) == (
+            f"No CA certificates can be read from {str(path)!r}. Paste the PEM text itself, or the absolute path of a "
+            f"file with such text that the user of splunkd may read, {FIELD}."
+        )
+
+
+def test_a_file_with_valid_certificates_is_good(tmp_path: Path) -> None:
+    check_ca_bundle(str(file_with(tmp_path, GOOD.pem)))
