@@ -14,7 +14,7 @@ from defender_alerts.input.names import ACCOUNT_CONF, SETTINGS_CONF
 from defender_alerts.input.saved import secrets
 from defender_alerts.input.splunkd import Splunkd, SplunkdError
 from defender_alerts.settings import is_true, read_ca_bundle, read_proxy
-from defender_alerts.setup.network import check_ca_bundle, check_proxy, login_hosts
+from defender_alerts.setup.network import check_ca_bundle, check_proxy
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
@@ -54,7 +54,7 @@ class SettingsHandler(AdminExternalHandler):
         accounts = splunkd.stanzas(ACCOUNT_CONF).values()
         check_proxy(
             proxy,
-            login_hosts(account.get("cloud") or "" for account in accounts),
+            (account.get("cloud") or "" for account in accounts),
             # Of the certificates only TLS with the proxy itself has any use.
             read_ca_bundle(network.get("ca_bundle", "")) if proxy.kind == "https" else "",
         )

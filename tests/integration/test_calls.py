@@ -45,4 +45,9 @@ def test_a_government_account_never_contacts_a_commercial_host(install: Install)
     government.application.secrets.clear()
     assert government.run().status == 2
     # Also the check of the account, when it was saved, asked nobody else.
-    assert government.cloud.journal.hosts() == {GOVERNMENT_LOGIN, GOVERNMENT_SIEM}
+    assert {call.host for call in government.cloud.journal} == {GOVERNMENT_LOGIN, GOVERNMENT_SIEM}
+    # Before there was an account, the proxy was tried with a tunnel, and nothing was sent through it.
+    assert [tunnel.host for tunnel in government.cloud.journal.tunnels()].count(LOGIN_HOST) == 1
+    government.cloud.journal.clear()
+    government.save_way()
+    assert government.cloud.journal.hosts() == {GOVERNMENT_LOGIN}

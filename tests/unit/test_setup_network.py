@@ -17,6 +17,7 @@ from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.proxy import ProxyAddress
 
 LOGIN, GOV_LOGIN = "login.microsoftonline.com", "login.microsoftonline.us"
+COMMERCIAL, GOVERNMENT = "commercial", "gcc_high"
 KINDS = ("http", "https", "socks5")
 LOGGED_IN = ("DOMAIN\\jo", "p&ss word")
 
@@ -33,7 +34,7 @@ def proxy_of(cloud: MicrosoftCloud, kind: str, *, at: str = "", user: str = "", 
 
 def refusal(cloud: MicrosoftCloud, proxy: Proxy, *, ca_pem: str | None = None) -> str:
     with pytest.raises(AddonError) as refused:
-        check_proxy(proxy, (LOGIN,), cloud.ca_pem if ca_pem is None else ca_pem, seconds=2.0)
+        check_proxy(proxy, (COMMERCIAL,), cloud.ca_pem if ca_pem is None else ca_pem, seconds=2.0)
     return str(refused.value)
 
 
@@ -44,13 +45,13 @@ def test_a_proxy_that_opens_a_tunnel_to_every_login_host_is_good(
 ) -> None:
     cloud.proxy_credentials = login
     user, password = login or ("", "")
-    check_proxy(proxy_of(cloud, kind, user=user, password=password), (LOGIN, GOV_LOGIN), cloud.ca_pem)
+    check_proxy(proxy_of(cloud, kind, user=user, password=password), (COMMERCIAL, GOVERNMENT), cloud.ca_pem)
     assert [(tunnel.host, tunnel.status) for tunnel in cloud.journal.tunnels()] == [(LOGIN, 200), (GOV_LOGIN, 200)]
 
 
 @pytest.mark.parametrize("kind", ["http", "socks5"])
 def test_microsofts_own_certificate_need_not_be_trusted_yet(cloud: MicrosoftCloud, kind: str) -> None:
-    check_proxy(proxy_of(cloud, kind), (LOGIN,))
+    check_proxy(proxy_of(cloud, kind), (COMMERCIAL,))
     assert len(cloud.journal.tunnels()) == 1
 
 
@@ -94,7 +95,20 @@ def test_a_proxy_that_does_not_let_the_login_host_pass_is_told_from_one_that_is_
 def test_the_second_cloud_is_asked_for_as_well(cloud: MicrosoftCloud) -> None:
     cloud.faults.add(GOV_LOGIN, faults.RefuseTunnel(403), times=None)
     with pytest.raises(AddonError, match=f"no way to {GOV_LOGIN}:443"):
-        check_proxy(proxy_of(cloud, "http"), (LOGIN, GOV_LOGIN))
+        check_proxy(proxy_of(cloud, "http"), (COMMERCIAL, GOVERNMENT))
+
+
+def test_before_there_is_an_account_a_way_to_one_cloud_is_enough(cloud: MicrosoftCloud) -> None:
+    closed = cloud.faults.add(LOGIN, faults.RefuseTunnel(403), times=None)
+    check_proxy(proxy_of(cloud, "http"), ())
+    assert [tunnel.host for tunnel in cloud.journal.tunnels()] == [LOGIN, GOV_LOGIN]
+    cloud.faults.add(GOV_LOGIN, faults.RefuseTunnel(403), times=None)
+    with pytest.raises(AddonError, match=f"no way to {LOGIN}:443"):
+        check_proxy(proxy_of(cloud, "http"), ())
+    closed.remove()
+    cloud.journal.clear()
+    check_proxy(proxy_of(cloud, "http"), ())
+    assert [tunnel.host for tunnel in cloud.journal.tunnels()] == [LOGIN]
 
 
 @pytest.mark.parametrize(
@@ -122,11 +136,11 @@ def test_names_that_this_machine_is_to_resolve_and_can_not_are_left_to_the_proxy
 @pytest.mark.parametrize(
     ("cloud_names", "expected"),
     [
-        ((), (LOGIN,)),
+        ((), ()),
         (("commercial", "gcc"), (LOGIN,)),
         (("dod", "gcc_high"), (GOV_LOGIN,)),
         (("dod", "commercial"), (LOGIN, GOV_LOGIN)),
-        (("", "atlantis"), (LOGIN,)),
+        (("", "atlantis"), ()),
     ],
 )
 def test_each_login_host_of_the_accounts_is_asked_for_once(

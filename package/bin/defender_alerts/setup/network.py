@@ -68,18 +68,18 @@ _REFUSALS = (
 
 
 def login_hosts(cloud_names: Iterable[str]) -> tuple[str, ...]:
-    """The hosts that issue the tokens of these clouds' accounts, each once; the commercial one without any."""
+    """The hosts that issue the tokens of these clouds' accounts, each once, the commercial one first."""
     wanted = set(cloud_names)
-    found = dict.fromkeys(row.authority_host for row in clouds.CLOUDS if row.name in wanted)
-    return tuple(found) or (clouds.cloud("commercial").authority_host,)
+    return tuple(dict.fromkeys(row.authority_host for row in clouds.CLOUDS if row.name in wanted))
 
 
-def check_proxy(proxy: Proxy, targets: Iterable[str], ca_pem: str = "", seconds: float = LONGEST_STEP) -> None:
-    """Make sure that the proxy can be reached and opens a tunnel to port 443 of each target.
+def check_proxy(proxy: Proxy, cloud_names: Iterable[str], ca_pem: str = "", seconds: float = LONGEST_STEP) -> None:
+    """Make sure that the proxy can be reached and opens a tunnel to the login hosts, at port 443, of these clouds.
 
     Args:
         proxy: as it would be saved.
-        targets: hosts.
+        cloud_names: the clouds of the accounts. Without any, a way to the login host of one cloud, whichever, is
+            enough: a proxy for government may well refuse the commercial one.
         ca_pem: certificates to trust for TLS with the proxy itself.
         seconds: the longest that one step may take.
 
@@ -88,8 +88,20 @@ def check_proxy(proxy: Proxy, targets: Iterable[str], ca_pem: str = "", seconds:
         ConfigurationError: it wants other credentials, or the certificates can't be used.
     """
     _must_listen(proxy, seconds)
-    for target in targets:
-        _must_let_through(proxy, target, ca_pem, seconds)
+    wanted = login_hosts(cloud_names)
+    refusals = []
+    for target in wanted or login_hosts(row.name for row in clouds.CLOUDS):
+        try:
+            _must_let_through(proxy, target, ca_pem, seconds)
+        except ConnectionFailedError as refusal:  # noqa: PERF203 - each host is a try of its own
+            refusals.append(refusal)
+            if wanted:
+                break
+        else:
+            if not wanted:
+                return
+    if refusals:
+        raise refusals[0]
 
 
 def _must_listen(proxy: Proxy, seconds: float) -> None:
