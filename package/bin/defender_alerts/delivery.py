@@ -24,8 +24,8 @@ BATCH_BYTES = 4_000_000
 class Delivered:
     """What has been delivered.
 
-    ``parts`` of the ``new`` were cut out of other records; ``late`` are older than the watermark was; ``bytes`` are those
-    of the stream.
+    ``parts`` of the ``new`` were cut out of other records; ``late`` are those older than the watermark was, ``bytes``
+    those of the stream.
     """
 
     new: int = 0
