@@ -39,6 +39,7 @@ def installed_on(install: Install) -> Callable[[Path], Installation]:
     def once(python: Path) -> Installation:
         if python not in made:
             made[python] = set_up(install(python))
+            made[python].keep()
         return made[python]
 
     return once
@@ -65,6 +66,7 @@ def installed_alone(install: Install) -> Installation:
     """Give an installation in which nothing but the way to the cloud is saved."""
     installation = install()
     installation.save_way()
+    installation.keep()
     return installation
 
 
@@ -72,7 +74,6 @@ def installed_alone(install: Install) -> Installation:
 def fresh(installed_alone: Installation) -> Installation:
     """Give an installation for tests that add accounts and inputs of their own, as if none had before."""
     installed_alone.reset()
-    installed_alone.forget_accounts_and_inputs()
     return installed_alone
 
 

@@ -28,6 +28,8 @@ BATCH = 1_000
 BROAD, NARROW = "corp_all", "corp_eu"
 """Two inputs of one account: one for all regions, and one for the EU alone."""
 CLIENT_SECRET = "nobody's~Secret/0123456789+=\"&%"
+ACCOUNT_SECRETS = "conf-ta_defender_alerts_account"
+"""What the stanzas that hold accounts' secrets have in their names, in passwords.conf."""
 DAY, MINUTE = 86_400 * ticks.PER_SECOND, 60 * ticks.PER_SECOND
 
 
@@ -61,6 +63,7 @@ class Installation:
         self.application = self.tenant.add_application(secret=self.secret)
         self._calls_before = 0
         self._applications = dict(self.tenant.applications)
+        self._kept: set[tuple[str, str]] | None = None
 
     # What an administrator saves.
 
@@ -184,7 +187,7 @@ class Installation:
     # Between two tests.
 
     def reset(self) -> None:
-        """Take back everything that a test may have done, except settings, accounts and inputs it has added."""
+        """Take back everything that a test may have done, except to settings and to what `keep` keeps."""
         cloud, kvstore = self.cloud, self.splunkd.kvstore
         cloud.clock.skew(0.0)
         cloud.faults.clear()
@@ -206,16 +209,22 @@ class Installation:
         self.splunkd.faults.clear()
         kvstore.state, kvstore.read_only = KVStoreState.READY, False
         kvstore.remove(COLLECTION)
+        if self._kept is not None:
+            for name, stanza in self._accounts_and_inputs() - self._kept:
+                self.splunkd.conf.remove(name, APP, stanza)
 
-    def forget_accounts_and_inputs(self) -> None:
-        """Take back every account and input, with what is stored encrypted of them."""
-        conf = self.splunkd.conf
-        for name in ("ta_defender_alerts_account", "inputs"):
-            for stanza in conf.local(name, APP):
-                conf.remove(name, APP, stanza)
-        for stanza in conf.local("passwords", APP):
-            if "conf-ta_defender_alerts_account" in stanza:
-                conf.remove("passwords", APP, stanza)
+    def keep(self) -> None:
+        """Let the accounts and inputs that there are now, and no others, be there after each reset."""
+        self._kept = self._accounts_and_inputs()
+
+    def _accounts_and_inputs(self) -> set[tuple[str, str]]:
+        """The stanzas of accounts and inputs, and those that hold what is stored encrypted of accounts."""
+        return {
+            (name, stanza)
+            for name, mark in (("ta_defender_alerts_account", ""), ("inputs", ""), ("passwords", ACCOUNT_SECRETS))
+            for stanza in self.splunkd.conf.local(name, APP)
+            if mark in stanza
+        }
 
 
 def graph_shelves(cloud: MicrosoftCloud) -> tuple[Any, ...]:

@@ -71,7 +71,7 @@ def deployed(fresh: Installation) -> Iterator[Installation]:
     deploy(fresh)
     yield fresh
     # The tests after this one share the installation, and its way to the cloud.
-    fresh.forget_accounts_and_inputs()
+    fresh.reset()
     fresh.save_way()
 
 

@@ -26,6 +26,7 @@ def connected(install: Install) -> Installation:
     installation = install()
     installation.cloud.proxy_credentials = LOGIN
     installation.save_way(user=LOGIN[0], password=LOGIN[1])
+    installation.keep()
     return installation
 
 
@@ -33,7 +34,6 @@ def connected(install: Install) -> Installation:
 def saved(connected: Installation) -> Installation:
     """Give an installation whose way is saved and good."""
     connected.reset()
-    connected.forget_accounts_and_inputs()
     connected.cloud.proxy_credentials = LOGIN
     return connected
 

@@ -16,6 +16,7 @@ from ui.workplace import Workplace
 SETTINGS_CONF = "ta_defender_alerts_settings"
 PASSWORD = 'a "proxy" p&ssword+%20'
 USER = "DOMAIN\\jo"
+LOGIN_HOSTS = ("login.microsoftonline.com", "login.microsoftonline.us")
 
 
 def test_the_proxy_logging_and_network_tabs_save_and_show_their_values_again(workplace: Workplace) -> None:
@@ -119,7 +120,9 @@ def test_a_proxy_that_would_not_work_is_refused_and_saved_when_it_is_corrected(w
         assert refusal(workplace, form).startswith(wrong.words)
         workplace.picture(f"configuration-proxy-{kind}-{wrong.name}")
         assert workplace.conf(SETTINGS_CONF)["proxy"] == before
-    workplace.cloud.faults.add("login.microsoftonline.com", RefuseTunnel(403), times=1)
+    # Before there is an account, a way to the login of any cloud is enough.
+    for host in LOGIN_HOSTS:
+        workplace.cloud.faults.add(host, RefuseTunnel(403), times=1)
     form.type(**right)
     assert "opens no way to login.microsoftonline.com:443" in refusal(workplace, form)
     save(workplace, "proxy")
