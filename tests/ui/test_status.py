@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, expect
 from standins.microsoft.faults import Status
-from ui.workplace import KIND, Workplace
+from ui.workplace import KIND, SIEM_HOST, Workplace
 
-SIEM_HOST = "wdatp-alertexporter-eu.windows.com"
 COLLECTION = "ta_defender_alerts_checkpoints"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> Paste."
 
@@ -31,8 +30,7 @@ def cell(workplace: Workplace, column: str) -> Locator:
 
 def expand(workplace: Workplace) -> Locator:
     """Open the input's row, and give what the page shows then."""
-    workplace.row("corp_eu").get_by_role("button", name="Expand row - corp_eu").click()
-    expect(workplace.page.get_by_role("button", name="Reset checkpoint")).to_be_visible()
+    workplace.expand("corp_eu")
     return workplace.page.get_by_role("table", name="Status of corp_eu")
 
 
@@ -96,7 +94,6 @@ def test_html_in_an_error_stays_text(workplace: Workplace) -> None:
 
 def test_a_reset_by_click_takes_a_confirmation_and_collects_again(workplace: Workplace) -> None:
     have_collected(workplace)
-    workplace.open("inputs")
     table = expand(workplace)
     question = ask(workplace, "Reset checkpoint")
     workplace.picture("status-reset")
@@ -112,7 +109,6 @@ def test_a_reset_by_click_takes_a_confirmation_and_collects_again(workplace: Wor
 
 def test_collecting_again_starts_at_the_time_that_was_typed(workplace: Workplace) -> None:
     have_collected(workplace)
-    workplace.open("inputs")
     expand(workplace)
     question = ask(workplace, "Collect again from")
     question.get_by_label("Region").select_option("eu")
@@ -125,7 +121,6 @@ def test_collecting_again_starts_at_the_time_that_was_typed(workplace: Workplace
 
 def test_a_time_that_is_none_is_refused_with_the_sentence(workplace: Workplace) -> None:
     have_collected(workplace)
-    workplace.open("inputs")
     expand(workplace)
     question = ask(workplace, "Collect again from")
     question.get_by_label("Time").fill("yesterday")

@@ -18,6 +18,8 @@ from ui.form import Form
 
 APP = "TA_defender_alerts"
 KIND = "defender_siem_alerts"
+LOGIN_HOST = "login.microsoftonline.com"
+SIEM_HOST = "wdatp-alertexporter-eu.windows.com"
 SECRET = "nobody's~Right/Secret+0123456789=\"&%"
 
 
@@ -149,6 +151,12 @@ class Workplace:
         """Give the table's row of this name."""
         cell = self.page.get_by_role("cell", name=name, exact=True)
         return self.page.get_by_role("row").filter(has=cell)
+
+    def expand(self, name: str) -> None:
+        """Open the row of the input of this name."""
+        self.open("inputs")
+        self.row(name).get_by_role("button", name=f"Expand row - {name}").click()
+        expect(self.page.get_by_role("button", name="Reset checkpoint")).to_be_visible()
 
     def tab_to(self, target: Locator) -> None:
         """Press Tab until this has the focus."""

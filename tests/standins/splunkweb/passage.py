@@ -46,11 +46,12 @@ class Session:
 class Passage:
     """Carries calls to splunkd that hold what Splunk Web asks for, and writes them into the journal.
 
-    `port` gives Splunk Web's own port, which is part of its cookies' names.
+    `port` gives Splunk Web's own port, which is part of its cookies' names. It waits `patience` seconds for splunkd.
     """
 
     def __init__(self, splunkd: Splunkd, port: Callable[[], int]) -> None:
         self.journal: list[Exchange] = []
+        self.patience = SPLUNKD_TIMEOUT
         self._splunkd = splunkd
         self._searches = Searches(splunkd.conf)
         self._port = port
@@ -123,7 +124,7 @@ class Passage:
         try:
             return self._send(method, target, session.key, headers.get("content-type", ""), body)
         except TimeoutError:
-            return refusal(504, f"The read operation timed out: splunkd did not answer within {SPLUNKD_TIMEOUT:.0f} s")
+            return refusal(504, f"The read operation timed out: splunkd did not answer within {self.patience:.0f} s")
         except (OSError, HTTPException) as error:
             return refusal(503, f"The splunkd daemon cannot be reached by splunkweb: {error}")
 
@@ -132,7 +133,7 @@ class Passage:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         address = urlsplit(self._splunkd.server_uri)
-        connection = HTTPSConnection(address.hostname or "", address.port, context=context, timeout=SPLUNKD_TIMEOUT)
+        connection = HTTPSConnection(address.hostname or "", address.port, context=context, timeout=self.patience)
         headers = {"Authorization": f"Splunk {key}", "Connection": "close"}
         if body:
             headers["Content-Type"] = content_type

@@ -71,6 +71,15 @@ class Web(AbstractContextManager["Web"]):
     def theme(self, theme: str) -> None:
         self._site.theme = theme
 
+    @property
+    def patience(self) -> float:
+        """How many seconds it waits for splunkd (web.conf: splunkdConnectionTimeout)."""
+        return self._passage.patience
+
+    @patience.setter
+    def patience(self, seconds: float) -> None:
+        self._passage.patience = seconds
+
     def page(self, view: str) -> str:
         """The address of one of the app's pages: "configuration", "inputs", "dashboard"."""
         return f"http://127.0.0.1:{self.port}{self._site.address(view)}"

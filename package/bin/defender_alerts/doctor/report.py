@@ -93,6 +93,15 @@ class InputReport:
         """The failure to mend first: those behind it may come of it."""
         return next((result for result in self.results if result.outcome is Outcome.FAILED), None)
 
+    @property
+    def verdict(self) -> str:
+        """The report in a sentence."""
+        first = self.first_failure
+        if first is not None:
+            return f"Something failed. Mend first: {first.check} {first.subject}".rstrip()
+        warnings = sum(result.outcome is Outcome.WARNING for result in self.results)
+        return f"Nothing failed, {warnings} warning(s)." if warnings else "Nothing failed."
+
 
 def as_object(reports: Iterable[InputReport], time: str) -> dict[str, Any]:
     """The reports as what becomes one JSON object; ``time`` is when they were made."""
@@ -101,6 +110,7 @@ def as_object(reports: Iterable[InputReport], time: str) -> dict[str, Any]:
             "input": report.input,
             "kind": report.kind,
             "healthy": report.first_failure is None,
+            "verdict": report.verdict,
             "checks": [{**asdict(result), "outcome": result.outcome.value} for result in report.results],
         }
         for report in reports
@@ -120,7 +130,7 @@ def as_text(reports: Iterable[InputReport], time: str) -> str:
         lines += ["", f"Input {report.input} ({report.kind})"]
         for result in report.results:
             lines += _lines(result)
-        lines += ["", f"  {_verdict(report)}"]
+        lines += ["", f"  {report.verdict}"]
     return "\n".join(lines) + "\n"
 
 
@@ -132,11 +142,3 @@ def _lines(result: Result) -> list[str]:
             text, _WIDTH, initial_indent=" " * 11, subsequent_indent=" " * 11, break_long_words=False
         )
     return lines
-
-
-def _verdict(report: InputReport) -> str:
-    first = report.first_failure
-    if first is not None:
-        return f"Something failed. Mend first: {first.check} {first.subject}".rstrip()
-    warnings = sum(result.outcome is Outcome.WARNING for result in report.results)
-    return f"Nothing failed, {warnings} warning(s)." if warnings else "Nothing failed."

@@ -5,57 +5,20 @@
  * HTML.
  */
 
-const ENDPOINT = "/servicesNS/nobody/TA_defender_alerts/defender_alerts_status";
+import { call } from "./defender_web.js";
+
+const ENDPOINT = "defender_alerts_status";
 const FRESH_MS = 5000;
 const CHANGED = "defender-alerts-status-changed";
 
 let shared = null;
 let asked = 0;
 
-/** What Splunk Web says of itself on each of its pages. */
-function web() {
-    return window.$C || {};
-}
-
-/** The token that Splunk Web wants with each call that changes something. */
-function formKey() {
-    const name = `splunkweb_csrf_token_${web().MRSPARKLE_PORT_NUMBER}=`;
-    const cookie = document.cookie.split("; ").find((one) => one.startsWith(name));
-    return cookie ? decodeURIComponent(cookie.slice(name.length)) : "";
-}
-
-async function call(method, form) {
-    const headers = { "X-Requested-With": "XMLHttpRequest" };
-    if (form) {
-        headers["X-Splunk-Form-Key"] = formKey();
-        headers["Content-Type"] = "application/x-www-form-urlencoded";
-    }
-    const path = `${web().SPLUNKD_PATH || "/en-US/splunkd/__raw"}${ENDPOINT}?output_mode=json`;
-    const answer = await fetch(path, {
-        method,
-        headers,
-        credentials: "same-origin",
-        body: form ? new URLSearchParams(form).toString() : undefined,
-    });
-    const text = await answer.text();
-    let content = null;
-    try {
-        content = JSON.parse(text);
-    } catch (error) {
-        // Splunk Web's own pages of errors are HTML.
-    }
-    if (!answer.ok || content === null) {
-        const told = content && content.messages && content.messages[0] && content.messages[0].text;
-        throw new Error(told || `Splunk answered with HTTP ${answer.status}. See splunkd.log.`);
-    }
-    return content;
-}
-
 /** The status of one input: a promise, which fails with a sentence. */
 export async function statusOf(kind, name) {
     if (shared === null || Date.now() - asked > FRESH_MS) {
         asked = Date.now();
-        shared = call("GET");
+        shared = call(ENDPOINT);
     }
     const { inputs } = await shared;
     const found = inputs.find((one) => one.kind === kind && one.name === name);
@@ -72,7 +35,7 @@ export async function startAgain({ kind, input, region, from }) {
     if (from !== undefined) {
         form.from = from;
     }
-    const ordered = await call("POST", form);
+    const ordered = await call(ENDPOINT, { form });
     shared = null;
     document.dispatchEvent(new CustomEvent(CHANGED));
     return ordered;
@@ -107,16 +70,4 @@ export function length(seconds) {
     ];
     const [size, unit] = units.find(([one]) => seconds >= 2 * one) || [1, "s"];
     return `${Math.floor(seconds / size)} ${unit}`;
-}
-
-/** An element with text and children; text never becomes HTML. */
-export function element(name, { text, style, ...attributes } = {}, ...children) {
-    const made = document.createElement(name);
-    Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
-    Object.assign(made.style, style || {});
-    if (text !== undefined) {
-        made.textContent = text;
-    }
-    made.append(...children);
-    return made;
 }

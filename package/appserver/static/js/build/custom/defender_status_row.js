@@ -1,11 +1,13 @@
-/** The expanded row of an input: how each of its regions is doing on this host, the way to start again, its settings. */
+/**
+ * The expanded row of an input: how each of its regions is doing on this host, the way to start again, the doctor, its
+ * settings.
+ */
 
-import { element, length, readable, startAgain, statusOf, whenChanged } from "./defender_status.js";
+import DefenderDoctor from "./defender_doctor.js";
+import { LINE, announcement, element, table } from "./defender_elements.js";
+import { length, readable, startAgain, statusOf, whenChanged } from "./defender_status.js";
 
 const COLUMNS = ["Region", "Last success", "Collected up to", "Lag", "Seen in overlap", "Next run starts at", "Last error"];
-const LINE = "1px solid rgba(128, 128, 128, 0.4)";
-const CELL = { textAlign: "left", verticalAlign: "top", padding: "4px 12px 4px 0", borderBottom: LINE };
-const HEAD = { ...CELL, whiteSpace: "nowrap" };
 const ALL = "";
 
 /** What the two buttons order. `from` is what the field for the time begins with; without it there is no such field. */
@@ -30,7 +32,9 @@ export default class DefenderStatusRow {
         this.kind = serviceName;
         this.row = row;
         this.states = element("div");
-        this.said = element("p", { role: "status", style: { margin: "8px 0" } });
+        const { said, say } = announcement();
+        this.say = say;
+        const doctor = new DefenderDoctor(serviceName, row.name);
         this.buttons = element("div", { style: { display: "flex", gap: "8px", margin: "8px 0 16px" } });
         this.settings = element("dl", {
             style: { display: "grid", gridTemplateColumns: "250px 1fr", gap: "4px 8px", margin: "0" },
@@ -40,8 +44,9 @@ export default class DefenderStatusRow {
             button.addEventListener("click", () => this.ask(order));
             this.buttons.append(button);
         });
+        this.buttons.append(doctor.button);
         this.el = el;
-        el.append(this.states, this.said, this.buttons, this.settings);
+        el.append(this.states, said, this.buttons, doctor.el, this.settings);
         this.regions = [];
         this.shown = this.showStates();
         whenChanged(el, () => {
@@ -87,31 +92,19 @@ export default class DefenderStatusRow {
             ];
         }
         const whole = status.error && !status.regions.some((one) => one.error && one.error.time === status.error.time);
-        const head = element("tr", {}, ...COLUMNS.map((text) => element("th", { scope: "col", text, style: HEAD })));
-        const rows = status.regions.map((one) =>
-            element(
-                "tr",
-                {},
-                ...[
-                    one.region,
-                    readable(one.collected),
-                    one.watermark ? readable(one.watermark) : "",
-                    length(one.lag_seconds),
-                    one.seen === null ? "" : String(one.seen),
-                    one.restart ? readable(one.restart) : "",
-                    one.error ? `${readable(one.error.time)}: ${one.error.sentence}` : "",
-                ].map((text) => element("td", { text, style: CELL }))
-            )
-        );
-        const table = element(
-            "table",
-            { "aria-label": `Status of ${this.row.name}`, style: { borderCollapse: "collapse", width: "100%" } },
-            element("thead", {}, head),
-            element("tbody", {}, ...rows)
-        );
+        const rows = status.regions.map((one) => [
+            one.region,
+            readable(one.collected),
+            one.watermark ? readable(one.watermark) : "",
+            length(one.lag_seconds),
+            one.seen === null ? "" : String(one.seen),
+            one.restart ? readable(one.restart) : "",
+            one.error ? `${readable(one.error.time)}: ${one.error.sentence}` : "",
+        ]);
+        const states = table(`Status of ${this.row.name}`, COLUMNS, rows);
         return whole
-            ? [table, element("p", { text: `${readable(status.error.time)}: ${status.error.sentence}` })]
-            : [table];
+            ? [states, element("p", { text: `${readable(status.error.time)}: ${status.error.sentence}` })]
+            : [states];
     }
 
     /** Ask whether it is meant, and for what. */
@@ -156,17 +149,12 @@ export default class DefenderStatusRow {
     }
 
     async order(region, from) {
-        this.said.textContent = "";
+        this.say("status", "");
         try {
             const ordered = await startAgain({ kind: this.kind, input: this.row.name, region, from });
             this.say("status", `The next run of ${ordered.regions.join(", ")} starts at ${readable(ordered.start)}.`);
         } catch (error) {
             this.say("alert", error.message);
         }
-    }
-
-    say(role, text) {
-        this.said.setAttribute("role", role);
-        this.said.textContent = text;
     }
 }

@@ -1,0 +1,129 @@
+"""The doctor in the expanded row of an input: what it has found, the report to save, and who may have it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Locator, expect
+from standins.microsoft.faults import Hang
+from ui.workplace import KIND, LOGIN_HOST, SECRET, SIEM_HOST, Workplace
+
+ENDPOINT = "defender_alerts_doctor"
+BUTTON = "Check this input"
+
+
+def open_row(workplace: Workplace) -> None:
+    """Have an input, and open its row."""
+    workplace.have_account()
+    workplace.have_input("corp_eu", regions="eu")
+    workplace.expand("corp_eu")
+
+
+def check(workplace: Workplace) -> Locator:
+    """Press the button, and give what comes of it."""
+    workplace.page.get_by_role("button", name=BUTTON).click()
+    return workplace.page.get_by_role("region", name="Check of corp_eu")
+
+
+def outcomes(shown: Locator) -> dict[str, list[str]]:
+    """Give each line of the table that is shown, by check and what it is about."""
+    rows = shown.get_by_role("row").all()[1:]
+    lines = [row.get_by_role("cell").all_inner_texts() for row in rows]
+    return {f"{line[0]} {line[1]}".strip(): line[2:] for line in lines}
+
+
+def answered(workplace: Workplace) -> list[dict[str, Any]]:
+    """Give the reports that pages have got."""
+    return [
+        json.loads(exchange.received)
+        for exchange in workplace.web.journal
+        if urlsplit(exchange.target).path.endswith(ENDPOINT)
+    ]
+
+
+def test_an_input_in_order_is_told_so_check_by_check(workplace: Workplace) -> None:
+    open_row(workplace)
+    workplace.publish_alerts(3)
+    assert workplace.splunkd.run_input(KIND, "corp_eu").status == 0
+    shown = check(workplace)
+    expect(shown.get_by_role("status")).to_have_text("Nothing failed.")
+    lines = outcomes(shown)
+    assert lines["account"][0] == "ok"
+    assert lines[f"api {SIEM_HOST}"][:1] == ["ok"]
+    assert "has given a record of the last 24 hours" in lines[f"api {SIEM_HOST}"][1]
+    workplace.picture("doctor-in-order")
+
+
+def test_a_secret_that_is_wrong_is_named_first_with_what_to_do(workplace: Workplace) -> None:
+    open_row(workplace)
+    workplace.application.secrets.clear()
+    shown = check(workplace)
+    expect(shown.get_by_role("status")).to_have_text("Something failed. Mend first: token https://graph.windows.net")
+    lines = outcomes(shown)
+    outcome, found, advice = lines["token https://graph.windows.net"]
+    assert outcome == "failed"
+    assert "AADSTS7000215" in found
+    assert "secret" in advice
+    assert lines[f"api {SIEM_HOST}"][0] == "skipped"
+    workplace.picture("doctor-wrong-secret")
+
+
+def test_the_report_that_is_saved_is_the_one_that_is_shown_and_holds_no_secret(workplace: Workplace) -> None:
+    open_row(workplace)
+    shown = check(workplace)
+    expect(shown.get_by_text("Safe to send to support")).to_be_visible()
+    with workplace.page.expect_download() as saving:
+        shown.get_by_role("link", name="Save the report").click()
+    text = saving.value.path().read_text(encoding="utf-8")
+    assert [json.loads(text)] == answered(workplace)
+    assert saving.value.suggested_filename == f"{KIND}_corp_eu_{json.loads(text)['time'][:10]}.json"
+    assert SECRET not in text
+    assert SECRET not in shown.inner_text()
+
+
+def test_html_in_what_was_found_stays_text(workplace: Workplace) -> None:
+    open_row(workplace)
+    hostile = "<img src=x onerror=alert(1)>"
+    workplace.have_input("corp_eu", regions="eu", start_time=hostile)
+    shown = check(workplace)
+    expect(shown.get_by_role("status")).to_contain_text("Mend first: input")
+    assert hostile in " ".join(outcomes(shown)["input"])
+    assert workplace.page.locator("img[src=x]").count() == 0
+
+
+def test_by_keyboard_the_focus_stays_on_the_button(workplace: Workplace) -> None:
+    open_row(workplace)
+    button = workplace.page.get_by_role("button", name=BUTTON)
+    workplace.tab_to(button)
+    workplace.page.keyboard.press("Enter")
+    workplace.page.keyboard.press("Enter")
+    expect(workplace.page.get_by_role("region", name="Check of corp_eu").get_by_role("table")).to_be_visible()
+    expect(button).to_be_focused()
+    assert len(answered(workplace)) == 1, "it was pressed again while it was at work"
+    workplace.page.keyboard.press("Tab")
+    expect(workplace.page.get_by_role("link", name="Save the report")).to_be_focused()
+
+
+def test_a_user_without_the_capability_is_refused_and_sees_why(workplace: Workplace) -> None:
+    workplace.web.user = "analyst"
+    open_row(workplace)
+    shown = check(workplace)
+    expect(shown.get_by_role("alert")).to_contain_text("capability admin_all_objects")
+    expect(shown.get_by_role("code")).to_have_count(0)
+    workplace.picture("doctor-refused")
+    workplace.seen_refusals += 1
+
+
+def test_where_splunk_web_gives_up_the_command_is_named(workplace: Workplace) -> None:
+    workplace.web.patience = 2.0
+    open_row(workplace)
+    workplace.cloud.faults.add(LOGIN_HOST, Hang(), times=None)
+    shown = check(workplace)
+    expect(shown.get_by_role("alert")).to_contain_text("splunkd did not answer")
+    expect(shown.locator("code")).to_contain_text(
+        "defender_alerts_doctor.py --kind defender_siem_alerts --input corp_eu"
+    )
+    workplace.picture("doctor-given-up")
+    workplace.seen_refusals += 1
