@@ -44,14 +44,14 @@ def test_what_a_region_did_is_one_line_of_fields(at_info: Installation) -> None:
     done = {line["region"]: line for line in actions(log, "region_done")}
     assert set(done) == set(REGIONS)
     eu = done["eu"]
-    assert (eu["input"], eu["outcome"], eu["host"]) == (BROAD, "done", "wdatp-alertexporter-eu.windows.com")
+    assert (eu["input"], eu["outcome"], eu["api_host"]) == (BROAD, "done", "wdatp-alertexporter-eu.windows.com")
     assert (eu["received"], eu["new"], eu["late"], eu["broken"]) == ("120", "120", "0", "0")
     assert (done["us"]["received"], done["us"]["new"]) == ("0", "0")
     asked_from, asked_to = map(ticks.parse, eu["asked"].split(".."))
     assert asked_to - asked_from >= 7 * 1_440 * MINUTE - MINUTE
     assert began - 2 * ticks.PER_SECOND <= ticks.parse(eu["watermark"]) <= ended
     assert 0 <= float(eu["lag_seconds"]) < 30
-    assert int(eu["calls"]) == len(at_info.cloud.journal.calls(eu["host"]))
+    assert int(eu["calls"]) == len(at_info.cloud.journal.calls(eu["api_host"]))
     assert float(eu["seconds"]) >= 0
     assert float(eu["throttled_seconds"]) == 0
 
@@ -61,7 +61,8 @@ def test_what_was_ingested_is_told_as_the_monitoring_dashboard_reads_it(at_info:
     [ingested] = actions(_run(at_info), "events_ingested")
     assert ingested == {
         "action": "events_ingested",
-        "modular_input_name": f"{KIND}://{BROAD}",
+        # As license_usage.log names it too, so that the table by source has volume and events on one line.
+        "modular_input_name": f"{KIND}:{at_info.tenant.guid}:eu:{BROAD}",
         "sourcetype_ingested": "wdatp:alerts",
         "n_events": "120",
         "event_input": BROAD,

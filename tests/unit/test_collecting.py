@@ -434,6 +434,7 @@ def test_what_is_no_object_is_reported_and_its_neighbours_are_delivered(
     assert polled.sink.raws() == [usual.decode()]
     assert result.outcomes[0].collector.story(0.0)["broken"] == 3
     assert caplog.text.count("can't be read") == 3
+    assert caplog.text.count('exc_l="Server Error" region=eu') == 3
 
 
 def test_regions_keep_places_of_their_own(polled: PolledInput) -> None:

@@ -188,8 +188,8 @@ def test_the_macros_are_those_of_the_configuration() -> None:
 def test_the_keys_of_the_log_are_those_that_a_run_writes(polled: PolledInput) -> None:
     (outcome,) = polled.poll().outcomes
     told = [name for row in rows_below("| `action=run_done`") for name in names(row["key of `region_done`"])]
-    # input/run.py puts the input and the outcome in front of the collector's story.
-    assert sorted(told) == sorted({"input", "outcome", *outcome.collector.story(1.0)})
+    # input/run.py puts the input, the account and the outcome in front of the collector's story.
+    assert sorted(told) == sorted({"input", "account", "outcome", *outcome.collector.story(1.0)})
 
 
 @cache

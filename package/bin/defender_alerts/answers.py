@@ -12,6 +12,7 @@ from .errors import UnexpectedAnswerError
 from .http.calls import Answer
 from .records import BrokenRecord, Record
 from .versions import Version, fingerprint
+from .wording import key_values
 
 NEXT_LINK = "@odata.nextLink"
 
@@ -156,10 +157,10 @@ class PageReading:
         self.broken += 1
         self.unidentified += 1
         self._log.error(
-            "region=%s host=%s a record can't be read (%s) and is left out; it begins with %r. The others are not "
-            "held up. Report this to the maker of the add-on.",
-            self._api.region,
-            self._api.host,
+            "%s a record can't be read (%s) and is left out; it begins with %r. The others are not held up. Report "
+            "this to the maker of the add-on.",
+            # The label by which UCC's dashboard and Health count errors.
+            key_values(exc_l="Server Error", region=self._api.region, api_host=self._api.host),
             reason,
             excerpt,
         )

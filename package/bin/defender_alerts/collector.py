@@ -62,6 +62,7 @@ class RegionCollector:
         self._api = job.api
         self._keeper = job.keeper
         self._place = job.keeper.place
+        self._origin = job.origin
         self._overlap = job.overlap
         self._order = job.order
         self._parts = job.parts
@@ -83,6 +84,11 @@ class RegionCollector:
     def host(self) -> str:
         """The host that answers for it."""
         return self._api.host
+
+    @property
+    def source(self) -> str:
+        """The source of its events."""
+        return self._origin.source
 
     @property
     def now(self) -> int:
@@ -216,7 +222,7 @@ class RegionCollector:
         delivered, asked = self._delivery.delivered, self._reader.asked
         return {
             "region": self.region,
-            "host": self.host,
+            "api_host": self.host,
             "asked": f"{iso(asked.start)}..{iso(asked.end)}",
             "received": asked.received,
             "new": delivered.new,

@@ -194,7 +194,7 @@ def _tell_start(plan: Plan, place: Place, api: Api, log: logging.Logger) -> None
         action="region_started",
         input=place.key.input,
         region=place.key.region,
-        host=api.host,
+        api_host=api.host,
         account=plan.account.name,
         tenant=place.key.tenant,
         read_from=iso(place.settled),

@@ -193,15 +193,17 @@ class _InputRun:
             if one.failure is not None:
                 self._fail(one.failure, collector.now, region=collector.region)
             story = collector.story(one.seconds)
-            self._log.info("%s", key_values(action="region_done", input=self._name, outcome=one.outcome, **story))
+            whose = {"input": self._name, "account": plan.account.name}
+            self._log.info("%s", key_values(action="region_done", **whose, outcome=one.outcome, **story))
             for sourcetype, count in (
                 (plan.kind.sourcetype, collector.new - collector.new_parts),
                 (plan.kind.part_sourcetype, collector.new_parts),
             ):
                 if count:
-                    self._tell_ingested(plan, collector.host, sourcetype, count)
+                    where = {"host": collector.host, "license_usage_source": collector.source}
+                    self._tell_ingested(plan, sourcetype, count, **where)
 
-    def _tell_ingested(self, plan: Plan, host: str, sourcetype: str, count: int) -> None:
+    def _tell_ingested(self, plan: Plan, sourcetype: str, count: int, **where: str) -> None:
         """Say it as the dashboard of UCC counts events."""
         from solnlib.log import events_ingested
 
@@ -212,7 +214,7 @@ class _InputRun:
             count,
             plan.polling.index,
             account=plan.account.name,
-            host=host,
+            **where,
         )
 
     def _fail(self, failure: AddonError, now: int, **where: str) -> None:

@@ -1,6 +1,6 @@
 /** The doctor in the expanded row of an input: a button, and below it the report to read and to save. */
 
-import { announcement, element, table } from "./defender_elements.js";
+import { announcement, button, element, table } from "./defender_elements.js";
 import { call } from "./defender_web.js";
 
 const ENDPOINT = "defender_alerts_doctor";
@@ -13,7 +13,7 @@ export default class DefenderDoctor {
     constructor(kind, input) {
         this.kind = kind;
         this.input = input;
-        this.button = element("button", { type: "button", text: "Check this input" });
+        this.button = button("Check this input");
         this.button.addEventListener("click", () => this.check());
         const { said, say } = announcement();
         this.say = say;

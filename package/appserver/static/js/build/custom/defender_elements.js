@@ -2,6 +2,15 @@
 
 export const LINE = "1px solid rgba(128, 128, 128, 0.4)";
 const CELL = { textAlign: "left", verticalAlign: "top", padding: "4px 12px 4px 0", borderBottom: LINE };
+const BUTTON = {
+    padding: "4px 12px",
+    border: "1px solid currentcolor",
+    borderRadius: "4px",
+    background: "transparent",
+    color: "inherit",
+    font: "inherit",
+    cursor: "pointer",
+};
 const HEAD = { ...CELL, whiteSpace: "nowrap" };
 
 /** An element with text and children; text never becomes HTML. */
@@ -14,6 +23,11 @@ export function element(name, { text, style, ...attributes } = {}, ...children) 
     }
     made.append(...children);
     return made;
+}
+
+/** A button that looks like its surroundings, light or dark. */
+export function button(text, type = "button") {
+    return element("button", { type, text, style: BUTTON });
 }
 
 /** A table under a name that is heard and not seen; `rows` are lists of texts, one for each column. */

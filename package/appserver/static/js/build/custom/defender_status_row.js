@@ -4,7 +4,7 @@
  */
 
 import DefenderDoctor from "./defender_doctor.js";
-import { LINE, announcement, element, table } from "./defender_elements.js";
+import { LINE, announcement, button, element, table } from "./defender_elements.js";
 import { length, readable, startAgain, statusOf, whenChanged } from "./defender_status.js";
 
 const COLUMNS = ["Region", "Last success", "Collected up to", "Lag", "Seen in overlap", "Next run starts at", "Last error"];
@@ -40,9 +40,9 @@ export default class DefenderStatusRow {
             style: { display: "grid", gridTemplateColumns: "250px 1fr", gap: "4px 8px", margin: "0" },
         });
         ORDERS.forEach((order) => {
-            const button = element("button", { type: "button", text: order.button });
-            button.addEventListener("click", () => this.ask(order));
-            this.buttons.append(button);
+            const pressed = button(order.button);
+            pressed.addEventListener("click", () => this.ask(order));
+            this.buttons.append(pressed);
         });
         this.buttons.append(doctor.button);
         this.el = el;
@@ -119,8 +119,8 @@ export default class DefenderStatusRow {
             ...this.regions.map((one) => element("option", { value: one, text: one }))
         );
         const from = order.from && element("input", { name: "from", type: "text", required: "", value: order.from });
-        const confirm = element("button", { type: "submit", text: order.button });
-        const cancel = element("button", { type: "button", text: "Cancel" });
+        const confirm = button(order.button, "submit");
+        const cancel = button("Cancel");
         const form = element(
             "form",
             { method: "dialog" },
