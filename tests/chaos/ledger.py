@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from standins.splunkd import IndexedEvent
 
 BATCH_VERSIONS = 1_000
-BATCH_CHARACTERS = 4_000_000
+BATCH_CHARACTERS = 2_400_000
 """One batch: what may come twice per region after a kill. The last alert of a batch may go beyond the characters."""
 
 

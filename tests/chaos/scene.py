@@ -52,7 +52,7 @@ class Scene:
 
     def fill(self) -> None:
         """Let Microsoft show them."""
-        # Without evidence, a thousand are less than 4 MB, and so one batch.
+        # Without evidence, a thousand are less than 2.4 MB, and so one batch.
         moves = self.target.source.moves
         short: dict[str, Any] = {"evidence": []} if moves else {}
         step = ticks.PER_SECOND if moves else 1

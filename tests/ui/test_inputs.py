@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -310,3 +311,29 @@ def test_what_cannot_be_right_in_an_input_is_complained_of_before_anything_is_se
         dialog.press("Add")
         dialog.expect_complaint(complaint)
     assert workplace.sent(GRAPH.name) == []
+
+
+def test_an_input_is_added_with_the_keyboard_alone(workplace: Workplace) -> None:
+    workplace.have_account()
+    workplace.open("inputs")
+    keyboard = workplace.page.keyboard
+    workplace.tab_to(workplace.page.get_by_role("button", name="Create New Input"))
+    keyboard.press("Enter")
+    item = workplace.page.get_by_role("menuitem", name=SIEM.title, exact=True)
+    expect(item).to_be_visible()
+    workplace.go_to(item, "ArrowDown")
+    keyboard.press("Enter")
+    dialog = workplace.dialog()
+    workplace.tab_to(dialog.box("name"))
+    keyboard.insert_text("corp_all")
+    workplace.tab_to(dialog.field("account").locator('[data-test="select"]'))
+    keyboard.press("Enter")
+    found = workplace.page.get_by_role("combobox", name="Filter")
+    expect(found).to_be_focused()
+    keyboard.insert_text("corp")
+    expect(found).to_have_attribute("aria-activedescendant", re.compile("."))
+    keyboard.press("Enter")
+    expect(dialog.field("account").locator('[data-test="select"]')).to_have_text("corp")
+    workplace.tab_to(dialog.locator.get_by_role("button", name="Add", exact=True))
+    keyboard.press("Enter")
+    expect(workplace.row("corp_all")).to_contain_text("Active")

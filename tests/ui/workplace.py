@@ -160,11 +160,15 @@ class Workplace:
 
     def tab_to(self, target: Locator) -> None:
         """Press Tab until this has the focus."""
+        self.go_to(target, "Tab")
+
+    def go_to(self, target: Locator, key: str) -> None:
+        """Press a key until this has the focus, which it may have already in a list that has just opened."""
         for _ in range(40):
-            self.page.keyboard.press("Tab")
             if target.evaluate("element => element === document.activeElement"):
                 return
-        raise AssertionError(f"Tab never comes to {target}")
+            self.page.keyboard.press(key)
+        raise AssertionError(f"{key} never comes to {target}")
 
     def picture(self, name: str) -> None:
         """Keep a picture of what can be seen once nothing is being loaded."""
