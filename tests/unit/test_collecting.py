@@ -236,7 +236,7 @@ def test_a_record_that_an_answer_holds_twice_is_delivered_once_across_batches(po
 
 def test_batches_of_text_that_is_not_ASCII_are_measured_in_bytes(polled: PolledInput) -> None:
     now = polled.cloud.clock.now()
-    _deliver(polled, [siem_alert(number, now - HOUR + number, Description="é" * 900_000) for number in range(5)])
+    _deliver(polled, [siem_alert(number, now - HOUR + number, Description="é" * 500_000) for number in range(5)])
     _poll(polled)
     assert polled.sink.batches == [3, 2]
 
@@ -267,13 +267,13 @@ def test_an_answer_too_large_to_keep_is_read_in_narrower_windows(
     assert len(_calls(polled)) > 7
 
 
-def test_batches_hold_a_thousand_versions_or_four_megabytes_and_each_is_saved(polled: PolledInput) -> None:
+def test_batches_hold_a_thousand_versions_or_2_4_megabytes_and_each_is_saved(polled: PolledInput) -> None:
     now = polled.cloud.clock.now()
     _deliver(polled, [siem_alert(number, now - HOUR + number) for number in range(2_500)])
     _poll(polled)
     assert polled.sink.batches == [1_000, 1_000, 500]
     assert max(polled.sink.batches) <= BATCH_VERSIONS
-    large = [siem_alert(3_000 + number, now - seconds(60) + number, CommandLine="x" * 1_000_000) for number in range(9)]
+    large = [siem_alert(3_000 + number, now - seconds(60) + number, CommandLine="x" * 600_000) for number in range(9)]
     _deliver(polled, large)
     _poll(polled)
     assert polled.sink.batches[3:] == [4, 4, 1]
