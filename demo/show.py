@@ -222,7 +222,7 @@ def show_run(stage: Stage, runner: Runner, news: Mapping[Stream, int]) -> Run:
             "sourcetype": stream.sourcetype,
             "new": f"{len(events):,}",
             "in all": f"{stage.held[stream].total():,}",
-            "host": run.done(stream.input, stream.region).fields["host"],
+            "host": run.done(stream.input, stream.region).fields["api_host"],
         }
         for stream, events in run.delivered.items()
     ]

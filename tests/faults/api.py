@@ -336,7 +336,8 @@ API: Group[Polls] = Group(
                 0,
                 (
                     (
-                        f"region={{region}} host={{host}} a record can't be read ({reason}) and is left out; it begins with "
+                        f'exc_l="Server Error" region={{region}} api_host={{host}} a record can\'t be read ({reason}) and is left '
+                        "out; it begins with "
                         "…. The others are not held up. Report this to the maker of the add-on."
                     ),
                 ),

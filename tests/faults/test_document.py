@@ -23,7 +23,7 @@ def test_no_row_stands_twice_in_the_matrix() -> None:
 def test_the_numbers_in_the_document_are_those_of_the_code() -> None:
     text = " ".join(DOCUMENT.read_text(encoding="utf-8").split())
     for sentence in (
-        f"at most one batch: {delivery.BATCH_VERSIONS:,} versions or {delivery.BATCH_BYTES // 1_000_000} MB",
+        f"at most one batch: {delivery.BATCH_VERSIONS:,} versions or {delivery.BATCH_BYTES / 1_000_000:.1f} MB",
         f"runs out after {lease.LENGTH // TICKS_PER_SECOND} s",
         f"an answer of {siem.MOST_RECORDS:,} alerts or more",
         f"more than {place.MOST_SEEN:,} versions",
