@@ -87,3 +87,9 @@ def hold(installed: Installation) -> Iterator[Callable[[str], threading.Event]]:
 
     yield hold_at
     gate.gate.set()
+
+
+@pytest.fixture
+def python(splunk_pythons: dict[str, Path]) -> Path:
+    """Give the older of Splunk's Pythons, where one is enough."""
+    return splunk_pythons["3.9"]

@@ -1,38 +1,28 @@
-"""The doctor as an administrator starts it: it names the layer that fails, and its report holds no secret."""
+"""The doctor as an administrator starts it: what it says of an input, of its settings, of who asks; its report holds no secret."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from integration.doctor import PROXY_PASSWORD, PROXY_USER, proxy_as_saved, secrets_in, visit
 from integration.installation import (
     APP,
     BROAD,
     CLIENT_SECRET,
     COLLECTION,
     KIND,
-    LOGIN_HOST,
     MINUTE,
     NARROW,
     RESOURCE,
     SIEM_HOST,
     Installation,
 )
-from integration.test_secrets import TOKEN_MARKS
-from standins.microsoft.certificates import Certificate
-from standins.microsoft.faults import Hang, ShowCertificate, Status, captive_portal
-from standins.splunkd import KVStoreState
+from standins.microsoft.faults import Status
 
-PASSWORD = "changed-already"
-PROXY_USER, PROXY_PASSWORD = "proxy-user", "pröxy:Pass/word%21"
-TOKEN_PATH = "/{tenant}/oauth2/v2.0/token"
 CHECKS = (
     "input",
     "account",
@@ -48,68 +38,6 @@ CHECKS = (
     "checkpoint",
     "user",
 )
-
-
-@dataclass(frozen=True)
-class Visit:
-    """What the doctor has said, and how it ended."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def report(self) -> dict[str, Any]:
-        """What --json writes."""
-        read: dict[str, Any] = json.loads(self.out)
-        return read
-
-    def outcomes(self) -> dict[str, set[str]]:
-        """The outcomes of the first input by check."""
-        found: dict[str, set[str]] = {}
-        for check in self.report["inputs"][0]["checks"]:
-            found.setdefault(check["check"], set()).add(check["outcome"])
-        return found
-
-    def of(self, check: str, subject: str = "") -> dict[str, str]:
-        """One line of the first input."""
-        lines = self.report["inputs"][0]["checks"]
-        (line,) = [line for line in lines if (line["check"], line["subject"]) == (check, subject)]
-        return dict(line)
-
-
-def visit(
-    installation: Installation,
-    *options: str,
-    python: Path,
-    user: str = "admin",
-    environment: Mapping[str, str] | None = None,
-    password: str = PASSWORD,
-) -> Visit:
-    """Start the command as `splunk cmd python3` does, with a password on its standard input."""
-    splunkd = installation.splunkd
-    program = splunkd.home / "etc" / "apps" / APP / "bin" / "defender_alerts_doctor.py"
-    login = ["--username", user] if user else []
-    done = subprocess.run(
-        [str(python), str(program), "--port", splunkd.server_uri.rpartition(":")[2], *login, *options],
-        input=f"{password}\n",
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd="/",
-        env={
-            "SPLUNK_HOME": str(splunkd.home),
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(splunkd.home / "lib" / "python3" / "site-packages"),
-            **(environment or {}),
-        },
-    )
-    return Visit(done.returncode, done.stdout, done.stderr)
-
-
-@pytest.fixture
-def python(splunk_pythons: dict[str, Path]) -> Path:
-    return splunk_pythons["3.9"]
 
 
 def test_an_input_in_order_is_told_so(installed_on_each: Installation, splunk_python: Path) -> None:
@@ -157,180 +85,6 @@ def test_it_writes_nothing(installed: Installation, python: Path) -> None:
 
 def _files(home: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in (home / "etc").rglob("*.conf") if path.is_file()}
-
-
-Break = Callable[[Installation], None]
-
-
-@dataclass(frozen=True)
-class Broken:
-    """One thing that is wrong, the check that has to name it, and the first one that is skipped for it."""
-
-    id: str
-    let: Break
-    check: str
-    subject: str
-    says: str
-    advises: str
-    skips: tuple[str, ...] = ()
-
-
-def _shows(certificate: Certificate) -> Break:
-    return lambda installed: _ignored(installed.cloud.faults.add(SIEM_HOST, ShowCertificate(certificate), times=None))
-
-
-def _ignored(_: object) -> None:
-    """Let a lambda give nothing."""
-
-
-def _forget_the_tenant(installed: Installation) -> None:
-    installed.tenant.is_deleted = True
-
-
-def _change_the_store(state: KVStoreState) -> Break:
-    def change(installed: Installation) -> None:
-        installed.splunkd.kvstore.state = state
-
-    return change
-
-
-def _answers(host: str, fault: object, path: str) -> Break:
-    def add(installed: Installation) -> None:
-        here = path.format(tenant=installed.tenant.guid)
-        installed.cloud.faults.add(host, fault, path=here, times=None)  # type: ignore[arg-type]
-
-    return add
-
-
-BROKEN = (
-    Broken(
-        "an authority that nobody trusts",
-        _shows(Certificate.UNKNOWN_AUTHORITY),
-        "tls",
-        SIEM_HOST,
-        "issued by O=Somebody else",
-        "Additional CA certificates",
-        ("api",),
-    ),
-    Broken(
-        "a certificate that has expired",
-        _shows(Certificate.EXPIRED),
-        "tls",
-        SIEM_HOST,
-        "certificate has expired",
-        "Check this machine's clock",
-        ("api",),
-    ),
-    Broken(
-        "the certificate of another host",
-        _shows(Certificate.OTHER_HOST),
-        "tls",
-        SIEM_HOST,
-        "Hostname mismatch",
-        "Something else answers in its place",
-        ("api",),
-    ),
-    Broken(
-        "a host that the proxy does not know",
-        lambda installed: installed.cloud.forget_host(SIEM_HOST),
-        "tls",
-        SIEM_HOST,
-        "The proxy opens no way",
-        f"Check that the proxy lets {SIEM_HOST}:443 pass",
-        ("api",),
-    ),
-    Broken(
-        "an unknown tenant",
-        _forget_the_tenant,
-        "token",
-        RESOURCE,
-        "AADSTS90002",
-        "Correct the tenant id",
-        ("api",),
-    ),
-    Broken(
-        "a wrong secret",
-        lambda installed: installed.application.secrets.clear(),
-        "token",
-        RESOURCE,
-        "AADSTS7000215",
-        "Paste the secret's value",
-        ("api",),
-    ),
-    Broken(
-        "a captive portal at the login",
-        _answers(LOGIN_HOST, captive_portal(), TOKEN_PATH),
-        "token",
-        RESOURCE,
-        "is not Entra ID's",
-        "Look for a proxy, portal or filter",
-        ("api",),
-    ),
-    Broken(
-        "a captive portal at the API",
-        _answers(SIEM_HOST, captive_portal(), "/api/alerts"),
-        "api",
-        SIEM_HOST,
-        "is no JSON array; it begins with '<!DOCTYPE html>",
-        "portal or filter on the way",
-    ),
-    Broken(
-        "an API that refuses",
-        _answers(SIEM_HOST, Status(403, b'{"error":{"code":"Forbidden","message":"no role"}}'), "/api/alerts"),
-        "api",
-        SIEM_HOST,
-        "HTTP 403",
-        "",
-    ),
-    Broken(
-        "an API that does not answer",
-        _answers(SIEM_HOST, Hang(), "/api/alerts"),
-        "api",
-        SIEM_HOST,
-        "did not answer in time",
-        "port 443",
-    ),
-    Broken(
-        "a store that is disabled",
-        _change_the_store(KVStoreState.DISABLED),
-        "kvstore",
-        "",
-        "is disabled",
-        "See mongod.log, [kvstore] in server.conf",
-    ),
-    Broken(
-        "a store that starts",
-        _change_the_store(KVStoreState.STARTING),
-        "kvstore",
-        "",
-        "is starting",
-        "mongod.log",
-    ),
-    Broken(
-        "a store that has failed",
-        _change_the_store(KVStoreState.FAILED),
-        "kvstore",
-        "",
-        "is failed",
-        "mongod.log",
-    ),
-)
-
-
-@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.id)
-def test_what_is_broken_is_named_with_what_to_do(installed: Installation, python: Path, broken: Broken) -> None:
-    broken.let(installed)
-    done = visit(installed, "--input", NARROW, "--json", python=python)
-    line = done.of(broken.check, broken.subject)
-    assert (done.status, line["outcome"]) == (1, "failed")
-    assert broken.says in line["found"]
-    assert line["advice"]
-    assert broken.advises in line["advice"]
-    others = {name for name, outcomes in done.outcomes().items() if "failed" in outcomes}
-    assert others == {broken.check}
-    skipped = {name for name, outcomes in done.outcomes().items() if "skipped" in outcomes} - {"dns"}
-    assert skipped == set(broken.skips)
-    assert not _secrets_in(done, installed)
 
 
 def test_a_clock_that_is_off_is_told(installed: Installation, python: Path) -> None:
@@ -393,37 +147,6 @@ def test_an_input_that_is_disabled_is_told_so(installed: Installation, python: P
     assert (done.status, done.of("input")["outcome"]) == (0, "warning")
 
 
-@contextmanager
-def _proxy(installed: Installation) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        installed.cloud.proxy_credentials = None
-        installed.save_proxy(installed.cloud.proxy)
-
-
-def test_a_proxy_that_wants_another_login_is_named_and_everything_behind_it_skipped(
-    installed: Installation, python: Path
-) -> None:
-    with _proxy(installed):
-        installed.cloud.proxy_credentials = (PROXY_USER, PROXY_PASSWORD)
-        done = visit(installed, "--input", NARROW, "--json", python=python)
-    assert done.status == 1
-    assert "407" in done.of("proxy")["found"]
-    assert "Configuration > Proxy" in done.of("proxy")["advice"]
-    assert done.outcomes()["tls"] == done.outcomes()["token"] == done.outcomes()["api"] == {"skipped"}
-    assert done.of("credentials")["outcome"] == "ok"
-
-
-def test_a_proxy_that_is_not_there_is_named(installed: Installation, python: Path) -> None:
-    with _proxy(installed):
-        # Past the check of the page: it answered when it was saved.
-        installed.splunkd.conf.write("ta_defender_alerts_settings", APP, "proxy", {"proxy_port": "9"})
-        done = visit(installed, "--input", NARROW, "--json", python=python)
-    assert done.status == 1
-    assert "Nothing answers at http://127.0.0.1:9" in done.of("proxy")["found"]
-
-
 # Who asks.
 
 
@@ -461,22 +184,16 @@ def test_a_wrong_password_ends_with_2_and_is_not_shown(installed: Installation, 
 # Secrets.
 
 
-def _secrets_in(done: Visit, installed: Installation, *more: str) -> list[str]:
-    keys = installed.splunkd.sessions._keys
-    known = (CLIENT_SECRET, json.dumps(CLIENT_SECRET)[1:-1], PASSWORD, PROXY_PASSWORD, *keys, *TOKEN_MARKS, *more)
-    return [secret for secret in known if secret in done.out + done.err]
-
-
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_no_secret_is_in_a_report(installed: Installation, python: Path, options: tuple[str, ...]) -> None:
     key = installed.splunkd.session_key()
     escaped = installed.cloud.proxy.url((PROXY_USER, PROXY_PASSWORD))
-    with _proxy(installed):
+    with proxy_as_saved(installed):
         installed.cloud.proxy_credentials = (PROXY_USER, PROXY_PASSWORD)
         installed.save_proxy(installed.cloud.proxy, user=PROXY_USER, password=PROXY_PASSWORD)
         done = visit(installed, *options, python=python, user="", environment={"SPLUNK_TOKEN": key})
     assert done.status == 0
-    assert not _secrets_in(done, installed, escaped)
+    assert not secrets_in(done, installed, escaped)
 
 
 def test_what_a_service_echoes_is_taken_out(installed: Installation, python: Path) -> None:
@@ -485,7 +202,7 @@ def test_what_a_service_echoes_is_taken_out(installed: Installation, python: Pat
     for options in ((), ("--json",)):
         done = visit(installed, "--input", NARROW, *options, python=python)
         assert "you said ******" in " ".join(done.out.split())
-        assert not _secrets_in(done, installed)
+        assert not secrets_in(done, installed)
 
 
 # Today's APIs.

@@ -7,7 +7,7 @@ const ENDPOINT = "defender_alerts_doctor";
 const COLUMNS = ["Check", "About", "Outcome", "Found", "What to do"];
 const COMMAND =
     "$SPLUNK_HOME/bin/splunk cmd python3 $SPLUNK_HOME/etc/apps/TA_defender_alerts/bin/defender_alerts_doctor.py";
-const FORBIDDEN = 403;
+const BROKEN_OFF = 500;
 
 export default class DefenderDoctor {
     constructor(kind, input) {
@@ -33,7 +33,8 @@ export default class DefenderDoctor {
             this.show(await call(ENDPOINT, { query: { kind: this.kind, input: this.input } }));
         } catch (error) {
             this.say("alert", `The check could not be made: ${error.message}`);
-            if (error.status !== FORBIDDEN) {
+            // Below, splunkd has answered, and its sentence says why.
+            if (!(error.status < BROKEN_OFF)) {
                 this.report.replaceChildren(...this.otherWay());
             }
         }
