@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OLD_SOURCE = "microsoft_defender_endpoint_atp_alerts"  # of the add-on of Splunkbase 6207
-SOURCE_STANZA = "source::(defender_endpoint_alerts|defender_graph_alerts|defender_incidents):..."
+SOURCE_STANZA = "source::(defender_endpoint_alerts|defender_graph_alerts|defender_incidents):*"
 
 
 @dataclass(frozen=True)

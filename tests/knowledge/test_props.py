@@ -14,7 +14,7 @@ from knowledge import current_events, siem_events
 from knowledge.current_events import ENDPOINT, GRAPH, INCIDENT, SOURCE_STANZA, SPLIT_ALERT
 from standins.microsoft.hostile_text import HOSTILE_TEXT, HUGE_COMMAND_LINE, HostileText, pretty
 from standins.search import IndexedEvent, NotModelledError, SearchKnowledge
-from standins.search.props import INDEX_TIME
+from standins.search.props import INDEX_TIME, settings_for
 
 from tooling import paths
 
@@ -47,7 +47,7 @@ WRITTEN = (
         "wdatp:alerts",
         siem_events.OUR_SOURCE,
         siem_events.OLD_SOURCE,
-        "source::defender_siem_alerts:...",
+        "source::defender_siem_alerts:*",
         (siem_events.record(), siem_events.record(UserName=None, LogOnUsers=None)),
         "MachineName",
     ),
@@ -133,7 +133,16 @@ def test_current_records_in_a_file_of_their_own_are_told_apart_by_the_sourcetype
         assert list(_upload(layered, newline.join(records), kind.sourcetype)) == records
 
 
-@every_sourcetype
+def test_the_sourcetype_that_no_other_add_on_writes_keeps_the_input_s_time_whatever_the_source(
+    knowledge: SearchKnowledge,
+) -> None:
+    for source in (GRAPH.source, "another", "rest://graph"):
+        assert indexed(knowledge, GRAPH.raw(), source, GRAPH.sourcetype) == [(GRAPH.raw(), "1772362800.123")]
+
+
+@pytest.mark.parametrize(
+    "written", [one for one in WRITTEN if one.sourcetype != GRAPH.sourcetype], ids=lambda written: written.sourcetype
+)
 def test_the_time_of_what_an_old_add_on_still_collects_is_none_of_our_business(
     knowledge: SearchKnowledge, written: Written
 ) -> None:
@@ -201,9 +210,7 @@ def test_the_rival_would_have_won_without_our_second_stanza(rival: Callable[[str
 def test_the_stanza_takes_sources_of_our_input_alone(knowledge: SearchKnowledge, written: Written) -> None:
     kind, _, rest = written.source.partition(":")
     for prefix, name in itertools.product(("", "x", "rest://"), (kind, f"{kind}X")):
-        source = f"{prefix}{name}:{rest}/b"
-        if (prefix, name) == ("", kind):
-            assert indexed(knowledge, "{}", source, written.sourcetype)
-        else:
-            with pytest.raises(NotModelledError):
-                indexed(knowledge, "{}", source, written.sourcetype)
+        settings = settings_for(
+            knowledge.props, source=f"{prefix}{name}:{rest}", sourcetype=written.sourcetype, host="api.example"
+        )
+        assert (settings["LINE_BREAKER"] == "((?!))") == ((prefix, name) == ("", kind))

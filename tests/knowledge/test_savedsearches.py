@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from knowledge import scene, studio
@@ -67,12 +67,67 @@ def test_a_saved_search_names_no_index_but_by_the_macro(name: str) -> None:
     assert ("`defender_alerts_log` " in SAVED[name]["search"]) == (name in OF_THE_LOG)
 
 
-@every_search
-def test_what_was_indexed_is_taken_once_run_by_run(name: str) -> None:
-    """Runs every n minutes, each over the n minutes before it, to the minute."""
-    bounds = re.match(r"_index_earliest=-(\d+)m@m _index_latest=@m ", SAVED[name]["search"])
-    minutes = re.match(r"\*/(\d+) \* \* \* \*", SAVED[name]["cron_schedule"])
-    assert (bounds and bounds[1]) == (minutes and minutes[1])
+@dataclass(frozen=True)
+class ByIndexTime:
+    """A saved search by index time: it runs every so many minutes, over index times from and to so many minutes ago."""
+
+    name: str
+    every: int
+    since: int
+    until: int
+
+    def sees(self, run: int, indexed: int) -> bool:
+        """Whether the run that starts at a second takes an event of an index time."""
+        minute = run - run % 60
+        return minute - 60 * self.since <= indexed < minute - 60 * self.until
+
+
+def by_index_time() -> list[ByIndexTime]:
+    found = []
+    for name, stanza in SAVED.items():
+        if "_index_" not in stanza["search"]:
+            continue
+        bounds = re.match(r"_index_earliest=-(\d+)m@m _index_latest=(?:-(\d+)m)?@m ", stanza["search"])
+        minutes = re.fullmatch(r"\*/(\d+) \* \* \* \*", stanza["cron_schedule"])
+        assert bounds, name
+        assert minutes, name
+        found.append(ByIndexTime(name, int(minutes[1]), int(bounds[1]), int(bounds[2] or 0)))
+    return found
+
+
+every_search_by_index_time = pytest.mark.parametrize("search", by_index_time(), ids=lambda search: search.name)
+
+
+def test_the_searches_for_what_is_new_go_by_index_time() -> None:
+    assert [search.name for search in by_index_time()] == [NEW, INCIDENTS, "Defender - Permission lost"]
+
+
+@every_search_by_index_time
+@pytest.mark.parametrize(
+    ("visible_after", "late", "skipped"),
+    [*((visible, late, None) for visible in (0, 1, 59, 120) for late in (0, 1, 59, 61)), (0, 0, 4)],
+)
+def test_nothing_falls_between_two_runs(
+    search: ByIndexTime, visible_after: int, late: int, skipped: int | None
+) -> None:
+    """Whatever the second at which it is indexed; no document promises that it can be searched at once."""
+    period = 60 * search.every
+    runs = [number * period + late * (number % 2) for number in range(-2, 8) if number != skipped]
+    missed = [
+        second
+        for second in range(3 * period)
+        if not any(run >= second + visible_after and search.sees(run, second) for run in runs)
+    ]
+    assert missed == []
+
+
+@every_search_by_index_time
+def test_what_two_runs_take_is_told_once(search: ByIndexTime) -> None:
+    stanza = SAVED[search.name]
+    assert search.since > search.every
+    assert (stanza["alert.suppress"], stanza["alert.digest_mode"]) == ("1", "0")
+    amount, unit = re.fullmatch(r"(\d+)([hd])", stanza["alert.suppress.period"]).groups()  # type: ignore[union-attr] # it fails there
+    assert int(amount) * {"h": 60, "d": 1440}[unit] > 2 * search.since
 
 
 @every_search

@@ -95,6 +95,9 @@ def test_colliding_stanzas_supply_all_their_settings() -> None:
         "[x]\nINDEXED_EXTRACTIONS = json\n",
         "[rule::x]\nTRUNCATE = 0\n",
         "[(?::){0}x*]\nTRUNCATE = 0\n",
+        "[source::(a|b):...]\nTRUNCATE = 0\n",
+        "[source::.../(a|b)/x*]\nTRUNCATE = 0\n",
+        "[host::[ab]]\nTRUNCATE = 0\n",
         "[x]\nEVAL-a = sha256(_raw)\n",
         "TRUNCATE = 0\n[x]\n",
         '[x]\nEVAL-a = replace(b, "x ;y", "")\n',
@@ -105,3 +108,8 @@ def test_an_app_with_something_unknown_is_refused_when_it_is_loaded(
 ) -> None:
     with pytest.raises(NotModelledError):
         SearchKnowledge.load(make_app({"default/props.conf": text}))
+
+
+@pytest.mark.parametrize("stanza", ["source::(a|b):*", "source::/var/*/(a|b)", "source::...a...", "source::a:..."])
+def test_patterns_that_are_on_record_are_taken(make_app: Callable[[Mapping[str, str]], Path], stanza: str) -> None:
+    SearchKnowledge.load(make_app({"default/props.conf": f"[{stanza}]\nTRUNCATE = 0\n"}))

@@ -14,6 +14,7 @@ SEARCH_TIME = frozenset({"KV_MODE"})
 SEARCH_TIME_CLASSES = ("EXTRACT-", "REPORT-", "FIELDALIAS-", "EVAL-", "LOOKUP-")
 
 _LITERAL, _PATTERN = 100, 0  # default priorities; the setting `priority` is not modelled
+_REGEX_SIGNS = re.compile(r"[()\[\]|]")
 _PATTERN_SIGNS = re.compile(r"\.\.\.|[*|()?\[\]]")
 _PIECE = re.compile(r"\.\.\.|\\\\|.", re.DOTALL)
 _TRANSLATION = {"...": ".*", "*": "[^/]*", ".": r"\."}
@@ -33,9 +34,25 @@ def check_props(props: Conf) -> None:
     for stanza, settings in props.items():
         if stanza.startswith(("rule::", "delayedrule::")) or "(?::" in stanza:
             raise NotModelledError(f"props.conf [{stanza}]: this kind of stanza")
+        if stanza.startswith(("source::", "host::")) and not _is_regex_on_record(stanza.partition("::")[2]):
+            raise NotModelledError(f"props.conf [{stanza}]: a regular expression without a * in or before its segment")
         for name in settings:
             if name not in INDEX_TIME | SEARCH_TIME and not name.startswith(SEARCH_TIME_CLASSES):
                 raise NotModelledError(f"props.conf [{stanza}] {name}: this setting")
+
+
+def _is_regex_on_record(pattern: str) -> bool:
+    """Whether what looks like a regular expression in a pattern is one.
+
+    props.conf.spec of 10.2: "metacharacters such as ( ) [ ] | are treated as regular expressions in the stanza name only
+    if they occur within or after a segment that contains a wildcard (*)". Of ``...`` it says nothing there.
+    """
+    until = ""
+    for segment in pattern.split("/"):
+        until += segment
+        if _REGEX_SIGNS.search(segment) and "*" not in until:
+            return False
+    return True
 
 
 def settings_for(props: Conf, *, source: str, sourcetype: str, host: str) -> dict[str, str]:
