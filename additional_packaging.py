@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -23,7 +24,7 @@ handler = defender_alerts_status.StatusHandler
 requireAuthentication = true
 passSystemAuth = true
 output_modes = json
-python.version = python3
+python.version = python3.9
 python.required = 3.9, 3.13
 """
 STATUS_WEB = """
@@ -40,7 +41,7 @@ scripttype = persist
 handler = defender_alerts_doctor_rest.DoctorHandler
 requireAuthentication = true
 output_modes = json
-python.version = python3
+python.version = python3.9
 python.required = 3.9, 3.13
 """
 DOCTOR_WEB = """
@@ -49,6 +50,7 @@ pattern = defender_alerts_doctor
 methods = GET
 """
 
+_LOOK_AT_THE_PYTHON = "import defender_alerts_python_version\n\ndefender_alerts_python_version.require()\n"
 _RUN_ONLY_ONE = "run_only_one = In a search head cluster, run the input on one member alone. (Default: true)"
 
 
@@ -67,6 +69,9 @@ def cleanup_output_files(output_path: str, app_name: str) -> None:
             else:
                 path.unlink()
     declare_run_only_one(app)
+    start_without_a_shell(app)
+    name_the_python(app)
+    refuse_older_pythons(app)
     declare_status(app)
     check_settings_at_save(app)
 
@@ -106,6 +111,51 @@ def declare_run_only_one(app: Path) -> None:
         for extra in ([line, _RUN_ONLY_ONE] if line.startswith("[") else [line])
     ]
     spec.write_text("\n".join(described) + "\n", encoding="utf-8")
+
+
+def start_without_a_shell(app: Path) -> None:
+    """Let splunkd start the inputs themselves; UCC has no word for it.
+
+    inputs.conf.spec, start_by_shell: true by default on *nix, "best practice: false". With an old dash as /bin/sh,
+    Splunk's signal ends the shell and not the script (splunk/splunk-shuttl issue 76), so the input would not hear that
+    it shall stop.
+    """
+    conf = app / "default/inputs.conf"
+    text = conf.read_text(encoding="utf-8")
+    conf.write_text(re.sub(r"(?m)^(\[.+\])$", r"\1\nstart_by_shell = false", text), encoding="utf-8")
+
+
+def name_the_python(app: Path) -> None:
+    """Ask for Python 3.9 by its name. UCC writes python3, which means 3.7 in Splunk 9.3 and 9.4 (inputs.conf.spec).
+
+    From Splunk 10.2 on, python.required decides.
+
+    Raises:
+        ValueError: UCC's files are not as they were when this was written.
+    """
+    for name in ("inputs", "restmap"):
+        conf = app / f"default/{name}.conf"
+        text, count = re.subn(
+            r"(?m)^python\.version = python3$", "python.version = python3.9", conf.read_text(encoding="utf-8")
+        )
+        if not count:
+            msg = f"{conf} is not what UCC used to write"
+            raise ValueError(msg)
+        conf.write_text(text, encoding="utf-8")
+
+
+def refuse_older_pythons(app: Path) -> None:
+    """Let the module that every script imports first begin with the look at the Python.
+
+    Raises:
+        ValueError: UCC's files are not as they were when this was written.
+    """
+    first = app / "bin/import_declare_test.py"
+    text = first.read_text(encoding="utf-8")
+    if "sys.path = new_paths" not in text or _LOOK_AT_THE_PYTHON in text:
+        msg = f"{first} is not what UCC used to write"
+        raise ValueError(msg)
+    first.write_text(_LOOK_AT_THE_PYTHON + text, encoding="utf-8")
 
 
 def check_settings_at_save(app: Path) -> None:

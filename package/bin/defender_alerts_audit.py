@@ -2,7 +2,7 @@
 
 On the host with the input:
 
-    $SPLUNK_HOME/bin/splunk cmd python $SPLUNK_HOME/etc/apps/TA_defender_alerts/bin/defender_alerts_audit.py corp
+    $SPLUNK_HOME/bin/splunk cmd python3.9 $SPLUNK_HOME/etc/apps/TA_defender_alerts/bin/defender_alerts_audit.py corp
         --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z --username admin
 
 `splunk cmd` gives a program no session, so it logs in. The password is asked for without echo, or read from standard

@@ -2,7 +2,7 @@
 
 On the host with the input:
 
-    $SPLUNK_HOME/bin/splunk cmd python3 $SPLUNK_HOME/etc/apps/TA_defender_alerts/bin/defender_alerts_doctor.py
+    $SPLUNK_HOME/bin/splunk cmd python3.9 $SPLUNK_HOME/etc/apps/TA_defender_alerts/bin/defender_alerts_doctor.py
         --input corp --username admin
 
 It changes nothing. The password is asked for without echo; an authentication token or session key may be in the

@@ -2,7 +2,7 @@
 
 On the host with the input:
 
-    $SPLUNK_HOME/bin/splunk cmd python $SPLUNK_HOME/etc/apps/TA_defender_alerts/bin/defender_alerts_reset.py corp
+    $SPLUNK_HOME/bin/splunk cmd python3.9 $SPLUNK_HOME/etc/apps/TA_defender_alerts/bin/defender_alerts_reset.py corp
         --from 2026-11-01T00:00:00Z --username admin
 
 A run that is under way ends, and the next one starts there. The password is asked for without echo; an authentication

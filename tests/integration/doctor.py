@@ -54,7 +54,7 @@ def visit(
     environment: Mapping[str, str] | None = None,
     password: str = PASSWORD,
 ) -> Visit:
-    """Start the command as `splunk cmd python3` does, with a password on its standard input."""
+    """Start the command as `splunk cmd python3.9` does, with a password on its standard input."""
     splunkd = installation.splunkd
     program = splunkd.home / "etc" / "apps" / APP / "bin" / "defender_alerts_doctor.py"
     login = ["--username", user] if user else []

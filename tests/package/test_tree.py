@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from standins.search.conf import read_conf
 
 from tooling import paths, tree
 
@@ -108,9 +110,16 @@ def test_the_check_finds(copy: Path, breakage: str) -> None:
 def test_splunk_is_told_the_two_pythons(built_app: Path) -> None:
     for name in ("inputs", "restmap"):
         text = (built_app / "default" / f"{name}.conf").read_text(encoding="utf-8")
-        handlers = text.count("python.version = python3")
-        assert handlers >= 1
-        assert text.count("python.required = 3.9, 3.13") == handlers
+        handlers = re.findall(r"(?m)^python\.version = (.*)$", text)
+        assert len(handlers) >= 1
+        assert set(handlers) == {"python3.9"}, "python3 means 3.7 in Splunk 9.3 and 9.4"
+        assert text.count("python.required = 3.9, 3.13") == len(handlers)
+
+
+def test_splunk_starts_the_inputs_without_a_shell(built_app: Path) -> None:
+    inputs = read_conf(built_app / "default" / "inputs.conf")
+    assert len(inputs) == 4
+    assert {stanza["start_by_shell"] for stanza in inputs.values()} == {"false"}
 
 
 def test_the_pages_are_made_for_both_themes(built_app: Path) -> None:

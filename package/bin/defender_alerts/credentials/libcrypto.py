@@ -147,7 +147,7 @@ def first_that_signs(libraries: Iterable[str | None]) -> Libcrypto:
     raise ConfigurationError(
         "The OpenSSL library of Splunk's Python can't be reached, and signing in with a certificate needs it. Use an "
         "account with a client secret on this host, and report its operating system, the version of Splunk, and what "
-        'splunk cmd python3 -c "import ssl; print(ssl.OPENSSL_VERSION)" prints.'
+        'splunk cmd python3.9 -c "import ssl; print(ssl.OPENSSL_VERSION)" prints.'
     )
 
 

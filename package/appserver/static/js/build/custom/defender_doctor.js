@@ -6,7 +6,7 @@ import { call } from "./defender_web.js";
 const ENDPOINT = "defender_alerts_doctor";
 const COLUMNS = ["Check", "About", "Outcome", "Found", "What to do"];
 const COMMAND =
-    "$SPLUNK_HOME/bin/splunk cmd python3 $SPLUNK_HOME/etc/apps/TA_defender_alerts/bin/defender_alerts_doctor.py";
+    "$SPLUNK_HOME/bin/splunk cmd python3.9 $SPLUNK_HOME/etc/apps/TA_defender_alerts/bin/defender_alerts_doctor.py";
 const BROKEN_OFF = 500;
 
 export default class DefenderDoctor {
