@@ -178,3 +178,12 @@ def test_without_openssl_the_sentence_says_what_to_do(tmp_path: Path) -> None:
 def test_the_life_is_the_longest_that_microsoft_recommends() -> None:
     assert assertion.LIFE == 600
     assert (PS256.thumbprint, RS256.thumbprint) == ("x5t#S256", "x5t")
+
+
+@pytest.mark.parametrize(
+    "name", ["libeay32.dll", "libcrypto-1_1-x64.dll", "libcrypto-3-x64.dll", "libcrypto-3.dll", "libcrypto.dll"]
+)
+def test_each_version_of_openssl_is_found_by_its_name_on_windows(tmp_path: Path, name: str) -> None:
+    for other in ("ssleay32.dll", "libssl-3-x64.dll", "python39.dll", "libcrypto-3-x64.dll.bak", name):
+        (tmp_path / other).touch()
+    assert [path.name for path in libcrypto.windows_libraries(tmp_path)] == [name]

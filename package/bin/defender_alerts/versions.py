@@ -42,7 +42,7 @@ class Version(NamedTuple):
 def fingerprint(identity: str, time: int) -> bytes:
     """The fingerprint of the version of ``identity`` at ``time`` (ticks)."""
     text = f"{time}:{identity}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=FINGERPRINT_BYTES).digest()
+    return hashlib.blake2b(text, digest_size=FINGERPRINT_BYTES, usedforsecurity=False).digest()
 
 
 class Seen:

@@ -32,7 +32,7 @@ class Certificate:
     @property
     def sha1(self) -> bytes:
         """The thumbprint by which Entra ID's pages name it."""
-        return hashlib.sha1(self.encoded).digest()  # noqa: S324 - a name, not a proof
+        return hashlib.sha1(self.encoded, usedforsecurity=False).digest()
 
     @property
     def sha256(self) -> bytes:

@@ -20,6 +20,9 @@ from typing import Any
 from defender_alerts.errors import ConfigurationError
 
 _MODULES = ("_hashlib", "_ssl")
+# OpenSSL 1.0.2, which Splunk has up to 9.4, calls it libeay32; OpenSSL 1.1.0 renamed it. That Splunk has it under this
+# name beside its Python on Windows follows from that, and is assumed.
+_WINDOWS_NAMES = ("libcrypto*.dll", "libeay32.dll")
 _RSA = 6  # NID_rsaEncryption, in every version
 
 _POINTER = ctypes.c_void_p
@@ -151,6 +154,11 @@ def first_that_signs(libraries: Iterable[str | None]) -> Libcrypto:
     )
 
 
+def windows_libraries(folder: Path) -> list[Path]:
+    """OpenSSL's libraries in a folder of Windows, under the names of all its versions."""
+    return [path for name in _WINDOWS_NAMES for path in sorted(folder.glob(name))]
+
+
 def _opened(library: str | None) -> Libcrypto | None:
     try:
         return Libcrypto(ctypes.CDLL(library))
@@ -168,7 +176,7 @@ def _candidates() -> Iterator[str | None]:
         if os.name == "nt":
             # A DLL gives nothing but its own functions; OpenSSL's lies beside it, or beside the program.
             folders = {Path(file).parent if file else Path(sys.executable).parent, Path(sys.executable).parent}
-            yield from (str(path) for folder in sorted(folders) for path in sorted(folder.glob("libcrypto*.dll")))
+            yield from (str(path) for folder in sorted(folders) for path in windows_libraries(folder))
         else:
             # A shared object gives also the functions of those that it was linked with, which are those in use.
             # A module that is built into the program has no file: None is the program itself.
