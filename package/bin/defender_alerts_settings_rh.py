@@ -34,20 +34,23 @@ class SettingsHandler(AdminExternalHandler):
         for field, value in self.payload.items():
             self.payload[field] = value if field == _PASSWORD else value.strip()
         check = {"proxy": self._check_proxy, "network": self._check_network}.get(self.callerArgs.id)
+        remark = ""
         if check:
             try:
-                check()
+                remark = check()
             except AddonError as error:
                 raise RestError(400, str(error)) from None
             except SplunkdError as error:
                 raise RestError(error.status or 500, str(error)) from None
         super().handleEdit(confInfo)
+        if remark:
+            confInfo.addWarnMsg(remark)
 
-    def _check_proxy(self) -> None:
+    def _check_proxy(self) -> str:
         splunkd = Splunkd(get_splunkd_endpoint(), self.getSessionKey())
         fields = {**_texts(splunkd.stanza(SETTINGS_CONF, "proxy")), **self.payload}
         if not is_true(fields.get("proxy_enabled")):
-            return
+            return ""
         given = self.payload.get(_PASSWORD, _MASK)
         proxy = read_proxy(fields, secrets(splunkd, SETTINGS_CONF, "proxy") if given == _MASK else {_PASSWORD: given})
         network = _texts(splunkd.stanza(SETTINGS_CONF, "network"))
@@ -58,9 +61,11 @@ class SettingsHandler(AdminExternalHandler):
             # Of the certificates only TLS with the proxy itself has any use.
             read_ca_bundle(network.get("ca_bundle", "")) if proxy.kind == "https" else "",
         )
+        return ""
 
-    def _check_network(self) -> None:
-        check_ca_bundle(self.payload.get("ca_bundle", ""))
+    def _check_network(self) -> str:
+        left_out = check_ca_bundle(self.payload.get("ca_bundle", ""))
+        return f"Of the CA certificates, some count for nothing: {left_out}." if left_out else ""
 
 
 def _texts(stanza: Mapping[str, Any] | None) -> dict[str, str]:

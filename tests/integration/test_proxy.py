@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import trustme
 from integration.installation import LOGIN_HOST, NARROW, SIEM_HOST, Install, Installation, set_up, texts
 from integration.log import errors
+from standins.key_pairs import KeyPair
 from standins.splunkd import InputRun
 
 USER, PASSWORD = "splunk proxy@corp", 'p@ss:w/rd#%20 "q" &é'
@@ -77,6 +79,21 @@ def test_a_bundle_of_several_certificates_is_taken_whole(behind_proxy: Installat
     other = trustme.CA(organization_name="The one before").cert_pem.bytes().decode()
     behind_proxy.save_network(f"{other}{behind_proxy.cloud.ca_pem}")
     _assert_delivers(behind_proxy)
+
+
+def test_of_a_bundle_of_an_operating_system_what_can_not_be_used_is_left_out_and_said(
+    behind_proxy: Installation, tmp_path: Path
+) -> None:
+    old = KeyPair(name="Old Root CA", not_after=dt.datetime(2024, 1, 31, tzinfo=dt.timezone.utc))
+    bundle = tmp_path / "ca-certificates.crt"
+    bundle.write_text(f"# Főtanúsítvány\n{old.pem}{behind_proxy.cloud.ca_pem}", encoding="utf-8")
+    behind_proxy.save_network(str(bundle))
+    _assert_delivers(behind_proxy)
+    [said] = [line.text for line in behind_proxy.log(NARROW) if line.level == "WARNING"]
+    assert said == (
+        f"input={NARROW} Of the CA certificates under Configuration > Network, some count for nothing: number 1 (Old "
+        "Root CA) expired on 2024-01-31. Replace what this host needs; the others are used."
+    )
 
 
 def test_credentials_are_never_seen_inside_the_tunnel(behind_proxy: Installation) -> None:

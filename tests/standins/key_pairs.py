@@ -45,6 +45,8 @@ class KeyPair:
     name: str = "splunk"
     comment: bytes = b""
     """Makes the certificate longer."""
+    is_authority: bool = False
+    """Says of itself that it may sign others."""
 
     @functools.cached_property
     def certificate(self) -> x509.Certificate:
@@ -62,6 +64,8 @@ class KeyPair:
         if self.comment:
             extension = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), self.comment)
             builder = builder.add_extension(extension, critical=False)
+        if self.is_authority:
+            builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         return builder.sign(self.key, hashes.SHA256())
 
     @property

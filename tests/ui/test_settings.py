@@ -161,8 +161,8 @@ def test_ca_certificates_that_can_not_be_used_are_refused(workplace: Workplace, 
     with_key.write_text(old.pem + old.key_pem, encoding="utf-8")
     form = workplace.open_tab("Network")
     for name, bundle, words in (
-        ("expired", good + old.pem, "CA certificate number 2 (Old Root CA) expired on 2024-01-31."),
-        ("cut", good + good[:300], "The CA certificates are not whole, or something else is among them."),
+        ("expired", old.pem, "None of the CA certificates can be used: number 1 (Old Root CA) expired on 2024-01-31."),
+        ("cut", good + good[:300], "The CA certificates are not whole, or there is something else in their place."),
         ("missing", str(missing), f"No CA certificates can be read from '{missing}'."),
         ("folder", str(tmp_path), f"No CA certificates can be read from '{tmp_path}'."),
         ("key", str(with_key), "There is a private key among the CA certificates."),

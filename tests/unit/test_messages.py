@@ -73,7 +73,7 @@ REFUSED = [
     ),
     Provoked(
         lambda: trust("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"),
-        "Configuration > Network > Additional CA certificates holds no certificate in PEM form that can be read (",
+        "Configuration > Network > Additional CA certificates holds no certificate in PEM form that can be read. ",
     ),
     Provoked(lambda: read_ca_bundle("/nowhere/ca.pem"), "No CA certificates can be read from '/nowhere/ca.pem'. "),
     Provoked(

@@ -180,12 +180,12 @@ class Bad:
 @pytest.mark.parametrize(
     "bad",
     [
-        Bad("expired", GOOD.pem + OLD.pem, "CA certificate number 2 (Old Root CA) expired on 2024-01-31. Replace it"),
-        Bad("cut off", GOOD.pem + GOOD.pem[:200], "The CA certificates are not whole, or something else is among"),
+        Bad("expired", OLD.pem, "can be used: number 1 (Old Root CA) expired on 2024-01-31. Replace them"),
+        Bad("cut off", GOOD.pem + GOOD.pem[:200], "The CA certificates are not whole, or there is something"),
         Bad(
             "request",
             GOOD.pem.replace(" CERTIFICATE", " CERTIFICATE REQUEST"),
-            "something else is among",
+            "there is something else in their place",
             in_files=False,
         ),
         Bad("not base64", GOOD.pem.replace("M", "!"), "CA certificate number 1 can't be read."),

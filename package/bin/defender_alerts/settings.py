@@ -33,6 +33,10 @@ _TENANT = re.compile(
     r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})\Z", re.ASCII
 )
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z", re.ASCII)
+_PEM = "-----BEGIN "
+# The bundles of operating systems have a fifth of a megabyte.
+_LARGEST_CA_FILE = 16 * 1024 * 1024
+_MOST_SHOWN = 300
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 
@@ -255,31 +259,54 @@ def read_proxy(stanza: Mapping[str, str], secrets: Mapping[str, str]) -> Proxy:
 
 
 def read_ca_bundle(text: str) -> str:
-    """The PEM of the setting: the text itself, or what stands in the file that it names.
+    """The PEM of the setting: the text itself, or what stands in the file that it names, whatever is around it.
 
     Raises:
-        ConfigurationError: the path is relative, or the file is missing or unreadable (one message for both, so
-            that the page does not tell which files exist).
+        ConfigurationError: the path leads to no PEM text (one message whatever the reason, so that the page does not
+            tell which files exist), but to certificates in a form that can be converted.
     """
     text = text.strip()
-    if not text or "-----BEGIN" in text:
-        # A conf file keeps a pasted text on one line, with its line feeds as they were or as \n.
-        return text.replace("\\n", "\n")
+    if not text or _PEM in text:
+        return text
     path = Path(text)
     try:
         # A device or a pipe may have no end.
-        if not path.is_absolute() or not path.is_file():
+        if not path.is_absolute() or not path.is_file() or path.stat().st_size > _LARGEST_CA_FILE:
             raise OSError  # noqa: TRY301 - one message for all
-        return path.read_text(encoding="utf-8", errors="replace")
+        content = path.read_bytes()
     except (OSError, ValueError) as error:
         raise unreadable_ca_file(text) from error
+    # Comments may be in any encoding.
+    if _PEM.encode() in content:
+        return content.decode("utf-8", "replace")
+    raise _other_form(path, content)
+
+
+def _other_form(path: Path, content: bytes) -> ConfigurationError:
+    """What is said of a file without PEM text."""
+    from .credentials.certificate import read_certificate
+
+    if any(_PEM.encode(encoding) in content for encoding in ("utf-16-le", "utf-16-be")):
+        return ConfigurationError(
+            f"The CA certificates in {str(path)!r} are in UTF-16. Convert the file, and set the path of the new one "
+            "under Configuration > Network > Additional CA certificates: iconv -f UTF-16 -t UTF-8 OLD > NEW"
+        )
+    try:
+        read_certificate(content)
+    except ValueError:
+        return unreadable_ca_file(str(path))
+    return ConfigurationError(
+        f"The CA certificate in {str(path)!r} is in DER form. Convert the file, and set the path of the new one under "
+        "Configuration > Network > Additional CA certificates: openssl x509 -inform DER -in OLD -out NEW"
+    )
 
 
 def unreadable_ca_file(path: str) -> ConfigurationError:
     """What is said of a path that leads to no certificates, whatever the reason."""
     return ConfigurationError(
-        f"No CA certificates can be read from {path!r}. Paste the PEM text itself, or the absolute path of a file with "
-        "such text that the user of splunkd may read, under Configuration > Network > Additional CA certificates."
+        f"No CA certificates can be read from {path[:_MOST_SHOWN]!r}. Paste the PEM text itself, or the absolute path "
+        "of a file with such text that the user of splunkd may read, under Configuration > Network > Additional CA "
+        "certificates."
     )
 
 

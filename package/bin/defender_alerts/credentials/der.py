@@ -34,7 +34,7 @@ class Value:
         Raises:
             MalformedError: it is none, or broken.
         """
-        return tuple(_values(self.of(tag)))
+        return tuple(values(self.of(tag)))
 
     def of(self, tag: int) -> bytes:
         """The content of a value that has to be of this type.
@@ -75,13 +75,30 @@ def read(encoded: bytes) -> Value:
     Raises:
         MalformedError: they are none, or more than one.
     """
-    values = tuple(_values(encoded))
-    if len(values) != 1:
-        raise MalformedError(f"{len(values)} values stand where one should")
-    return values[0]
+    found = tuple(values(encoded))
+    if len(found) != 1:
+        raise MalformedError(f"{len(found)} values stand where one should")
+    return found[0]
 
 
-def _values(encoded: bytes) -> Iterator[Value]:
+def split(encoded: bytes) -> tuple[bytes, bytes]:
+    """The bytes of the first value, and what stands behind it.
+
+    Raises:
+        MalformedError: they begin with none.
+    """
+    begin, length = _length(encoded, 1)
+    if begin + length > len(encoded):
+        raise MalformedError("a value is cut off")
+    return encoded[: begin + length], encoded[begin + length :]
+
+
+def values(encoded: bytes) -> Iterator[Value]:
+    """The values that stand one behind the other.
+
+    Raises:
+        MalformedError: they are none.
+    """
     position = 0
     while position < len(encoded):
         tag = encoded[position]

@@ -8,7 +8,9 @@ import re
 import textwrap
 from dataclasses import dataclass, field
 
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{3,40})-----(.*?)-----END \1-----", re.DOTALL)
+BEGINNING = "-----BEGIN "
+# A block ends where another one begins: what was cut off does not take the next one with it.
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{3,40})-----([^-]*(?:-(?!----)[^-]*)*)-----END \1-----")
 # An input field of a browser takes line feeds away, Splunk's conf files write them as \n or as a backslash at the end
 # of a line, and some pages as blanks.
 _BREAKS = re.compile(r"\\[nr]?|\s+")

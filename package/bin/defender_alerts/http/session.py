@@ -25,14 +25,23 @@ def trust(ca_pem: str) -> ssl.SSLContext:
         # Python 3.13 switches this on; the private CAs of inspecting proxies often lack the extensions it wants.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if ca_pem:
-        try:
-            context.load_verify_locations(cadata=ca_pem)
-        except (ssl.SSLError, ValueError) as error:
-            raise ConfigurationError(
-                "Configuration > Network > Additional CA certificates holds no certificate in PEM form that can be "
-                f"read ({error}). Paste everything from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
-            ) from error
+        _add(context, ca_pem)
     return context
+
+
+def _add(context: ssl.SSLContext, ca_pem: str) -> None:
+    # Most have no CA of their own, and their polls do without the modules that read certificates.
+    from defender_alerts.credentials.authorities import read_authorities
+
+    found = read_authorities(ca_pem)
+    for encoded in found.usable:
+        context.load_verify_locations(cadata=encoded)
+    # One that has expired may be needed no more: that is for the connection to show.
+    if not found.usable and not found.unfit:
+        raise ConfigurationError(
+            "Configuration > Network > Additional CA certificates holds no certificate in PEM form that can be read. "
+            "Paste everything from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
+        )
 
 
 class _TrustingAdapter(HTTPAdapter):

@@ -135,6 +135,7 @@ class _InputRun:
         account = load_account(self._splunkd, polling.account)
         self._redaction.hide([self._splunkd.session_key, *account.secrets, *_proxy_secrets(saved.network)])
         self._mind_the_secret(account)
+        self._mind_the_authorities(saved.network)
         plan = Plan(self._kind, self._stanza_name, polling, own, account)
         store = KVStorePlaces(self._splunkd, self._stop, self._log)
         given = Surroundings(saved.network, store, self._stream, self._stop, self._log, begun=self._begun)
@@ -183,6 +184,20 @@ class _InputRun:
                 key_values(input=self._name, account=account.name, secret_expires_in_days=days),
                 account.name,
                 account.secret_expires,
+            )
+
+    def _mind_the_authorities(self, network: Network) -> None:
+        if not network.ca_pem:
+            return
+        from defender_alerts.credentials.authorities import read_authorities
+
+        left_out = read_authorities(network.ca_pem).left_out
+        if left_out:
+            self._log.warning(
+                "input=%s Of the CA certificates under Configuration > Network, some count for nothing: %s. Replace "
+                "what this host needs; the others are used.",
+                self._name,
+                left_out,
             )
 
     def _tell(self, result: PollResult, plan: Plan) -> None:

@@ -15,7 +15,7 @@ import requests
 
 from defender_alerts import clouds
 from defender_alerts.credentials import pem
-from defender_alerts.credentials.certificate import Certificate, read_certificate
+from defender_alerts.credentials.authorities import CA_FIELD, read_authorities
 from defender_alerts.errors import AddonError, ConfigurationError, ConnectionFailedError
 from defender_alerts.http.failures import causes, detail
 from defender_alerts.http.session import open_session, trust
@@ -24,8 +24,6 @@ from defender_alerts.settings import Network, Proxy, read_ca_bundle, unreadable_
 # Connecting, asking for the tunnel, and TLS may each take as long; Splunk Web gives up on a page's request after 30 s.
 LONGEST_STEP = 6.0
 _PROXY_TAB = "Configuration > Proxy"
-_CA_FIELD = "Configuration > Network > Additional CA certificates"
-_CERTIFICATES = frozenset({"CERTIFICATE", "X509 CERTIFICATE"})
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ _REFUSALS = (
     _Refusal(
         "CERTIFICATE_VERIFY_FAILED",
         "The certificate of the proxy itself is not trusted ({detail}). Save the certificate of its CA under "
-        f"{_CA_FIELD} first.",
+        f"{CA_FIELD} first.",
     ),
     _Refusal("Tunnel connection failed", _NO_WAY),
     _Refusal("SOCKS5Error: 0x", _NO_WAY),
@@ -148,54 +146,46 @@ def _refusal(proxy: Proxy, target: str, error: Exception) -> AddonError:
     )
 
 
-def check_ca_bundle(setting: str, now: dt.datetime | None = None) -> None:
-    """Make sure that every certificate of the setting can be read and is valid, and that no private key is among them.
+def check_ca_bundle(setting: str, now: dt.datetime | None = None) -> str:
+    """Make sure that the certificates of the setting can be read, and that no private key is among them.
 
     Args:
         setting: PEM text, or the path of a file with such text; nothing is fine as well.
         now: when they have to be valid; by default, now by this host's clock.
 
+    Returns:
+        What counts for nothing, as of the bundle of an operating system the certificates that have expired; empty for
+        nothing.
+
     Raises:
-        ConfigurationError: one is not. Of a file without certificates it says the same as of one that is missing, so
-            that the page does not tell what is in a machine's files.
+        ConfigurationError: one can't be read, or none can be used. Of a file without certificates it says the same as
+            of one that is missing, so that the page does not tell what is in a machine's files.
     """
     text = read_ca_bundle(setting)
     if not text:
-        return
-    found = pem.blocks(text)
-    certificates = [block for block in found if block.label in _CERTIFICATES]
-    if not certificates and "-----BEGIN" not in setting:
+        return ""
+    found = read_authorities(text, now)
+    has_certificates = bool(found.usable or found.unfit or found.broken)
+    if not has_certificates and pem.BEGINNING not in setting:
         raise unreadable_ca_file(setting.strip())
-    if any(block.is_key for block in found):
+    if found.has_key:
         raise ConfigurationError(
-            f"There is a private key among the CA certificates. Take it out under {_CA_FIELD}: only certificates "
-            "belong there."
+            f"There is a private key among the CA certificates. Take it out under {CA_FIELD}: only certificates belong "
+            "there."
         )
-    if len(certificates) != text.count("-----BEGIN "):
+    if not found.is_whole or not has_certificates:
         raise ConfigurationError(
-            "The CA certificates are not whole, or something else is among them. Paste each from -----BEGIN "
-            f"CERTIFICATE----- to -----END CERTIFICATE----- under {_CA_FIELD}."
+            "The CA certificates are not whole, or there is something else in their place. Paste each from -----BEGIN "
+            f"CERTIFICATE----- to -----END CERTIFICATE----- under {CA_FIELD}."
         )
-    for number, block in enumerate(certificates, 1):
-        _must_be_valid(_read(block, number), number, now or dt.datetime.now(dt.timezone.utc))
-    # TLS's own reader has the last word.
-    trust(text)
-
-
-def _read(block: pem.Block, number: int) -> Certificate:
-    try:
-        return read_certificate(block.decoded())
-    except ValueError:
+    if found.broken:
         raise ConfigurationError(
-            f"CA certificate number {number} can't be read. Paste its whole text again, from -----BEGIN "
-            f"CERTIFICATE----- to -----END CERTIFICATE-----, under {_CA_FIELD}."
-        ) from None
-
-
-def _must_be_valid(certificate: Certificate, number: int, now: dt.datetime) -> None:
-    if certificate.not_after < now:
-        named = f" ({certificate.name})" if certificate.name else ""
-        raise ConfigurationError(
-            f"CA certificate number {number}{named} expired on {certificate.not_after.date().isoformat()}. Replace it "
-            f"by the one that is in use today, or take it out, under {_CA_FIELD}."
+            f"CA certificate number {found.broken[0].number} can't be read. Paste its whole text again, from "
+            f"-----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----, under {CA_FIELD}."
         )
+    if not found.usable:
+        raise ConfigurationError(
+            f"None of the CA certificates can be used: {found.left_out}. Replace them by what is in use today, or take "
+            f"them out, under {CA_FIELD}."
+        )
+    return found.left_out
