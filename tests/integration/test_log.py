@@ -36,6 +36,24 @@ def test_at_INFO_a_run_tells_its_story_in_a_few_lines(at_info: Installation) -> 
     ]
 
 
+@pytest.mark.parametrize("loglevel", ["WARNING", "ERROR", "CRITICAL"])
+def test_at_any_level_a_run_tells_what_Health_and_the_saved_searches_are_made_of(
+    at_info: Installation, loglevel: str
+) -> None:
+    at_info.publish("eu", at_info.alerts(120))
+    at_info.cloud.clock.skew(900.0)
+    at_info.save_settings("logging", loglevel=loglevel)
+    log = _run(at_info)
+    told = [line for line in log if "action" not in line.fields]
+    assert {line.level for line in told} == ({"WARNING"} if loglevel == "WARNING" else set())
+    assert sorted(line.fields["action"] for line in log if line not in told) == [
+        "events_ingested",
+        *["region_done"] * 3,
+        *["region_started"] * 3,
+        "run_done",
+    ]
+
+
 def test_what_a_region_did_is_one_line_of_fields(at_info: Installation) -> None:
     began = at_info.cloud.clock.now()
     at_info.publish("eu", at_info.alerts(120))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -21,6 +22,12 @@ from integration.log import actions, errors
 from standins.splunkd import IndexedEvent, InputProcess, InputRun
 
 COUNT = 3_500
+PROMISED = 5.0
+"""A process has ended so many seconds after it was asked to."""
+_PIPE = 65_536
+"""So many bytes are held by a pipe of Linux."""
+_PIPE_IS_FULL = 60_000
+"""What is written next may be longer than the room that is left."""
 
 
 def _publish(installed: Installation) -> dict[str, list[bytes]]:
@@ -49,6 +56,18 @@ def _start_and_block(installed: Installation, after: int) -> InputProcess:
     ready.set()
     assert blocked.wait(60)
     return process
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _assert_nothing_is_counted_that_was_not_written(installed: Installation, run: InputRun) -> None:
+    for place in installed.places():
+        assert place["remembered"] <= len(raws(run, place["region"]))
 
 
 def _assert_it_was_under_way(run: InputRun) -> None:
@@ -115,6 +134,118 @@ def test_a_pipe_that_splunkd_has_closed_ends_the_run_with_one_sentence_per_regio
     assert 0 < len(found) <= len(REGIONS)
     assert all("Splunk has closed the stream of events" in line.text for line in found)
     assert all(line.startswith(f"ERROR defender_siem_alerts://{BROAD} ") for line in first.stderr)
+    _assert_the_next_run_completes(installed, first, published)
+
+
+@pytest.mark.parametrize("after", [1, 999, 2_700])
+def test_SIGTERM_ends_the_process_in_time_where_Splunk_never_reads_on(
+    installed_on_each: Installation, after: int
+) -> None:
+    installed = installed_on_each
+    published = _publish(installed)
+    process = _start_and_block(installed, after)
+    _until(lambda: process.unread() > _PIPE_IS_FULL)
+    process.terminate()
+    first = process.wait(PROMISED)
+    assert (first.status, first.stderr) == (0, [])
+    log = installed.log()
+    assert errors(log) == []
+    assert [line["outcome"] for line in actions(log, "run_done")] == ["stopped"]
+    assert {line["outcome"] for line in actions(log, "region_done")} <= {"stopped", "done"}
+    _assert_nothing_is_counted_that_was_not_written(installed, first)
+    _assert_the_next_run_completes(installed, first, published)
+
+
+def test_SIGTERM_ends_the_process_in_time_where_Splunk_has_never_read_at_all(installed: Installation) -> None:
+    published = _publish(installed)
+    process = installed.start()
+    process.pause_stdout()
+    _until(lambda: process.unread() > _PIPE_IS_FULL)
+    process.terminate()
+    first = process.wait(PROMISED)
+    assert first.status == 0
+    # The document that is saved before a run's first event holds nothing yet.
+    assert [place["remembered"] for place in installed.places()] == [0] * len(REGIONS)
+    _assert_the_next_run_completes(installed, first, published)
+
+
+def test_SIGTERM_where_only_the_end_of_the_stream_finds_no_reader_ends_the_process_in_time(
+    installed: Installation,
+) -> None:
+    """Everything is delivered and saved; a batch that happens to fill the pipe leaves no room for the last line."""
+    (alert,) = installed.alerts(1)
+    installed.publish("us", [alert])
+    room = _PIPE - (installed.run().stdout_bytes - len(b"</stream>"))
+    installed.reset()
+    installed.publish("us", [alert.replace(b'"AlertTitle":"', b'"AlertTitle":"' + b"x" * room, 1)])
+    process = installed.start()
+    process.pause_stdout()
+    _until(lambda: process.unread() == _PIPE)
+    process.terminate()
+    first = process.wait(PROMISED)
+    assert first.status == 0
+    assert len(first.events) == 1
+
+
+def test_a_reader_who_is_slow_gets_whole_events_and_the_end_of_the_stream_in_time(installed: Installation) -> None:
+    published = _publish(installed)
+    seen = threading.Event()
+
+    def slowly(_: IndexedEvent) -> None:
+        seen.set()
+        if process.running():
+            time.sleep(0.02)
+
+    ready = threading.Event()
+    process = installed.start(on_event=lambda event: (ready.wait(), slowly(event))[1])
+    ready.set()
+    assert seen.wait(60)
+    process.terminate()
+    first = process.wait(PROMISED)
+    assert (first.status, first.stream_error, first.stream_closed, first.stderr) == (0, None, True, [])
+    _assert_it_was_under_way(first)
+    _assert_nothing_is_counted_that_was_not_written(installed, first)
+    _assert_the_next_run_completes(installed, first, published)
+
+
+def test_SIGTERM_while_the_KV_store_takes_its_time_over_a_save_ends_the_process_in_time(
+    installed: Installation,
+) -> None:
+    published = _publish(installed)
+    process = _start_and_block(installed, 1_200)
+    slow = installed.splunkd.kvstore.slow_down(8)
+    process.resume_stdout()
+    _until(lambda: slow.hits > 0)
+    process.terminate()
+    first = process.wait(PROMISED)
+    assert (first.status, is_whole(first)) == (0, True)
+    installed.splunkd.faults.clear()
+    _assert_the_next_run_completes(installed, first, published)
+
+
+@pytest.mark.parametrize("host", ["Microsoft", "Entra ID"])
+def test_a_pipe_that_splunkd_closes_ends_the_process_in_time_also_where_there_is_nothing_to_write(
+    installed: Installation, hold: Callable[[str], threading.Event], host: str
+) -> None:
+    begun = hold({"Microsoft": installed.cloud.siem("eu").host, "Entra ID": LOGIN_HOST}[host])
+    process = installed.start()
+    assert begun.wait(30)
+    process.close_stdout()
+    first = process.wait(PROMISED)
+    log = installed.log()
+    assert (first.status, first.events) == (1, [])
+    assert ["Splunk has closed the stream of events" in line.text for line in errors(log)] == [True]
+    assert [line["outcome"] for line in actions(log, "run_done")] == ["failed"]
+
+
+def test_a_pipe_that_splunkd_closes_behind_SIGTERM_is_no_failure(installed: Installation) -> None:
+    published = _publish(installed)
+    process = _start_and_block(installed, 1_200)
+    _until(lambda: process.unread() > _PIPE_IS_FULL)
+    process.terminate()
+    process.close_stdout()
+    first = process.wait(PROMISED)
+    assert (first.status, first.stderr, errors(installed.log())) == (0, [], [])
     _assert_the_next_run_completes(installed, first, published)
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
+import threading
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from defender_alerts.errors import StreamClosedError
@@ -134,3 +140,59 @@ def test_a_batch_is_flushed_before_write_returns() -> None:
     out = Counting()
     XmlStream(out).write(_ORIGIN, [_version("{}")] * 3)
     assert flushed == [len(out.getvalue())]
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Give both ends of a pipe: where it is read, and where it is written as Python's standard output is."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as reader, contextlib.ExitStack() as stack:
+        writer = os.fdopen(writing, "wb")
+        # A closed pipe refuses what is still in the buffer.
+        stack.push(contextlib.suppress(BrokenPipeError))
+        stack.callback(writer.close)
+        yield reader, writer
+
+
+def test_a_stream_that_is_closed_while_it_is_written_ends_behind_a_whole_event(pipe: tuple[BinaryIO, BinaryIO]) -> None:
+    reader, writer = pipe
+    stream = XmlStream(writer)
+    refused: list[StreamClosedError] = []
+
+    def write() -> None:
+        try:
+            stream.write(_ORIGIN, [_version(f'{{"a":"{"x" * 5_000}"}}')] * 1_000)
+        except StreamClosedError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=write)]
+    threads[0].start()
+    read = reader.read(1_000)
+    threads.append(threading.Thread(target=stream.close))
+    threads[1].start()
+    while not read.endswith(b"</stream>"):
+        read += reader.read(65_536)
+    for thread in threads:
+        thread.join()
+    assert 0 < len(list(ET.fromstring(read))) < 1_000
+    assert len(refused) == 1
+
+
+def test_a_pipe_is_known_to_be_closed_before_anything_is_written(pipe: tuple[BinaryIO, BinaryIO]) -> None:
+    reader, writer = pipe
+    stream = XmlStream(writer)
+    assert not stream.is_abandoned()
+    stream.write(_ORIGIN, [_version("{}")])
+    assert not stream.is_abandoned()
+    reader.close()
+    assert stream.is_abandoned()
+    with pytest.raises(StreamClosedError):
+        stream.close()
+    assert stream.is_abandoned()
+
+
+def test_what_is_no_pipe_is_never_taken_for_closed(tmp_path: Path) -> None:
+    assert not XmlStream(io.BytesIO()).is_abandoned()
+    for path in (Path(os.devnull), tmp_path / "events"):
+        with path.open("wb") as out:
+            assert not XmlStream(out).is_abandoned()

@@ -25,6 +25,10 @@ from .versions import Version
 # An answer with more new text is read in narrower windows, however few its records: it is kept to be sorted.
 LONGEST_ANSWER_KEPT = 24_000_000
 
+# An input's first run begins at its start_time, which may be as old as Microsoft's memory. It was worked out when the
+# run began, or typed in by somebody; so much may have passed since, and nothing was missed.
+_BEGINNING = 3_600 * TICKS_PER_SECOND
+
 
 @dataclass(frozen=True)
 class RegionJob:
@@ -194,8 +198,14 @@ class RegionCollector:
     def _skip_what_is_gone(self) -> None:
         """Start no earlier than the API's memory reaches, and say what lies in between."""
         oldest = self._caller.clock.now() - self._api.retention
-        if self._place.settled >= oldest:
+        gap = oldest - self._place.settled
+        if gap <= 0:
             return
+        if gap > _BEGINNING or self._place.revision:
+            self._tell_gap(oldest)
+        self._place.advance(oldest, oldest)
+
+    def _tell_gap(self, oldest: int) -> None:
         self._log.warning(
             "region=%s the alerts between %s and %s can't be collected: Microsoft keeps them for %d days only. If the "
             "input was down for so long, look for them in the Defender portal.",
@@ -204,7 +214,6 @@ class RegionCollector:
             iso(oldest),
             self._api.retention // (86_400 * TICKS_PER_SECOND),
         )
-        self._place.advance(oldest, oldest)
 
     def _tell_skew(self) -> None:
         skew = self._caller.clock.skew()

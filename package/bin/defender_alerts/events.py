@@ -9,23 +9,26 @@ Source: Splunk, "Modular inputs: XML streaming mode"; W3C, "XML 1.0", 2.2 (chara
 from __future__ import annotations
 
 import re
+import select
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from re import Match
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Callable, Protocol
 
 from .errors import StreamClosedError
 from .times import epoch
 from .versions import Version
 
+# At most so many characters, or one event, are written between two looks at whether the run has ended: a reader who is
+# slow, and not gone, gets whole events and the end of the stream. A pipe of Linux holds 65,536 bytes.
+_PIECE = 16_384
 # Inside JSON these can only stand in a string, where the escape means the same.
-_PIECE = 131_072
 _FORBIDDEN_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # Bytes that were no UTF-8 arrive as lone surrogates (see ``records``).
 _NO_UTF8 = re.compile("[\ud800-\udfff]")
 
-_BROKEN = (
+STREAM_CLOSED = (
     "Splunk has closed the stream of events, as it does when it stops or the input is edited. What was not taken is "
     "read again by the next run."
 )
@@ -113,7 +116,8 @@ def _beside(origin: Origin, sourcetype: str) -> str:
 class XmlStream:
     """The stream on standard output, shared by all regions of a process.
 
-    Opened by the first event and always closed, so that Splunk never sees half a document.
+    Opened by the first event and always closed, so that Splunk never sees half a document. While Splunk does not read,
+    ``write`` and ``close`` block: a process that has to end meanwhile calls them in threads that it can leave behind.
     """
 
     def __init__(self, out: BinaryIO) -> None:
@@ -126,7 +130,7 @@ class XmlStream:
         """Write and flush a batch; return its bytes.
 
         Raises:
-            StreamClosedError: Splunk no longer takes events.
+            StreamClosedError: Splunk no longer takes events, or the stream was closed; the batch is not whole.
         """
         head = f'<event stanza="{_attribute(origin.stanza)}"><time>'
         whole, part = _beside(origin, origin.sourcetype), _beside(origin, origin.part_sourcetype)
@@ -135,32 +139,54 @@ class XmlStream:
             f"{event_data(version.raw)}</data></event>\n"
             for version in versions
         )
-        # Encoded a piece at a time: the whole batch as text is nowhere beside its bytes.
-        batch = bytearray()
+        written = 0
         for piece in _pieces(events):
-            batch += _encode(piece)
+            data = _encode(piece)
+            with self._lock:
+                if self._broken:
+                    raise StreamClosedError(STREAM_CLOSED)
+                if self._closed:
+                    raise StreamClosedError("The run has ended; this batch is read again by the next one.")
+                if not self._opened:
+                    self._opened = True
+                    data = b"<stream>" + data
+                self._do(self._out.write, data)
+            written += len(data)
         with self._lock:
-            if self._broken:
-                raise StreamClosedError(_BROKEN)
-            if self._closed:
-                raise StreamClosedError("The run has ended; this batch is read again by the next one.")
-            if not self._opened:
-                self._opened = True
-                batch[:0] = b"<stream>"
-            self._write(batch)
-        return len(batch)
+            self._do(self._out.flush)
+        return written
 
     def close(self) -> None:
-        """End the stream; nothing can be written afterwards."""
-        with self._lock:
-            if self._opened and not self._closed:
-                self._write(b"</stream>")
-            self._closed = True
+        """End the stream behind the event that is being written; nothing can be written afterwards.
 
-    def _write(self, data: bytes | bytearray) -> None:
+        Raises:
+            StreamClosedError: Splunk no longer takes events.
+        """
+        # Said before the lock is there: a batch that is under way goes no further.
+        was_closed, self._closed = self._closed, True
+        with self._lock:
+            if self._opened and not was_closed:
+                self._do(self._out.write, b"</stream>")
+                self._do(self._out.flush)
+
+    def is_abandoned(self) -> bool:
+        """Whether Splunk has closed its end, whether or not there is something to write.
+
+        On Windows a pipe can't be polled: there the next write finds it out.
+        """
+        if self._broken or not hasattr(select, "poll"):
+            return self._broken
+        poll = select.poll()
         try:
-            self._out.write(data)
-            self._out.flush()
+            # Whoever waits for nothing is told of an error and a hang-up all the same.
+            poll.register(self._out.fileno(), 0)
+        except (OSError, ValueError):
+            return False
+        return bool(poll.poll(0))
+
+    def _do(self, call: Callable[..., Any], *arguments: bytes) -> None:
+        try:
+            call(*arguments)
         except (OSError, ValueError) as error:
             self._closed = self._broken = True
-            raise StreamClosedError(_BROKEN) from error
+            raise StreamClosedError(STREAM_CLOSED) from error

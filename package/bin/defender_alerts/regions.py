@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .collector import RegionCollector
-from .errors import AddonError, PlaceTakenError, StoppedError, unforeseen
+from .errors import AddonError, PlaceTakenError, StoppedError, StreamClosedError, unforeseen
 from .http.calls import Stop
 
-# Asked to stop, a region ends at its next step. One that hangs in a connection is left behind after this; one that is
-# writing and saving a batch is let finish, or the batch would come again.
+# Asked to stop, a region ends at its next step. One that hangs in a connection is left behind after so many seconds.
+# One that is writing and saving a batch is given longer to finish, or the batch would come again; while Splunk does not
+# read, it can't.
 STOP_GRACE = 1.5
-_LONGEST_BATCH = 20.0
+_LONGEST_BATCH = 2.5
 _TICK = 0.1
 
 
@@ -30,10 +31,11 @@ class RegionOutcome:
 
 
 class _RegionThread(threading.Thread):
-    def __init__(self, collector: RegionCollector, log: logging.Logger) -> None:
+    def __init__(self, collector: RegionCollector, stop: Stop, log: logging.Logger) -> None:
         # A daemon: what hangs in a connection must not keep the process from ending.
         super().__init__(name=collector.region, daemon=True)
         self.collector = collector
+        self._asked_to_end = stop
         self._log = log
         self._began = time.monotonic()
         self.outcome = RegionOutcome(collector, "stopped", None, 0.0)
@@ -48,7 +50,11 @@ class _RegionThread(threading.Thread):
         except StoppedError:
             outcome = "stopped"
         except AddonError as error:
-            outcome, failure = "failed", error
+            if isinstance(error, StreamClosedError) and self._asked_to_end.is_set():
+                # Splunk closes the pipe of a process that it ends.
+                outcome = "stopped"
+            else:
+                outcome, failure = "failed", error
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this region's alone
             outcome, failure = "failed", unforeseen(error, self._log)
         self.outcome = RegionOutcome(self.collector, outcome, failure, time.monotonic() - self._began)
@@ -60,7 +66,7 @@ def collect_side_by_side(collectors: Sequence[RegionCollector], stop: Stop, log:
     Returns:
         One outcome per region, in the given order.
     """
-    threads = [_RegionThread(collector, log) for collector in collectors]
+    threads = [_RegionThread(collector, stop, log) for collector in collectors]
     for thread in threads:
         thread.start()
     asked_at: float | None = None

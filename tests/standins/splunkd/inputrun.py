@@ -6,9 +6,12 @@ The working directory "/" is what a daemon has; assumed.
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import select
 import subprocess
+import termios
 import threading
 import time
 from contextlib import suppress
@@ -120,6 +123,13 @@ class InputProcess:
     def resume_stdout(self) -> None:
         """Read on."""
         self._reading.set()
+
+    def unread(self) -> int:
+        """How many bytes wait in the pipe; a pipe of Linux holds 65,536."""
+        assert self._process.stdout is not None
+        count = array.array("i", [0])
+        fcntl.ioctl(self._process.stdout.fileno(), termios.FIONREAD, count)
+        return count[0]
 
     def wait(self, timeout: float = 120.0) -> InputRun:
         """The run when it has ended; TimeoutError, after a kill, where it doesn't in time."""

@@ -22,15 +22,23 @@ _CATEGORIES = {
 }
 
 
+# What a run does in figures: Health, the saved searches and UCC's dashboard are made of these lines.
+_FIGURES = "action="
+
 # solnlib.log puts the exception's class before its message.
 _CLASS = re.compile(r"\bdefender_alerts\.errors\.\w+: ")
 
 
 class Redaction(logging.Filter):
-    """The last line of defence: takes known secrets out of whatever is about to be logged."""
+    """The last line of defence: takes known secrets out of whatever is about to be logged.
+
+    Attributes:
+        level: what is below it is left out, but for the lines that begin with ``action=``.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.level = logging.NOTSET
         self._secrets: tuple[str, ...] = ()
 
     def hide(self, secrets: Iterable[str]) -> None:
@@ -44,8 +52,10 @@ class Redaction(logging.Filter):
         return text
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, cleaned; what is not for diagnosis alone, on one line and without Python's words."""
+        """Clean what passes; what is not for diagnosis alone, put on one line and without Python's words."""
         message = self.clean(record.getMessage())
+        if record.levelno < self.level and not message.startswith(_FIGURES):
+            return False
         if record.levelno > logging.DEBUG:
             message = " ".join(_CLASS.sub("", message).split())
         record.msg, record.args = message, None
@@ -57,6 +67,13 @@ def open_log(name: str, redaction: Redaction) -> logging.Logger:
     logger: logging.Logger = splunk_log.Logs().get_logger(name)
     logger.addFilter(redaction)
     return logger
+
+
+def set_level(logger: logging.Logger, redaction: Redaction, loglevel: str) -> None:
+    """Log from a level of the settings on, and at any level what a run does in figures; an unknown level is ignored."""
+    if loglevel in LEVELS:
+        redaction.level = logging.getLevelName(loglevel)
+        logger.setLevel(min(redaction.level, logging.INFO))
 
 
 def report(logger: logging.Logger, failure: AddonError, **where: str) -> None:

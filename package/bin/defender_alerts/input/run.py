@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import sys
 import threading
@@ -17,7 +18,7 @@ from defender_alerts.errors import (
     exit_status,
     unforeseen,
 )
-from defender_alerts.events import XmlStream
+from defender_alerts.events import STREAM_CLOSED, XmlStream
 from defender_alerts.kinds import KINDS, Kind
 from defender_alerts.poll import Plan, PollResult, Surroundings, poll
 from defender_alerts.regions import STOP_GRACE
@@ -27,11 +28,14 @@ from defender_alerts.trouble import Trouble
 from defender_alerts.wording import key_values
 
 from .kvstore import KVStorePlaces
-from .log import LEVELS, Redaction, open_log, report
+from .log import Redaction, open_log, report, set_level
 from .saved import load_account, load_settings
 from .splunkd import Splunkd, SplunkdError
 
 _TICK = 0.1
+# The promise is 5 s from being asked to stop to the end of the process. By now the regions have ended or been left
+# behind; what remains is a stream that nobody reads.
+_LONGEST_END = 4.0
 
 
 def validate(kind_name: str, definition: Any) -> None:
@@ -78,18 +82,25 @@ class _InputRun:
         """Run to the end, whatever happens: the stream is closed, and what failed is a sentence in the log."""
         began = time.monotonic()
         self._listen_for_stop()
-        # In a thread of its own, since a signal does not get the main thread out of a connection that hangs.
+        # In a thread of its own, since a signal does not get the main thread out of a connection that hangs, nor out of
+        # a write to a pipe that nobody reads.
         work = threading.Thread(target=self._work, name="poll", daemon=True)
         work.start()
-        left_at: float | None = None
+        asked_at: float | None = None
+        is_abandoned = False
         while work.is_alive():
             work.join(_TICK)
-            if self._stop.is_set() and not self._begun.is_set():
-                left_at = left_at or time.monotonic() + STOP_GRACE
-                if time.monotonic() > left_at:
+            if not self._stop.is_set() and self._stream.is_abandoned():
+                is_abandoned = True
+                self._stop.set()
+            if self._stop.is_set():
+                asked_at = asked_at or time.monotonic()
+                if time.monotonic() - asked_at > (_LONGEST_END if self._begun.is_set() else STOP_GRACE):
                     break
-        self._close_stream()
         failures = self._failures
+        if is_abandoned and not failures:
+            failures = [StreamClosedError(STREAM_CLOSED)]
+            report(self._log, failures[0], input=self._name)
         status = exit_status(failures)
         done = key_values(
             action="run_done",
@@ -103,6 +114,7 @@ class _InputRun:
 
     def _work(self) -> None:
         self._try()
+        self._close_stream()
         if self._troubles and not self._stop.is_set():
             KVStorePlaces(self._splunkd, self._stop, self._log).note(self._troubles)
 
@@ -130,8 +142,7 @@ class _InputRun:
         own = self._kind.read(self._name, self._stanza)
         self._mind_the_interval(polling.interval)
         saved = load_settings(self._splunkd)
-        if saved.loglevel in LEVELS:
-            self._log.setLevel(saved.loglevel)
+        set_level(self._log, self._redaction, saved.loglevel)
         account = load_account(self._splunkd, polling.account)
         self._redaction.hide([self._splunkd.session_key, *account.secrets, *_proxy_secrets(saved.network)])
         self._mind_the_secret(account)
@@ -236,7 +247,8 @@ class _InputRun:
         report(self._log, failure, input=self._name, **where)
         sentence = self._redaction.clean(str(failure))
         # splunkd files what comes on standard error in splunkd.log, where it is found without knowing our log.
-        sys.stderr.write(f"ERROR {self._stanza_name} {sentence}\n")
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"ERROR {self._stanza_name} {sentence}\n")
         self._troubles.append(
             Trouble(self._kind.name, self._name, where.get("region", ""), now, failure.category, sentence)
         )
