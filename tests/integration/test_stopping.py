@@ -189,15 +189,15 @@ def test_SIGTERM_where_only_the_end_of_the_stream_finds_no_reader_ends_the_proce
 
 def test_a_reader_who_is_slow_gets_whole_events_and_the_end_of_the_stream_in_time(installed: Installation) -> None:
     published = _publish(installed)
-    seen = threading.Event()
+    seen, ready = threading.Event(), threading.Event()
 
     def slowly(_: IndexedEvent) -> None:
+        ready.wait()
         seen.set()
         if process.running():
             time.sleep(0.02)
 
-    ready = threading.Event()
-    process = installed.start(on_event=lambda event: (ready.wait(), slowly(event))[1])
+    process = installed.start(on_event=slowly)
     ready.set()
     assert seen.wait(60)
     process.terminate()

@@ -47,7 +47,7 @@ def test_a_start_as_old_as_Microsofts_memory_is_no_gap_however_long_the_run_wait
         polled.jumped += waited
         return usual(kind, name)
 
-    polled.store.places_of = wait  # type: ignore[method-assign]
+    polled.store.places_of = wait  # type: ignore[method-assign,assignment]
     now = cloud.clock.now()
     source.publish(
         cloud, polled.tenant, [source.make(1, now - seconds(KEPT - DAY * 2)), source.make(2, now - seconds(60))]
