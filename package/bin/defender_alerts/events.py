@@ -28,10 +28,15 @@ _FORBIDDEN_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # Bytes that were no UTF-8 arrive as lone surrogates (see ``records``).
 _NO_UTF8 = re.compile("[\ud800-\udfff]")
 
-STREAM_CLOSED = (
+_BROKEN = (
     "Splunk has closed the stream of events, as it does when it stops or the input is edited. What was not taken is "
     "read again by the next run."
 )
+
+
+def stream_closed() -> StreamClosedError:
+    """The error that Splunk no longer takes events."""
+    return StreamClosedError(_BROKEN)
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,7 @@ class XmlStream:
             data = _encode(piece)
             with self._lock:
                 if self._broken:
-                    raise StreamClosedError(STREAM_CLOSED)
+                    raise stream_closed()
                 if self._closed:
                     raise StreamClosedError("The run has ended; this batch is read again by the next one.")
                 if not self._opened:
@@ -189,4 +194,4 @@ class XmlStream:
             call(*arguments)
         except (OSError, ValueError) as error:
             self._closed = self._broken = True
-            raise StreamClosedError(STREAM_CLOSED) from error
+            raise stream_closed() from error

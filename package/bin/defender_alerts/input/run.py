@@ -18,7 +18,7 @@ from defender_alerts.errors import (
     exit_status,
     unforeseen,
 )
-from defender_alerts.events import STREAM_CLOSED, XmlStream
+from defender_alerts.events import XmlStream, stream_closed
 from defender_alerts.kinds import KINDS, Kind
 from defender_alerts.poll import Plan, PollResult, Surroundings, poll
 from defender_alerts.regions import STOP_GRACE
@@ -99,7 +99,7 @@ class _InputRun:
                     break
         failures = self._failures
         if is_abandoned and not failures:
-            failures = [StreamClosedError(STREAM_CLOSED)]
+            failures = [stream_closed()]
             report(self._log, failures[0], input=self._name)
         status = exit_status(failures)
         done = key_values(
