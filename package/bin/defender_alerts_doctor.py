@@ -6,11 +6,21 @@ On the host with the input:
         --input corp --username admin
 
 It changes nothing. The password is asked for without echo; an authentication token or session key may be in the
-environment as SPLUNK_TOKEN.
+environment as SPLUNK_TOKEN. With --self it looks at the installation itself, needs none of the bundled libraries for
+that, and starts on older Pythons too: see ``defender_alerts.first_look``.
 """
 
 import os
 import sys
+from pathlib import Path
+
+if __name__ == "__main__" and "--self" in sys.argv[1:]:
+    sys.dont_write_bytecode = True
+    from defender_alerts.first_look.command import Start
+    from defender_alerts.first_look.command import main as look
+    from defender_alerts.input.shell import ask_password as ask
+
+    sys.exit(look(sys.argv[1:], Start(Path(__file__).resolve().parent.parent, sys.stdout, os.environ, ask)))
 
 import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do
 from defender_alerts.input.doctor import main

@@ -125,7 +125,7 @@ def unmet(libraries: list[metadata.Distribution], python: str) -> dict[tuple[str
     found = {}
     for library in libraries:
         name = tree.canonical(library.metadata["Name"])
-        asked = SpecifierSet(library.metadata["Requires-Python"] if "Requires-Python" in library.metadata else "")
+        asked = SpecifierSet(",".join(library.metadata.get_all("Requires-Python") or ()))
         if not asked.contains(f"{python}.0"):
             found[name, "python"] = str(asked)
         for line in library.requires or ():

@@ -88,7 +88,7 @@ class Examination:
 
     def report(self, name: str, kind: str) -> InputReport:
         """What was found."""
-        return InputReport(name, kind, tuple(self._results))
+        return InputReport(tuple(self._results), name, kind)
 
     def _finding(self, check: Check[CaseT], case: CaseT, subject: str) -> Finding:
         try:

@@ -81,11 +81,9 @@ class Result:
 
 
 @dataclass(frozen=True)
-class InputReport:
-    """All results of one input."""
+class Report:
+    """What was found, line by line."""
 
-    input: str
-    kind: str
     results: tuple[Result, ...]
 
     @property
@@ -102,19 +100,30 @@ class InputReport:
         warnings = sum(result.outcome is Outcome.WARNING for result in self.results)
         return f"Nothing failed, {warnings} warning(s)." if warnings else "Nothing failed."
 
+    def as_object(self) -> dict[str, Any]:
+        """The report as a part of what becomes JSON."""
+        return {
+            "healthy": self.first_failure is None,
+            "verdict": self.verdict,
+            "checks": [{**asdict(result), "outcome": result.outcome.value} for result in self.results],
+        }
+
+    def as_lines(self) -> list[str]:
+        """The report to be read."""
+        return [*(line for result in self.results for line in _lines(result)), "", f"  {self.verdict}"]
+
+
+@dataclass(frozen=True)
+class InputReport(Report):
+    """All results of one input."""
+
+    input: str
+    kind: str
+
 
 def as_object(reports: Iterable[InputReport], time: str) -> dict[str, Any]:
     """The reports as what becomes one JSON object; ``time`` is when they were made."""
-    inputs = [
-        {
-            "input": report.input,
-            "kind": report.kind,
-            "healthy": report.first_failure is None,
-            "verdict": report.verdict,
-            "checks": [{**asdict(result), "outcome": result.outcome.value} for result in report.results],
-        }
-        for report in reports
-    ]
+    inputs = [{"input": report.input, "kind": report.kind, **report.as_object()} for report in reports]
     return {"notice": NOTICE, "time": time, "inputs": inputs}
 
 
@@ -125,13 +134,15 @@ def as_json(reports: Iterable[InputReport], time: str) -> str:
 
 def as_text(reports: Iterable[InputReport], time: str) -> str:
     """The reports to be read; ``time`` is when they were made."""
-    lines = [*textwrap.wrap(NOTICE, _WIDTH), "", f"Made at {time}"]
+    lines = heading(time)
     for report in reports:
-        lines += ["", f"Input {report.input} ({report.kind})"]
-        for result in report.results:
-            lines += _lines(result)
-        lines += ["", f"  {report.verdict}"]
+        lines += ["", f"Input {report.input} ({report.kind})", *report.as_lines()]
     return "\n".join(lines) + "\n"
+
+
+def heading(time: str) -> list[str]:
+    """What a report to be read begins with; ``time`` is when it was made."""
+    return [*textwrap.wrap(NOTICE, _WIDTH), "", f"Made at {time}"]
 
 
 def _lines(result: Result) -> list[str]:

@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--input", default="", metavar="NAME", help="only inputs of this name (default: all)")
     parser.add_argument("--kind", choices=sorted(KINDS), help="only inputs of this kind (default: all)")
+    parser.add_argument("--self", action="store_true", help="look at the installation itself; it takes no library")
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
     parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
     parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")

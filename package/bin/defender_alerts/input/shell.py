@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Callable, TextIO
+from typing import TYPE_CHECKING, Callable, TextIO
 
-from defender_alerts.http.calls import Stop
+if TYPE_CHECKING:
+    # Not when it runs: a first look asks for a password without any library.
+    from defender_alerts.http.calls import Stop
 
-from .login import AskPassword
+    from .login import AskPassword
 
 LOCAL_TOKEN = "SPLUNK_TOKEN"  # noqa: S105 - the name of a variable
 
