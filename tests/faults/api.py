@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from defender_alerts.http import calls
+from defender_alerts.http import body
 from defender_alerts.times import seconds
 from faults.polls import Polls, Tries, at_api
 from faults.row import EVERYTHING, GOES_ON, OTHER_REGIONS, WHEN_OVER, Delivered, Group, Row
@@ -15,6 +15,7 @@ from standins.microsoft.lengths import LengthTooShort
 
 _NO_ANSWER = "The connection to {host} failed (…). The next run asks again."
 _CUT_OFF = "{host}: The answer was cut off. The next run asks again."
+_NOT_GZIP = "{host}: The answer's compression is damaged (…). The next run asks again."
 _NOT_ALERTS = "Nothing of it was taken for alerts. Look for a proxy, portal or filter on the way that answers in Microsoft's place."
 _BAD_REQUEST = b'{"error":{"code":"BadRequest","message":"no such group"}}'
 
@@ -67,7 +68,7 @@ def _redirected_to_a_sibling(stage: Polls) -> None:
 
 def _dripping(times: int | None) -> Callable[[Polls], object]:
     def provoke(stage: Polls) -> None:
-        stage.patch.setattr(calls, "LONGEST_ANSWER", 0.3)
+        stage.patch.setattr(body, "LONGEST_ARRIVAL", 0.3)
         stage.cloud.faults.add(stage.subject.host, faults.Drip(bytes_per_second=400), times=times)
 
     return provoke
@@ -211,15 +212,15 @@ API: Group[Polls] = Group(
                     "reset in the middle of the body",
                     "is reset when half of the body has come",
                     faults.ResetInBody(),
-                    _NO_ANSWER,
+                    _CUT_OFF,
                 ),
-                ("body cut off", "is closed when half of the body has come", faults.CutOff(), _NO_ANSWER),
+                ("body cut off", "is closed when half of the body has come", faults.CutOff(), _CUT_OFF),
                 ("gzip cut off", "brings half of the gzip, under a length that fits", faults.CutGzip(), _CUT_OFF),
                 (
                     "length longer than the body",
                     "claims seven bytes more than it brings",
                     faults.LengthTooLong(),
-                    _NO_ANSWER,
+                    _CUT_OFF,
                 ),
                 (
                     "length shorter than the body",
@@ -227,7 +228,7 @@ API: Group[Polls] = Group(
                     LengthTooShort(),
                     _CUT_OFF,
                 ),
-                ("no gzip under the name of gzip", "brings plain text as gzip", faults.NotGzip(), _NO_ANSWER),
+                ("no gzip under the name of gzip", "brings plain text as gzip", faults.NotGzip(), _NOT_GZIP),
             )
             for row in (
                 _passes(f"{name}, in passing", f"one answer {provoked}", fault, "wait=… reason=…"),

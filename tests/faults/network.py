@@ -142,8 +142,8 @@ NETWORK: Group[Polls] = Group(
             "certificate of an unknown authority",
             "the API's host shows a certificate that no trusted authority has signed",
             Certificate.UNKNOWN_AUTHORITY,
-            "(…). If a proxy inspects TLS here, paste its CA certificate under Configuration > Network > Additional CA "
-            "certificates.",
+            "(…). None of the certificates under Configuration > Network > Additional CA certificates has issued it. "
+            "Check this input on the Inputs page to see who did, and paste the certificate of that CA.",
         ),
     ),
 )

@@ -283,7 +283,7 @@ TODAYS_APIS: Group[Polls] = Group(
             _many_cut_off,
             WHAT_WAS_READ,
             1,
-            ("wait=… reason=…", "The connection to {host} failed (…). The next run asks again."),
+            ("wait=… reason=…", "{host}: The answer was cut off. The next run asks again."),
             WHEN_OVER,
             (ENDPOINT_ALERTS,),
         ),

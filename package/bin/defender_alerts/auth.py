@@ -274,7 +274,7 @@ class _EntraHttp:
 
 
 def _read_response(answer: Answer) -> _Response:
-    text = answer.text(most=1_000_000)
+    text = answer.text()
     try:
         body = json.loads(text)
     except ValueError:

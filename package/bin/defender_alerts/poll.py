@@ -22,6 +22,7 @@ from .errors import AddonError, CheckpointError, ConfigurationError, StoppedErro
 from .events import EventSink, Origin
 from .http.calls import Caller, Stop
 from .http.clock import ServerClock
+from .http.connection import LONGEST_CONNECT
 from .http.pace import Limit, Pace
 from .http.session import open_session, trust
 from .keeper import PlaceKeeper
@@ -91,12 +92,23 @@ class Surroundings:
         Its clock is its own, unless one is given.
         """
         return Caller(
-            open_session(self.network, self.trusted, host),
+            open_session(self.network, self.trusted, host, self._tell_dead_addresses),
             timeout=self.network.timeout,
             clock=clock or ServerClock(self.machine, self.monotonic),
             stop=self.stop,
             log=self.log,
             pace=Pace(limits, self.monotonic) if limits else None,
+        )
+
+    def _tell_dead_addresses(self, host: str, dead: Sequence[str], answering: str) -> None:
+        self.log.warning(
+            "%s has addresses that take no connection from here: %s. Each new connection waits up to %d s for each of "
+            "them, before %s answers. Open the way to them, or, if they are IPv6 and it leads nowhere here, switch "
+            "IPv6 off on this host.",
+            host,
+            ", ".join(dead),
+            LONGEST_CONNECT,
+            answering,
         )
 
 

@@ -55,9 +55,14 @@ class Client:
         timeout: float = 20,
     ) -> requests.Response:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        return self.session.get(
-            f"https://{host}{path}", params=list(query), headers=headers, timeout=timeout, allow_redirects=False
+        url = f"https://{host}{path}"
+        answer = self.session.get(
+            url, params=list(query), headers=headers, timeout=timeout, allow_redirects=False, stream=True
         )
+        # requests leaves it to urllib3 to notice a body that is too short, and does not tell it to.
+        answer.raw.enforce_content_length = True
+        assert answer.content is not None
+        return answer
 
 
 @pytest.fixture

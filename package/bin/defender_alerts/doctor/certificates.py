@@ -5,15 +5,13 @@ from __future__ import annotations
 import ssl
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from defender_alerts.credentials import der
 from defender_alerts.http.failures import Failure, no_answer
-from defender_alerts.http.session import open_session, trust
+from defender_alerts.http.session import ContextAdapter, open_session, trust
 from defender_alerts.settings import Network
 
 _SET = 0x31
@@ -90,25 +88,10 @@ def look_unverified(network: Network, host: str) -> Look:
         return _look(session, network, host, seen)
 
 
-class _BelievingAdapter(HTTPAdapter):
+class _BelievingAdapter(ContextAdapter):
     """Lets everybody be who they say they are: only to see what they show."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        kwargs["ssl_context"] = self._context
-        if proxy.startswith("https://"):
-            kwargs["proxy_ssl_context"] = self._context
-        return super().proxy_manager_for(proxy, **kwargs)
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        del url, verify, cert
-        conn.cert_reqs = "CERT_NONE"
+    cert_reqs = "CERT_NONE"
 
 
 def _watch(context: ssl.SSLContext) -> list[bytes]:
@@ -136,7 +119,7 @@ def _look(session: requests.Session, network: Network, host: str, seen: list[byt
         with session.request("HEAD", url, timeout=network.timeout, allow_redirects=False, stream=True) as response:
             date = response.headers.get("Date")
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        failure = no_answer(host, error)
+        failure = no_answer(host, error, own_ca=bool(network.ca_pem))
     # The first handshake with a proxy of type https is its own.
     own = 1 if session.proxies.get("https", "").startswith("https://") else 0
     names = _readable(seen[own]) if len(seen) > own else None

@@ -13,7 +13,16 @@ from .report import Finding, Outcome, failed, failed_by, ok
 _HTTPS = 443
 _AT_THE_PROXY = frozenset({"proxy", "proxy login"})
 _UNTRUSTED = "untrusted certificate"
-_BAD_CERTIFICATES = frozenset({_UNTRUSTED, "expired certificate", "certificate of another host"})
+_BAD_CERTIFICATES = frozenset(
+    {
+        _UNTRUSTED,
+        "expired certificate",
+        "certificate not yet valid",
+        "weak certificate",
+        "incomplete chain",
+        "certificate of another host",
+    }
+)
 _MOST_ADDRESSES = 4
 
 

@@ -1,11 +1,12 @@
 """One call to Microsoft, repeated for as long as repeating it makes sense.
 
-What is repeated: no answer, an answer that breaks off, a 5xx, a 429. What ends the call at once: everything that the
-same request will meet again. Every wait ends early when the process is asked to stop.
+What is repeated: no answer, an answer that breaks off, a 5xx, a 408, a 429. What ends the call at once: everything that
+the same request will meet again. Every wait ends early when the process is asked to stop.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 import random
@@ -32,9 +33,11 @@ from defender_alerts.errors import (
 )
 from defender_alerts.times import TICKS_PER_SECOND, parse_http_date
 
+from .body import arriving
 from .clock import ServerClock
 from .failures import no_answer
 from .pace import Pace
+from .session import Session
 
 T = TypeVar("T")
 
@@ -42,14 +45,17 @@ FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 60.0
 # A longer wait is left to the next run, which will be told again.
 LONGEST_RETRY_AFTER = 3_600.0
-# An answer that drips in slower than this for its whole size will not become an answer.
-LONGEST_ANSWER = 600.0
-
 # What the same request, asked for less, may not meet.
 _STRAINED = (StrainedError, SlowAnswerError)
 
-_PIECE = 65_536
-_EXCERPT = 4_096
+# A refusal or a token answer is read so far and no further: those of Microsoft's are a few KB.
+LARGEST_TEXT = 1_000_000
+# Request ids of Microsoft's services; Azure Front Door's and its predecessor's references.
+_MICROSOFTS_HEADERS = ("request-id", "client-request-id", "x-ms-", "x-azure-ref", "x-msedge-ref")
+_TITLE = re.compile(r"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Beside every 5xx: the service gave up waiting for the request, or is asked too often.
+_MAY_PASS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 class Stop(Protocol):
@@ -104,13 +110,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An answer that ends the call: Microsoft's status, code, message and correlation id, as far as it gave them."""
+    """An answer that ends the call: Microsoft's status, code, message and correlation id, as far as it gave them.
+
+    Attributes:
+        page: the body as text.
+    """
 
     host: str
     status: int
     code: str
     message: str
     correlation_id: str
+    page: str = ""
 
     def quoted(self) -> str:
         """Microsoft's own words, for the end of a sentence."""
@@ -125,40 +136,34 @@ Explain = Callable[[Refusal], AddonError]
 class Answer:
     """An answer whose body is still arriving."""
 
-    def __init__(self, response: requests.Response, date: int | None, deadline: float, stop: Stop) -> None:
+    def __init__(self, response: requests.Response, date: int | None, stop: Stop) -> None:
         self._response = response
-        self._deadline = deadline
         self._stop = stop
         self.status = response.status_code
         self.headers = response.headers
         self.date = date
 
     def pieces(self) -> Iterator[bytes]:
-        """The body, decompressed, as it arrives.
+        """The body, unpacked, as it arrives.
 
         Raises:
             StoppedError: the process was asked to stop.
-            ConnectionFailedError: the answer takes too long.
+            ConnectionFailedError: the answer breaks off or takes too long.
+            UnexpectedAnswerError: it is packed or as large as no answer of Microsoft's is.
         """
-        while True:
+        for piece in arriving(self._response.raw):
             if self._stop.is_set():
                 raise StoppedError
-            # read1 returns what has arrived; read would wait for a whole piece, and so would iter_content.
-            piece = self._response.raw.read1(_PIECE, decode_content=True)
-            if not piece:
-                return
             yield piece
-            if time.monotonic() > self._deadline:
-                raise ConnectionFailedError(f"The answer did not arrive whole within {LONGEST_ANSWER:.0f} s")
 
-    def text(self, most: int = _EXCERPT) -> str:
-        """The beginning of the body as text."""
-        collected = b""
+    def text(self) -> str:
+        """The body as text; one that is longer than ``LARGEST_TEXT`` is left there."""
+        collected = bytearray()
         for piece in self.pieces():
             collected += piece
-            if len(collected) >= most:
+            if len(collected) > LARGEST_TEXT:
                 break
-        return collected[:most].decode("utf-8", "replace")
+        return collected[:LARGEST_TEXT].decode("utf-8", "replace")
 
 
 @dataclass
@@ -181,7 +186,7 @@ class Caller:
 
     def __init__(
         self,
-        session: requests.Session,
+        session: Session,
         *,
         timeout: float,
         clock: ServerClock,
@@ -263,7 +268,7 @@ class Caller:
             response = self._send(request, headers)
             with response:
                 date = self.clock.observe(response.headers.get("Date"))
-                answer = Answer(response, date, began + LONGEST_ANSWER, self.stop)
+                answer = Answer(response, date, self.stop)
                 self._log.debug(
                     "call=%s url=%s params=%s status=%d seconds=%.3f",
                     request.method,
@@ -276,7 +281,7 @@ class Caller:
                     return read(answer)
                 raise self._refused(host, answer, explain, token)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            failure = no_answer(host, error)
+            failure = no_answer(host, error, own_ca=self._session.has_own_ca)
             if not failure.may_pass:
                 raise failure.error from error
             self._drop_connections()
@@ -314,15 +319,17 @@ class Caller:
 
     def _refused(self, host: str, answer: Answer, explain: Explain, token: str | None) -> Exception:
         status = answer.status
-        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        if status in _REDIRECTS:
             return _redirected(host, urllib3.util.parse_url(answer.headers.get("Location", "")).host)
         refusal = _refusal(host, answer)
-        if status == HTTPStatus.UNAUTHORIZED and token is not None:
+        foreign = _not_microsofts(refusal, answer)
+        if status == HTTPStatus.UNAUTHORIZED and token is not None and foreign is None:
             return _Retry("401", explain(refusal), status=status)
-        if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        error = foreign or explain(refusal)
+        if status in _MAY_PASS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             wait = self._retry_after(answer.headers.get("Retry-After"))
-            return _Retry(str(status), explain(refusal), status=status, wait=wait)
-        return explain(refusal)
+            return _Retry(str(status), error, status=status, wait=wait)
+        return error
 
     def _retry_after(self, header: str | None) -> float | None:
         """Seconds to wait, out of a number of seconds or a date (RFC 9110, 10.2.3)."""
@@ -382,6 +389,23 @@ def _redirected(host: str, target: str | None) -> AddonError:
     )
 
 
+def _not_microsofts(refusal: Refusal, answer: Answer) -> AddonError | None:
+    """What is said of a page that somebody on the way puts in the place of Microsoft's answer; None for their own.
+
+    Microsoft's services answer in JSON, and where a front end of theirs does not, its headers say whose it is.
+    """
+    is_page = "html" in answer.headers.get("Content-Type", "").lower()
+    signed = any(name.lower().startswith(_MICROSOFTS_HEADERS) for name in answer.headers)
+    if not is_page or signed or answer.headers.get("Server", "").startswith("Microsoft-"):
+        return None
+    title = _TITLE.search(refusal.page)
+    named = f", a page called {microsofts_words(html.unescape(title.group(1)))!r}" if title else ""
+    return UnexpectedAnswerError(
+        f"{refusal.host} answered {answer.status} with something that is not Microsoft's answer{named}. Look for a "
+        "proxy, portal or filter on the way that blocks this host or asks for a login."
+    )
+
+
 def _refusal(host: str, answer: Answer) -> Refusal:
     """What a refusing answer says: OData's ``error`` object where there is one, else the header's ids alone."""
     code = message = ""
@@ -402,7 +426,7 @@ def _refusal(host: str, answer: Answer) -> Refusal:
         or headers.get("request-id")
         or headers.get("x-ms-request-id")
     )
-    return Refusal(host, answer.status, code[:80], microsofts_words(message), str(correlation or ""))
+    return Refusal(host, answer.status, code[:80], microsofts_words(message), str(correlation or ""), text)
 
 
 def microsofts_words(message: str) -> str:

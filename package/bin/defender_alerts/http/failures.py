@@ -1,7 +1,7 @@
 """What it means that no answer came: a table from the libraries' exceptions to reasons and sentences.
 
 ``requests`` and ``urllib3`` wrap their causes several deep, and some causes can be told by their text alone (seen in
-requests 2.32.5 and urllib3 2.6.3): so the marks are looked for in the names and texts of the whole chain, in order.
+requests 2.32.5 and urllib3 1.26.20): so the marks are looked for in the names and texts of the whole chain, in order.
 """
 
 from __future__ import annotations
@@ -27,18 +27,35 @@ class Failure(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """How a failure is recognised, and what is said of it; ``may_pass``: another try may meet something else."""
+    """How a failure is recognised, and what is said of it.
+
+    Attributes:
+        may_pass: another try may meet something else.
+        with_own_ca: what is said instead where the settings hold CA certificates.
+    """
 
     mark: str
     reason: str
     sentence: str
     error: type[AddonError] = ConnectionFailedError
     may_pass: bool = True
+    with_own_ca: str = ""
 
 
 _FAILED = "The connection to {host} failed ({detail}). The next run asks again."
 _UNTRUSTED = "The certificate that answers for {host} is not trusted ({detail}). "
+_CA_FIELD = "Configuration > Network > Additional CA certificates"
 _ROWS = (
+    _Row(
+        # http/connection says so of the headers of the proxy's answer.
+        "407 without Basic",
+        "proxy login",
+        "The proxy wants a login that the add-on does not speak ({detail}); only Basic is supported. Ask the proxy's "
+        "owner to allow Basic, or to let this host through without a login, or set a local relay such as cntlm or px "
+        "under Configuration > Proxy.",
+        ConfigurationError,
+        may_pass=False,
+    ),
     _Row(
         # The words behind the number are each proxy's own.
         "Tunnel connection failed: 407",
@@ -54,6 +71,28 @@ _ROWS = (
         may_pass=False,
     ),
     _Row(
+        "certificate is not yet valid",
+        "certificate not yet valid",
+        _UNTRUSTED + "This machine's clock is probably behind: correct it. If it is right, whoever issues certificates "
+        "on the proxy has a clock that is ahead.",
+        may_pass=False,
+    ),
+    _Row(
+        # OpenSSL: "EE certificate key too weak", the same of a CA, and "CA signature digest algorithm too weak".
+        "too weak",
+        "weak certificate",
+        _UNTRUSTED + "OpenSSL refuses keys and signatures that are this weak, whoever is trusted. The owner of the "
+        "proxy that inspects TLS has to issue stronger ones: RSA with 2048 bits or more, and SHA-256.",
+        may_pass=False,
+    ),
+    _Row(
+        # Not "unable to get local issuer certificate", which is said where no CA is known at all.
+        "unable to get issuer certificate",
+        "incomplete chain",
+        _UNTRUSTED + f"Its chain is not complete: paste the certificate of the root CA as well under {_CA_FIELD}.",
+        may_pass=False,
+    ),
+    _Row(
         "ostname mismatch",
         "certificate of another host",
         _UNTRUSTED
@@ -63,10 +102,11 @@ _ROWS = (
     _Row(
         "CERTIFICATE_VERIFY_FAILED",
         "untrusted certificate",
-        _UNTRUSTED
-        + "If a proxy inspects TLS here, paste its CA certificate under Configuration > Network > Additional "
-        "CA certificates.",
+        _UNTRUSTED + f"If a proxy inspects TLS here, paste its CA certificate under {_CA_FIELD}.",
         may_pass=False,
+        with_own_ca=_UNTRUSTED
+        + f"None of the certificates under {_CA_FIELD} has issued it. Check this input on the Inputs page to see who "
+        "did, and paste the certificate of that CA.",
     ),
     _Row(
         # What a proxy says of a name that it can't resolve or reach: 404, 502, 503, 504, each with its own words.
@@ -92,7 +132,7 @@ _ROWS = (
         "Configuration > Proxy.",
     ),
     _Row(
-        "NameResolutionError",
+        "gaierror",
         "unknown host",
         "The name {host} could not be resolved. Check this host's DNS, or set the proxy under Configuration > Proxy.",
         UnknownHostError,
@@ -108,20 +148,27 @@ _ROWS = (
 )
 
 
-def no_answer(host: str, error: Exception) -> Failure:
-    """What a failed exchange with ``host`` means."""
+def no_answer(host: str, error: Exception, *, own_ca: bool = False) -> Failure:
+    """What a failed exchange with ``host`` means.
+
+    Args:
+        host: that was asked.
+        error: what the libraries raised.
+        own_ca: the settings hold CA certificates.
+    """
     chain = " ".join(f"{type(link).__name__}: {link}" for link in causes(error))
     row = next(row for row in _ROWS if row.mark in chain)
-    return Failure(row.reason, row.error(row.sentence.format(host=host, detail=detail(error, chain))), row.may_pass)
+    sentence = (own_ca and row.with_own_ca) or row.sentence
+    return Failure(row.reason, row.error(sentence.format(host=host, detail=detail(error, chain))), row.may_pass)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and what it wraps: ``requests`` keeps urllib3's in ``args``, urllib3 in ``reason``."""
+    """The exception and what it wraps: ``requests`` keeps urllib3's in ``args``, urllib3 in one of two attributes."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error
-        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+        inner = getattr(error, "reason", None) or getattr(error, "original_error", None) or (error.args or (None,))[0]
         error = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 from typing import Any
 
@@ -12,6 +13,12 @@ from requests.adapters import HTTPAdapter
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.settings import Network
 
+from .body import ACCEPT_ENCODING
+from .connection import OnDeadAddresses, pool_class
+
+# X509_V_FLAG_PARTIAL_CHAIN; ssl has a name for it from Python 3.10 on, OpenSSL from 1.0.2 on.
+_PARTIAL_CHAIN = 0x80000
+
 
 def trust(ca_pem: str) -> ssl.SSLContext:
     """A TLS context that trusts the public roots and the given certificates, and always verifies.
@@ -20,7 +27,13 @@ def trust(ca_pem: str) -> ssl.SSLContext:
         ConfigurationError: the text holds no readable certificate.
     """
     context = ssl.create_default_context(cafile=certifi.where())
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if hasattr(context, "minimum_version"):
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+    else:
+        # OpenSSL before 1.1.0g, as in Splunk 9.3 and 9.4, where setting the attribute would do nothing.
+        context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
+    # Python 3.13 trusts an intermediate CA that is given without its root; before, that had to be asked for.
+    context.verify_flags |= _PARTIAL_CHAIN
     if hasattr(ssl, "VERIFY_X509_STRICT"):
         # Python 3.13 switches this on; the private CAs of inspecting proxies often lack the extensions it wants.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -44,39 +57,78 @@ def _add(context: ssl.SSLContext, ca_pem: str) -> None:
         )
 
 
-class _TrustingAdapter(HTTPAdapter):
-    """Verifies with one context, loaded once.
+class ContextAdapter(HTTPAdapter):
+    """Speaks TLS with one context, loaded once, which does the verifying.
 
     ``requests`` by itself would load certifi's file anew for each connection, and would take the environment's
     ``REQUESTS_CA_BUNDLE`` in place of a session's ``verify`` (seen in requests 2.32.5).
     """
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    # "Required" lets the context verify, as it does by itself.
+    cert_reqs = "CERT_REQUIRED"
+
+    def __init__(self, context: ssl.SSLContext, on_dead_addresses: OnDeadAddresses | None = None) -> None:
         self._context = context
+        self._pools = {"https": pool_class(on_dead_addresses)}
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools of connections that use no proxy."""
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """The pools of connections through this proxy."""
         kwargs["ssl_context"] = self._context
         if proxy.startswith("https://"):
             kwargs["proxy_ssl_context"] = self._context
-        return super().proxy_manager_for(proxy, **kwargs)
+        proxy_manager = super().proxy_manager_for(proxy, **kwargs)
+        if not proxy.startswith("socks"):
+            proxy_manager.pool_classes_by_scheme = self._pools
+        return proxy_manager
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """The login in UTF-8 (RFC 7617); ``requests`` sends Latin-1, and fails where that has no such character."""
+        username, password = requests.utils.get_auth_from_url(proxy)
+        if not username:
+            return {}
+        login = base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
+        return {"Proxy-Authorization": f"Basic {login}"}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the verification to the context: it is complete."""
         del url, verify, cert
-        conn.cert_reqs = "CERT_REQUIRED"
+        conn.cert_reqs = self.cert_reqs
 
 
-def open_session(network: Network, trusted: ssl.SSLContext, host: str) -> requests.Session:
-    """A session for one host; where the settings name no proxy, the environment's counts, as in ``requests``."""
-    session = requests.Session()
+class Session(requests.Session):
+    """A session whose failures can be explained.
+
+    Attributes:
+        has_own_ca: CA certificates of the settings are trusted beside the public ones.
+    """
+
+    has_own_ca = False
+
+
+def open_session(
+    network: Network, trusted: ssl.SSLContext, host: str, on_dead_addresses: OnDeadAddresses | None = None
+) -> Session:
+    """A session for one host; where the settings name no proxy, the environment's counts, as in ``requests``.
+
+    Args:
+        network: the settings.
+        trusted: verifies who answers.
+        host: the one that is going to be asked.
+        on_dead_addresses: is told when some of its addresses, or of the proxy's, swallow connections.
+    """
+    session = Session()
+    session.has_own_ca = bool(network.ca_pem)
     # Neither REQUESTS_CA_BUNDLE nor .netrc has a say: the settings are what the administrator was shown.
     session.trust_env = False
     session.adapters.clear()
-    session.mount("https://", _TrustingAdapter(trusted))
+    session.mount("https://", ContextAdapter(trusted, on_dead_addresses))
+    session.headers["Accept-Encoding"] = ACCEPT_ENCODING
     if network.proxy is not None:
         session.proxies = {"https": network.proxy.url}
     else:
