@@ -62,6 +62,11 @@ class MicrosoftCloud:
         return self._authority.pem
 
     @property
+    def intermediate_pem(self) -> str:
+        """The certificate of the authority below that one; hosts show one of its own by ``FROM_INTERMEDIATE``."""
+        return self._authority.intermediate_pem
+
+    @property
     def proxy(self) -> ProxyAddress:
         """The HTTP proxy."""
         return self._addresses["http"]
@@ -84,6 +89,10 @@ class MicrosoftCloud:
     @proxy_credentials.setter
     def proxy_credentials(self, credentials: Credentials | None) -> None:
         self._rules.credentials = credentials
+
+    def challenge(self, *schemes: str) -> None:
+        """Let the HTTP proxies name these ways to log in, such as ``Negotiate``, in place of Basic."""
+        self._rules.challenges = schemes
 
     def siem(self, name: str) -> SiemRegion:
         """Return a region of the SIEM API by one of its hosts, or by ``us``, ``eu``, ``uk``, ``us.gcc``, ``us.gov``.

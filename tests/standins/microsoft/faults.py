@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Callable, TypeVar
@@ -223,6 +224,29 @@ class CutGzip(RequestFault):
         """Send the part as if it were all."""
         packed = exchange.genuine().packed()
         exchange.answer(replace(packed, body=packed.body[: int(len(packed.body) * self.part)]))
+
+
+@dataclass(frozen=True)
+class GzipFlood(RequestFault):
+    """A gzip body that unpacks to so many bytes of JSON white space, made while it is sent."""
+
+    unpacked: int
+
+    def play(self, exchange: Exchange) -> None:
+        """Send it until the client has enough."""
+        packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
+        head = Answer(200, b"", (("Content-Type", "application/json"), ("Content-Encoding", "gzip")), chunked=True)
+        exchange.connection.send(head.head())
+        blanks = b" " * 1_000_000
+        for _ in range(self.unpacked // len(blanks)):
+            _send_chunk(exchange, packer.compress(blanks))
+        _send_chunk(exchange, packer.flush())
+        exchange.connection.send(b"0\r\n\r\n")
+
+
+def _send_chunk(exchange: Exchange, piece: bytes) -> None:
+    if piece:
+        exchange.connection.send(b"%x\r\n%b\r\n" % (len(piece), piece))
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class Ruleset:
     def __init__(self, origins: Origins, credentials: Credentials | None) -> None:
         self.origins = origins
         self.credentials = credentials
+        self.challenges: tuple[str, ...] = ('Basic realm="stand-in proxy"',)
         self.forgotten: set[str] = set()
         """Hosts whose names don't resolve any more."""
         self._lock = threading.Lock()
@@ -71,8 +72,8 @@ class Ruleset:
     def _decide(self, host: str, port: int, *, authorised: bool) -> Answer | None:
         html = ("Content-Type", "text/html")
         if not authorised:
-            challenge = ("Proxy-Authenticate", 'Basic realm="stand-in proxy"')
-            return Answer(407, b"<html><body>Proxy authentication required</body></html>", (challenge, html))
+            challenges = tuple(("Proxy-Authenticate", challenge) for challenge in self.challenges)
+            return Answer(407, b"<html><body>Proxy authentication required</body></html>", (*challenges, html))
         if self.origins.faults.take(DropTunnel, host) is not None:
             return None
         refusal = self.origins.faults.take(RefuseTunnel, host)
@@ -151,9 +152,8 @@ class HttpProxy:
             given = base64.b64decode(encoded.strip(), validate=True)
         except binascii.Error:
             return False
-        # RFC 7617 leaves the charset open: requests sends ISO 8859-1, others UTF-8.
-        pair = ":".join(self.rules.credentials)
-        return scheme.lower() == "basic" and given in (pair.encode(), pair.encode("latin-1", "replace"))
+        # RFC 7617 leaves the charset open. Browsers send UTF-8, and so what a user can log in with is that.
+        return scheme.lower() == "basic" and given == ":".join(self.rules.credentials).encode()
 
 
 @dataclass(frozen=True)

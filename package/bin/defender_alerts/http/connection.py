@@ -27,6 +27,7 @@ LONGEST_CONNECT = 10.0
 # Told when addresses swallowed the attempt: host, those addresses, and the one that answered.
 OnDeadAddresses = Callable[[str, Sequence[str], str], None]
 
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]*)(?=\s+[^\s=]|\s*,|\s*$)")
 
 
@@ -37,7 +38,7 @@ class _Answer(http.client.HTTPResponse):
         version, status, reason = super()._read_status()  # type: ignore[misc]
         if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             offered = http.client.parse_headers(self.fp).get_all("Proxy-Authenticate", [])
-            schemes = sorted({scheme for header in offered for scheme in _SCHEME.findall(header)})
+            schemes = sorted({scheme for header in offered for scheme in _SCHEME.findall(_QUOTED.sub("", header))})
             if schemes and "basic" not in {scheme.lower() for scheme in schemes}:
                 raise OSError(f"Tunnel connection failed: 407 without Basic, but with {', '.join(schemes)}")
         return version, status, reason
@@ -75,7 +76,8 @@ class _Connection(HTTPSConnection):
                 self.on_dead_addresses(self.host, dead, str(address[0]))
             return opened
         if isinstance(failure, socket.timeout):
-            raise ConnectTimeoutError(self, f"{', '.join(dead)} did not take the connection") from failure
+            # Without its cause, whose words would say less.
+            raise ConnectTimeoutError(self, f"{', '.join(dead)} of {self.host} did not take the connection")
         raise NewConnectionError(self, f"Failed to establish a new connection: {failure}") from failure
 
     def _connect_tls_proxy(self, hostname: str, conn: socket.socket) -> socket.socket:

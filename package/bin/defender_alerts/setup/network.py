@@ -17,7 +17,7 @@ from defender_alerts import clouds
 from defender_alerts.credentials import pem
 from defender_alerts.credentials.authorities import CA_FIELD, read_authorities
 from defender_alerts.errors import AddonError, ConfigurationError, ConnectionFailedError
-from defender_alerts.http.failures import causes, detail
+from defender_alerts.http.failures import causes, detail, no_answer
 from defender_alerts.http.session import open_session, trust
 from defender_alerts.settings import Network, Proxy, read_ca_bundle, unreadable_ca_file
 
@@ -38,11 +38,6 @@ _WRONG_LOGIN = f"The proxy refuses this user name and password. Correct User nam
 _NO_LOGIN = f"The proxy asks for a user name and password. Fill in User name and Password under {_PROXY_TAB}."
 _NO_WAY = "The proxy opens no way to {target}:443 ({detail}). Have its owner allow {target}:443."
 # What requests 2.32.5, urllib3 1.26.20 and PySocks 1.7.1 say, in the order in which it is looked for.
-_OTHER_LOGIN = (
-    "The proxy wants a login that the add-on does not speak ({detail}); only Basic is supported. Ask its owner to "
-    "allow Basic, or to let this host through without a login, or set a local relay such as cntlm or px under "
-    f"{_PROXY_TAB}."
-)
 _LOGIN_MARKS = ("Tunnel connection failed: 407", "SOCKS5 authentication failed", "authentication methods were rejected")
 _REFUSALS = (
     _Refusal(
@@ -144,7 +139,7 @@ def _must_let_through(proxy: Proxy, target: str, ca_pem: str, seconds: float) ->
 def _refusal(proxy: Proxy, target: str, error: Exception) -> AddonError:
     chain = " ".join(f"{type(link).__name__}: {link}" for link in causes(error))
     if "407 without Basic" in chain:
-        return ConfigurationError(_OTHER_LOGIN.format(detail=detail(error, chain)))
+        return no_answer(target, error).error
     if any(mark in chain for mark in _LOGIN_MARKS):
         return ConfigurationError(_WRONG_LOGIN if proxy.username else _NO_LOGIN)
     sentence = next(row.sentence for row in _REFUSALS if row.mark in chain)
