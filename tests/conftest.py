@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tooling import paths
 from tooling.splunk_pythons import SPLUNK_PYTHONS, SplunkPython
+
+# How long an example takes says nothing about it on a machine that does other things as well.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")
