@@ -1,4 +1,7 @@
-"""The list of what the tarball holds of others, for programs: CycloneDX 1.5. It runs on the development environment."""
+"""The list of what the tarball holds of others, and of what is known against that, for programs: CycloneDX 1.5.
+
+It runs on the development environment.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
-from tooling import paths, reproducible, third_party
+from tooling import paths, reproducible, third_party, vex
 from tooling.tree import canonical
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/" + paths.APP)
@@ -54,6 +57,8 @@ def document(app: Path, tarball: Path) -> str:
     for part in parts:
         bom.components.add(part)
     bom.register_dependency(add_on, parts)
+    for vulnerability in vex.vulnerabilities():
+        bom.vulnerabilities.add(vulnerability)
     return JsonV1Dot5(bom).output_as_string(indent=2) + "\n"
 
 
