@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from defender_alerts.credentials.pair import not_after
-from defender_alerts.errors import AddonError
+from defender_alerts.environment import PROCESS
+from defender_alerts.errors import AddonError, ConfigurationError
+from defender_alerts.input.credentials import use_readable_credentials
 from defender_alerts.input.names import ACCOUNT_CONF
-from defender_alerts.input.saved import load_settings, secrets
+from defender_alerts.input.saved import MASKS, account_secrets, load_settings, undecipherable_accounts
 from defender_alerts.input.splunkd import Splunkd, SplunkdError
 from defender_alerts.kinds import KINDS
-from defender_alerts.settings import CERTIFICATE, CLIENT_SECRET, Account, is_true, read_account
+from defender_alerts.settings import CERTIFICATE, CLIENT_SECRET, Account, check_account_name, is_true, read_account
 from defender_alerts.setup.account import AccountCheck, check_account, refuse_secret_id, summary, warnings
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
+PROCESS.prepare()
+use_readable_credentials()
+
 _CONNECTION_FIELDS = ("cloud", "tenant_id", "client_id", "auth_type", "certificate")
 _ENCRYPTED_OF = {CLIENT_SECRET: "client_secret", CERTIFICATE: "private_key"}
 _ONLY_OF = {CLIENT_SECRET: ("client_secret", "secret_expires"), CERTIFICATE: ("certificate", "private_key")}
-# What UCC shows in place of an encrypted value, today and in its older versions.
-_MASKED = {"", "******", "********"}
+_LOG = logging.getLogger(__name__)
 
 
 class AccountHandler(AdminExternalHandler):
@@ -35,9 +40,22 @@ class AccountHandler(AdminExternalHandler):
         """List, and say what each account can feed."""
         super().handleList(confInfo)
         _describe(confInfo)
+        try:
+            unreadable = undecipherable_accounts(self._splunkd())
+        except SplunkdError as error:
+            # The accounts are there all the same.
+            _LOG.warning("whether Splunk can decrypt the accounts' secrets is not known: %s", error)
+            return
+        for name in unreadable & set(confInfo):
+            field = _ENCRYPTED_OF.get(confInfo[name]["auth_type"], "").replace("_", " ")
+            confInfo[name]["feeds"] = f"Splunk can't decrypt its {field}. Edit the account and paste it again."
 
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then create."""
+        try:
+            check_account_name(self.callerArgs.id)
+        except ConfigurationError as error:
+            raise RestError(400, str(error)) from None
         check = self._check({})
         super().handleCreate(confInfo)
         self._answer(confInfo, check)
@@ -119,7 +137,7 @@ class AccountHandler(AdminExternalHandler):
         return check
 
     def _account(self, fields: Mapping[str, str], *, new_secret: bool) -> Account:
-        kept = {} if new_secret else secrets(self._splunkd(), ACCOUNT_CONF, self.callerArgs.id)
+        kept = {} if new_secret else account_secrets(self._splunkd(), self.callerArgs.id, fields["auth_type"])
         given = {field: fields[field] for field in _ENCRYPTED_OF.values() if new_secret and field in fields}
         return read_account(self.callerArgs.id, fields, {**kept, **given})
 
@@ -137,7 +155,7 @@ def _drop_what_is_not_of(auth_type: str, payload: dict[str, str], stored: Mappin
             if stored.get(field):
                 payload[field] = ""
     secret = _ENCRYPTED_OF.get(auth_type, "")
-    if payload.get(secret) in _MASKED:
+    if payload.get(secret) in {"", *MASKS}:
         # UCC keeps the stored one where the field is not sent, and would forget it where it is sent empty.
         del payload[secret]
 

@@ -14,8 +14,10 @@ import os
 import sys
 
 import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do
+from defender_alerts.environment import PROCESS
 from defender_alerts.input.audit import main
 from defender_alerts.input.shell import Shell, ask_password, never_stopped
 
 if __name__ == "__main__":
+    PROCESS.prepare()
     sys.exit(main(sys.argv[1:], Shell(sys.stdout, sys.stderr, os.environ, ask_password, never_stopped())))

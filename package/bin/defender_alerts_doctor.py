@@ -23,8 +23,10 @@ if __name__ == "__main__" and "--self" in sys.argv[1:]:
     sys.exit(look(sys.argv[1:], Start(Path(__file__).resolve().parent.parent, sys.stdout, os.environ, ask)))
 
 import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do
+from defender_alerts.environment import PROCESS
 from defender_alerts.input.doctor import main
 from defender_alerts.input.shell import Shell, ask_password, never_stopped
 
 if __name__ == "__main__":
+    PROCESS.prepare()
     sys.exit(main(sys.argv[1:], Shell(sys.stdout, sys.stderr, os.environ, ask_password, never_stopped())))

@@ -8,8 +8,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do
+from defender_alerts.environment import PROCESS
 from defender_alerts.input.doctor_endpoint import answer
 from splunk.persistconn.application import PersistentServerConnectionApplication
+
+PROCESS.prepare()
 
 
 class DoctorHandler(PersistentServerConnectionApplication):  # type: ignore[misc] # it ships no types

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from defender_alerts.environment import PROCESS
 from defender_alerts.input import process
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from splunklib.modularinput.input_definition import InputDefinition
     from splunklib.modularinput.script import Script
     from splunklib.modularinput.validation_definition import ValidationDefinition
+
+PROCESS.prepare()
 
 
 def validate_input(script: Script, definition: ValidationDefinition) -> None:

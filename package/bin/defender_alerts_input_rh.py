@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from defender_alerts.environment import PROCESS
 from defender_alerts.errors import AddonError, CheckpointError, ConfigurationError, StoppedError
 from defender_alerts.input.kvstore import KVStorePlaces
 from defender_alerts.input.names import ACCOUNT_CONF
@@ -17,6 +18,8 @@ from defender_alerts.setup.inputs import Remark, SavedInput, check_input, remark
 from defender_alerts.times import machine_time
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
+
+PROCESS.prepare()
 
 
 class InputHandler(AdminExternalHandler):
@@ -38,10 +41,17 @@ class InputHandler(AdminExternalHandler):
         self._answer(confInfo)
 
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
-        """Check, then edit; enabling and disabling is not checked."""
-        if "disabled" not in self.payload:
+        """Check, then edit; enabling and disabling alone is not checked.
+
+        UCC's handler leaves out all other fields where it is sent ``disabled``: so that goes by itself, behind them.
+        """
+        disabled = self.payload.pop("disabled", None)
+        if self.payload or disabled is None:
             self._check(self._stored())
-        super().handleEdit(confInfo)
+            super().handleEdit(confInfo)
+        if disabled is not None:
+            self.payload = {"disabled": disabled}
+            super().handleEdit(confInfo)
         self._answer(confInfo)
 
     def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names

@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from defender_alerts.environment import PROCESS
 from defender_alerts.errors import AddonError
+from defender_alerts.input.credentials import use_readable_credentials
 from defender_alerts.input.names import ACCOUNT_CONF, SETTINGS_CONF
-from defender_alerts.input.saved import secrets
+from defender_alerts.input.saved import MASKS, proxy_secrets
 from defender_alerts.input.splunkd import Splunkd, SplunkdError
 from defender_alerts.settings import is_true, read_ca_bundle, read_proxy
 from defender_alerts.setup.network import check_ca_bundle, check_proxy
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
+PROCESS.prepare()
+use_readable_credentials()
+
 _PASSWORD = "proxy_password"  # noqa: S105 - a name
-# What UCC shows in place of an encrypted value.
-_MASK = "******"
 
 
 class SettingsHandler(AdminExternalHandler):
@@ -51,8 +54,9 @@ class SettingsHandler(AdminExternalHandler):
         fields = {**_texts(splunkd.stanza(SETTINGS_CONF, "proxy")), **self.payload}
         if not is_true(fields.get("proxy_enabled")):
             return ""
-        given = self.payload.get(_PASSWORD, _MASK)
-        proxy = read_proxy(fields, secrets(splunkd, SETTINGS_CONF, "proxy") if given == _MASK else {_PASSWORD: given})
+        given = self.payload.get(_PASSWORD)
+        is_kept = given is None or given in MASKS
+        proxy = read_proxy(fields, proxy_secrets(splunkd) if is_kept else {_PASSWORD: given or ""})
         network = _texts(splunkd.stanza(SETTINGS_CONF, "network"))
         accounts = splunkd.stanzas(ACCOUNT_CONF).values()
         check_proxy(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from defender_alerts.input.saved import load_account, secrets
+from defender_alerts.input.saved import account_secrets, load_account
 from defender_alerts.input.splunkd import Splunkd
 from integration.installation import APP, KIND, LOGIN_HOST, RESOURCE, Installation
 from integration.saving import ACCOUNTS, ALL_ROLES, GRAPH, PASSWORDS, refusal_of, row, warned
@@ -109,7 +109,7 @@ def test_blanks_around_what_was_pasted_are_taken_away(fresh: Installation) -> No
     )
     assert fresh.splunkd.conf.of_app(ACCOUNTS, APP)["pasted"]["tenant_id"] == fresh.tenant.guid
     splunkd = Splunkd(fresh.splunkd.server_uri, fresh.splunkd.session_key())
-    assert secrets(splunkd, ACCOUNTS, "pasted") == {"client_secret": fresh.secret}
+    assert account_secrets(splunkd, "pasted", "client_secret") == {"client_secret": fresh.secret}
     fresh.save_input("of_pasted", account="pasted", regions="eu")
     assert fresh.run("of_pasted").status == 0
 
@@ -308,13 +308,13 @@ def test_changing_the_type_of_credential_forgets_the_other_one(fresh: Installati
     )
     fresh.edit_account("changing", **certificate_fields(pair))
     splunkd = Splunkd(fresh.splunkd.server_uri, fresh.splunkd.session_key())
-    assert set(secrets(splunkd, ACCOUNTS, "changing")) == {"private_key"}
+    assert set(account_secrets(splunkd, "changing", "certificate")) == {"private_key"}
     assert not fresh.splunkd.conf.of_app(ACCOUNTS, APP)["changing"]["secret_expires"]
     # An edit that sends neither key nor certificate keeps both.
     fresh.splunkd.web.post(f"{APP}_account/changing", {"tenant_id": fresh.tenant.domain})
     assert load_account(splunkd, "changing").private_key.split() == pair.key_pem.split()
     fresh.edit_account("changing", auth_type="client_secret", client_secret=fresh.secret)
-    assert set(secrets(splunkd, ACCOUNTS, "changing")) == {"client_secret"}
+    assert set(account_secrets(splunkd, "changing", "client_secret")) == {"client_secret"}
     assert not fresh.splunkd.conf.of_app(ACCOUNTS, APP)["changing"]["certificate"]
 
 

@@ -201,7 +201,6 @@ class Mistake:
         Mistake("bad_overlap", {"overlap": "10m"}, "overlap is '10m' and should be a whole number from 0 to 86400."),
         Mistake("bad_resource", {"resource": "https://example.com"}, "The resource 'https://example.com' is neither"),
         Mistake("no_account", {"account": ""}, "The input no_account names no account."),
-        Mistake("2nd-input", {}, "The input name '2nd-input' is not allowed: it begins with a letter"),
     ],
     ids=lambda mistake: mistake.name,
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from defender_alerts.input.saved import secrets
+from defender_alerts.input.saved import proxy_secrets
 from defender_alerts.input.splunkd import Splunkd
 from integration.installation import LOGIN_HOST, Install, Installation
 from integration.saving import SETTINGS, refusal_of
@@ -120,7 +120,7 @@ def test_a_proxy_that_works_is_saved_with_the_password_that_is_stored_or_typed(s
         saved.save_settings("proxy", **proxy_fields(saved, kind))
         saved.save_settings("proxy", **proxy_fields(saved, kind, proxy_password=LOGIN[1]))
     splunkd = Splunkd(saved.splunkd.server_uri, saved.splunkd.session_key())
-    assert secrets(splunkd, SETTINGS, "proxy") == {"proxy_password": LOGIN[1]}
+    assert proxy_secrets(splunkd) == {"proxy_password": LOGIN[1]}
 
 
 def test_blanks_around_what_was_pasted_for_the_proxy_are_taken_away(saved: Installation) -> None:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from defender_alerts.input.examining import Secrets
+from defender_alerts.input.log import Redaction
 
 
 def test_the_login_of_the_environments_proxy_is_taken_out_in_every_form(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://splunk:p%40ss%2Fword@proxy.example:3128")
-    clean = Secrets().redaction.clean
+    clean = Redaction().clean
     assert clean("http://splunk:p%40ss%2Fword@proxy.example:3128") == "http://******@proxy.example:3128"
     assert clean("p%40ss%2Fword, p@ss/word") == "******, ******"
 
 
 def test_a_proxy_without_a_login_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
-    assert Secrets().redaction.clean("http://proxy.example:3128") == "http://proxy.example:3128"
+    assert Redaction().clean("http://proxy.example:3128") == "http://proxy.example:3128"
 
 
 def test_a_secret_that_holds_another_one_is_taken_out_whole() -> None:
-    secrets = Secrets()
-    secrets.hide("word", "", "pass-word-long")
-    assert secrets.redaction.clean("pass-word-long and word") == "****** and ******"
+    redaction = Redaction()
+    redaction.hide("word", "", "pass-word-long")
+    assert redaction.clean("pass-word-long and word") == "****** and ******"

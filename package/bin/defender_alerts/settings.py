@@ -6,6 +6,7 @@ test compares them with ``globalConfig.json``.
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import re
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ SECRET_WARNING_DAYS = 30
 PROXY_KINDS = ("http", "https", "socks5")
 AUTH_TYPES = CLIENT_SECRET, CERTIFICATE = ("client_secret", "certificate")
 
-_INPUT_NAME = re.compile(r"[A-Za-z]\w*\Z", re.ASCII)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _TENANT = re.compile(
     r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})\Z", re.ASCII
 )
@@ -113,6 +114,18 @@ class Proxy:
         host = f"[{self.host}]" if ":" in self.host else self.host
         login = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@" if self.username else ""
         return f"{scheme}://{login}{host}:{self.port}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must not be read anywhere: the password, alone and as HTTP's Basic scheme writes the login."""
+        if not self.password:
+            return ()
+        pair = f"{self.username}:{self.password}"
+        encodings = ("utf-8", "latin-1")
+        return (
+            self.password,
+            *(base64.b64encode(pair.encode(encoding, "replace")).decode("ascii") for encoding in encodings),
+        )
 
 
 @dataclass(frozen=True)
@@ -310,6 +323,32 @@ def unreadable_ca_file(path: str) -> ConfigurationError:
     )
 
 
+def check_input_name(name: str) -> None:
+    """Make sure that files, checkpoints and events can be named after an input.
+
+    Raises:
+        ConfigurationError: they can't.
+    """
+    if not _NAME.match(name):
+        raise ConfigurationError(
+            f"The input name {name!r} is not allowed: it begins with a letter, followed by letters, digits and "
+            "underscores, all of ASCII. Make the input again with another name."
+        )
+
+
+def check_account_name(name: str) -> None:
+    """Make sure that a new account has a name that inputs and conf files can hold as it is.
+
+    Raises:
+        ConfigurationError: it has not.
+    """
+    if not _NAME.match(name):
+        raise ConfigurationError(
+            f"The account name {name!r} is not allowed: it begins with a letter, followed by letters, digits and "
+            "underscores, all of ASCII. Choose another name."
+        )
+
+
 def read_polling(name: str, stanza: Mapping[str, str]) -> Polling:
     """The settings that all kinds of input share.
 
@@ -317,11 +356,7 @@ def read_polling(name: str, stanza: Mapping[str, str]) -> Polling:
         ConfigurationError: a field is missing or malformed.
     """
     where = f"Correct the input {name} under Inputs."
-    if not _INPUT_NAME.match(name):
-        raise ConfigurationError(
-            f"The input name {name!r} is not allowed: it begins with a letter, followed by letters, digits and "
-            "underscores. Make the input again with another name."
-        )
+    check_input_name(name)
     account = (stanza.get("account") or "").strip()
     if not account:
         raise ConfigurationError(f"The input {name} names no account. {where}")

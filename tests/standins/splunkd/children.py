@@ -19,10 +19,12 @@ class Children:
     def __init__(self, home: Home, python: Path) -> None:
         self.home = home
         self.python = python
+        self.launch_conf: dict[str, str] = {}
+        self.uid: int | None = None
         self._lock = threading.Lock()
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The environment of splunkd, and what the administrator put into splunk-launch.conf (`extra`).
+        """The environment of splunkd, and what the administrator put into splunk-launch.conf (`launch_conf`, `extra`).
 
         Nothing of the test's own: no proxy, no CA bundle, no locale. Names as seen in scripted inputs of a real
         splunkd; LD_LIBRARY_PATH is left out, as the Python here isn't Splunk's.
@@ -39,12 +41,14 @@ class Children:
             "PYTHONHTTPSVERIFY": "0",
             "PATH": f"{root}/bin:/sbin:/bin:/usr/sbin:/usr/bin",
             "HOME": str(root),
+            **self.launch_conf,
             **(extra or {}),
         }
 
     def log(self, level: str, component: str, text: str) -> None:
         """One line in splunkd.log."""
         now = dt.datetime.now(dt.timezone.utc).strftime("%m-%d-%Y %H:%M:%S.%f")[:-3]
+        self.home.logs.mkdir(parents=True, exist_ok=True)
         with self._lock, (self.home.logs / "splunkd.log").open("a", encoding="utf-8") as log:
             log.write(f"{now} +0000 {level:5} {component} [1 ExecProcessor] - {text}\n")
 

@@ -81,6 +81,9 @@ class InputProcess:
             env=environ,
             cwd="/",
             start_new_session=True,
+            user=children.uid,
+            group=children.uid,
+            extra_groups=None if children.uid is None else [],
         )
         self._threads = [
             threading.Thread(target=target, name=f"input-{self._process.pid}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 
 from standins.splunkd.answers import Entry, Refusal
 
@@ -34,6 +34,7 @@ class Passwords:
 
     def __init__(self, home: Path, conf: ConfFiles) -> None:
         self._conf = conf
+        self.undecipherable = ""
         secret = home / "etc" / "auth" / "splunk.secret"
         if not secret.exists():
             secret.write_bytes(Fernet.generate_key())
@@ -51,9 +52,8 @@ class Passwords:
                 continue
             name = stanza[len("credential:") :]
             encrypted = settings["password"]
-            clear = self._cipher.decrypt(encrypted[len(_MARK) :].encode()).decode()
-            content = {
-                "clear_password": clear,
+            content: dict[str, str] = {
+                **self._clear(encrypted),
                 "encr_password": encrypted,
                 "password": "********",
                 "realm": settings["realm"],
@@ -61,6 +61,28 @@ class Passwords:
             }
             result.append(Entry(name, path, content, app))
         return result
+
+    def _clear(self, encrypted: str) -> dict[str, str]:
+        """What is said of the clear text.
+
+        Of what was encrypted with another splunk.secret, other add-ons have met each of these: no such member
+        (solnlib#311, "missing"), "empty", the "encrypted" text as it stands, and "garbage". When which, is not known.
+        """
+        try:
+            return {"clear_password": self._cipher.decrypt(encrypted[len(_MARK) :].encode()).decode()}
+        except InvalidToken:
+            shapes = {
+                "missing": {},
+                "empty": {"clear_password": ""},
+                "encrypted": {"clear_password": encrypted},
+                "garbage": {"clear_password": "\ufffd\u00e9{"},
+            }
+            return shapes[self.undecipherable]
+
+    def change_secret(self, undecipherable: str) -> None:
+        """Another splunk.secret from now on, as where the conf files have come from another host."""
+        self._cipher = Fernet(Fernet.generate_key())
+        self.undecipherable = undecipherable
 
     def create(self, app: str, realm: str, user: str, password: str) -> str:
         """Store a new credential; 409 where there is one. Returns its name."""

@@ -60,7 +60,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         metadata = Metadata(home)
         self.server = Server(self.conf, self.kvstore)
         self.searches = Searches(home / "etc" / "apps" / app.name)
-        passwords = Passwords(home, self.conf)
+        self.passwords = Passwords(home, self.conf)
         configs = Configs(self.conf, metadata)
         collections = Collections(self.conf, metadata, self.kvstore)
         self._inputs = DataInputs(self.conf, metadata, self.modular, self._validate)
@@ -68,7 +68,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
             {
                 ("configs",): configs.conf,
                 ("properties",): configs.properties,
-                ("storage", "passwords"): lambda context, path: storage_passwords(passwords, context, path),
+                ("storage", "passwords"): lambda context, path: storage_passwords(self.passwords, context, path),
                 ("storage", "collections", "config"): collections.config,
                 ("storage", "collections", "data"): collections.data,
                 ("data", "inputs"): self._inputs.handle,
@@ -135,6 +135,19 @@ class Splunkd(AbstractContextManager["Splunkd"]):
             yield
         finally:
             self._port.closes_idle = False
+
+    def run_as(self, uid: int) -> None:
+        """Start inputs as another user from now on; this takes root."""
+        self._children.uid = uid
+
+    @contextlib.contextmanager
+    def launched_with(self, variables: Mapping[str, str]) -> Iterator[None]:
+        """While inside, every child process has these variables, as splunk-launch.conf gives them to splunkd's."""
+        self._children.launch_conf.update(variables)
+        try:
+            yield
+        finally:
+            self._children.launch_conf.clear()
 
     @property
     def journal(self) -> list[Call]:

@@ -10,6 +10,7 @@ import certifi
 import requests
 from requests.adapters import HTTPAdapter
 
+from defender_alerts.environment import PROCESS
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.settings import Network
 
@@ -114,7 +115,7 @@ class Session(requests.Session):
 def open_session(
     network: Network, trusted: ssl.SSLContext, host: str, on_dead_addresses: OnDeadAddresses | None = None
 ) -> Session:
-    """A session for one host; where the settings name no proxy, the environment's counts, as in ``requests``.
+    """A session for one host; where the settings name no proxy, the environment's counts.
 
     Args:
         network: the settings.
@@ -132,5 +133,5 @@ def open_session(
     if network.proxy is not None:
         session.proxies = {"https": network.proxy.url}
     else:
-        session.proxies = dict(requests.utils.get_environ_proxies(f"https://{host}"))
+        session.proxies = PROCESS.proxies_for(host)
     return session

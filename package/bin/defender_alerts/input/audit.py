@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction: Redaction) -> int:
     start, end = _time(options.start, "--from"), _time(options.end, "--to")
     here = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
-    redaction.hide([shell.environment.get(name, "") for name in (LOCAL_TOKEN, SEARCH_TOKEN)])
+    redaction.hide(*(shell.environment.get(name, "") for name in (LOCAL_TOKEN, SEARCH_TOKEN)))
     splunkd = local_splunkd(here, shell.environment, shell.ask)
     kind, stanza = find_input(splunkd, options.input, options.kind)
     polling = read_polling(options.input, stanza)
@@ -109,7 +109,7 @@ def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction:
             "Log in as a user with the role admin or sc_admin."
         )
     account = load_account(splunkd, polling.account)
-    redaction.hide([splunkd.session_key, *account.secrets, network.proxy.password if network.proxy else ""])
+    redaction.hide(splunkd.session_key, *account.secrets, *(network.proxy.secrets if network.proxy else ()))
     if options.search_head:
         there = Way(options.search_head, options.search_username, SEARCH_TOKEN)
         service = log_in(there, shell.environment, shell.ask, trust(network.ca_pem))

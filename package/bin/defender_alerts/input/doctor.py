@@ -15,7 +15,7 @@ from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.kinds import KINDS
 from defender_alerts.times import iso, machine_time
 
-from .examining import AS_ADMINISTRATOR, SETTINGS, Examiner, Secrets, saved_inputs
+from .examining import AS_ADMINISTRATOR, SETTINGS, Examiner, saved_inputs
 from .log import Redaction
 from .login import Way, local_splunkd
 from .shell import LOCAL_TOKEN, Shell
@@ -28,13 +28,13 @@ SOMETHING_FAILED = 1
 def main(arguments: Sequence[str], shell: Shell) -> int:
     """Examine one input or all; return the exit status."""
     options = _parser().parse_args(list(arguments))
-    secrets = Secrets()
-    secrets.hide(shell.environment.get(LOCAL_TOKEN, ""))
+    redaction = Redaction()
+    redaction.hide(shell.environment.get(LOCAL_TOKEN, ""))
     try:
         way = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
         splunkd = local_splunkd(way, shell.environment, shell.ask)
-        secrets.hide(splunkd.session_key)
-        examiner = Examiner(splunkd, shell.stop, _log(shell.err, secrets.redaction), secrets)
+        redaction.hide(splunkd.session_key)
+        examiner = Examiner(splunkd, shell.stop, _log(shell.err, redaction), redaction)
         reports = [examiner.examine(one) for one in saved_inputs(splunkd, options.input, options.kind)]
     except AddonError as error:
         status, sentence = ConfigurationError.exit_status, str(error)
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
         render = as_json if options.json else as_text
         shell.out.write(render(reports, iso(machine_time())))
         return max(map(exit_status, reports))
-    shell.err.write(f"{secrets.redaction.clean(sentence)}\n")
+    shell.err.write(f"{redaction.clean(sentence)}\n")
     return status
 
 

@@ -17,7 +17,8 @@ from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.kinds import KINDS
 from defender_alerts.times import iso, machine_time
 
-from .examining import Examiner, Secrets, saved_inputs
+from .examining import Examiner, saved_inputs
+from .log import Redaction
 from .splunkd import Splunkd, SplunkdError
 
 CAPABILITY = "admin_all_objects"
@@ -31,21 +32,21 @@ def answer(request: Mapping[str, Any]) -> Answer:
     Returns:
         HTTP's status, and what is to be sent as JSON.
     """
-    secrets = Secrets()
+    redaction = Redaction()
     try:
-        return _answer(request, secrets)
+        return _answer(request, redaction)
     except SplunkdError as error:
         status, sentence = error.status or HTTPStatus.SERVICE_UNAVAILABLE, str(error)
     except AddonError as error:
         status, sentence = HTTPStatus.BAD_REQUEST, str(error)
-    return _refusal(status, secrets.redaction.clean(sentence))
+    return _refusal(status, redaction.clean(sentence))
 
 
-def _answer(request: Mapping[str, Any], secrets: Secrets) -> Answer:
+def _answer(request: Mapping[str, Any], redaction: Redaction) -> Answer:
     if request["method"] != "GET":
         return _refusal(HTTPStatus.METHOD_NOT_ALLOWED, "This endpoint knows GET alone.")
     splunkd = Splunkd(str(request["server"]["rest_uri"]), str(request["session"]["authtoken"]))
-    secrets.hide(splunkd.session_key)
+    redaction.hide(splunkd.session_key)
     if not _may_ask(splunkd):
         return _refusal(
             HTTPStatus.FORBIDDEN, f"Only users with the capability {CAPABILITY} may have an input examined."
@@ -56,7 +57,7 @@ def _answer(request: Mapping[str, Any], secrets: Secrets) -> Answer:
         raise ConfigurationError(
             f"The kind {kind!r} is not one of the add-on's. Ask for one of {', '.join(sorted(KINDS))}."
         )
-    examiner = Examiner(splunkd, threading.Event(), logging.getLogger(__name__), secrets)
+    examiner = Examiner(splunkd, threading.Event(), logging.getLogger(__name__), redaction)
     reports = [examiner.examine(one) for one in saved_inputs(splunkd, name, kind)]
     return HTTPStatus.OK, as_object(reports, iso(machine_time()))
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Callable, TypeVar
-from urllib.parse import quote, unquote
-from urllib.request import getproxies
 
 from defender_alerts.apis import Api, OwnSettings
 from defender_alerts.doctor.case import Case
@@ -36,30 +34,6 @@ _CAPABILITIES = ("list_storage_passwords", "admin_all_objects")
 _T = TypeVar("_T")
 
 
-class Secrets:
-    """What must not be in a report."""
-
-    def __init__(self) -> None:
-        self.redaction = Redaction()
-        self._known: set[str] = set()
-        self.hide(*_of_the_environment())
-
-    def hide(self, *secrets: str) -> None:
-        """Hide these too, from now on."""
-        self._known.update(secrets)
-        # A longer one may hold a shorter one.
-        self.redaction.hide(sorted(self._known, key=len, reverse=True))
-
-
-def _of_the_environment() -> Iterator[str]:
-    """The passwords of the proxies that the environment names."""
-    for url in getproxies().values():
-        login, at, _ = url.rpartition("://")[2].rpartition("@")
-        password = login.partition(":")[2]
-        if at and password:
-            yield from (login, password, unquote(password))
-
-
 @dataclass(frozen=True)
 class SavedInput:
     """An input as it is saved."""
@@ -77,7 +51,11 @@ def saved_inputs(splunkd: Splunkd, name: str, kind_name: str | None) -> list[Sav
         SplunkdError: splunkd could not be reached or refused.
     """
     found = [
-        SavedInput(KINDS[kind], entry["name"], {key: str(value) for key, value in entry["content"].items() if value})
+        SavedInput(
+            KINDS[kind],
+            entry["name"],
+            {key: str(value) for key, value in entry["content"].items() if value is not None},
+        )
         for kind in ([kind_name] if kind_name else KINDS)
         for entry in splunkd.get_again(f"data/inputs/{kind}", count=0)["entry"]
         if name in {"", entry["name"]}
@@ -94,18 +72,18 @@ class Examiner:
 
     Args:
         splunkd: with the session of whoever asks.
-        secrets: takes up every secret that is read.
+        redaction: is told every secret that is read.
     """
 
-    def __init__(self, splunkd: Splunkd, stop: Stop, log: logging.Logger, secrets: Secrets) -> None:
+    def __init__(self, splunkd: Splunkd, stop: Stop, log: logging.Logger, redaction: Redaction) -> None:
         self._splunkd = splunkd
         self._stop = stop
         self._log = log
-        self._secrets = secrets
+        self._redaction = redaction
 
     def examine(self, one: SavedInput) -> InputReport:
         """Make all checks of an input, in the order in which one rests on the other."""
-        examination = Examination(self._secrets.redaction.clean, self._log)
+        examination = Examination(self._redaction.clean, self._log)
         case = self._case(one, examination)
         for check in CHECKS:
             if case is None:
@@ -128,7 +106,7 @@ class Examiner:
         if read is None or account is None or network is None:
             return None
         apis = _apis(one.kind, read[1], account, examination)
-        return Case(one.kind, account, network, apis, self._stop, self._log, self._secrets.hide) if apis else None
+        return Case(one.kind, account, network, apis, self._stop, self._log, self._redaction.hide) if apis else None
 
     def _read(self, examination: Examination, check: str, read: Callable[[], tuple[_T, Finding]]) -> _T | None:
         try:
@@ -149,7 +127,7 @@ class Examiner:
                 f"Configuration > Accounts, or choose another one for the input. {AS_ADMINISTRATOR}"
             )
         account = load_account(self._splunkd, polling.account)
-        self._secrets.hide(*account.secrets)
+        self._redaction.hide(*account.secrets)
         return account, ok(
             f"The account {account.name} is the application {account.client_id} of the tenant {account.tenant_id} in "
             f"the cloud {account.cloud}."
@@ -158,8 +136,8 @@ class Examiner:
     def _network(self) -> tuple[Network, Finding]:
         network = load_settings(self._splunkd).network
         proxy = network.proxy
-        if proxy is not None and proxy.password:
-            self._secrets.hide(proxy.url, proxy.password, quote(proxy.password, safe=""))
+        if proxy is not None:
+            self._redaction.hide(*proxy.secrets)
         trust(network.ca_pem)
         way = f"Proxy {proxy.kind}://{proxy.host}:{proxy.port}" if proxy else "No proxy"
         login = " with a login" if proxy and proxy.username else ""

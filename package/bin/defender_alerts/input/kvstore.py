@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -33,6 +34,9 @@ LONGEST_START = 120.0
 _START_POLL = 2.0
 # A store that is up but answers 503 or resets is failing over; four tries take two seconds.
 _BACKOFFS = (0.25, 0.5, 1.0)
+
+# How splunkd's words name a setting of limits.conf.spec, [kvstore].
+_LIMIT = re.compile(r"\bmax_\w+|\blimits\.conf\b")
 
 _NOTHING_LOST = "Nothing is lost: alerts are collected from the last checkpoint on as soon as it is back."
 
@@ -213,6 +217,9 @@ def _explain(verb: str, error: SplunkdError, status: str) -> CheckpointError:
         advice = f"The collection {CHECKPOINTS} is missing: install the add-on's whole package on this instance."
     elif error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         advice = "The session of this run may not use it; splunkd starts the next run with a new one."
+    elif limits := _LIMIT.findall(str(error)):
+        named = next((limit for limit in limits if limit.startswith("max_")), "what was lowered")
+        advice = f"The limit is set in limits.conf, [kvstore]: raise {named} there, or take it out, and restart Splunk."
     elif error.status == 0:
         advice = "splunkd did not answer. See splunkd.log."
     else:

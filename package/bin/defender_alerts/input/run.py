@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Callable
 
 from defender_alerts.errors import (
     AddonError,
-    ServiceError,
+    ConfigurationError,
     StoppedError,
     StreamClosedError,
     exit_status,
@@ -22,15 +22,22 @@ from defender_alerts.events import XmlStream, stream_closed
 from defender_alerts.kinds import KINDS, Kind
 from defender_alerts.poll import Plan, PollResult, Surroundings, poll
 from defender_alerts.regions import STOP_GRACE
-from defender_alerts.settings import SECRET_WARNING_DAYS, Account, Network, read_polling, too_short
+from defender_alerts.settings import (
+    SECRET_WARNING_DAYS,
+    Account,
+    Network,
+    check_input_name,
+    read_polling,
+    too_short,
+)
 from defender_alerts.times import machine_time
 from defender_alerts.trouble import Trouble
 from defender_alerts.wording import key_values
 
-from .kvstore import KVStorePlaces
-from .log import Redaction, open_log, report, set_level
+from .kvstore import LONGEST_START, KVStorePlaces
+from .log import InputLog, Redaction, report, set_level
 from .saved import load_account, load_settings
-from .splunkd import Splunkd, SplunkdError
+from .splunkd import Patience, Splunkd, SplunkdError, explained
 
 _TICK = 0.1
 # The promise is 5 s from being asked to stop to the end of the process. By now the regions have ended or been left
@@ -54,6 +61,13 @@ def run(kind_name: str, definition: Any, out: BinaryIO) -> int:
     """Run the input that ``definition`` (``splunklib``'s ``InputDefinition``) describes; return the exit status."""
     status = 0
     for stanza_name, stanza in definition.inputs.items():
+        try:
+            check_input_name(_name_in(stanza_name))
+        except ConfigurationError as error:
+            # Not even a log may be named after it.
+            sys.stderr.write(f"ERROR {stanza_name} {error}\n")
+            status = max(status, error.exit_status)
+            continue
         input_run = _InputRun(KINDS[kind_name], stanza_name, stanza, definition.metadata, out)
         status = max(status, input_run.run())
     return status
@@ -65,13 +79,15 @@ class _InputRun:
     ) -> None:
         self._kind = kind
         self._stanza_name = stanza_name
-        self._name = stanza_name.partition("://")[2]
+        self._name = _name_in(stanza_name)
         self._stanza = stanza
         self._stop = threading.Event()
         self._redaction = Redaction()
-        self._redaction.hide([metadata["session_key"]])
-        self._log = open_log(f"ta_defender_alerts_{kind.name}_{self._name}", self._redaction)
-        self._splunkd = Splunkd(metadata["server_uri"], metadata["session_key"])
+        self._redaction.hide(metadata["session_key"])
+        self._own_log = InputLog(f"ta_defender_alerts_{kind.name}_{self._name}", self._redaction)
+        self._log = self._own_log.logger
+        patience = Patience(LONGEST_START, self._stop, self._log)
+        self._splunkd = Splunkd(metadata["server_uri"], metadata["session_key"], patience)
         self._stream = XmlStream(out)
         self._begun = threading.Event()
         self._failures: Sequence[AddonError] = ()
@@ -115,6 +131,9 @@ class _InputRun:
     def _work(self) -> None:
         self._try()
         self._close_stream()
+        if self._own_log.failure:
+            # Behind whatever was collected: a success takes back what went wrong before it.
+            self._note(self._own_log.failure, self._now())
         if self._troubles and not self._stop.is_set():
             KVStorePlaces(self._splunkd, self._stop, self._log).note(self._troubles)
 
@@ -127,9 +146,7 @@ class _InputRun:
         except AddonError as error:
             failure = error
         except SplunkdError as error:
-            failure = ServiceError(
-                f"splunkd does not give the settings ({error}). See splunkd.log; the next run asks again."
-            )
+            failure = explained(error)
         except Exception as error:  # noqa: BLE001 - no traceback replaces the sentence
             failure = unforeseen(error, self._log)
         else:
@@ -144,7 +161,7 @@ class _InputRun:
         saved = load_settings(self._splunkd)
         set_level(self._log, self._redaction, saved.loglevel)
         account = load_account(self._splunkd, polling.account)
-        self._redaction.hide([self._splunkd.session_key, *account.secrets, *_proxy_secrets(saved.network)])
+        self._redaction.hide(*account.secrets, *(saved.network.proxy.secrets if saved.network.proxy else ()))
         self._mind_the_secret(account)
         self._mind_the_authorities(saved.network)
         plan = Plan(self._kind, self._stanza_name, polling, own, account)
@@ -246,12 +263,15 @@ class _InputRun:
     def _fail(self, failure: AddonError, now: int, **where: str) -> None:
         report(self._log, failure, input=self._name, **where)
         sentence = self._redaction.clean(str(failure))
-        # splunkd files what comes on standard error in splunkd.log, where it is found without knowing our log.
-        with contextlib.suppress(OSError):
-            sys.stderr.write(f"ERROR {self._stanza_name} {sentence}\n")
-        self._troubles.append(
-            Trouble(self._kind.name, self._name, where.get("region", ""), now, failure.category, sentence)
-        )
+        if not self._own_log.failure:
+            # splunkd files what comes on standard error in splunkd.log, where it is found without knowing our log.
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"ERROR {self._stanza_name} {sentence}\n")
+        self._note(failure, now, **where)
+
+    def _note(self, failure: AddonError, now: int, region: str = "") -> None:
+        sentence = self._redaction.clean(str(failure))
+        self._troubles.append(Trouble(self._kind.name, self._name, region, now, failure.category, sentence))
 
     def _close_stream(self) -> None:
         try:
@@ -260,5 +280,6 @@ class _InputRun:
             self._log.debug("%s", error)
 
 
-def _proxy_secrets(network: Network) -> Sequence[str]:
-    return [network.proxy.url, network.proxy.password] if network.proxy and network.proxy.password else []
+def _name_in(stanza_name: str) -> str:
+    """The input's name: behind its kind."""
+    return stanza_name.partition("://")[2]

@@ -4,26 +4,63 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
+import ssl
+import threading
 import time
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from typing import Any, Callable
+from urllib.parse import quote, urlsplit
 
 from splunklib import binding, client
+
+from defender_alerts.errors import AddonError, ConfigurationError, ServiceError, StoppedError
+from defender_alerts.http.calls import Stop
 
 from .connections import Connections
 from .names import APP
 
 _TIMEOUT = 60
 _BACKOFFS = (0.25, 0.5)
+_LONGEST_BACKOFF = 2.0
+# What OpenSSL says where the other end wants a certificate and is given none, from 1.0.2 to 3: an alert, or nothing.
+_WANTS_CERTIFICATE = ("certificate required", "CERTIFICATE_REQUIRED", "handshake failure", "HANDSHAKE_FAILURE", "EOF")
 
 
 class SplunkdError(Exception):
-    """splunkd refused a call (``status`` is HTTP's) or could not be reached (``status`` is 0)."""
+    """splunkd refused a call (``status`` is HTTP's) or could not be reached (``status`` is 0).
 
-    def __init__(self, status: int, message: str) -> None:
+    Attributes:
+        may_pass: whether it is what splunkd does while it is busy, starts or restarts.
+        wants_certificate: whether it is what splunkd does where callers have to show a certificate.
+    """
+
+    def __init__(self, status: int, message: str, *, may_pass: bool = False, wants_certificate: bool = False) -> None:
         super().__init__(message)
         self.status = status
+        self.may_pass = may_pass or status == http.client.SERVICE_UNAVAILABLE
+        self.wants_certificate = wants_certificate
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long somebody waits for a splunkd that is busy or starting.
+
+    Attributes:
+        seconds: in all, for one thing that is asked.
+        stop: ends each wait.
+        log: told when a wait begins.
+    """
+
+    seconds: float
+    stop: Stop
+    log: logging.Logger
+    monotonic: Callable[[], float] = time.monotonic
+
+
+_NO_PATIENCE = Patience(0.0, threading.Event(), logging.getLogger(__name__))
+"""A page's: its reader would give up first."""
 
 
 class Splunkd:
@@ -32,9 +69,11 @@ class Splunkd:
     Args:
         server_uri: scheme, host and port, as splunkd gives them to a modular input or a REST handler.
         session_key: from the same place; it is good for as long as that process runs.
+        patience: for ``get_again``.
     """
 
-    def __init__(self, server_uri: str, session_key: str) -> None:
+    def __init__(self, server_uri: str, session_key: str, patience: Patience = _NO_PATIENCE) -> None:
+        self._patience = patience
         address = urlsplit(server_uri)
         self.scheme = address.scheme
         self.host = address.hostname or ""
@@ -51,19 +90,31 @@ class Splunkd:
         )
 
     def get_again(self, path: str, **query: Any) -> Any:
-        """The same as ``get``, but tried again where splunkd is in passing trouble: busy, or restarting.
+        """The same as ``get``, but tried again where splunkd is in passing trouble: busy, starting or restarting.
 
         Raises:
             SplunkdError: it was refused, or splunkd could not be reached.
+            StoppedError: the process was asked to stop meanwhile.
         """
-        for wait in _BACKOFFS:
+        patience = self._patience
+        deadline = patience.monotonic() + patience.seconds
+        tries = 0
+        while True:
             try:
                 return self.get(path, **query)
-            except SplunkdError as error:  # noqa: PERF203 - a call across processes costs more
-                if error.status not in {0, http.client.SERVICE_UNAVAILABLE}:
+            except SplunkdError as error:
+                tries += 1
+                is_early = error.may_pass and patience.monotonic() < deadline
+                if not (is_early or (tries <= len(_BACKOFFS) and _is_passing(error))):
                     raise
-                time.sleep(wait)
-        return self.get(path, **query)
+                if is_early and tries == len(_BACKOFFS):
+                    patience.log.info(
+                        "splunkd is busy or starting (%s); this run waits for it, up to %.0f s.",
+                        error,
+                        patience.seconds,
+                    )
+            if patience.stop.wait(min(_BACKOFFS[0] * 2 ** (tries - 1), _LONGEST_BACKOFF)):
+                raise StoppedError
 
     def get(self, path: str, *, app: str | None = APP, **query: Any) -> Any:
         """The JSON that a GET answers; ``app`` None asks outside the add-on's namespace.
@@ -106,7 +157,13 @@ class Splunkd:
         except binding.HTTPError as error:
             raise SplunkdError(error.status, f"HTTP {error.status}: {_message(error)}") from error
         except (OSError, http.client.HTTPException) as error:
-            raise SplunkdError(0, f"{type(error).__name__}: {error}") from error
+            raise SplunkdError(
+                0,
+                f"{type(error).__name__}: {error}",
+                may_pass=isinstance(error, ConnectionRefusedError),
+                wants_certificate=isinstance(error, ssl.SSLError)
+                and any(mark in str(error) for mark in _WANTS_CERTIFICATE),
+            ) from error
         if not body:
             return None
         try:
@@ -130,13 +187,32 @@ class Splunkd:
             SplunkdError: it was refused, or splunkd could not be reached.
         """
         try:
-            answer = self.get_again(f"configs/conf-{conf}/{binding.UrlEncoded(name, encode_slash=True)}")
+            answer = self.get_again(_path("configs", f"conf-{conf}", name))
         except SplunkdError as error:
             if error.status == http.client.NOT_FOUND:
                 return None
             raise
         content: Mapping[str, str] = answer["entry"][0]["content"]
         return content
+
+
+def _path(*segments: str) -> binding.UrlEncoded:
+    """A path with each segment quoted once, whatever it holds: splunklib would quote a plain text once more."""
+    return binding.UrlEncoded("/".join(quote(segment, safe="") for segment in segments), skip_encode=True)
+
+
+def _is_passing(error: SplunkdError) -> bool:
+    return error.status in {0, http.client.SERVICE_UNAVAILABLE}
+
+
+def explained(error: SplunkdError) -> AddonError:
+    """The sentence for a run that got no settings."""
+    if error.wants_certificate:
+        return ConfigurationError(
+            f"splunkd ends TLS before it answers ({error}). If server.conf has requireClientCert = true under "
+            "[sslConfig], set it to false: splunkd gives an add-on no certificate to show. If not, see splunkd.log."
+        )
+    return ServiceError(f"splunkd does not give the settings ({error}). See splunkd.log; the next run asks again.")
 
 
 def _message(error: binding.HTTPError) -> str:

@@ -1,0 +1,117 @@
+"""A log that can't be written costs the log alone: the run goes on, and says so in splunkd.log."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from integration.installation import KIND, NARROW, Install, Installation, set_up
+from standins.splunkd import InputRun
+
+NOBODY = 65_534
+LOG = f"ta_defender_alerts_{KIND}_{NARROW}.log"
+
+
+@pytest.fixture
+def home(install: Install) -> Iterator[Installation]:
+    """Give an installation of its own whose processes are an unprivileged user's: root may write anywhere."""
+    installation = set_up(install(), regions="eu")
+    installation.publish("eu", installation.alerts(3))
+    splunkd = installation.splunkd
+    for folder in splunkd.home.parents:
+        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    if os.geteuid() == 0:
+        for path in (splunkd.home, *splunkd.home.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        splunkd.run_as(NOBODY)
+    yield installation
+    _logs(installation).chmod(0o755)
+
+
+def _logs(installation: Installation) -> Path:
+    return installation.splunkd.home / "var" / "log" / "splunk"
+
+
+def _owned_by_root(logs: Path) -> str:
+    (logs / LOG).touch()
+    (logs / LOG).chmod(0o400)
+    if os.geteuid() == 0:
+        os.chown(logs / LOG, 0, 0)
+    return f"{LOG} belongs to "
+
+
+def _folder_read_only(logs: Path) -> str:
+    (logs / LOG).unlink(missing_ok=True)
+    if os.geteuid() == 0:
+        os.chown(logs, 0, 0)
+    logs.chmod(0o555)
+    return f"{logs} belongs to "
+
+
+def _a_folder_in_its_place(logs: Path) -> str:
+    (logs / LOG).unlink(missing_ok=True)
+    (logs / LOG).mkdir()
+    return "Is a directory"
+
+
+def _a_link_to_nowhere(logs: Path) -> str:
+    (logs / LOG).unlink(missing_ok=True)
+    (logs / LOG).symlink_to("/nowhere/at/all")
+    return "No such file or directory"
+
+
+def _full(logs: Path) -> str:
+    # What is written there fails as on a full disk (full(4)).
+    (logs / LOG).unlink(missing_ok=True)
+    (logs / LOG).symlink_to("/dev/full")
+    return "No space left on device"
+
+
+CASES = (_owned_by_root, _folder_read_only, _a_folder_in_its_place, _a_link_to_nowhere, _full)
+
+
+def _errors(run: InputRun) -> list[str]:
+    return [line for line in run.stderr if line.startswith("ERROR ")]
+
+
+@pytest.mark.parametrize("break_it", CASES, ids=lambda case: case.__name__)
+def test_a_run_collects_though_its_log_cannot_be_written(home: Installation, break_it: Callable[[Path], str]) -> None:
+    words = break_it(_logs(home))
+    run = home.splunkd.run_input(KIND, NARROW)
+    assert (run.status, len(run.events)) == (0, 3), run.stderr
+    [error] = _errors(run)
+    assert f"{LOG} can't be written (" in error
+    assert words in error
+    assert [line for line in run.stderr if "Traceback" in line] == []
+    # What the run has to say is there all the same.
+    assert [line for line in run.stderr if line.startswith("INFO ") and "action=region_done" in line]
+    trouble = _trouble(home)
+    assert f"{LOG} can't be written" in trouble["sentence"]
+
+
+def test_a_run_without_the_folder_of_logs_collects(home: Installation) -> None:
+    logs = _logs(home)
+    shutil.rmtree(logs)
+    run = home.splunkd.run_input(KIND, NARROW)
+    assert (run.status, len(run.events)) == (0, 3)
+    assert f"{LOG} can't be written (No such file or directory; {logs.parent} belongs to" in run.stderr[0]
+
+
+def test_an_error_of_such_a_run_is_said_once(home: Installation) -> None:
+    _owned_by_root(_logs(home))
+    home.application.secrets.clear()
+    run = home.splunkd.run_input(KIND, NARROW)
+    assert run.status == 2
+    unwritable, error = _errors(run)
+    assert "can't be written" in unwritable
+    assert "AADSTS7000215" in error
+
+
+def _trouble(installation: Installation) -> dict[str, str]:
+    documents = installation.splunkd.kvstore.documents("ta_defender_alerts_checkpoints")
+    [trouble] = [document for document in documents if document["_key"].endswith(":trouble")]
+    return dict(trouble)

@@ -1,0 +1,111 @@
+"""Names: what the pages take, and what is done with others that stand in a conf file."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import nullcontext
+
+import pytest
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.settings import check_account_name, check_input_name
+from hypothesis import given
+from hypothesis import strategies as st
+from integration.installation import APP, KIND, Installation
+from integration.saving import ACCOUNTS, refusal_of
+from standins.splunkd import WebError
+
+from tooling import paths
+
+ODD = (
+    "corp eu",
+    "corp@eu",
+    "Büro",
+    "corp/eu",
+    "corp%41",
+    "corp%2Feu",
+    "corp+eu",
+    "a#b?c=d&e",
+    "東京",
+    "corp..eu",
+    "1st",
+)
+# What no page takes, and splunkd's own rules for names of inputs neither.
+REFUSED = ("corp eu", "Büro", "corp-eu", "1st", "_corp", "corpé", "corp٣")
+
+
+def patterns() -> list[str]:
+    """Give the pattern of each name on the pages."""
+    config = json.loads((paths.ROOT / "globalConfig.json").read_text(encoding="utf-8"))
+    tables = [tab for tab in config["pages"]["configuration"]["tabs"] if "table" in tab]
+    entities = [
+        entity
+        for part in (*tables, *config["pages"]["inputs"]["services"])
+        for entity in part["entity"]
+        if entity["field"] == "name"
+    ]
+    return [one["pattern"] for entity in entities for one in entity["validators"] if one["type"] == "regex"]
+
+
+@given(st.one_of(st.text(), st.from_regex(r"[A-Za-z]\w*", fullmatch=True)))
+def test_pages_REST_and_the_checks_of_ours_take_the_same_names(name: str) -> None:
+    # JavaScript knows the same classes of ASCII and no line feed before its $.
+    takes = re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) is not None
+    assert set(patterns()) == {"^[A-Za-z][A-Za-z0-9_]*$"}
+    for check in (check_account_name, check_input_name):
+        with nullcontext() if takes else pytest.raises(ConfigurationError):
+            check(name)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_page_refuses_the_name_before_anything_is_asked_or_saved(fresh: Installation, name: str) -> None:
+    refusal = refusal_of(lambda: fresh.save_account(name, skip_check="1"))
+    assert f"The account name {name!r} is not allowed" in refusal
+    assert fresh.cloud.journal.tunnels() == []
+    assert f"[{name}]" not in fresh.stored(ACCOUNTS)
+    with pytest.raises(WebError):
+        fresh.save_input(name)
+    assert f"{KIND}://{name}]" not in fresh.stored("inputs")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_account_that_stands_in_a_conf_under_another_name_is_found_and_used(fresh: Installation, name: str) -> None:
+    fresh.save_account("model")
+    stanzas = fresh.splunkd.conf.local(ACCOUNTS, APP)
+    fresh.splunkd.conf.write(ACCOUNTS, APP, name, stanzas["model"])
+    realm = f"__REST_CREDENTIAL__#{APP}#configs/conf-{ACCOUNTS}"
+    separator = "``splunk_cred_sep``"
+    for number, text in enumerate(
+        (json.dumps({"client_secret": fresh.secret}), separator + separator.join("SPLUNK") + separator), 1
+    ):
+        fresh.splunkd.passwords.create(APP, realm, f"{name}{separator}{number}", text)
+    fresh.write_input("of_odd", account=name, regions="eu")
+    fresh.publish("eu", fresh.alerts(3))
+    run = fresh.run("of_odd")
+    assert (run.status, len(run.events)) == (0, 3), fresh.log("of_odd")
+
+
+@pytest.mark.parametrize("name", ["2nd-input", "my input", "eu/one", "../../../etc/eu", "Büro", "corp%41", "x\u200b"])
+def test_an_input_of_another_name_is_refused_before_anything_is_named_after_it(fresh: Installation, name: str) -> None:
+    fresh.save_account()
+    fresh.write_input(name, regions="eu")
+    before = set(fresh.splunkd.home.rglob("*.log"))
+    run = fresh.splunkd.run_input(KIND, name)
+    assert (run.status, run.stdout_bytes) == (2, 0)
+    [line] = run.stderr
+    assert line.startswith(f"ERROR {KIND}://{name} The input name {name!r} is not allowed: it begins with a letter")
+    assert set(fresh.splunkd.home.rglob("*.log")) == before
+    assert fresh.splunkd.kvstore.documents("ta_defender_alerts_checkpoints") == []
+
+
+def test_an_input_of_a_name_that_no_file_can_have_collects_and_says_what_it_has_to_say_in_splunkd_log(
+    fresh: Installation,
+) -> None:
+    name = "a" * 240
+    fresh.save_account()
+    fresh.write_input(name, regions="eu")
+    fresh.publish("eu", fresh.alerts(3))
+    run = fresh.splunkd.run_input(KIND, name)
+    assert (run.status, len(run.events)) == (0, 3)
+    assert f"{name}.log can't be written (File name too long" in run.stderr[0]
+    assert "action=region_done" in fresh.splunkd.logs()["splunkd.log"]
