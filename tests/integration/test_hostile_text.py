@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from integration.installation import MINUTE, NARROW, Installation, is_whole
-from standins.microsoft import ticks
+from integration.installation import MINUTE, NARROW, SIEM_HOST, Installation, is_whole
+from standins.microsoft import faults, ticks
 from standins.microsoft.hostile_text import HOSTILE_TEXT, HUGE_COMMAND_LINE, pretty
 from standins.microsoft.samples import RawJson, siem_alert
 from standins.microsoft.siem import SiemBehaviour
@@ -17,6 +17,31 @@ _ESCAPED = str.maketrans({"\ufffe": r"\ufffe", "\uffff": r"\uffff"})
 
 def _expected(alert: bytes) -> str:
     return alert.decode("utf-8").translate(_ESCAPED)
+
+
+# What Python's own reader of JSON refuses, on one of Splunk's Pythons or on both.
+_ODD = (
+    b'"odd":' + b"7" * 5_000,
+    b'"odd":1e999999999',
+    b'"odd":' + b"[" * 3_000 + b"]" * 3_000,
+    b'"odd":' + b"[" * 300_000 + b"]" * 300_000,
+    b'"odd":NaN',
+    b'"odd":"\\ud800"',
+    b'"odd":1,"odd":2',
+    b'"odd":nonsense',
+)
+
+
+def test_whatever_one_alert_holds_its_neighbours_are_delivered_and_so_is_it(installed_on_each: Installation) -> None:
+    start = installed_on_each.cloud.clock.now() - MINUTE
+    alerts = [siem_alert(number, start + number)[:-1] + b"," + odd + b"}" for number, odd in enumerate(_ODD)]
+    alerts.append(siem_alert(len(alerts), start + len(alerts)))
+    texts = [*alerts, b"null", b"7" * 5_000, b'{"FullId":']
+    body = b"[" + b",".join([*texts, alerts[-1]]) + b"]"
+    installed_on_each.cloud.faults.add(SIEM_HOST, faults.Status(200, body))
+    run = installed_on_each.run(NARROW)
+    assert (run.status, run.stderr, is_whole(run)) == (0, [], True)
+    assert [event.raw for event in run.events] == [alert.decode() for alert in alerts]
 
 
 def _deliver(installed: Installation, alerts: list[bytes]) -> list[str]:

@@ -54,7 +54,9 @@ def test_each_record_keeps_its_text_wherever_the_answer_is_cut(
         return
     elements = _cut(body, size)
     assert [element.raw for element in elements if isinstance(element, Record)] == texts
-    assert [element.value for element in elements if isinstance(element, Record)] == values
+    # Integers stay text.
+    read = [json.loads(text, parse_int=str) for text in texts]
+    assert [element.value for element in elements if isinstance(element, Record)] == read
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 7, 65_536])
@@ -117,7 +119,7 @@ def test_bytes_that_are_no_UTF_8_cost_no_alert() -> None:
 def test_the_last_of_duplicate_keys_counts_and_the_text_keeps_both() -> None:
     (element,) = _cut(b'[{"id":1,"id":2}]')
     assert isinstance(element, Record)
-    assert (element.raw, element.value) == ('{"id":1,"id":2}', {"id": 2})
+    assert (element.raw, element.value) == ('{"id":1,"id":2}', {"id": "2"})
 
 
 def test_a_record_nested_beyond_reason_is_reported_and_the_next_one_delivered() -> None:
@@ -162,7 +164,7 @@ def _enveloped(body: bytes, size: int) -> tuple[list[str], dict[str, Any]]:
         (b'{"@odata.context":"c","value":[{"id":1},{"id":2}]}', ['{"id":1}', '{"id":2}'], {"@odata.context": "c"}),
         (b'{ "@odata.nextLink" : "u" , "value" : [ {"a":"]}"} ] }\r\n', ['{"a":"]}"}'], {"@odata.nextLink": "u"}),
         (b'{"value":[{"a":[{"value":[]}]}],"@odata.nextLink":"u"}', ['{"a":[{"value":[]}]}'], {"@odata.nextLink": "u"}),
-        (b'{"@odata.count":12,"value":[1]}', ["1"], {"@odata.count": 12}),
+        (b'{"@odata.count":12,"value":[1]}', ["1"], {"@odata.count": "12"}),
     ],
 )
 def test_records_are_cut_out_of_an_envelope_wherever_its_other_members_stand(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from .apis import Api, Query
 from .errors import UnexpectedAnswerError
 from .http.calls import Answer
-from .records import BrokenRecord, Record
+from .records import BrokenRecord, Record, excerpt
 from .versions import Version, fingerprint
 from .wording import key_values
 
@@ -40,13 +40,15 @@ class Shown(NamedTuple):
         identity: of its record; empty for a record that does not say which one it is.
         version: the version, at its version time.
         parts: the versions inside it that become events of their own.
-        remark: what is wrong with the record.
+        remark: what identity or version time the record lacks.
+        unreadable: why it could not be parsed; it is delivered as text all the same.
     """
 
     identity: str
     version: Version
     parts: tuple[Version, ...] = ()
     remark: str = ""
+    unreadable: str = ""
 
 
 class PageReading:
@@ -85,7 +87,9 @@ class PageReading:
     @property
     def next_link(self) -> str:
         """Where the answer says that more may be found; empty where it does not say so."""
-        return str(self.around.get(NEXT_LINK) or "")
+        link = self.around.get(NEXT_LINK) or ""
+        # One that is no text is refused as one that leads elsewhere.
+        return link if isinstance(link, str) else type(link).__name__
 
     def shown(self, answer: Answer) -> Iterator[Shown]:
         """Yield what the answer shows of the window; what lies behind it is asked for again with the next one.
@@ -102,14 +106,9 @@ class PageReading:
         try:
             for element in self._api.cut(answer.pieces(), self.around):
                 self.received += 1
-                if isinstance(element, BrokenRecord):
-                    self._report(element.reason, element.excerpt)
-                elif not isinstance(element.value, Mapping):
-                    self._report("no JSON object", element.raw[:80])
-                else:
-                    one = self._shown(element, element.value)
-                    if one.version.time < self._query.times.end:
-                        yield one
+                one = self._as_text(element) if isinstance(element, BrokenRecord) else self._shown(element)
+                if one is not None and one.version.time < self._query.times.end:
+                    yield one
                 if self._most_records is not None and self.received >= self._most_records:
                     raise CutShortError(self.times)
         except UnexpectedAnswerError as error:
@@ -118,7 +117,25 @@ class PageReading:
                 "the way that answers in Microsoft's place."
             ) from error
 
-    def _shown(self, record: Record, value: Mapping[str, Any]) -> Shown:
+    def _as_text(self, broken: BrokenRecord) -> Shown | None:
+        """What can't be parsed, where its identity and version time can be read; else it is left out."""
+        record = broken.record
+        if record is not None and isinstance(record.value, Mapping):
+            try:
+                self._api.identify(record.value)
+            except ValueError:
+                pass
+            else:
+                shown = self._shown(record)
+                return shown and shown._replace(unreadable=broken.reason)
+        self._report(broken.reason, broken.excerpt)
+        return None
+
+    def _shown(self, record: Record) -> Shown | None:
+        value = record.value
+        if not isinstance(value, Mapping):
+            self._report("no JSON object", excerpt(record.raw))
+            return None
         raw, inside = self._api.take_apart(record)
         try:
             identity, time = self._api.identify(value)

@@ -169,6 +169,14 @@ class RegionCollector:
                         one.remark,
                         iso(version.time),
                     )
+                if one.unreadable:
+                    self._log.warning(
+                        "region=%s the record %.100r is indexed as it came, but it can't be parsed (%s): searches may lack "
+                        "some of its fields.",
+                        self.region,
+                        one.identity,
+                        one.unreadable,
+                    )
                 yield version
             for part in one.parts:
                 if self._parts is not None and self._parts.is_new(part):

@@ -19,6 +19,8 @@ _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|z|([+-])(\d\d):?(\d\d))?\Z",
     re.ASCII,
 )
+_FIRST = -62_135_596_800 * TICKS_PER_SECOND
+_LAST = 253_402_300_800 * TICKS_PER_SECOND - 1
 _RELATIVE = re.compile(r"-(\d{1,5})([smhdw])\Z", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -53,6 +55,9 @@ def parse_iso(text: str) -> int:
     if sign:
         offset = (int(off_hours) * 60 + int(off_minutes)) * 60 * TICKS_PER_SECOND
         ticks -= offset if sign == "+" else -offset
+        if not _FIRST <= ticks <= _LAST:
+            msg = f"not a time of the years 1 to 9999: {text[:40]!r}"
+            raise ValueError(msg)
     return ticks
 
 

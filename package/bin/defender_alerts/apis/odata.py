@@ -202,7 +202,14 @@ class ODataApi:
             UnexpectedAnswerError: this is no answer of the API.
             ConnectionFailedError: the answer ends too early.
         """
-        return cut_envelope(pieces, around)
+        return cut_envelope(pieces, around, self._is_record)
+
+    def _is_record(self, value: Any) -> bool:
+        try:
+            self.identify(value)
+        except ValueError:
+            return False
+        return True
 
     def identify(self, record: Mapping[str, Any]) -> tuple[str, int]:
         """``id``, at the version time.
@@ -226,7 +233,8 @@ class ODataApi:
         Raises:
             ValueError: it does not say.
         """
-        return parse_iso(str(record.get(self.collection.created)))
+        created = record.get(self.collection.created)
+        return parse_iso(created if isinstance(created, str) else "")
 
     def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
         """The record, and the expanded ones inside it as far as they become events of their own."""

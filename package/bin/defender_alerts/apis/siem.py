@@ -163,7 +163,11 @@ class SiemApi:
         if not isinstance(processed, str):
             msg = "LastProcessedTimeUtc is missing"
             raise ValueError(msg)  # noqa: TRY004 - the contract is ValueError, whatever is wrong with the record
-        return f"{full_id}|{record.get('AlertPart')}", parse_iso(processed)
+        part = record.get("AlertPart")
+        if isinstance(part, (dict, list)):
+            msg = "AlertPart is no number"
+            raise ValueError(msg)  # noqa: TRY004 - as above
+        return f"{full_id}|{part}", parse_iso(processed)
 
     def created(self, record: Mapping[str, Any]) -> int:
         """The time of the alert; nothing can be asked for by it.
@@ -171,7 +175,8 @@ class SiemApi:
         Raises:
             ValueError: it has none.
         """
-        return parse_iso(str(record.get("AlertTime")))
+        time = record.get("AlertTime")
+        return parse_iso(time if isinstance(time, str) else "")
 
     def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
         """An alert is one event."""
