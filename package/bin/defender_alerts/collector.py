@@ -171,8 +171,8 @@ class RegionCollector:
                     )
                 if one.unreadable:
                     self._log.warning(
-                        "region=%s the record %.100r is indexed as it came, but it can't be parsed (%s): searches may lack "
-                        "some of its fields.",
+                        "region=%s the record %.100r is indexed as it came, but it can't be parsed (%s): searches may "
+                        "lack some of its fields.",
                         self.region,
                         one.identity,
                         one.unreadable,
