@@ -52,6 +52,7 @@ STANDARD_TEXTS = {"MIT": "LICENSES/MIT.txt"}
 """The text by licence, for parts of the pages that come without."""
 COPIES = (
     Component("generic", "six", "1.14.0", "MIT", ("lib/splunklib/six.py",), "lib/splunklib/six.py"),
+    Component("generic", "six", "1.16.0", "MIT", ("lib/urllib3/packages/six.py",), "lib/urllib3/packages/six.py"),
     Component(
         "generic",
         "hatchling",
@@ -67,6 +68,14 @@ COPIES = (
         "PSF-2.0",
         ("LICENSES/PSF-2.0.txt",),
         "lib/urllib3/util/ssl_match_hostname.py",
+    ),
+    Component(
+        "generic",
+        "cpython",
+        "3.4",
+        "PSF-2.0",
+        ("LICENSES/PSF-2.0.txt",),
+        "lib/urllib3/packages/backports",
     ),
 )
 """What libraries have copied from others, by what the copies themselves say."""

@@ -316,7 +316,7 @@ def test_a_library_without_the_text_of_its_licence_is_refused(built_app: Path, t
 COPIED_WORDS = re.compile(
     r"(?i)^#? *(adapted|copied|vendored) from|the code comes from|is under the \w+ license", re.MULTILINE
 )
-COPIED_PLACES = re.compile(r"(^|/)(_?vendor(ed)?|_?extern(al)?|third_?party|six\.py)(/|$)")
+COPIED_PLACES = re.compile(r"(^|/)(_?vendor(ed)?|_?extern(al)?|third_?party|backports|six\.py)(/|$)")
 
 
 def test_every_copy_inside_of_a_library_is_named(built_app: Path) -> None:
