@@ -11,6 +11,7 @@ from defender_alerts.environment import PROCESS
 from defender_alerts.errors import AddonError, CheckpointError, ConfigurationError, StoppedError
 from defender_alerts.input.kvstore import KVStorePlaces
 from defender_alerts.input.names import ACCOUNT_CONF
+from defender_alerts.input.resetting import delete_input
 from defender_alerts.input.splunkd import Splunkd, SplunkdError
 from defender_alerts.kinds import KINDS
 from defender_alerts.settings import read_polling
@@ -58,9 +59,8 @@ class InputHandler(AdminExternalHandler):
         """Remove the input, then its places: a new input of that name starts at its own start_time."""
         super().handleRemove(confInfo)
         try:
-            KVStorePlaces(self._splunkd(), threading.Event(), logging.getLogger(__name__)).delete_places_of(
-                self.handler.get_endpoint().input_type, self.callerArgs.id
-            )
+            store = KVStorePlaces(self._splunkd(), threading.Event(), logging.getLogger(__name__))
+            delete_input(store, self.handler.get_endpoint().input_type, self.callerArgs.id, machine_time())
         except (CheckpointError, StoppedError):
             # The input is gone; a store that is down must not bring it back.
             logging.getLogger(__name__).warning("the checkpoint of %s is kept", self.callerArgs.id)

@@ -261,8 +261,8 @@ KV_STORE: Group[Processes] = Group(
             "document corrupt",
             "the watermark is no time",
             "The checkpoint … is damaged (…). Nothing was collected. Restore the collection "
-            "ta_defender_alerts_checkpoints from a backup of the KV store, or delete the checkpoint and set the input's "
-            "start_time to the time of its last event.",
+            "ta_defender_alerts_checkpoints from a backup of the KV store, or reset the checkpoint to the time of the "
+            "input's last event, on the Inputs page or by defender_alerts_reset.py.",
             SUBJECTS,
             watermark="yesterday",
         ),
@@ -275,15 +275,16 @@ KV_STORE: Group[Processes] = Group(
         _spoiled(
             "document that contradicts itself",
             "the watermark lies before what is settled",
-            "The checkpoint … contradicts itself: … Nothing was collected. Delete the checkpoint and set the input's "
-            "start_time to the time of its last event.",
+            "The checkpoint … contradicts itself: … Nothing was collected. Reset the checkpoint to the time of the "
+            "input's last event, on the Inputs page or by defender_alerts_reset.py.",
             watermark="2020-01-01T00:00:00.0000000Z",
         ),
         _spoiled(
             "document of another version",
             "the layout is 2",
             "The checkpoint … has the layout 2, and this version of the add-on reads 1. Install the version that wrote "
-            "it, or delete the checkpoint to start again from the input's start_time.",
+            "it, or reset the checkpoint on the Inputs page or by defender_alerts_reset.py: the input then starts again at "
+            "a time of your choice.",
             layout=2,
         ),
         _unusable(

@@ -176,9 +176,9 @@ class Installation:
         return read_log(new)
 
     def places(self) -> list[dict[str, Any]]:
-        """The documents of the collection of checkpoints, but for what says what last went wrong."""
+        """The documents of the collection of checkpoints, without last errors and notes of deleted inputs."""
         documents = self.splunkd.kvstore.documents(COLLECTION)
-        return [document for document in documents if not document["_key"].endswith(":trouble")]
+        return [document for document in documents if not document["_key"].endswith((":trouble", ":deleted"))]
 
     def calls_to_splunkd(self) -> list[Call]:
         """What splunkd was asked since the last reset."""

@@ -11,7 +11,7 @@ import pytest
 from defender_alerts.lease import NOBODY
 from defender_alerts.orders import Order
 from defender_alerts.parts import DeliveredParts
-from defender_alerts.place import Place, PlaceKey, Reset
+from defender_alerts.place import Deletion, Place, PlaceKey, Reset
 from defender_alerts.trouble import Trouble
 from defender_alerts.versions import Seen, Version, fingerprint
 from standins.polling import MemoryPlaces
@@ -56,6 +56,7 @@ def test_the_collection_declares_its_fields(built_app: Path) -> None:
         **Reset(key, 0, 1).document(),
         **Order(key, 0, Seen(), 0).document(),
         **delivered_parts(key),
+        **Deletion("kind", "input", 1, 0).document(),
         **Trouble("kind", "input", "region", 0, "server_error", "sentence").document(),
     }
     types = {str: "string", int: "number"}

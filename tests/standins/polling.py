@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from defender_alerts.apis import Api, OwnSettings
@@ -19,6 +19,7 @@ from defender_alerts.apis.siem import RESOURCES, SiemApi
 from defender_alerts.errors import CheckpointError, StreamClosedError
 from defender_alerts.events import Origin, event_data
 from defender_alerts.kinds import KINDS
+from defender_alerts.place import Deletion, PlaceKey
 from defender_alerts.poll import Plan, PollResult, Surroundings, poll
 from defender_alerts.settings import Account, Network, Polling, Proxy
 from defender_alerts.versions import Version
@@ -73,6 +74,32 @@ class MemoryPlaces:
             kept = dict(document)
             self.documents[kept["_key"]] = kept
             self.history.append(kept)
+
+    def delete_older(self, key: PlaceKey, generation: int) -> None:
+        with self._lock:
+            for name, document in list(self.documents.items()):
+                of_place = all(document.get(field) == value for field, value in asdict(key).items())
+                if (of_place or document.get("parts_of") == str(key)) and document["generation"] < generation:
+                    del self.documents[name]
+
+    def delete_before(self, deletion: Deletion) -> None:
+        names = (deletion.kind, deletion.input)
+        with self._lock:
+            for name, document in list(self.documents.items()):
+                belongs = (document.get("kind", document.get("parts_kind")), document.get("input"))
+                if names not in {belongs, (belongs[0], document.get("parts_input"))}:
+                    continue
+                if document.get("generation", -1) < deletion.generation:
+                    del self.documents[name]
+
+    def deletions_before(self, time: int) -> list[Deletion]:
+        with self._lock:
+            found = [Deletion.among([document]) for document in self.documents.values()]
+        return [deletion for deletion in found if deletion and deletion.deleted < time]
+
+    def forget(self, deletion: Deletion) -> None:
+        with self._lock:
+            del self.documents[Deletion.key_of(deletion.kind, deletion.input)]
 
     def delete_parts(self, place: str, before: str) -> None:
         with self._lock:

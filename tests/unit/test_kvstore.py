@@ -10,9 +10,10 @@ import pytest
 from defender_alerts.errors import CheckpointError, StoppedError
 from defender_alerts.input import kvstore
 from defender_alerts.input.kvstore import KVStorePlaces
+from defender_alerts.input.resetting import delete_input
 from defender_alerts.input.splunkd import Splunkd as Client
 from defender_alerts.lease import Lease
-from defender_alerts.place import Place, PlaceKey
+from defender_alerts.place import Place, PlaceKey, latest_places
 from defender_alerts.times import seconds
 from standins.polling import NoWaiting
 from standins.splunkd import KVStoreState, Splunkd
@@ -78,8 +79,8 @@ def test_the_heads_of_places_come_without_their_memory(store: KVStorePlaces) -> 
 def test_a_deleted_input_takes_its_places_with_it(store: KVStorePlaces) -> None:
     store.save(_place("eu").document())
     store.save(_place(name="apac").document())
-    store.delete_places_of(KIND, INPUT)
-    assert store.places_of(KIND, INPUT) == []
+    delete_input(store, KIND, INPUT, seconds(1_700_000_000))
+    assert latest_places(store.places_of(KIND, INPUT)) == {}
     assert len(store.places_of(KIND, "apac")) == 1
 
 

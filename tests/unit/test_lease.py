@@ -115,7 +115,7 @@ def test_a_region_that_stays_in_other_hands_is_left_to_them(
     polled: PolledInput, living_process: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert polled.poll().failures == []
-    _hold(polled, f"{socket.gethostname()}/{living_process}/x", polled.cloud.clock.now() + seconds(3_600))
+    _hold(polled, f"{socket.gethostname()}/{living_process}/x", polled.cloud.clock.now() + 2 * LENGTH - seconds(5))
     asked = len(polled.cloud.journal.calls(polled.cloud.siem("eu").host))
     result = polled.poll()
     assert (result.failures, result.outcomes) == ([], ())
@@ -141,6 +141,43 @@ def test_a_lease_that_keeps_nobody_out_is_taken_over_at_once(
     result = polled.poll()
     assert [one.outcome for one in result.outcomes] == ["done"]
     assert polled.stop.waits == []
+
+
+@pytest.mark.parametrize("ahead", [61, 63, 3_600, 86_400, 10 * 365 * 86_400])
+def test_a_lease_further_ahead_than_any_process_takes_it_keeps_nobody_out(
+    polled: PolledInput, living_process: int, ahead: int
+) -> None:
+    """A clock that was wrong wrote it, or it comes from a backup."""
+    polled.cloud.clock.freeze(polled.cloud.clock.now())
+    assert polled.poll().failures == []
+    _hold(polled, f"{socket.gethostname()}/{living_process}/x", polled.cloud.clock.now() + seconds(ahead + 1))
+    assert [one.outcome for one in polled.poll().outcomes] == ["done"]
+    assert polled.stop.waits == []
+
+
+@pytest.mark.parametrize("ahead", [*range(2, 62, 7), 90, 3_600, 86_400])
+def test_nothing_that_stands_in_a_lease_keeps_everybody_out_for_longer_than_a_minute(
+    polled: PolledInput, living_process: int, ahead: int
+) -> None:
+    polled.cloud.clock.freeze(polled.cloud.clock.now())
+    polled.let_time_pass()
+    assert polled.poll().failures == []
+    began = polled.cloud.clock.now()
+    _hold(polled, f"{socket.gethostname()}/{living_process}/x", began + seconds(ahead))
+    # splunkd starts the next run when the last one has ended.
+    while not polled.poll().outcomes:
+        assert polled.cloud.clock.now() - began <= seconds(60)
+    assert polled.cloud.clock.now() - began <= seconds(62)
+
+
+def test_a_lease_from_before_a_reset_is_not_waited_for(polled: PolledInput, living_process: int) -> None:
+    alerts = _alerts(polled, 10)
+    assert polled.poll().failures == []
+    _hold(polled, f"{socket.gethostname()}/{living_process}/x", polled.cloud.clock.now() + LENGTH)
+    _reset(polled, polled.cloud.clock.now() - seconds(7_200))
+    polled.sink.taken.clear()
+    assert polled.poll().failures == []
+    assert (polled.sink.raws(), polled.stop.waits) == (alerts, [])
 
 
 def test_two_processes_that_begin_at_once_lose_nothing_and_repeat_a_batch_or_two(polled: PolledInput) -> None:
@@ -246,7 +283,7 @@ def test_a_process_whose_place_was_taken_over_stops_without_saving(
             polled.jumped += 5
             (document,) = polled.store.documents.values()
             document["seen"] = "theirs"
-            _hold(polled, f"{socket.gethostname()}/{living_process}/x", polled.cloud.clock.now() + seconds(3_600))
+            _hold(polled, f"{socket.gethostname()}/{living_process}/x", polled.cloud.clock.now() + LENGTH)
             taken.append(len(polled.store.history))
         return written
 

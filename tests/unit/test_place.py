@@ -117,7 +117,7 @@ def test_a_damaged_document_is_an_error_and_not_a_first_run(name: str) -> None:
 @pytest.mark.parametrize("layout", [None, 0, 2, "1"])
 def test_a_document_of_another_layout_is_refused_with_what_to_do(layout: object) -> None:
     document = {**_place(START).document(), "layout": layout}
-    with pytest.raises(CheckpointError, match="Install the version that wrote it, or delete the checkpoint"):
+    with pytest.raises(CheckpointError, match="Install the version that wrote it, or reset the checkpoint"):
         Place.from_document(KEY, document)
 
 

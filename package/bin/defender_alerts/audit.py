@@ -22,7 +22,7 @@ from .http.calls import Caller, Stop
 from .http.pace import Limit
 from .kinds import Kind
 from .orders import MOST_ORDERED, Order, find_order
-from .place import Place, PlaceKey, PlaceStore, find_place
+from .place import Place, PlaceKey, PlaceStore, find_place, latest_places
 from .reading import Coming, RegionReader
 from .settings import Account
 from .times import TICKS_PER_SECOND, iso, seconds
@@ -211,7 +211,7 @@ def _api(question: Question, cloud: str, report: RegionReport) -> Api | None:
 
 
 def _place(key: PlaceKey, documents: Sequence[Mapping[str, Any]]) -> Place:
-    if not any(document.get("_key") == str(key) for document in documents):
+    if key not in latest_places(documents):
         raise ConfigurationError(
             f"The input {key.input} has not collected the region {key.region} of the tenant {key.tenant} yet: there is "
             "nothing to compare. Enable it, let it run, and look into its log if it does not."

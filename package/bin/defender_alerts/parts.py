@@ -106,7 +106,7 @@ class DeliveredParts:
             self._is_tidy = True
 
     def _document_key(self, day: str) -> str:
-        return f"{self._key}:parts:{day}"
+        return f"{self._key.of_generation(self._generation)}:parts:{day}"
 
     def _day(self, day: str) -> set[bytes]:
         if day in self._days:

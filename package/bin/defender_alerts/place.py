@@ -10,6 +10,9 @@ It holds three times and the versions already delivered:
 - ``seen_from``: the versions from here on are remembered, one by one. Older ones are never delivered again.
 
 ``seen_from <= settled <= watermark``, and none of them ever goes back.
+
+Whoever resets a place or deletes its input raises its generation. Each generation has documents of its own: what a
+process that has not noticed saves late is of an older one, stands beside what counts, and counts for nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ from .times import iso, parse_iso, seconds
 from .versions import Seen
 
 LAYOUT = 1
+
+# Of a place's key: kind, input, tenant, cloud, region.
+_PARTS = 5
 
 # Neighbouring windows share this much: whether the APIs' bounds are inclusive is not documented, nor to what
 # they are rounded. Versions are remembered for that long beyond ``settled``.
@@ -45,13 +51,18 @@ class PlaceKey:
     def __str__(self) -> str:
         return f"{self.kind}:{self.input}:{self.tenant}:{self.cloud}:{self.region}"
 
+    def of_generation(self, generation: int) -> str:
+        """The key of what a generation of the place keeps."""
+        return f"{self}:{generation}" if generation else str(self)
+
 
 @dataclass
 class Place:
     """How far one region has been collected; times in ticks.
 
-    ``generation`` counts how often an administrator has reset the place, ``revision`` how often it has been saved
-    since. ``collected`` is when a run was last through with it, by the server's clock; None before the first time.
+    ``generation`` counts how often the place has been reset or its input deleted, ``revision`` how often it has been
+    saved since. ``collected`` is when a run was last through with it, by the server's clock; None before the first
+    time.
     """
 
     key: PlaceKey
@@ -84,7 +95,7 @@ class Place:
     def document(self) -> dict[str, Any]:
         """The place as one document of the KV store."""
         return {
-            "_key": str(self.key),
+            "_key": self.key.of_generation(self.generation),
             "layout": LAYOUT,
             **asdict(self.key),
             "watermark": iso(self.watermark),
@@ -108,8 +119,8 @@ class Place:
         if document.get("layout") != LAYOUT:
             raise CheckpointError(
                 f"The checkpoint {key} has the layout {document.get('layout')!r}, and this version of the add-on "
-                f"reads {LAYOUT}. Install the version that wrote it, or delete the checkpoint to start again from "
-                "the input's start_time."
+                f"reads {LAYOUT}. Install the version that wrote it, or reset the checkpoint on the Inputs page or by "
+                "defender_alerts_reset.py: the input then starts again at a time of your choice."
             )
         try:
             place = cls(
@@ -126,14 +137,15 @@ class Place:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
                 f"The checkpoint {key} is damaged ({error}). Nothing was collected. Restore the collection "
-                "ta_defender_alerts_checkpoints from a backup of the KV store, or delete the checkpoint and set the "
-                "input's start_time to the time of its last event."
+                "ta_defender_alerts_checkpoints from a backup of the KV store, or reset the checkpoint to the time of "
+                "the input's last event, on the Inputs page or by defender_alerts_reset.py."
             ) from error
         if not place.seen_from <= place.settled <= place.watermark:
             raise CheckpointError(
                 f"The checkpoint {key} contradicts itself: seen_from {document['seen_from']}, settled "
                 f"{document['settled']}, watermark {document['watermark']} are not in this order. Nothing was "
-                "collected. Delete the checkpoint and set the input's start_time to the time of its last event."
+                "collected. Reset the checkpoint to the time of the input's last event, on the Inputs page or by "
+                "defender_alerts_reset.py."
             )
         return place
 
@@ -179,18 +191,122 @@ class Reset:
             ) from error
 
 
+@dataclass(frozen=True)
+class Deletion:
+    """What stays of an input that was deleted: its places have to be of this generation, or a later one, to count.
+
+    A document of its own, by which a process that is still at work notices; a new input of that name begins there.
+    ``deleted`` is when that was, by this machine's clock.
+    """
+
+    kind: str
+    input: str
+    generation: int
+    deleted: int
+
+    @staticmethod
+    def key_of(kind: str, input_name: str) -> str:
+        """The key of the document; a place's has more parts."""
+        return f"{kind}:{input_name}:deleted"
+
+    @classmethod
+    def following(cls, kind: str, input_name: str, documents: Iterable[Mapping[str, Any]], now: int) -> Deletion:
+        """The deletion of an input at ``now``: later than everything among its documents, former deletions included."""
+        return cls(kind, input_name, 1 + max(map(_generation, documents), default=0), now)
+
+    def document(self) -> dict[str, Any]:
+        """The deletion as one document of the KV store."""
+        return {
+            "_key": self.key_of(self.kind, self.input),
+            "kind": self.kind,
+            "input": self.input,
+            "generation": self.generation,
+            "deleted": iso(self.deleted),
+        }
+
+    @classmethod
+    def among(cls, documents: Iterable[Mapping[str, Any]]) -> Deletion | None:
+        """The deletion among an input's documents; None where it was never deleted.
+
+        Raises:
+            CheckpointError: it is there and can't be read.
+        """
+        for document in documents:
+            kind, input_name = str(document.get("kind")), str(document.get("input"))
+            if document.get("_key") != cls.key_of(kind, input_name):
+                continue
+            try:
+                return cls(kind, input_name, int(document["generation"]), parse_iso(document["deleted"]))
+            except (KeyError, TypeError, ValueError) as error:
+                raise CheckpointError(
+                    f"The note that an input {input_name} was deleted is damaged ({error}). Nothing was collected. "
+                    f"Delete the document {cls.key_of(kind, input_name)} from the collection "
+                    "ta_defender_alerts_checkpoints."
+                ) from error
+        return None
+
+
+def what_counts(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The documents of one input without those that its deletion has ruled out, whenever they were saved.
+
+    Raises:
+        CheckpointError: the deletion can't be read.
+    """
+    documents = list(documents)
+    deletion = Deletion.among(documents)
+    if deletion is None:
+        return documents
+    return [
+        document
+        for document in documents
+        if (
+            # A last error is of no generation: its run may not have come far enough to know one.
+            _began(document) > deletion.deleted if "began" in document else _generation(document) >= deletion.generation
+        )
+    ]
+
+
+def latest_places(documents: Iterable[Mapping[str, Any]]) -> dict[PlaceKey, Mapping[str, Any]]:
+    """The document that counts of each of an input's places; it may have been reset since it was saved.
+
+    Raises:
+        CheckpointError: the input's deletion can't be read.
+    """
+    latest: dict[PlaceKey, Mapping[str, Any]] = {}
+    for document in what_counts(documents):
+        key = _key_of(document)
+        if key is not None and (key not in latest or _generation(document) > _generation(latest[key])):
+            latest[key] = document
+    return latest
+
+
+def is_reset(place: Mapping[str, Any], documents: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a place, by its document, has been reset since that was saved: no run has obeyed yet."""
+    wanted = Reset.key_of(key) if (key := _key_of(place)) else ""
+    return any(document.get("_key") == wanted and _generation(document) > _generation(place) for document in documents)
+
+
 def find_place(key: PlaceKey, documents: Iterable[Mapping[str, Any]], start: int) -> Place:
     """The place among an input's documents; a first one at ``start`` where there is none, a new one where it was reset.
 
     Raises:
         CheckpointError: it is there and can't be read.
     """
-    by_key = {str(document.get("_key")): document for document in documents}
-    reset_document, document = by_key.get(Reset.key_of(key)), by_key.get(str(key))
-    reset = Reset.from_document(key, reset_document) if reset_document is not None else None
-    if reset is not None and (document is None or document.get("generation") != reset.generation):
-        return Place.first(key, reset.start, reset.generation)
-    return Place.first(key, start) if document is None else Place.from_document(key, document)
+    documents = list(documents)
+    document = latest_places(documents).get(key)
+    reset = next((one for one in what_counts(documents) if one.get("_key") == Reset.key_of(key)), None)
+    if reset is not None and (document is None or is_reset(document, [reset])):
+        read = Reset.from_document(key, reset)
+        return Place.first(key, read.start, read.generation)
+    if document is not None:
+        return Place.from_document(key, document)
+    deletion = Deletion.among(documents)
+    return Place.first(key, start, 0 if deletion is None else deletion.generation)
+
+
+def has_older(place: Place, documents: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether older generations of a place have left something among the input's documents."""
+    return any(_key_of(document) == place.key and _generation(document) < place.generation for document in documents)
 
 
 def resets(documents: Iterable[Mapping[str, Any]], start: int, region: str = "") -> list[Reset]:
@@ -201,21 +317,42 @@ def resets(documents: Iterable[Mapping[str, Any]], start: int, region: str = "")
         start: in ticks.
         region: empty for all.
     """
+    documents = list(documents)
     by_key = {str(document.get("_key")): document for document in documents}
-    keys = {_key_of(document) for document in by_key.values()}
-    chosen = sorted((key for key in keys if str(key) in by_key and region in {"", key.region}), key=str)
+    places = latest_places(documents)
+    chosen = sorted((key for key in places if region in {"", key.region}), key=str)
     return [
-        Reset(
-            key,
-            start,
-            1 + max(int(by_key[name].get("generation", 0)) for name in (str(key), Reset.key_of(key)) if name in by_key),
-        )
+        Reset(key, start, 1 + max(_generation(places[key]), _generation(by_key.get(Reset.key_of(key), {}))))
         for key in chosen
     ]
 
 
-def _key_of(document: Mapping[str, Any]) -> PlaceKey:
-    return PlaceKey(*(str(document.get(name)) for name in ("kind", "input", "tenant", "cloud", "region")))
+def _key_of(document: Mapping[str, Any]) -> PlaceKey | None:
+    """The place whose document this is, by its key, as the rest may be damaged; None for another kind of document."""
+    parts = str(document.get("_key")).split(":")
+    if len(parts) == _PARTS + 1 and _is_number(parts[-1]):
+        parts.pop()
+    return PlaceKey(*parts) if len(parts) == _PARTS else None
+
+
+def _generation(document: Mapping[str, Any]) -> int:
+    """The generation of a document, that in its key where its own can't be read."""
+    try:
+        return int(document["generation"])
+    except (KeyError, TypeError, ValueError):
+        last = str(document.get("_key")).rpartition(":")[2]
+        return int(last) if _is_number(last) else 0
+
+
+def _began(document: Mapping[str, Any]) -> int:
+    try:
+        return parse_iso(document["began"])
+    except (TypeError, ValueError):
+        return 0
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 class PlaceStore(Protocol):
@@ -229,3 +366,6 @@ class PlaceStore(Protocol):
 
     def save(self, document: Mapping[str, Any]) -> None:
         """Save one document, replacing the one with the same key."""
+
+    def delete_older(self, key: PlaceKey, generation: int) -> None:
+        """Delete what generations of a place before this one have left."""

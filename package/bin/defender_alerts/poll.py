@@ -10,7 +10,7 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, Protocol
 
@@ -30,7 +30,7 @@ from .kinds import Kind
 from .lease import LENGTH, Lease, new_owner
 from .orders import StandingOrder
 from .parts import DeliveredParts, PartStore
-from .place import Place, PlaceKey, PlaceStore, find_place
+from .place import Place, PlaceKey, PlaceStore, find_place, has_older, is_reset, latest_places, what_counts
 from .regions import RegionOutcome, collect_side_by_side
 from .settings import Account, Network, Polling
 from .times import iso, machine_time, parse_start, seconds
@@ -152,13 +152,13 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
         except CheckpointError as error:
             beforehand[region] = error
             continue
-        holder = _holder(key, documents, given.owner, token_caller.clock.now())
+        holder = next(_holders(documents, given.owner, token_caller.clock.now(), key), "")
         if holder:
             given.log.warning("region=%s is left to another process, which is at work on it: %s", region, holder)
             continue
         order = None
         try:
-            order = StandingOrder.find(place, documents, given.store, given.log)
+            order = StandingOrder.find(place, what_counts(documents), given.store, given.log)
         except CheckpointError as error:
             # What was missed once must not cost what is new.
             beforehand[region] = error
@@ -167,7 +167,7 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
         _tell_start(plan, place, api, given.log)
         job = RegionJob(
             api,
-            PlaceKeeper(place, given.store, given.owner, caller.clock.now),
+            PlaceKeeper(place, given.store, given.owner, caller.clock.now, has_older=has_older(place, documents)),
             _origin(plan, key, api),
             seconds(plan.polling.overlap),
             order,
@@ -215,13 +215,16 @@ def _tell_start(plan: Plan, place: Place, api: Api, log: logging.Logger) -> None
     log.info("%s", started)
 
 
-def _holder(key: PlaceKey, documents: Iterable[Mapping[str, Any]], owner: str, now: int) -> str:
-    """Who keeps ``owner`` out of a place; empty for nobody."""
-    for document in documents:
-        lease = Lease.of(document) if document.get("_key") == str(key) else None
-        if lease is not None and lease.keeps_out(owner, now):
-            return lease.owner
-    return ""
+def _holders(
+    documents: Sequence[Mapping[str, Any]], owner: str, now: int, wanted: PlaceKey | None = None
+) -> Iterator[str]:
+    """Who keeps ``owner`` out of an input's places, or of one of them."""
+    for key, document in latest_places(documents).items():
+        # A lease from before a reset is that of a process which has to end.
+        if wanted in {None, key} and not is_reset(document, documents):
+            lease = Lease.of(document)
+            if lease is not None and lease.keeps_out(owner, now):
+                yield lease.owner
 
 
 def _free_places(plan: Plan, given: Surroundings, clock: ServerClock) -> Sequence[Mapping[str, Any]]:
@@ -229,11 +232,10 @@ def _free_places(plan: Plan, given: Surroundings, clock: ServerClock) -> Sequenc
     waited = 0.0
     while True:
         documents = given.store.places_of(plan.kind.name, plan.polling.name)
-        leases = [lease for lease in map(Lease.of, documents) if lease is not None]
-        held = [lease for lease in leases if lease.keeps_out(given.owner, clock.now())]
-        if not held or seconds(waited) > LENGTH:
+        holder = next(_holders(documents, given.owner, clock.now()), "")
+        if not holder or seconds(waited) > LENGTH:
             return documents
-        given.log.info("input=%s waits for another process, %s, to finish", plan.polling.name, held[0].owner)
+        given.log.info("input=%s waits for another process, %s, to finish", plan.polling.name, holder)
         if given.stop.wait(_LEASE_POLL):
             raise StoppedError
         waited += _LEASE_POLL
@@ -241,7 +243,7 @@ def _free_places(plan: Plan, given: Surroundings, clock: ServerClock) -> Sequenc
 
 def _tell_other_places(documents: Sequence[Mapping[str, Any]], tenant: str, plan: Plan, log: logging.Logger) -> None:
     """Another tenant or cloud is another place: that is said, once, when it is begun."""
-    belongings = {(str(document["tenant"]), str(document["cloud"])) for document in documents if "tenant" in document}
+    belongings = {(key.tenant, key.cloud) for key in latest_places(documents)}
     if not belongings or (tenant, plan.account.cloud) in belongings:
         return
     log.warning(

@@ -24,6 +24,7 @@ class Trouble:
         time: in ticks, by the server's clock as far as it was known.
         category: of the error, as in the log.
         sentence: what happened and what to do; without secrets.
+        began: when the run began, by this machine's clock: what became of a deleted input is not told of a new one.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Trouble:
     time: int
     category: str
     sentence: str
+    began: int = 0
 
     @property
     def key(self) -> str:
@@ -48,6 +50,7 @@ class Trouble:
             "time": iso(self.time),
             "category": self.category,
             "sentence": self.sentence,
+            "began": iso(self.began),
         }
 
     @classmethod
@@ -61,6 +64,7 @@ class Trouble:
                 parse_iso(document["time"]),
                 str(document["category"]),
                 str(document["sentence"]),
+                parse_iso(document["began"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from defender_alerts.errors import CheckpointError
 from defender_alerts.lease import Lease
-from defender_alerts.place import MOST_SEEN, Place, PlaceKey
+from defender_alerts.place import MOST_SEEN, Place, PlaceKey, latest_places
 from defender_alerts.times import TICKS_PER_SECOND, iso
 
 from .report import Finding, failed_by, ok, warning
@@ -25,10 +25,13 @@ def places(documents: Iterable[Mapping[str, Any]], interval: str, now: int) -> I
         interval: of the input, as typed: seconds, or a cron schedule.
         now: ticks.
     """
-    for document in documents:
-        if "watermark" in document:
-            key = PlaceKey(*(str(document.get(name)) for name in ("kind", "input", "tenant", "cloud", "region")))
-            yield key.region, _place(key, document, interval, now)
+    try:
+        latest = latest_places(documents)
+    except CheckpointError as error:
+        yield "", failed_by(error)
+        return
+    for key, document in latest.items():
+        yield key.region, _place(key, document, interval, now)
 
 
 def _place(key: PlaceKey, document: Mapping[str, Any], interval: str, now: int) -> Finding:
@@ -38,7 +41,9 @@ def _place(key: PlaceKey, document: Mapping[str, Any], interval: str, now: int) 
         return failed_by(error)
     lag = max(0, (now - place.watermark) // TICKS_PER_SECOND)
     lease = Lease.of(document)
-    holder = f"{lease.owner} is at work on it" if lease is not None and lease.until > now else "nobody is at work on it"
+    holder = (
+        f"{lease.owner} is at work on it" if lease is not None and lease.is_held(now) else "nobody is at work on it"
+    )
     found = (
         f"Tenant {key.tenant} in {key.cloud}: collected up to {iso(place.watermark)} ({lag} s ago), remembers "
         f"{len(place.seen)} versions, saved {place.revision} times; {holder}."

@@ -13,12 +13,14 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any, Callable
 
 from defender_alerts.errors import CheckpointError, StoppedError
 from defender_alerts.http.calls import Stop
+from defender_alerts.place import Deletion, PlaceKey
+from defender_alerts.times import iso
 from defender_alerts.trouble import Trouble
 
 from .names import CHECKPOINTS
@@ -28,7 +30,8 @@ _DATA = f"storage/collections/data/{CHECKPOINTS}"
 
 _HEAD = "_key,generation,revision,lease_owner,lease_until"
 # All that the status of an input is made of; what is remembered of versions makes megabytes and is left where it is.
-_STATUS = "_key,kind,input,tenant,cloud,region,watermark,collected,remembered,generation,start,time,category,sentence"
+_STATUS = "_key,kind,input,tenant,cloud,region,watermark,collected,remembered,generation,start,time,category,sentence,"
+_STATUS += "began,deleted"
 
 LONGEST_START = 120.0
 _START_POLL = 2.0
@@ -147,17 +150,45 @@ class KVStorePlaces:
         documents: list[Mapping[str, Any]] = self._splunkd.get(_DATA, query=query, fields=_STATUS)
         return documents
 
-    def delete_places_of(self, kind: str, input_name: str) -> None:
-        """Delete all places of an input.
+    def delete_older(self, key: PlaceKey, generation: int) -> None:
+        """Delete what generations of a place before this one have left.
 
         Raises:
             CheckpointError: the store can't be written.
         """
-        for query in (
-            {"kind": kind, "input": input_name},
-            {"parts_kind": kind, "parts_input": input_name},
-        ):
-            self._delete(query)
+        older = _older_than(generation)
+        self._delete({**asdict(key), **older})
+        self._delete({"parts_of": str(key), **older})
+
+    def delete_before(self, deletion: Deletion) -> None:
+        """Delete what the deletion of an input rules out.
+
+        Raises:
+            CheckpointError: the store can't be written.
+        """
+        older = _older_than(deletion.generation)
+        # A last error is of no generation, and nothing else says when its run began.
+        earlier = {"began": {"$not": {"$gt": iso(deletion.deleted)}}}
+        self._delete({"kind": deletion.kind, "input": deletion.input, **older, **earlier})
+        self._delete({"parts_kind": deletion.kind, "parts_input": deletion.input, **older})
+
+    def deletions_before(self, time: int) -> list[Deletion]:
+        """The inputs that were deleted before a time in ticks, as far as that can be read.
+
+        Raises:
+            CheckpointError: the store can't be read.
+        """
+        query = json.dumps({"deleted": {"$lt": iso(time)}})
+        documents = self._insist("read", lambda: self._splunkd.get(_DATA, query=query))
+        return [deletion for deletion in (Deletion.among([document]) for document in documents) if deletion]
+
+    def forget(self, deletion: Deletion) -> None:
+        """Delete the note that an input was deleted.
+
+        Raises:
+            CheckpointError: the store can't be written.
+        """
+        self._delete({"_key": Deletion.key_of(deletion.kind, deletion.input)})
 
     def delete_parts(self, place: str, before: str) -> None:
         """Delete the days of a place's delivered parts before one (``2026-01-31``).
@@ -199,6 +230,11 @@ class KVStorePlaces:
             return str(info["entry"][0]["content"].get("kvStoreStatus", "")).lower()
         except (SplunkdError, KeyError, IndexError, TypeError):
             return ""
+
+
+def _older_than(generation: int) -> dict[str, Any]:
+    """A query for what is of an older generation, or of none that can be read."""
+    return {"generation": {"$not": {"$gte": generation}}}
 
 
 def _may_be_the_store(error: SplunkdError) -> bool:

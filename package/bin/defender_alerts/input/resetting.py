@@ -1,10 +1,28 @@
-"""Orders that an input starts again, for the command at a shell and for the page."""
+"""Orders that an input starts again, for the command at a shell and for the page; and forgets one that is deleted."""
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.place import PlaceStore, Reset, resets
-from defender_alerts.times import parse_start
+from defender_alerts.place import Deletion, PlaceStore, Reset, resets
+from defender_alerts.times import parse_start, seconds
+
+# No process that was at work on an input when it was deleted lives for so long: then the note of it can go, too.
+_LONGEST_PROCESS = seconds(30 * 86_400)
+
+
+class DeletingStore(PlaceStore, Protocol):
+    """A store of places from which inputs are deleted. Each method raises ``CheckpointError``."""
+
+    def delete_before(self, deletion: Deletion) -> None:
+        """Delete what the deletion of an input rules out."""
+
+    def deletions_before(self, time: int) -> list[Deletion]:
+        """The inputs that were deleted before a time in ticks."""
+
+    def forget(self, deletion: Deletion) -> None:
+        """Delete the note that an input was deleted."""
 
 
 def parse_from(text: str, now: int, called: str, relative: str) -> int:
@@ -46,3 +64,24 @@ def order_resets(store: PlaceStore, kind: str, input_name: str, start: int, regi
     for reset in ordered:
         store.save(reset.document())
     return ordered
+
+
+def delete_input(store: DeletingStore, kind: str, input_name: str, now: int) -> None:
+    """Delete what an input has collected from the store, for good, though a process may still be at work on it.
+
+    Args:
+        store: whose documents they are.
+        kind: of the input.
+        input_name: its name; a new input may have it.
+        now: in ticks, by this machine's clock.
+
+    Raises:
+        CheckpointError: the store can't be read or written.
+    """
+    deletion = Deletion.following(kind, input_name, store.places_of(kind, input_name), now)
+    # This comes first: from here on the others count for nothing, should they not be deleted or be saved again.
+    store.save(deletion.document())
+    store.delete_before(deletion)
+    for old in store.deletions_before(now - _LONGEST_PROCESS):
+        store.delete_before(old)
+        store.forget(old)

@@ -89,6 +89,7 @@ class _InputRun:
         patience = Patience(LONGEST_START, self._stop, self._log)
         self._splunkd = Splunkd(metadata["server_uri"], metadata["session_key"], patience)
         self._stream = XmlStream(out)
+        self._began = machine_time()
         self._begun = threading.Event()
         self._failures: Sequence[AddonError] = ()
         self._now: Callable[[], int] = machine_time
@@ -271,7 +272,9 @@ class _InputRun:
 
     def _note(self, failure: AddonError, now: int, region: str = "") -> None:
         sentence = self._redaction.clean(str(failure))
-        self._troubles.append(Trouble(self._kind.name, self._name, region, now, failure.category, sentence))
+        self._troubles.append(
+            Trouble(self._kind.name, self._name, region, now, failure.category, sentence, self._began)
+        )
 
     def _close_stream(self) -> None:
         try:

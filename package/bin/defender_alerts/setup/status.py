@@ -9,13 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from defender_alerts.errors import ConfigurationError
+from defender_alerts.errors import CheckpointError, ConfigurationError
 from defender_alerts.kinds import KINDS
-from defender_alerts.place import PlaceKey, Reset
+from defender_alerts.place import PlaceKey, Reset, is_reset, latest_places, what_counts
 from defender_alerts.times import TICKS_PER_SECOND, iso, parse_iso
 from defender_alerts.trouble import Trouble
-
-_KEY = ("kind", "input", "tenant", "cloud", "region")
 
 
 @dataclass(frozen=True)
@@ -115,18 +113,21 @@ def statuses(inputs: Iterable[KnownInput], documents: Iterable[Mapping[str, Any]
         inputs: of all kinds.
         documents: of the collection of checkpoints, those of other inputs and other kinds of document among them.
     """
-    by_input: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    by_input: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for document in documents:
-        belongs = (str(document.get("kind")), str(document.get("input")))
-        by_input.setdefault(belongs, {})[str(document.get("_key"))] = document
-    return [_status(known, by_input.get((known.kind, known.name), {})) for known in inputs]
+        by_input.setdefault((str(document.get("kind")), str(document.get("input"))), []).append(document)
+    return [_status(known, by_input.get((known.kind, known.name), [])) for known in inputs]
 
 
-def _status(known: KnownInput, documents: Mapping[str, Mapping[str, Any]]) -> InputStatus:
-    troubles = {trouble.region: trouble for trouble in map(Trouble.of, documents.values()) if trouble}
-    places = [_region(PlaceKey(*(str(one.get(name)) for name in _KEY)), documents) for one in documents.values()]
+def _status(known: KnownInput, documents: Sequence[Mapping[str, Any]]) -> InputStatus:
+    try:
+        counting = what_counts(documents)
+    except CheckpointError:
+        # Its next run says so. The page shows what there is.
+        counting = [document for document in documents if "deleted" not in document]
+    troubles = {trouble.region: trouble for trouble in map(Trouble.of, counting) if trouble}
     latest: dict[str, RegionStatus] = {}
-    for place in (place for place in places if place):
+    for place in (_region(key, document, counting) for key, document in latest_places(counting).items()):
         other = latest.get(place.region)
         # An account that was pointed at another tenant has left the place of the former one.
         if other is None or _age(place) > _age(other):
@@ -142,19 +143,16 @@ def _status(known: KnownInput, documents: Mapping[str, Mapping[str, Any]]) -> In
     return InputStatus(known.kind, known.name, bool(latest or troubles), regions, whole)
 
 
-def _region(key: PlaceKey, documents: Mapping[str, Mapping[str, Any]]) -> RegionStatus | None:
-    """The status of a place; None for a document that is none, and has none beside it."""
-    place, reset = documents.get(str(key)), documents.get(Reset.key_of(key))
-    if place is None:
-        return None
-    is_reset = reset is not None and reset.get("generation") != place.get("generation")
+def _region(key: PlaceKey, place: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -> RegionStatus:
+    """The status of a place, by its document."""
+    starts = [document.get("start") for document in documents if document.get("_key") == Reset.key_of(key)]
     return RegionStatus(
         key.region,
         key.tenant,
         _time(place.get("collected")),
         _time(place.get("watermark")),
         int(place["remembered"]) if "remembered" in place else None,
-        _time(reset.get("start")) if is_reset and reset is not None else None,
+        _time(starts[0]) if is_reset(place, documents) else None,
     )
 
 

@@ -1,0 +1,368 @@
+"""An input is deleted, or reset, while a run is at work on it: what that run saves late counts for nothing.
+
+Swept over every step of a run, before and after each call to the store and before each answer of Microsoft's; and drawn
+by ``hypothesis``, with everything else that can happen to an input.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+import pytest
+from defender_alerts import delivery
+from defender_alerts.doctor.places import places
+from defender_alerts.errors import CheckpointError, ConfigurationError
+from defender_alerts.input.resetting import delete_input, order_resets
+from defender_alerts.lease import LENGTH, Lease
+from defender_alerts.place import Deletion, find_place, latest_places, what_counts
+from defender_alerts.setup.status import KnownInput, statuses
+from defender_alerts.times import seconds
+from defender_alerts.trouble import Trouble
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.graph_samples import graph_alert
+from standins.polling import MemoryPlaces, MemorySink, PolledInput
+from standins.sources import INCIDENTS, SIEM, SOURCES, Source, customer
+
+NAME = "test"
+"""What ``PolledInput`` calls its input."""
+COUNT = 5
+DAY = 86_400
+STORE_CALLS = ("places_of", "heads_of", "read", "save", "delete_parts", "delete_older")
+
+SPLIT = replace(INCIDENTS, own={"alerts": "split"})
+KINDS = {source.kind: source for source in SOURCES} | {"split incidents": SPLIT}
+
+
+class StepsOf:
+    """The steps of a run: counts them, and does something before one of them."""
+
+    def __init__(self, polled: PolledInput, shelf: Any) -> None:
+        self.count = 0
+        self.at: int | None = None
+        self.then: Callable[[], None] = lambda: None
+        self.polled = polled
+        self._shelf = shelf
+
+    def __enter__(self) -> StepsOf:
+        self.count = 0
+        for name in STORE_CALLS:
+            setattr(self.polled.store, name, self._watched(getattr(type(self.polled.store), name)))
+        self._shelf.before_answer = lambda _: self.step()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in STORE_CALLS:
+            delattr(self.polled.store, name)
+        self._shelf.before_answer = None
+
+    def step(self) -> None:
+        self.count += 1
+        if self.count == self.at:
+            self.at = None
+            self.then()
+
+    def _watched(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*arguments: Any) -> Any:
+            self.step()
+            answer = call(self.polled.store, *arguments)
+            self.step()
+            return answer
+
+        return watched
+
+
+@dataclass
+class Scene:
+    """An input with a few batches to collect, some of which an earlier run has collected."""
+
+    source: Source
+    cloud: MicrosoftCloud
+    polled: PolledInput
+    shown: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, source: Source, template: PolledInput, store: Any, *, collected: bool) -> Scene:
+        cloud = template.cloud
+        source.shelf(cloud).remove(template.tenant)
+        scene = cls(source, cloud, replace(template, store=store, sink=MemorySink()))
+        if collected:
+            scene.publish(0)
+            assert scene.polled.poll().failures == []
+            cloud.clock.advance(3_600)
+        scene.publish(COUNT)
+        return scene
+
+    def publish(self, first: int) -> None:
+        """Let Microsoft show records of two days, and alerts inside of incidents, where the kind has them."""
+        now = self.cloud.clock.now()
+        for number in range(first + 1, first + COUNT + 1):
+            time = now - seconds(60 * number) - seconds(DAY) * (number % 2)
+            if self.source is SPLIT:
+                inside = [graph_alert(10 * number + place, time - place, id=f"da{number}_{place}") for place in (1, 2)]
+                raw = self.source.make(number, time)
+                self.source.shelf(self.cloud).put(self.polled.tenant, raw, alerts=inside)
+                self.shown += [alert.decode() for alert in inside]
+            else:
+                raw = self.source.make(number, time)
+                self.source.publish(self.cloud, self.polled.tenant, [raw])
+            self.shown.append(raw.decode())
+
+    def taken(self) -> Counter[str]:
+        """How often each event came, since the sink is a new one; an incident's without what was cut out of it."""
+        return Counter(self.polled.sink.raws())
+
+    def assert_all_came_once(self) -> None:
+        taken = self.taken()
+        assert set(taken.values()) == {1}
+        if self.source is SPLIT:
+            # An incident's own event lacks the member alerts.
+            assert sum(one.version.is_part for one in self.polled.sink.taken) == len(self.shown) // 3 * 2
+            assert len(taken) == len(self.shown)
+        else:
+            assert set(taken) == set(self.shown)
+
+    def delete(self) -> None:
+        delete_input(self.polled.store, self.source.kind, NAME, self.cloud.clock.now())
+
+    def reset(self) -> None:
+        start = self.cloud.clock.now() - seconds(7 * DAY)
+        order_resets(self.polled.store, self.source.kind, NAME, start, "")
+
+    def as_an_input_of_its_own(self) -> PolledInput:
+        """What is polled from now on, and what it brings; the run under way goes on with its own."""
+        self.polled = replace(self.polled, sink=MemorySink(), owner="another/process")
+        return self.polled
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "BATCH_VERSIONS", 3)
+
+
+@pytest.fixture
+def input_of(cloud: MicrosoftCloud) -> Callable[[Source], PolledInput]:
+    """Give a function that makes an input of a kind, in a cloud whose time stands still and that has no limits."""
+    cloud.clock.freeze(seconds(1_780_000_000))
+    tenant, application = customer(cloud)
+
+    def made(source: Source) -> PolledInput:
+        if source.meter is not None:
+            source.meter(cloud).limits = ()
+        return source.input(cloud, tenant, application)
+
+    return made
+
+
+def _steps(scene: Scene) -> int:
+    """How many steps a run of such a scene has."""
+    steps = StepsOf(scene.polled, scene.source.shelf(scene.cloud))
+    with steps:
+        assert scene.polled.poll().failures == []
+    return steps.count
+
+
+_ONE_OF_ALL = [("delete", True, True), ("reset", False, False)]
+_CASES = [
+    *((SIEM.kind, *case) for case in product(("delete", "reset"), (False, True), (False, True))),
+    *(("split incidents", *case) for case in _ONE_OF_ALL),
+    *((kind, *_ONE_OF_ALL[0]) for kind in sorted(KINDS) if kind not in {SIEM.kind, "split incidents"}),
+]
+"""Kind, what happens, whether an earlier run has collected something, whether a run comes before the end of this one."""
+
+
+@pytest.mark.parametrize(("kind", "happens", "collected", "meanwhile"), _CASES)
+@pytest.mark.usefixtures("small_batches")
+def test_what_happens_at_any_step_of_a_run_is_not_undone_by_it(
+    input_of: Callable[[Source], PolledInput], kind: str, happens: str, collected: Any, meanwhile: Any
+) -> None:
+    """The next run starts again, and delivers each version once, whether or not it comes before the other one's end."""
+    source = KINDS[kind]
+    template = input_of(source)
+    count = _steps(Scene.of(source, template, MemoryPlaces(), collected=collected))
+    assert count > 12
+    # A run that has not read the store yet is one of the new input, or obeys the reset.
+    for step in range(2, count + 2):
+        scene = Scene.of(source, template, MemoryPlaces(), collected=collected)
+        _happens_at(step, scene, happens, meanwhile=meanwhile)
+
+
+def _happens_at(step: int, scene: Scene, happens: str, *, meanwhile: bool) -> None:
+    dying, had_happened = scene.polled, []
+
+    def then() -> None:
+        if happens == "reset" and not latest_places(dying.store.places_of(scene.source.kind, NAME)):
+            # Nothing was saved yet: there is nothing to reset, and that is said.
+            with pytest.raises(ConfigurationError, match="has no checkpoint here"):
+                scene.reset()
+            return
+        getattr(scene, happens)()
+        scene.as_an_input_of_its_own()
+        had_happened.append(step)
+        if meanwhile:
+            assert scene.polled.poll().failures == []
+
+    with StepsOf(dying, scene.source.shelf(scene.cloud)) as steps:
+        steps.at, steps.then = step, then
+        dying.poll()
+        steps.step()
+    for _ in range(2):
+        result = scene.polled.poll()
+        assert [one.outcome for one in result.outcomes] == ["done"], step
+    scene.assert_all_came_once()
+    if had_happened:
+        _assert_nothing_is_left_of_the_other(scene)
+
+
+def _assert_nothing_is_left_of_the_other(scene: Scene) -> None:
+    documents = scene.polled.store.documents
+    ((key, _),) = latest_places(documents.values()).items()
+    assert find_place(key, documents.values(), 0).generation == 1
+    assert {document["generation"] for document in documents.values() if "watermark" in document} == {1}
+
+
+@pytest.mark.usefixtures("small_batches")
+@pytest.mark.parametrize("kind", [SIEM.kind, "split incidents"])
+def test_a_checkpoint_that_somebody_deletes_by_hand_during_a_run_is_not_brought_back_by_it(
+    input_of: Callable[[Source], PolledInput], kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Deleted before any of its batches: the next one is not even written."""
+    source = KINDS[kind]
+    template = input_of(source)
+    whole = Scene.of(source, template, MemoryPlaces(), collected=False)
+    assert whole.polled.poll().failures == []
+    saves = sum("watermark" in document for document in whole.polled.store.history)
+    assert saves > 3
+    for save in range(1, saves - 1):
+        scene = Scene.of(source, template, MemoryPlaces(), collected=False)
+        store, left = scene.polled.store, [save]
+
+        def save_and_delete(document: Any, scene: Scene = scene, left: list[int] = left) -> None:
+            store = scene.polled.store
+            type(store).save(store, document)
+            left[0] -= "watermark" in document
+            if left[0] == 0:
+                left[0] = -1
+                store.documents.clear()
+
+        store.save = save_and_delete  # type: ignore[method-assign]
+        assert [one.outcome for one in scene.polled.poll().outcomes] == ["taken"]
+        assert "the checkpoint has been deleted" in caplog.text
+        assert store.documents == {}
+        scene.as_an_input_of_its_own()
+        for _ in range(2):
+            assert scene.polled.poll().failures == []
+        scene.assert_all_came_once()
+
+
+def test_notes_of_deleted_inputs_last_for_30_days_and_take_what_was_saved_late_with_them(
+    input_of: Callable[[Source], PolledInput],
+) -> None:
+    scene = Scene.of(SPLIT, input_of(SPLIT), MemoryPlaces(), collected=True)
+    store = scene.polled.store
+    late = list(store.history)
+    began = scene.cloud.clock.now()
+    for number in range(200):
+        delete_input(store, SIEM.kind, f"short_lived_{number}", began + seconds(DAY * number))
+    scene.delete()
+    for document in late:
+        store.save(document)
+    assert {key for key in store.documents if key.startswith(SPLIT.kind)} > {Deletion.key_of(SPLIT.kind, NAME)}
+    delete_input(store, SIEM.kind, "last", began + seconds(DAY * 200))
+    kept = {key for key in store.documents if key.endswith(":deleted")}
+    assert kept == {f"{SIEM.kind}:short_lived_{number}:deleted" for number in range(170, 200)} | {
+        f"{SIEM.kind}:last:deleted"
+    }
+    assert set(store.documents) == kept
+
+
+def test_an_input_made_anew_keeps_what_it_has_when_the_note_of_the_former_one_goes(
+    input_of: Callable[[Source], PolledInput],
+) -> None:
+    scene = Scene.of(SPLIT, input_of(SPLIT), MemoryPlaces(), collected=True)
+    store = scene.polled.store
+    scene.delete()
+    scene.as_an_input_of_its_own()
+    assert scene.polled.poll().failures == []
+    scene.assert_all_came_once()
+    kept = {key for key in store.documents if not key.endswith(":deleted")}
+    delete_input(store, SIEM.kind, "another", scene.cloud.clock.now() + seconds(DAY * 31))
+    assert set(store.documents) == kept | {f"{SIEM.kind}:another:deleted"}
+    taken = len(scene.polled.sink.taken)
+    assert scene.polled.poll().failures == []
+    assert len(scene.polled.sink.taken) == taken
+    # A deletion after that is of a later generation than all that there ever was.
+    scene.delete()
+    key = next(iter(latest_places(store.history)))
+    assert find_place(key, store.places_of(SPLIT.kind, NAME), 0).generation == 2
+
+
+def test_a_damaged_note_of_a_deletion_is_an_error_and_not_a_first_run(
+    input_of: Callable[[Source], PolledInput],
+) -> None:
+    scene = Scene.of(SIEM, input_of(SIEM), MemoryPlaces(), collected=True)
+    scene.delete()
+    scene.polled.store.documents[Deletion.key_of(SIEM.kind, NAME)]["generation"] = "x"
+    scene.polled.sink.taken.clear()
+    with pytest.raises(CheckpointError, match="The note that an input test was deleted is damaged"):
+        scene.polled.poll()
+    assert scene.polled.sink.taken == []
+    # The status of the other inputs does not suffer from it.
+    (status,) = statuses([KnownInput(SIEM.kind, NAME, {})], scene.polled.store.documents.values())
+    assert (status.is_here, status.regions) == (False, ())
+
+
+def test_a_last_error_of_a_run_that_began_before_the_deletion_is_not_told_of_a_new_input(
+    input_of: Callable[[Source], PolledInput],
+) -> None:
+    scene = Scene.of(SIEM, input_of(SIEM), MemoryPlaces(), collected=True)
+    store, now = scene.polled.store, scene.cloud.clock.now()
+
+    def note(region: str, began: int) -> None:
+        """A run that began then fails, and says so after the deletion."""
+        store.save(Trouble(SIEM.kind, NAME, region, now + seconds(60), "server_error", "It failed.", began).document())
+
+    def told() -> list[bool]:
+        (status,) = statuses([KnownInput(SIEM.kind, NAME, {"regions": "eu"})], store.documents.values())
+        return [status.trouble is not None, *(region.trouble is not None for region in status.regions)]
+
+    scene.delete()
+    for region in ("", "eu"):
+        note(region, now - seconds(5))
+        assert told() == [False, False]
+    note("", now + seconds(5))
+    assert told() == [True, False]
+    note("eu", now + seconds(5))
+    assert told() == [True, True]
+    # A deletion takes those of before, and no others.
+    delete_input(store, SIEM.kind, NAME, now + seconds(5))
+    assert [key for key in store.documents if key.endswith(":trouble")] == []
+
+
+def test_a_deleted_input_is_nowhere_shown(input_of: Callable[[Source], PolledInput]) -> None:
+    scene = Scene.of(SIEM, input_of(SIEM), MemoryPlaces(), collected=True)
+    late = scene.polled.store.history[-1]
+    scene.delete()
+    scene.polled.store.save(late)
+    documents = list(scene.polled.store.documents.values())
+    assert len(documents) == 2
+    (status,) = statuses([KnownInput(SIEM.kind, NAME, {"regions": "eu"})], documents)
+    assert (status.is_here, [region.watermark for region in status.regions]) == (False, [None])
+    assert list(places(documents, "300", scene.cloud.clock.now())) == []
+    assert [document["_key"] for document in what_counts(documents)] == [Deletion.key_of(SIEM.kind, NAME)]
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_lease_of_a_deleted_input_is_not_waited_for(input_of: Callable[[Source], PolledInput]) -> None:
+    scene = Scene.of(SIEM, input_of(SIEM), MemoryPlaces(), collected=True)
+    held = Lease("elsewhere/1/x", scene.cloud.clock.now() + LENGTH).fields()
+    late = {**scene.polled.store.history[-1], **held}
+    scene.delete()
+    scene.polled.store.save(late)
+    scene.as_an_input_of_its_own()
+    assert scene.polled.poll().failures == []
+    assert scene.polled.stop.waits == []
+    scene.assert_all_came_once()
