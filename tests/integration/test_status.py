@@ -152,4 +152,4 @@ def test_a_deleted_input_leaves_no_trouble_behind(fresh: Installation) -> None:
     assert fresh.run("gone").status == 1
     assert documents(fresh) != []
     fresh.splunkd.web.delete(f"{APP}_{KIND}/gone")
-    assert documents(fresh) == []
+    assert [document["_key"] for document in documents(fresh)] == [f"{KIND}:gone:deleted"]

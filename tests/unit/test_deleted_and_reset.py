@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from defender_alerts import delivery
@@ -47,7 +47,7 @@ class StepsOf:
         self.polled = polled
         self._shelf = shelf
 
-    def __enter__(self) -> StepsOf:
+    def __enter__(self) -> Self:
         self.count = 0
         for name in STORE_CALLS:
             setattr(self.polled.store, name, self._watched(getattr(type(self.polled.store), name)))

@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 
@@ -34,6 +35,13 @@ def importing() -> Iterator[None]:
         # They stay to the end: no later look for garbage needs to visit them.
         gc.freeze()
         gc.enable()
+
+
+def end_by(seconds: float, status: int) -> None:
+    """End the process with a status after so many seconds at the latest, whatever it hangs in by then."""
+    timer = threading.Timer(seconds, os._exit, (status,))
+    timer.daemon = True
+    timer.start()
 
 
 def end(status: int) -> None:

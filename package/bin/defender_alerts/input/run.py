@@ -34,6 +34,7 @@ from defender_alerts.times import machine_time
 from defender_alerts.trouble import Trouble
 from defender_alerts.wording import key_values
 
+from . import process
 from .kvstore import LONGEST_START, KVStorePlaces
 from .log import InputLog, Redaction, report, set_level
 from .saved import load_account, load_settings
@@ -41,8 +42,10 @@ from .splunkd import Patience, Splunkd, SplunkdError, explained
 
 _TICK = 0.1
 # The promise is 5 s from being asked to stop to the end of the process. By now the regions have ended or been left
-# behind; what remains is a stream that nobody reads.
+# behind; what remains is a stream that nobody reads. Then the end is told, which takes as long as the disk does, or
+# whoever reads standard error where the log can't be written.
 _LONGEST_END = 4.0
+_LONGEST_WORD = 0.8
 
 
 def validate(kind_name: str, definition: Any) -> None:
@@ -114,11 +117,13 @@ class _InputRun:
                 asked_at = asked_at or time.monotonic()
                 if time.monotonic() - asked_at > (_LONGEST_END if self._begun.is_set() else STOP_GRACE):
                     break
-        failures = self._failures
-        if is_abandoned and not failures:
-            failures = [stream_closed()]
-            report(self._log, failures[0], input=self._name)
+        closed = stream_closed() if is_abandoned and not self._failures else None
+        failures = [closed] if closed else self._failures
         status = exit_status(failures)
+        if self._stop.is_set():
+            process.end_by(_LONGEST_WORD, status)
+        if closed:
+            report(self._log, closed, input=self._name)
         done = key_values(
             action="run_done",
             input=self._name,
