@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -217,3 +218,19 @@ def test_a_mistake_in_a_handwritten_inputs_conf_is_said_in_a_sentence(
     [line] = run.stderr
     assert mistake.sentence in line
     assert installed.places() == []
+
+
+def test_an_edit_that_also_enables_or_disables_is_checked_and_saved_whole(fresh: Installation) -> None:
+    fresh.save_account()
+    fresh.save_input("edited", regions="eu")
+    edit = functools.partial(fresh.splunkd.web.post, f"{APP}_{KIND}/edited")
+    refused = refusal_of(lambda: edit({"disabled": "1", "interval": "5"}))
+    assert "interval is '5' and should be a whole number" in refused
+    assert row(fresh, "edited", KIND)["disabled"] is False
+    edit({"disabled": "1", "interval": " 600 ", "regions": "uk"})
+    saved = fresh.splunkd.conf.local("inputs", APP)[f"{KIND}://edited"]
+    assert (saved["interval"], saved["regions"]) == ("600", "uk")
+    assert row(fresh, "edited", KIND)["disabled"] is True
+    edit({"disabled": "0"})
+    assert row(fresh, "edited", KIND)["disabled"] is False
+    assert fresh.splunkd.conf.local("inputs", APP)[f"{KIND}://edited"]["interval"] == "600"

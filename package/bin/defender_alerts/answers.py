@@ -124,6 +124,7 @@ class PageReading:
             try:
                 self._api.identify(record.value)
             except ValueError:
+                # It is reported below.
                 pass
             else:
                 shown = self._shown(record)
@@ -155,6 +156,7 @@ class PageReading:
             try:
                 time = self._api.created(value)
             except ValueError:
+                # Without a time of creation it says nothing of the order.
                 return
         elif self._in_order and self.times and time < self.times[-1]:
             raise OutOfOrderError

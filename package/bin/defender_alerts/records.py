@@ -328,6 +328,7 @@ def without_member(raw: str, name: str) -> tuple[str, str]:
                 return raw[:begin] + raw[member.end :], raw[member.value_begin : member.end]
             end_before = member.end
     except _UNREADABLE:
+        # Then there is nothing to take out.
         pass
     return raw, ""
 
@@ -341,6 +342,7 @@ def elements(raw: str) -> Iterator[Record]:
         try:
             value, end = _value(raw, position)
         except _UNREADABLE:
+            # Behind what can't be read nothing can be told apart.
             return
         element = raw[position:end]
         yield Record(element, _outermost(element) if value is None else value)
@@ -358,6 +360,7 @@ def _outermost(raw: str) -> dict[Any, Any] | None:
         for member in _members(raw):
             found[member.name] = member.value
     except _UNREADABLE:
+        # What was found before it is good.
         pass
     return found
 

@@ -331,8 +331,8 @@ def check_input_name(name: str) -> None:
     """
     if not _NAME.match(name):
         raise ConfigurationError(
-            f"The input name {name!r} is not allowed: it begins with a letter, followed by letters, digits and "
-            "underscores, all of ASCII. Make the input again with another name."
+            f"The input name {name!r} is not allowed: it begins with a letter (A to Z), followed by letters, "
+            "digits and underscores. Make the input again with another name."
         )
 
 
@@ -344,8 +344,8 @@ def check_account_name(name: str) -> None:
     """
     if not _NAME.match(name):
         raise ConfigurationError(
-            f"The account name {name!r} is not allowed: it begins with a letter, followed by letters, digits and "
-            "underscores, all of ASCII. Choose another name."
+            f"The account name {name!r} is not allowed: it begins with a letter (A to Z), followed by letters, "
+            "digits and underscores. Choose another name."
         )
 
 

@@ -61,10 +61,10 @@ class Home:
         if not (self.apps / app.name).exists():
             shutil.copytree(app, self.apps / app.name, ignore=compiled)
 
-    def tell_port(self, port: int) -> None:
+    def tell_port(self, host: str, port: int) -> None:
         """Where splunkd listens, for everything that looks it up in web.conf."""
         local = self.root / "etc" / "system" / "local" / "web.conf"
-        local.write_text(f"[settings]\nmgmtHostPort = 127.0.0.1:{port}\n", encoding="utf-8")
+        local.write_text(f"[settings]\nmgmtHostPort = {host}:{port}\n", encoding="utf-8")
 
     def read_logs(self) -> dict[str, str]:
         """The text of every file in var/log/splunk, by its name."""

@@ -153,7 +153,8 @@ class _Listener(ThreadingMixIn, HTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, port: int, context: ssl.SSLContext, owner: ManagementPort) -> None:
+    def __init__(self, host: str, port: int, context: ssl.SSLContext, owner: ManagementPort) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.handle_call = owner.handle
         self.failures = owner.failures
         self._owner = owner
@@ -161,7 +162,7 @@ class _Listener(ThreadingMixIn, HTTPServer):
         self._open: set[socket.socket] = set()
         self._ending = False
         self._lock = threading.Lock()
-        super().__init__(("127.0.0.1", port), _Connection)
+        super().__init__((host, port), _Connection)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """TLS in the connection's own thread, so that a slow client holds up nobody."""
@@ -197,6 +198,8 @@ class ManagementPort:
 
     Attributes:
         connections: how many have been opened.
+        host: the address on which it listens.
+        requires_certificate: as server.conf, [sslConfig], requireClientCert = true.
         closes_idle: a connection is closed behind each answer although it was to be kept alive, as where
             keepAliveIdleTimeout (server.conf) has run out, or splunkd is busy or restarts.
     """
@@ -206,6 +209,8 @@ class ManagementPort:
     failures: list[str] = field(default_factory=list)
     port: int = 0
     connections: int = 0
+    host: str = "127.0.0.1"
+    requires_certificate: bool = False
     closes_idle: bool = False
     _listener: _Listener | None = None
     _thread: threading.Thread | None = None
@@ -214,7 +219,10 @@ class ManagementPort:
         """Listen; the first time on a free port, later on the same one."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate)
-        self._listener = _Listener(self.port, context, self)
+        if self.requires_certificate:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self.certificate)
+        self._listener = _Listener(self.host, self.port, context, self)
         self.port = self._listener.server_address[1]
         self._thread = threading.Thread(
             target=self._listener.serve_forever, kwargs={"poll_interval": 0.05}, name="splunkd"

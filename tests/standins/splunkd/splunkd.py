@@ -94,7 +94,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
 
     def __enter__(self) -> Self:
         self._port.open()
-        self._home.tell_port(self._port.port)
+        self._home.tell_port("127.0.0.1", self._port.port)
         try:
             self.modular.introspect()
         except BaseException:
@@ -120,7 +120,8 @@ class Splunkd(AbstractContextManager["Splunkd"]):
     @property
     def server_uri(self) -> str:
         """https://127.0.0.1:<port>."""
-        return f"https://127.0.0.1:{self._port.port}"
+        host = f"[{self._port.host}]" if ":" in self._port.host else self._port.host
+        return f"https://{host}:{self._port.port}"
 
     @property
     def connections(self) -> int:
@@ -157,6 +158,31 @@ class Splunkd(AbstractContextManager["Splunkd"]):
     def session_key(self, user: str = "admin") -> str:
         """A new session key: "admin", "sc_admin" or "analyst" (a plain user)."""
         return self.sessions.open(user)
+
+    @contextlib.contextmanager
+    def listening_on_ipv6(self, bind_ip: str) -> Iterator[None]:
+        """While inside, the management port is on ::1, which is what splunk-launch.conf has as SPLUNK_BINDIP."""
+        self._listen("::1")
+        try:
+            with self.launched_with({"SPLUNK_BINDIP": bind_ip}):
+                yield
+        finally:
+            self._listen("127.0.0.1")
+
+    def _listen(self, host: str, *, requires_certificate: bool = False) -> None:
+        self._port.close()
+        self._port.host, self._port.requires_certificate = host, requires_certificate
+        self._port.open()
+        self._home.tell_port(f"[{host}]" if ":" in host else host, self._port.port)
+
+    @contextlib.contextmanager
+    def requiring_certificates(self) -> Iterator[None]:
+        """While inside, the management port is as with requireClientCert = true: nobody here has a certificate."""
+        self._listen("127.0.0.1", requires_certificate=True)
+        try:
+            yield
+        finally:
+            self._listen("127.0.0.1")
 
     @contextlib.contextmanager
     def unreachable(self) -> Iterator[None]:

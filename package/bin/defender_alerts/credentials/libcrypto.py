@@ -163,6 +163,7 @@ def _opened(library: str | None) -> Libcrypto | None:
     try:
         return Libcrypto(ctypes.CDLL(library))
     except (OSError, AttributeError):
+        # Not there, or something else: the next candidate may do.
         return None
 
 
@@ -172,6 +173,7 @@ def _candidates() -> Iterator[str | None]:
         try:
             file = getattr(importlib.import_module(name), "__file__", None)
         except ImportError:
+            # Without this module: the next one may lead to it.
             continue
         if os.name == "nt":
             # A DLL gives nothing but its own functions; OpenSSL's lies beside it, or beside the program.

@@ -340,6 +340,7 @@ class Caller:
         try:
             return max(FIRST_BACKOFF, (parse_http_date(header) - self.clock.now()) / TICKS_PER_SECOND)
         except ValueError:
+            # What can't be read is as good as not given: we back off by our own rule.
             return None
 
     def _prepare_next(self, tries: _Tries, retry: _Retry, most_failures: int) -> None:

@@ -67,7 +67,7 @@ class Redaction(logging.Filter):
         self._forms.update(form for secret in secrets if secret for form in _forms(secret))
         # A longer one may hold a shorter one.
         forms = sorted(self._forms, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, forms))) if forms else None
+        self._pattern = re.compile("|".join(map(_in_either_case, forms))) if forms else None
 
     def clean(self, text: str) -> str:
         """The text without the secrets."""
@@ -86,12 +86,15 @@ class Redaction(logging.Filter):
 
 def _forms(secret: str) -> Iterator[str]:
     """A secret as it may stand in a text."""
-    yield secret
-    for quoted in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
-        yield quoted
-        yield re.sub("%..", lambda escape: escape[0].lower(), quoted)
+    yield from (secret, quote(secret, safe=""), quote(secret), quote_plus(secret))
     yield json.dumps(secret)[1:-1]
     yield json.dumps(secret, ensure_ascii=False)[1:-1]
+
+
+def _in_either_case(form: str) -> str:
+    """A pattern for a text of which the percent escapes may be written in small letters or in capitals."""
+    escapes = r"%([0-9A-Fa-f])([0-9A-Fa-f])"
+    return re.sub(escapes, lambda escape: f"%(?i:{escape[1]}{escape[2]})", re.escape(form))
 
 
 class _StandardError(logging.StreamHandler):  # type: ignore[type-arg] # not generic at runtime in Python 3.9

@@ -161,8 +161,7 @@ class Splunkd:
                 0,
                 f"{type(error).__name__}: {error}",
                 may_pass=isinstance(error, ConnectionRefusedError),
-                wants_certificate=isinstance(error, ssl.SSLError)
-                and any(mark in str(error) for mark in _WANTS_CERTIFICATE),
+                wants_certificate=_wants_certificate(error),
             ) from error
         if not body:
             return None
@@ -201,6 +200,16 @@ def _path(*segments: str) -> binding.UrlEncoded:
     return binding.UrlEncoded("/".join(quote(segment, safe="") for segment in segments), skip_encode=True)
 
 
+def _wants_certificate(error: Exception) -> bool:
+    """Whether a call ended as it does where splunkd wants a certificate.
+
+    With TLS 1.3 that is known to the caller only behind its request, and the alert may be lost to a reset connection.
+    """
+    if isinstance(error, ssl.SSLError):
+        return any(mark in str(error) for mark in _WANTS_CERTIFICATE)
+    return isinstance(error, ConnectionResetError) and not isinstance(error, http.client.RemoteDisconnected)
+
+
 def _is_passing(error: SplunkdError) -> bool:
     return error.status in {0, http.client.SERVICE_UNAVAILABLE}
 
@@ -209,8 +218,9 @@ def explained(error: SplunkdError) -> AddonError:
     """The sentence for a run that got no settings."""
     if error.wants_certificate:
         return ConfigurationError(
-            f"splunkd ends TLS before it answers ({error}). If server.conf has requireClientCert = true under "
-            "[sslConfig], set it to false: splunkd gives an add-on no certificate to show. If not, see splunkd.log."
+            f"splunkd ends the connection before it answers ({error}). If server.conf has requireClientCert = true "
+            "under [sslConfig], set it to false: splunkd gives an add-on no certificate to show. If not, see "
+            "splunkd.log."
         )
     return ServiceError(f"splunkd does not give the settings ({error}). See splunkd.log; the next run asks again.")
 

@@ -166,6 +166,7 @@ class _Asking:
                 audience, outcome = self._came.get(timeout=max(0.0, until - time.monotonic()))
                 came[audience] = outcome
         except queue.Empty:
+            # What has not come by now is not checked, and said to be.
             pass
         self._stop.set()
         return {audience: came[audience] for audience in waiting if audience in came}

@@ -171,6 +171,7 @@ def _time(text: Any) -> int | None:
     try:
         return parse_iso(text)
     except (TypeError, ValueError):
+        # Of a damaged document: the page shows that it is not known.
         return None
 
 

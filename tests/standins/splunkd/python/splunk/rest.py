@@ -33,7 +33,7 @@ def _management_port() -> tuple[str, int]:
     for layer in ("default", "local"):
         parser.read(os.path.join(os.environ["SPLUNK_HOME"], "etc", "system", layer, "web.conf"))  # noqa: PTH118
     host, _, port = parser["settings"]["mgmtHostPort"].rpartition(":")
-    return host, int(port)
+    return host.strip("[]"), int(port)
 
 
 def makeSplunkdUri() -> str:

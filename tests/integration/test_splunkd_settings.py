@@ -1,0 +1,78 @@
+"""How splunkd is set up, and how it is while it starts: what that costs a run and the pages, and what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from integration.installation import KIND, NARROW, Install, Installation, set_up
+from integration.log import errors
+from integration.saving import row
+from standins.splunkd import Fault
+
+
+def test_a_run_waits_for_a_splunkd_that_starts_and_says_so(installed: Installation) -> None:
+    installed.publish("eu", installed.alerts(3))
+    fault = installed.splunkd.faults.add(Fault("conf-ta_defender_alerts_settings", status=503, times=5))
+    run = installed.run(NARROW)
+    assert fault.hits == 5
+    assert (run.status, len(run.events)) == (0, 3)
+    [line] = [line for line in installed.log(NARROW) if "splunkd is busy or starting" in line.text]
+    assert "up to 120 s" in line.text
+
+
+def test_a_run_that_waits_for_splunkd_ends_when_it_is_asked_to(installed: Installation) -> None:
+    installed.splunkd.faults.add(Fault("conf-ta_defender_alerts_settings", status=503))
+    process = installed.start(NARROW)
+    while not [line for line in installed.log(NARROW) if "splunkd is busy or starting" in line.text]:
+        assert process.running()
+    process.terminate()
+    assert process.wait(20).status == 0
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.13"])
+def test_a_splunkd_that_wants_certificates_of_its_callers_is_said_to(
+    install: Install, splunk_pythons: dict[str, Path], version: str
+) -> None:
+    installed = set_up(install(splunk_pythons[version]), regions="eu")
+    with installed.splunkd.requiring_certificates():
+        run = installed.run(NARROW)
+    assert (run.status, run.stdout_bytes) == (2, 0), run.stderr
+    [error] = errors(installed.log(NARROW))
+    assert error.category == "Configuration Error"
+    assert "splunkd ends the connection before it answers (" in error.text
+    assert "If server.conf has requireClientCert = true under [sslConfig], set it to false" in error.text
+    assert installed.run(NARROW).status == 0
+
+
+@pytest.mark.parametrize("bind_ip", ["::1", "[::1]", "[::1]:8089", "0:0:0:0:0:0:0:1"])
+def test_pages_and_inputs_work_where_splunkd_is_bound_to_an_IPv6_address(installed: Installation, bind_ip: str) -> None:
+    with installed.splunkd.listening_on_ipv6(bind_ip):
+        assert row(installed, "corp")["tenant_id"] == installed.tenant.guid
+        assert row(installed, NARROW, KIND)["account"] == "corp"
+        installed.edit_account(client_secret=installed.secret)
+        assert installed.run(NARROW).status == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (
+            "Request exceeds API limits - see limits.conf for details. (max_size_per_batch_save_mb=1)",
+            "raise max_size_per_batch_save_mb there",
+        ),
+        (
+            "Too many documents for a single batch save, max_documents_per_batch_save=1",
+            "raise max_documents_per_batch_save there",
+        ),
+        ("Request exceeds API limits - see limits.conf for details.", "raise what was lowered there"),
+    ],
+)
+def test_where_splunkd_names_a_limit_the_advice_is_limits_conf(installed: Installation, words: str, named: str) -> None:
+    installed.publish("eu", installed.alerts(3))
+    installed.splunkd.faults.add(Fault("batch_save", status=400, text=words))
+    run = installed.run(NARROW)
+    assert run.status == 3
+    error = errors(installed.log(NARROW))[0]
+    assert f"The limit is set in limits.conf, [kvstore]: {named}" in error.text
+    assert "mongod.log" not in error.text

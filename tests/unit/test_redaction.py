@@ -1,0 +1,60 @@
+"""One rule of what is taken out: of the log, of reports, of standard error."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote, quote_plus
+
+from defender_alerts.input.log import Redaction
+from defender_alerts.settings import Proxy
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+# A mask among the secrets could not be told from a secret that was taken out.
+SECRETS = st.text(st.characters(exclude_characters="*", exclude_categories=["Cs"]), min_size=1)
+FORMS = (
+    str,
+    quote,
+    quote_plus,
+    lambda secret: quote(secret, safe=""),
+    lambda secret: quote(secret, safe="").replace("%C3", "%c3").replace("%2F", "%2f"),
+    lambda secret: json.dumps(secret)[1:-1],
+    lambda secret: json.dumps(secret, ensure_ascii=False)[1:-1],
+    lambda secret: Proxy("http", "proxy.example", 3128, "user", secret).url,
+)
+
+
+@given(st.lists(SECRETS, min_size=1), st.lists(st.one_of(st.text(), st.integers(0, len(FORMS) - 1))))
+def test_no_secret_is_left_in_any_form_wherever_it_stands(secrets: list[str], parts: list[str | int]) -> None:
+    redaction = Redaction()
+    for secret in secrets:
+        redaction.hide(secret)
+    text = "".join(
+        part if isinstance(part, str) else FORMS[part](secrets[position % len(secrets)])
+        for position, part in enumerate(parts)
+    )
+    assume("*" not in text)
+    cleaned = redaction.clean(text)
+    assert [secret for secret in secrets for form in FORMS[:-1] if form(secret) in cleaned] == []
+
+
+@given(SECRETS, st.text())
+def test_what_is_no_secret_stays_as_it_is(secret: str, text: str) -> None:
+    assume(all(form(secret) not in text for form in FORMS[:-1]))
+    assume("%" not in text)
+    redaction = Redaction()
+    redaction.hide(secret, "")
+    assert redaction.clean(text) == text
+
+
+def test_what_was_hidden_once_stays_hidden() -> None:
+    redaction = Redaction()
+    redaction.hide("session")
+    redaction.hide("secret")
+    assert redaction.clean("session, secret") == "******, ******"
+
+
+def test_the_login_of_a_proxy_is_taken_out_as_HTTP_writes_it() -> None:
+    redaction = Redaction()
+    redaction.hide(*Proxy("http", "proxy.example", 3128, "user", "pä ss").secrets)
+    assert redaction.clean("Basic dXNlcjpww6Qgc3M=, Basic dXNlcjpw5CBzcw==") == "Basic ******, Basic ******"
