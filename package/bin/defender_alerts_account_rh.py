@@ -14,7 +14,15 @@ from defender_alerts.input.names import ACCOUNT_CONF
 from defender_alerts.input.saved import MASKS, account_secrets, load_settings, undecipherable_accounts
 from defender_alerts.input.splunkd import Splunkd, SplunkdError
 from defender_alerts.kinds import KINDS
-from defender_alerts.settings import CERTIFICATE, CLIENT_SECRET, Account, check_account_name, is_true, read_account
+from defender_alerts.settings import (
+    CERTIFICATE,
+    CLIENT_SECRET,
+    Account,
+    check_account_name,
+    cleaned,
+    is_true,
+    read_account,
+)
 from defender_alerts.setup.account import AccountCheck, check_account, refuse_secret_id, summary, warnings
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
@@ -103,7 +111,7 @@ class AccountHandler(AdminExternalHandler):
         """
         payload = self.payload
         for field, value in payload.items():
-            payload[field] = value.replace("\r\n", "\n").strip()
+            payload[field] = cleaned(value.replace("\r\n", "\n"))
         skip = is_true(payload.pop("skip_check", ""))
         auth_type = payload["auth_type"] = payload.get("auth_type") or stored.get("auth_type") or CLIENT_SECRET
         _drop_what_is_not_of(auth_type, payload, stored)

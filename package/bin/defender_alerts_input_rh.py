@@ -14,7 +14,7 @@ from defender_alerts.input.names import ACCOUNT_CONF
 from defender_alerts.input.resetting import delete_input
 from defender_alerts.input.splunkd import Splunkd, SplunkdError
 from defender_alerts.kinds import KINDS
-from defender_alerts.settings import read_polling
+from defender_alerts.settings import cleaned, read_polling
 from defender_alerts.setup.inputs import Remark, SavedInput, check_input, remarks
 from defender_alerts.times import machine_time
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
@@ -104,7 +104,7 @@ class InputHandler(AdminExternalHandler):
 
     def _check(self, stored: dict[str, str]) -> None:
         for field, value in self.payload.items():
-            self.payload[field] = value.strip()
+            self.payload[field] = cleaned(value)
         name, fields = self.callerArgs.id, {**stored, **self.payload}
         kind = KINDS[self.handler.get_endpoint().input_type]
         try:

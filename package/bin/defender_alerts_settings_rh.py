@@ -15,7 +15,7 @@ from defender_alerts.input.credentials import use_readable_credentials
 from defender_alerts.input.names import ACCOUNT_CONF, SETTINGS_CONF
 from defender_alerts.input.saved import MASKS, proxy_secrets
 from defender_alerts.input.splunkd import Splunkd, SplunkdError
-from defender_alerts.settings import is_true, read_ca_bundle, read_proxy
+from defender_alerts.settings import cleaned, is_true, read_ca_bundle, read_proxy, without_invisible
 from defender_alerts.setup.network import check_ca_bundle, check_proxy
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
@@ -35,7 +35,7 @@ class SettingsHandler(AdminExternalHandler):
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then save."""
         for field, value in self.payload.items():
-            self.payload[field] = value if field == _PASSWORD else value.strip()
+            self.payload[field] = without_invisible(value) if field == _PASSWORD else cleaned(value)
         check = {"proxy": self._check_proxy, "network": self._check_network}.get(self.callerArgs.id)
         remark = ""
         if check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 from collections.abc import Callable
@@ -25,10 +26,13 @@ from defender_alerts.kinds import KINDS
 from defender_alerts.records import cut_array, cut_envelope
 from defender_alerts.settings import Proxy, read_account, read_ca_bundle, read_network
 from defender_alerts.setup.network import check_proxy
+from defender_alerts.times import seconds
 from standins.key_pairs import KeyPair
 from standins.microsoft import faults
+from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.samples import siem_alert
 from standins.polling import PolledInput
+from standins.sources import SOURCES, Source, customer
 
 LOGIN = "login.microsoftonline.com"
 PAIR = KeyPair()
@@ -128,6 +132,16 @@ CODES = [
     (1000502, CERTIFIED, "The certificate of the account corp is not valid now, says Entra ID."),
     (7000218, {}, "No credential has reached Entra ID. Enter the client secret of the account corp again,"),
     (900023, {}, "The tenant id of the account corp is malformed."),
+    (900439, {}, "The tenant of the account corp lives in Microsoft's cloud for the US government. Set the account's"),
+    (
+        500014,
+        {},
+        "The resource https://graph.windows.net is disabled in the tenant of the account corp: a subscription has lapsed",
+    ),
+    (7000229, {}, "The application of the account corp is not in its tenant yet: it has no enterprise application"),
+    (90094, {}, "An administrator has to consent to the application's permissions. Check the application"),
+    (650052, {}, "The application of the account corp asks for a service that its tenant has not subscribed to"),
+    (530035, {}, "The security defaults of the tenant of the account corp block this sign-in."),
     (50001, {}, "The resource https://graph.windows.net is disabled or unknown in the tenant of the account corp."),
 ]
 
@@ -149,6 +163,84 @@ def test_a_code_of_Entra_ID_becomes_a_sentence_that_says_what_to_do(
         polled.poll(**account)
     assert isinstance(caught.value, (AuthenticationError, ConfigurationError))
     assert str(caught.value).startswith(says), str(caught.value)
+
+
+def test_an_application_without_an_enterprise_application_gets_the_address_that_makes_one(polled: PolledInput) -> None:
+    polled.cloud.faults.add(LOGIN, faults.Status(400, refusal(7000229)), times=None)
+    with pytest.raises(AuthenticationError) as caught:
+        polled.poll()
+    tenant, client = polled.tenant.guid, polled.application.client_id
+    assert f"open https://{LOGIN}/{tenant}/adminconsent?client_id={client} and accept" in str(caught.value)
+
+
+@pytest.mark.parametrize(("secret", "named"), [("se\u3164cret", "U+3164 (HANGUL FILLER)"), ("sécret", "U+00E9")])
+def test_a_wrong_secret_with_a_character_that_looks_like_another_one_or_like_none_names_it(
+    polled: PolledInput, secret: str, named: str
+) -> None:
+    with pytest.raises(AuthenticationError) as caught:
+        polled.poll(client_secret=secret)
+    assert f"is wrong. It holds the character {named}" in str(caught.value)
+    assert secret not in str(caught.value)
+
+
+ODD_REFUSALS: list[dict[str, object]] = [
+    {"error": "invalid_client", "error_codes": ["x", None, {}, 1.5]},
+    {"error": "invalid_client", "error_codes": "7000215"},
+    {"error": "invalid_client", "error_description": 7, "error_codes": 7},
+    {"error": ["a"], "error_description": {"b": 1}},
+]
+
+
+@pytest.mark.parametrize("body", ODD_REFUSALS, ids=str)
+def test_a_refusal_of_an_odd_shape_is_a_refusal_all_the_same(polled: PolledInput, body: dict[str, object]) -> None:
+    polled.cloud.faults.add(LOGIN, faults.Status(400, json.dumps(body).encode()), times=None)
+    with pytest.raises(AuthenticationError, match="Entra ID refuses the account corp"):
+        polled.poll()
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"error":' + b"7" * 5_000 + b"}"])
+def test_what_is_no_answer_of_Entra_ID_is_said_as_such_however_odd(polled: PolledInput, body: bytes) -> None:
+    polled.cloud.faults.add(LOGIN, faults.Status(200, body), times=None)
+    with pytest.raises(AddonError) as caught:
+        polled.poll()
+    assert "does not know" not in str(caught.value)
+
+
+def test_a_Python_that_does_not_allow_BLAKE2b_is_told_before_anything_is_asked(
+    polled: PolledInput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blocked(*_: object, **__: object) -> None:
+        # The words of a Python that was built so.
+        raise ValueError("[digital envelope routines] unsupported")
+
+    monkeypatch.setattr(hashlib, "blake2b", blocked)
+    with pytest.raises(ConfigurationError, match="This host's Python does not allow BLAKE2b"):
+        polled.poll()
+    assert list(polled.cloud.journal) == []
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.kind)
+def test_a_start_in_the_future_is_said_and_once_corrected_it_collects(
+    cloud: MicrosoftCloud, source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    tenant, application = customer(cloud)
+    source.publish(cloud, tenant, [source.make(1, cloud.clock.now() - seconds(3_600))])
+    polled = source.input(cloud, tenant, application, start_time="2062-01-01T00:00:00Z")
+    assert polled.poll().failures == []
+    said = [line.getMessage() for line in caplog.records if line.levelname == "WARNING"]
+    assert len(said) == 1
+    assert "start_time is 2062-01-01T00:00:00Z" in said[0]
+    assert "nothing is collected before that time has come" in said[0]
+    polled.start_time = "-7d"
+    assert polled.poll().failures == []
+    assert len(polled.sink.taken) == 1
+    # What has a checkpoint no longer looks at the start.
+    caplog.clear()
+    polled.start_time = "2062-01-01T00:00:00Z"
+    source.publish(cloud, tenant, [source.make(2, cloud.clock.now() - seconds(60))])
+    assert polled.poll().failures == []
+    assert len(polled.sink.taken) == 2
+    assert [line for line in caplog.records if "start_time" in line.getMessage()] == []
 
 
 def test_an_error_that_nobody_foresaw_asks_to_be_reported(polled: PolledInput) -> None:

@@ -5,8 +5,9 @@ commercial cloud whatever the account's. They say nothing that the table of clou
 from here, and a poll costs one call to Entra ID.
 
 Sources: Microsoft, "OAuth 2.0 client credentials flow", "Microsoft Entra authentication and authorization error codes";
-for certificates also the troubleshooting guide of the Azure SDK (700021, 700023, 700027) and the codes that
-Microsoft.Identity.Web takes for a certificate's fault (700024, 7000214, 7000274, 7000277, 1000502).
+"What's new for authentication?" (900439); for certificates also the troubleshooting guide of the Azure SDK (700021,
+700023, 700027) and the codes that Microsoft.Identity.Web takes for a certificate's fault (700024, 7000214, 7000274,
+7000277, 1000502). The sentence of 7000229, and when it comes, are known from public issues alone.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from .errors import (
     UnknownResourceError,
 )
 from .http.calls import Answer, Caller, Refusal, Request, microsofts_words
-from .settings import CERTIFICATE, CLIENT_SECRET, Account
+from .settings import CERTIFICATE, CLIENT_SECRET, Account, unusual
 
 if TYPE_CHECKING:
     from .credentials.assertion import Assertions
@@ -86,8 +87,8 @@ ADVICE = (
     Advice(
         7000215,
         AuthenticationError,
-        "The client secret of the account {account} is wrong. Paste the secret's value, not its id, from Entra ID > "
-        "App registrations > Certificates & secrets; the value is shown only when the secret is made.",
+        "The client secret of the account {account} is wrong.{unusual} Paste the secret's value, not its id, from "
+        "Entra ID > App registrations > Certificates & secrets; the value is shown only when the secret is made.",
         CLIENT_SECRET,
     ),
     Advice(
@@ -153,6 +154,12 @@ ADVICE = (
         "The tenant of the account {account} lives in another cloud. Set the account's cloud to that one.",
     ),
     Advice(
+        900439,
+        ConfigurationError,
+        "The tenant of the account {account} lives in Microsoft's cloud for the US government. Set the account's cloud "
+        "to GCC High or DoD.",
+    ),
+    Advice(
         500011,
         UnknownResourceError,
         "The resource {resource} is unknown in the tenant of the account {account}.{hint} Otherwise check that "
@@ -162,6 +169,28 @@ ADVICE = (
         50001,
         UnknownResourceError,
         "The resource {resource} is disabled or unknown in the tenant of the account {account}.{hint}",
+    ),
+    Advice(
+        500014,
+        UnknownResourceError,
+        "The resource {resource} is disabled in the tenant of the account {account}: a subscription has lapsed, or an "
+        "administrator has disabled it. Check the tenant's licence for Microsoft Defender, and in Entra ID > "
+        "Enterprise applications, with the application type Microsoft Applications, whether sign-in is enabled for it.",
+    ),
+    Advice(
+        7000229,
+        AuthenticationError,
+        "The application of the account {account} is not in its tenant yet: it has no enterprise application (service "
+        "principal) there. Let an administrator of the tenant open {authority}/adminconsent?client_id={client_id} and "
+        "accept. An application that was registered in the same tenant by a script gets one by: az ad sp create --id "
+        "{client_id}",
+    ),
+    Advice(
+        650052,
+        AuthenticationError,
+        "The application of the account {account} asks for a service that its tenant has not subscribed to or enabled. "
+        "Check the tenant's licence for Microsoft Defender, or take the permissions for that service out of Entra ID > "
+        "App registrations > API permissions.",
     ),
     Advice(65001, AuthenticationError, "Nobody has consented to the application's permissions. " + _CONSENT),
     Advice(
@@ -174,6 +203,12 @@ ADVICE = (
         AuthenticationError,
         "A Conditional Access policy blocks the application of the account {account}. Allow this host's address for it "
         "in Entra ID > Conditional Access.",
+    ),
+    Advice(
+        530035,
+        AuthenticationError,
+        "The security defaults of the tenant of the account {account} block this sign-in. See in Entra ID > Sign-in "
+        "logs which of them; with Conditional Access in their place, this application can be left out.",
     ),
     Advice(
         500021,
@@ -209,7 +244,7 @@ def _claims(token: str) -> Mapping[str, Any]:
         return {}
     try:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
 
@@ -277,7 +312,7 @@ def _read_response(answer: Answer) -> _Response:
     text = answer.text()
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict) or not (_is_token(body) or "error" in body):
         raise UnexpectedAnswerError(
@@ -341,11 +376,11 @@ class TokenSource:
         value = str(result["access_token"])
         claims = _claims(value)
         tenant = str(claims.get("tid") or self._account.tenant_id).lower()
-        expires = claims.get("exp")
+        expires, roles = claims.get("exp"), claims.get("roles")
         return Token(
             value,
             tenant,
-            tuple(str(role) for role in claims.get("roles") or ()),
+            tuple(str(role) for role in roles) if isinstance(roles, list) else (),
             expires if isinstance(expires, int) else None,
         )
 
@@ -421,6 +456,9 @@ class TokenSource:
             account=account.name,
             resource=resource,
             hint=hint and f" {hint}",
+            authority=self._authority,
+            client_id=account.client_id,
+            unusual=unusual(account.client_secret),
             credential=_CREDENTIALS[account.auth_type],
             thumbprint=self._pair.certificate.sha1.hex().upper() if self._pair else "",
         )
@@ -434,7 +472,9 @@ def _description(result: Mapping[str, Any]) -> str:
 def _codes(result: Mapping[str, Any]) -> list[int]:
     """The AADSTS codes of a refusal."""
     match = _AADSTS.search(_description(result))
-    return [int(code) for code in result.get("error_codes") or ([match.group(1)] if match else [])]
+    given = result.get("error_codes")
+    codes = given if isinstance(given, list) and given else [match.group(1)] if match else []
+    return [int(code) for code in codes if isinstance(code, int) or (isinstance(code, str) and code.isdecimal())]
 
 
 def _first(match: re.Match[str] | None) -> str:

@@ -34,6 +34,7 @@ from .place import Place, PlaceKey, PlaceStore, find_place, has_older, is_reset,
 from .regions import RegionOutcome, collect_side_by_side
 from .settings import Account, Network, Polling
 from .times import iso, machine_time, parse_start, seconds
+from .versions import fingerprint
 from .wording import key_values
 
 _LEASE_POLL = 2.0
@@ -132,6 +133,8 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
         AddonError: no region could be begun: no token, or no store to keep the place in.
         StoppedError: the process was asked to stop before the regions were begun.
     """
+    # Where this is not allowed, it is said before anything is read.
+    fingerprint("", 0)
     cloud = clouds.cloud(plan.account.cloud)
     apis, beforehand = _apis(plan)
     if not apis:
@@ -152,6 +155,7 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
         except CheckpointError as error:
             beforehand[region] = error
             continue
+        _tell_future(plan, place, token_caller.clock.now(), given.log)
         holder = next(_holders(documents, given.owner, token_caller.clock.now(), key), "")
         if holder:
             given.log.warning("region=%s is left to another process, which is at work on it: %s", region, holder)
@@ -213,6 +217,20 @@ def _tell_start(plan: Plan, place: Place, api: Api, log: logging.Logger) -> None
         watermark=iso(place.watermark),
     )
     log.info("%s", started)
+
+
+def _tell_future(plan: Plan, place: Place, now: int, log: logging.Logger) -> None:
+    """A start in the future, from a conf written by hand, is no error: it may be meant."""
+    if place.watermark <= now or place.watermark != parse_start(plan.polling.start_time, now):
+        return
+    log.warning(
+        "input=%s region=%s start_time is %s, and it is %s now: nothing is collected before that time has come. "
+        "Correct start_time under Inputs, unless that is meant.",
+        plan.polling.name,
+        place.key.region,
+        plan.polling.start_time,
+        iso(now),
+    )
 
 
 def _holders(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,6 +156,29 @@ class Polling:
     overlap: int
 
 
+def without_invisible(text: str) -> str:
+    """A text without the characters that can't be seen, as a copied page puts them in: U+200B, a byte order mark ...
+
+    They are those of Unicode's category Cf. In none of the settings do they mean anything.
+    """
+    if text.isascii():
+        return text
+    return "".join(character for character in text if unicodedata.category(character) != "Cf")
+
+
+def cleaned(text: str) -> str:
+    """A pasted value without what can't be seen in it, and without blanks of whatever kind around it."""
+    return without_invisible(text).strip()
+
+
+def unusual(text: str) -> str:
+    """The first character of a text that is not printable ASCII, as a sentence, since it may look like another one."""
+    for character in text:
+        if not (character.isascii() and character.isprintable()):
+            return f" It holds the character U+{ord(character):04X} ({unicodedata.name(character, 'without a name')})."
+    return ""
+
+
 def is_guid(text: str) -> bool:
     """Whether the text has the form of a tenant id or application id."""
     return _GUID.match(text) is not None
@@ -162,12 +186,12 @@ def is_guid(text: str) -> bool:
 
 def is_true(text: str | None) -> bool:
     """Whether a checkbox or a hand-written conf says yes."""
-    return (text or "").strip().lower() in _TRUE
+    return cleaned(text or "").lower() in _TRUE
 
 
 def split_list(text: str | None) -> tuple[str, ...]:
     """The members of a comma-separated setting, without empty ones and repetitions, in their order."""
-    members = (member.strip() for member in (text or "").split(","))
+    members = (cleaned(member) for member in (text or "").split(","))
     return tuple(dict.fromkeys(member for member in members if member))
 
 
@@ -186,23 +210,25 @@ def read_account(
         ConfigurationError: a field is missing or malformed, or the certificate is not valid now.
     """
     where = f"Correct the account {name} under Configuration > Accounts."
-    cloud = (stanza.get("cloud") or "").strip()
+    cloud = cleaned(stanza.get("cloud") or "")
     clouds.cloud(cloud)
-    tenant_id = (stanza.get("tenant_id") or "").strip()
+    tenant_id = cleaned(stanza.get("tenant_id") or "")
     if not _TENANT.match(tenant_id):
-        raise ConfigurationError(f"The tenant id {tenant_id!r} is neither a GUID nor a domain name. {where}")
-    client_id = (stanza.get("client_id") or "").strip()
+        raise ConfigurationError(
+            f"The tenant id {tenant_id!r} is neither a GUID nor a domain name.{unusual(tenant_id)} {where}"
+        )
+    client_id = cleaned(stanza.get("client_id") or "")
     if not is_guid(client_id):
-        raise ConfigurationError(f"The client id {client_id!r} is not a GUID. {where}")
+        raise ConfigurationError(f"The client id {client_id!r} is not a GUID.{unusual(client_id)} {where}")
     # Accounts of the first versions have no such field.
-    auth_type = (stanza.get("auth_type") or CLIENT_SECRET).strip()
+    auth_type = cleaned(stanza.get("auth_type") or CLIENT_SECRET)
     if auth_type not in AUTH_TYPES:
         raise ConfigurationError(f"auth_type is {auth_type!r} and should be one of {', '.join(AUTH_TYPES)}. {where}")
     if auth_type == CERTIFICATE:
         # Most accounts have a client secret, and their polls do without the modules that read keys.
         from .credentials.pair import read_pair
 
-        pair = read_pair(stanza.get("certificate") or "", secrets.get("private_key") or "", where)
+        pair = read_pair(cleaned(stanza.get("certificate") or ""), cleaned(secrets.get("private_key") or ""), where)
         pair.must_be_valid(now or dt.datetime.now(dt.timezone.utc), where)
         return Account(
             name,
@@ -214,14 +240,14 @@ def read_account(
             certificate=pair.certificate.pem,
             private_key=pair.key_pem,
         )
-    client_secret = (secrets.get("client_secret") or "").strip()
+    client_secret = cleaned(secrets.get("client_secret") or "")
     if not client_secret:
         raise ConfigurationError(f"The account {name} has no client secret. {where}")
     return Account(name, cloud, tenant_id, client_id, client_secret, _read_date(stanza.get("secret_expires"), where))
 
 
 def _read_date(text: str | None, where: str) -> dt.date | None:
-    given = (text or "").strip()
+    given = cleaned(text or "")
     try:
         return dt.date.fromisoformat(given) if given else None
     except ValueError as error:
@@ -255,18 +281,18 @@ def read_proxy(stanza: Mapping[str, str], secrets: Mapping[str, str]) -> Proxy:
         ConfigurationError: a field is missing or malformed.
     """
     where = "Correct it under Configuration > Proxy."
-    kind = (stanza.get("proxy_type") or "http").strip()
+    kind = cleaned(stanza.get("proxy_type") or "http")
     if kind not in PROXY_KINDS:
         raise ConfigurationError(f"The proxy type {kind!r} is none of {', '.join(PROXY_KINDS)}. {where}")
-    host = (stanza.get("proxy_url") or "").strip().strip("[]")
+    host = cleaned(stanza.get("proxy_url") or "").strip("[]")
     if not host or "/" in host:
-        raise ConfigurationError(f"The proxy's host {host!r} is not a host name or address. {where}")
+        raise ConfigurationError(f"The proxy's host {host!r} is not a host name or address.{unusual(host)} {where}")
     return Proxy(
         kind=kind,
         host=host,
         port=whole_number(stanza.get("proxy_port"), "proxy_port", where, least=1, most=65_535),
-        username=(stanza.get("proxy_username") or "").strip(),
-        password=secrets.get("proxy_password") or "",
+        username=cleaned(stanza.get("proxy_username") or ""),
+        password=without_invisible(secrets.get("proxy_password") or ""),
         remote_dns=is_true(stanza.get("proxy_rdns")),
     )
 
@@ -278,7 +304,7 @@ def read_ca_bundle(text: str) -> str:
         ConfigurationError: the path leads to no PEM text (one message whatever the reason, so that the page does not
             tell which files exist), but to certificates in a form that can be converted.
     """
-    text = text.strip()
+    text = cleaned(text)
     if not text or _PEM in text:
         return text
     path = Path(text)
@@ -291,7 +317,7 @@ def read_ca_bundle(text: str) -> str:
         raise unreadable_ca_file(text) from error
     # Comments may be in any encoding.
     if _PEM.encode() in content:
-        return content.decode("utf-8", "replace")
+        return without_invisible(content.decode("utf-8", "replace"))
     raise _other_form(path, content)
 
 
@@ -357,10 +383,10 @@ def read_polling(name: str, stanza: Mapping[str, str]) -> Polling:
     """
     where = f"Correct the input {name} under Inputs."
     check_input_name(name)
-    account = (stanza.get("account") or "").strip()
+    account = cleaned(stanza.get("account") or "")
     if not account:
         raise ConfigurationError(f"The input {name} names no account. {where}")
-    start_time = (stanza.get("start_time") or DEFAULT_START).strip()
+    start_time = cleaned(stanza.get("start_time") or DEFAULT_START)
     try:
         parse_start(start_time, 0)
     except ValueError as error:
@@ -371,8 +397,8 @@ def read_polling(name: str, stanza: Mapping[str, str]) -> Polling:
     return Polling(
         name=name,
         account=account,
-        index=(stanza.get("index") or "default").strip(),
-        interval=(stanza.get("interval") or str(DEFAULT_INTERVAL)).strip(),
+        index=cleaned(stanza.get("index") or "default"),
+        interval=cleaned(stanza.get("interval") or str(DEFAULT_INTERVAL)),
         start_time=start_time,
         overlap=whole_number(
             stanza.get("overlap"), "overlap", where, least=0, most=LONGEST_OVERLAP, default=DEFAULT_OVERLAP
@@ -396,7 +422,7 @@ def whole_number(text: str | None, name: str, where: str, *, least: int, most: i
     Raises:
         ConfigurationError: it is not.
     """
-    given = (text or "").strip()
+    given = cleaned(text or "")
     if not given and default is not None:
         return default
     if not re.fullmatch(r"\d{1,9}", given) or not least <= int(given) <= most:

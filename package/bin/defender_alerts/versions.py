@@ -14,6 +14,8 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from .errors import ConfigurationError
+
 FINGERPRINT_BYTES = 12
 _PACKED = struct.Struct(f">q{FINGERPRINT_BYTES}s")
 
@@ -40,9 +42,20 @@ class Version(NamedTuple):
 
 
 def fingerprint(identity: str, time: int) -> bytes:
-    """The fingerprint of the version of ``identity`` at ``time`` (ticks)."""
+    """The fingerprint of the version of ``identity`` at ``time`` (ticks).
+
+    Raises:
+        ConfigurationError: this host's Python does not allow it.
+    """
     text = f"{time}:{identity}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=FINGERPRINT_BYTES, usedforsecurity=False).digest()
+    try:
+        return hashlib.blake2b(text, digest_size=FINGERPRINT_BYTES, usedforsecurity=False).digest()
+    except (ValueError, AttributeError) as error:
+        raise ConfigurationError(
+            f"This host's Python does not allow BLAKE2b ({error}), by which the add-on knows what it has delivered, as "
+            "a Python in FIPS mode may not. Nothing was collected. Run the input with the Python that comes with "
+            "Splunk, or on a host where BLAKE2b is allowed."
+        ) from error
 
 
 class Seen:

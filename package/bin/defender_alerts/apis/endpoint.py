@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from defender_alerts import clouds
 from defender_alerts.http.pace import Limit
+from defender_alerts.settings import cleaned
 
 from . import Access
 from .odata import Collection, ODataApi, any_of, chosen
@@ -60,7 +61,7 @@ def read_settings(name: str, stanza: Mapping[str, str]) -> EndpointSettings:
     Raises:
         ConfigurationError: a field is wrong.
     """
-    region = (stanza.get("region") or DEFAULT_REGION).strip().lower()
+    region = cleaned(stanza.get("region") or DEFAULT_REGION).lower()
     return EndpointSettings(region, chosen(stanza.get("severities"), SEVERITIES, "severity", name))
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from defender_alerts.errors import ConfigurationError
+from defender_alerts.settings import cleaned
 
 from . import Access
 from .graph import API, HEADERS, LIMITS, REGION, audiences
@@ -61,7 +62,7 @@ def read_settings(name: str, stanza: Mapping[str, str]) -> IncidentSettings:
     Raises:
         ConfigurationError: a field is wrong.
     """
-    alerts = (stanza.get("alerts") or ALERTS[0]).strip().lower()
+    alerts = cleaned(stanza.get("alerts") or ALERTS[0]).lower()
     if alerts not in ALERTS:
         raise ConfigurationError(
             f"alerts is {alerts!r}, and should be one of {', '.join(ALERTS)}. Correct the input {name} under Inputs."

@@ -28,7 +28,7 @@ from defender_alerts.errors import (
 from defender_alerts.http.calls import Refusal, Request
 from defender_alerts.http.pace import Limit
 from defender_alerts.records import BrokenRecord, Record, cut_array
-from defender_alerts.settings import split_list
+from defender_alerts.settings import cleaned, split_list
 from defender_alerts.times import iso, parse_iso, seconds
 
 from . import Access, Query
@@ -65,7 +65,7 @@ def read_settings(name: str, stanza: Mapping[str, str]) -> SiemSettings:
     regions = split_list((stanza.get("regions") or "").lower())
     if not regions:
         raise ConfigurationError(f"The input {name} names no region. {where}")
-    resource = (stanza.get("resource") or RESOURCES[0]).strip()
+    resource = cleaned(stanza.get("resource") or RESOURCES[0])
     if resource not in RESOURCES:
         raise ConfigurationError(f"The resource {resource!r} is neither {' nor '.join(RESOURCES)}. {where}")
     return SiemSettings(regions, resource, split_list(stanza.get("machine_groups")))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.settings import CERTIFICATE, Account, Network, is_true, read_account, read_network
+from defender_alerts.settings import CERTIFICATE, Account, Network, cleaned, is_true, read_account, read_network
 
 from .names import ACCOUNT_CONF, APP, SETTINGS_CONF
 from .splunkd import Splunkd
@@ -133,7 +133,7 @@ def load_settings(splunkd: Splunkd) -> SavedSettings:
             proxy_secrets(splunkd) if with_login else {},
             stanzas.get("network", {}),
         ),
-        loglevel=(stanzas.get("logging", {}).get("loglevel") or "INFO").strip().upper(),
+        loglevel=cleaned(stanzas.get("logging", {}).get("loglevel") or "INFO").upper(),
     )
 
 

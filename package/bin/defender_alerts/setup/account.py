@@ -265,8 +265,9 @@ def explained(name: str, one: KindCheck) -> str:
         )
     if one.finding is Finding.UNKNOWN:
         return (
-            f"The account {name} can't feed {one.kind}: its tenant does not know {one.detail} (AADSTS500011). Check "
-            "that the tenant has the licence for it, then edit the account and save it: that checks again."
+            f"The account {name} can't feed {one.kind}: its tenant does not know {one.detail} (AADSTS500011) or "
+            "has disabled it (AADSTS500014). Check that the tenant has the licence for it, then edit the account and "
+            "save it: that checks again."
         )
     if one.finding is Finding.UNCHECKED:
         return (

@@ -21,6 +21,7 @@ from defender_alerts.settings import (
     LONGEST_INTERVAL,
     SHORTEST_INTERVAL,
     Polling,
+    cleaned,
     is_true,
     whole_number,
 )
@@ -52,7 +53,7 @@ class SavedInput:
             own = KINDS[kind].read(name, stanza)
         except ConfigurationError:
             return None
-        return cls(kind, name, (stanza.get("account") or "").strip(), not is_true(stanza.get("disabled")), own)
+        return cls(kind, name, cleaned(stanza.get("account") or ""), not is_true(stanza.get("disabled")), own)
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _in_common(this: SavedInput, other: SavedInput) -> str:
 
 def _tenant(account: Mapping[str, str]) -> tuple[str, str]:
     """The tenant as it was typed: that a domain and a GUID mean the same one is known to Microsoft alone."""
-    return (account.get("cloud") or "").strip(), (account.get("tenant_id") or "").strip().lower()
+    return cleaned(account.get("cloud") or ""), cleaned(account.get("tenant_id") or "").lower()
 
 
 def check_input(name: str, stanza: Mapping[str, str], polling: Polling, apis: Iterable[Api], now: int) -> None:
