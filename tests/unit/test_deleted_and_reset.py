@@ -18,14 +18,20 @@ from defender_alerts.doctor.places import places
 from defender_alerts.errors import CheckpointError, ConfigurationError
 from defender_alerts.input.resetting import delete_input, order_resets
 from defender_alerts.lease import LENGTH, Lease
-from defender_alerts.place import Deletion, find_place, latest_places, what_counts
+from defender_alerts.place import MARGIN, Deletion, Place, find_place, is_reset, latest_places, what_counts
 from defender_alerts.setup.status import KnownInput, statuses
 from defender_alerts.times import seconds
 from defender_alerts.trouble import Trouble
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, rule
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.graph_samples import graph_alert
 from standins.polling import MemoryPlaces, MemorySink, PolledInput
 from standins.sources import INCIDENTS, SIEM, SOURCES, Source, customer
+from unit.histories import SETTINGS, History
+from unit.test_promise import Promise
+from unit.test_promise_moving import GraphAlerts, SplitIncidents
 
 NAME = "test"
 """What ``PolledInput`` calls its input."""
@@ -366,3 +372,87 @@ def test_a_lease_of_a_deleted_input_is_not_waited_for(input_of: Callable[[Source
     assert scene.polled.poll().failures == []
     assert scene.polled.stop.waits == []
     scene.assert_all_came_once()
+
+
+class _Interfered(History):
+    """An input that is deleted and made anew, or reset, at any step of a run: from then on all counts from the start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # All that a history brings lies behind it: it has a month at most.
+        self.polled.start_time = "-170d"
+
+    def _begins_anew(self) -> None:
+        self.polled = replace(self.polled, sink=MemorySink(), owner=f"{self.polled.owner}+")
+        self.repeats_allowed = 0
+        self.watermark = self.settled = 0
+
+    def _interfere(self, what: str) -> bool:
+        store = self.polled.store
+        if what == "delete":
+            delete_input(store, self.source.kind, NAME, self.polled.cloud.clock.now())
+        elif latest_places(store.places_of(self.source.kind, NAME)):
+            order_resets(store, self.source.kind, NAME, self.polled.cloud.clock.now() - seconds(170 * DAY), "")
+        else:
+            return False
+        self._begins_anew()
+        return True
+
+    @rule(what=st.sampled_from(["delete", "reset"]))
+    def interfere_between_polls(self, what: str) -> None:
+        self._interfere(what)
+
+    @rule(what=st.sampled_from(["delete", "reset"]), step=st.integers(2, 60), meanwhile=st.booleans())
+    def interfere_during_a_poll(self, what: str, step: int, meanwhile: bool) -> None:  # noqa: FBT001 - hypothesis
+        dying = self.polled
+
+        def then() -> None:
+            if self._interfere(what) and meanwhile:
+                result = self.polled.poll()
+                assert [one.outcome for one in result.outcomes] == ["done"]
+
+        with StepsOf(dying, self.shelf) as steps:
+            steps.at, steps.then = step, then
+            dying.poll()
+            while steps.at is not None:
+                steps.step()
+
+    @invariant()
+    def no_time_goes_back_and_the_memory_is_bounded(self) -> None:
+        """As ever, of the place that counts; the others stand beside it until they are swept away."""
+        for key, document in latest_places(self.polled.store.documents.values()).items():
+            if is_reset(document, self.polled.store.documents.values()):
+                continue
+            place = Place.from_document(key, document)
+            assert place.watermark >= self.watermark
+            assert place.settled >= self.settled
+            self.watermark, self.settled = place.watermark, place.settled
+            assert all(time >= place.settled - MARGIN for time, _ in place.seen)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            documents = list(self.polled.store.documents.values())
+        counting = {id(one) for one in latest_places(documents).values()}
+        # Three polls undisturbed: what is left of others has been swept away.
+        assert [one for one in documents if "watermark" in one and id(one) not in counting] == []
+
+
+class _SiemAlerts(_Interfered, Promise):
+    """Alerts of the SIEM API."""
+
+
+class _GraphAlerts(_Interfered, GraphAlerts):
+    """Alerts of Graph."""
+
+
+class _SplitIncidents(_Interfered, SplitIncidents):
+    """Incidents whose alerts become events of their own."""
+
+
+TestSiemAlerts = pytest.mark.timeout(600)(_SiemAlerts.TestCase)
+TestGraphAlerts = pytest.mark.timeout(600)(_GraphAlerts.TestCase)
+TestSplitIncidents = pytest.mark.timeout(600)(_SplitIncidents.TestCase)
+for _test in (TestSiemAlerts, TestGraphAlerts, TestSplitIncidents):
+    _test.settings = settings(SETTINGS, max_examples=10)
