@@ -18,6 +18,7 @@ import pytest
 from integration.doctor import PASSWORD
 from integration.installation import APP, NARROW, Installation
 from package.test_older_pythons import STARTS
+from standins import openssl_1_0_2
 from standins.search import IndexedEvent
 from standins.splunkd import KVStoreState
 
@@ -389,6 +390,14 @@ def test_with_a_login_splunkd_is_asked_straight_for_all_that_the_pages_need(
     posts = {call.path for call in installed.splunkd.journal[known:] if call.method != "GET"}
     assert posts == {"/services/auth/login", "/services/search/jobs"}
     assert PASSWORD not in done.out + done.err
+
+
+def test_it_works_and_finds_everything_in_order_on_openssl_1_0_2(
+    installed: Installation, python: Path, tmp_path: Path
+) -> None:
+    done = on(installed, (str(openssl_1_0_2.program(python, tmp_path)),), "--username", "admin")
+    assert done.status == 0, done.out
+    assert done.of("openssl")[""]["found"].startswith("OpenSSL 1.0.2")
 
 
 def test_a_session_key_is_taken_from_the_environment_and_never_written(
