@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from defender_alerts.kinds import KINDS
 from integration.installation import APP, KIND, OTHER_RESOURCE, REGIONS, RESOURCE, Installation, texts
 from integration.log import errors
 from integration.saving import ACCOUNTS, ALL_ROLES, refusal_of, row, warned
-from standins.splunkd import KVStoreState
+from standins.splunkd import IndexedEvent, KVStoreState
 
 OWN_FIELDS: dict[str, dict[str, str]] = {
     "defender_graph_alerts": {},
@@ -166,6 +168,39 @@ def test_deleting_an_input_deletes_its_places_and_no_others(fresh: Installation)
     fresh.publish("eu", alerts)
     fresh.save_input("short_lived", account="owner")
     assert [event.raw for event in fresh.run("short_lived").events] == texts(alerts)
+
+
+@pytest.mark.parametrize("after", [1, 900, 1_100, 2_400])
+def test_a_run_that_is_at_work_when_its_input_is_deleted_does_not_bring_its_checkpoint_back(
+    fresh: Installation, after: int
+) -> None:
+    """Splunkd ends such a run; this one goes on for as long as it likes."""
+    fresh.save_account("owner")
+    fresh.save_input("deleted", account="owner", regions="eu")
+    alerts = fresh.alerts(2_500)
+    fresh.publish("eu", alerts)
+    events, is_there, deleted = count(1), threading.Event(), threading.Event()
+
+    def wait(_: IndexedEvent) -> None:
+        if next(events) == after:
+            is_there.set()
+            deleted.wait(60)
+
+    process = fresh.start("deleted", on_event=wait)
+    assert is_there.wait(60)
+    fresh.splunkd.web.delete(f"{APP}_{KIND}/deleted")
+    fresh.save_input("deleted", account="owner", regions="eu")
+    if after > 1_000:
+        # A new input of that name may be through before the other one has noticed.
+        assert sorted(event.raw for event in fresh.run("deleted").events) == sorted(texts(alerts))
+        alerts = []
+    deleted.set()
+    assert process.wait(60).status == 0
+    for expected in (alerts, []):
+        run = fresh.run("deleted")
+        assert (run.status, sorted(event.raw for event in run.events)) == (0, sorted(texts(expected)))
+    # Nothing is left of the other one.
+    assert {place["generation"] for place in fresh.places()} == {1}
 
 
 def test_an_input_can_be_deleted_while_the_KV_store_is_down(fresh: Installation) -> None:

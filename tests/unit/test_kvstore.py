@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from defender_alerts.errors import CheckpointError, StoppedError
@@ -13,9 +14,13 @@ from defender_alerts.input.kvstore import KVStorePlaces
 from defender_alerts.input.resetting import delete_input
 from defender_alerts.input.splunkd import Splunkd as Client
 from defender_alerts.lease import Lease
-from defender_alerts.place import Place, PlaceKey, latest_places
+from defender_alerts.orders import Order
+from defender_alerts.parts import DeliveredParts
+from defender_alerts.place import Deletion, Place, PlaceKey, Reset, latest_places
 from defender_alerts.times import seconds
-from standins.polling import NoWaiting
+from defender_alerts.trouble import Trouble
+from defender_alerts.versions import Seen, Version, fingerprint
+from standins.polling import MemoryPlaces, NoWaiting
 from standins.splunkd import KVStoreState, Splunkd
 
 KIND, INPUT = "defender_siem_alerts", "emea"
@@ -82,6 +87,63 @@ def test_a_deleted_input_takes_its_places_with_it(store: KVStorePlaces) -> None:
     delete_input(store, KIND, INPUT, seconds(1_700_000_000))
     assert latest_places(store.places_of(KIND, INPUT)) == {}
     assert len(store.places_of(KIND, "apac")) == 1
+
+
+def _all_of_an_input(generation: int, name: str = INPUT) -> list[Mapping[str, Any]]:
+    """A document of every sort that an input has."""
+    place = Place.first(_place(name=name).key, seconds(1_700_000_000), generation)
+    parts = DeliveredParts(place.key, generation, kept := MemoryPlaces())
+    parts.add(Version(place.watermark, fingerprint("x", place.watermark), "{}"))
+    parts.save()
+    order = Order(place.key, generation, Seen(), 0).document()
+    return [place.document(), Reset(place.key, 0, generation).document(), order, *kept.documents.values()]
+
+
+def _keys(splunkd: Splunkd) -> list[str]:
+    return [document["_key"] for document in splunkd.kvstore.documents(COLLECTION)]
+
+
+def _error(began: int, name: str = INPUT) -> Mapping[str, Any]:
+    return Trouble(KIND, name, "eu", began, "server_error", "It failed.", began).document()
+
+
+def test_a_deletion_leaves_nothing_but_its_note_and_touches_no_other_input(
+    splunkd: Splunkd, store: KVStorePlaces
+) -> None:
+    deleted_at = seconds(1_700_100_000)
+    for name in (INPUT, "apac"):
+        for document in (*_all_of_an_input(0, name), *_all_of_an_input(3, name), _error(deleted_at - 5, name)):
+            store.save(document)
+    others = [key for key in _keys(splunkd) if ":apac:" in key]
+    assert len(others) == 7
+    # One that can't be read is deleted like the others.
+    store.save({**_place(tenant="another").document(), "generation": "x"})
+    delete_input(store, KIND, INPUT, deleted_at)
+    note = Deletion(KIND, INPUT, 4, deleted_at)
+    assert _keys(splunkd) == sorted([*others, Deletion.key_of(KIND, INPUT)])
+    assert Deletion.among(store.places_of(KIND, INPUT)) == note
+
+
+def test_what_is_saved_after_a_deletion_goes_with_its_note_and_what_a_new_input_has_stays(
+    splunkd: Splunkd, store: KVStorePlaces
+) -> None:
+    deleted_at = seconds(1_700_100_000)
+    delete_input(store, KIND, INPUT, deleted_at)
+    new = [*_all_of_an_input(1), _error(deleted_at + 5)]
+    for document in (*_all_of_an_input(0), _error(deleted_at - 5), *new):
+        store.save(document)
+    delete_input(store, KIND, "apac", deleted_at + seconds(31 * 86_400))
+    kept = [str(document["_key"]) for document in new]
+    assert _keys(splunkd) == sorted([*kept, Deletion.key_of(KIND, "apac")])
+
+
+def test_older_generations_of_one_place_are_deleted_and_no_others(splunkd: Splunkd, store: KVStorePlaces) -> None:
+    for document in (*_all_of_an_input(0), *_all_of_an_input(2), _place("us").document(), _error(5)):
+        store.save(document)
+    key = _place().key
+    store.delete_older(key, 2)
+    newest = [str(document["_key"]) for document in _all_of_an_input(2)]
+    assert _keys(splunkd) == sorted([*newest, str(_place("us").key), f"{KIND}:{INPUT}:eu:trouble"])
 
 
 STATES = {
