@@ -24,6 +24,20 @@ def test_an_account_that_works_is_saved_with_its_secret_encrypted(fresh: Install
     assert fresh.splunkd.places_of(fresh.secret) == []
 
 
+def test_what_can_not_be_seen_in_pasted_values_is_not_saved(fresh: Installation) -> None:
+    tenant, client = fresh.tenant.guid, fresh.application.client_id
+    fresh.save_account(
+        "pasted",
+        tenant_id=f"\u200b{tenant}\ufeff",
+        client_id=f"\ufeff{client}\u2060",
+        client_secret=f"\u200b{fresh.secret[:5]}\u200b{fresh.secret[5:]}\u00a0",
+    )
+    assert f"tenant_id = {tenant}\n" in fresh.stored(ACCOUNTS)
+    assert f"client_id = {client}\n" in fresh.stored(ACCOUNTS)
+    account = load_account(Splunkd(fresh.splunkd.server_uri, fresh.splunkd.session_key()), "pasted")
+    assert account.client_secret == fresh.secret
+
+
 @dataclass(frozen=True)
 class Refused:
     """An account that the page refuses, and what it shows."""

@@ -190,6 +190,32 @@ def test_a_link_that_is_none_is_refused_and_not_taken_for_the_end(cloud: Microso
     assert "hands out a link to" in str(failure)
 
 
+ODD_REFUSALS = [
+    b"",
+    b"[" * 4_000,
+    b'{"error":' + b"[" * 1_500 + b"]" * 1_500 + b"}",
+    b'{"error":{"code":' + b"7" * 4_400 + b"}}",
+    b'{"error":{"code":["a"],"message":{"b":1}},"correlation_id":[1]}',
+    b'{"error":{"code":"\\ud800","message":"\\udfff"}}',
+    b'{"error":7}',
+    b"\xff\xfe\x00",
+]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize("refused", ODD_REFUSALS, ids=lambda body: ascii(body[:30]))
+def test_a_refusal_with_an_odd_body_is_a_refusal_all_the_same(
+    cloud: MicrosoftCloud, refused: bytes, status: int
+) -> None:
+    tenant, application = customer(cloud)
+    polled = GRAPH.input(cloud, tenant, application, start_time="-2h")
+    headers = (("request-id", "11111111-2222-3333-4444-555555555555"),)
+    cloud.faults.add(GRAPH.host, faults.Status(status, refused, headers), times=None)
+    (failure,) = polled.poll().failures
+    assert GRAPH.host in str(failure)
+    assert f"HTTP {status}" in str(failure)
+
+
 # The cutter alone.
 
 

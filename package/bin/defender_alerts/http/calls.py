@@ -413,7 +413,7 @@ def _refusal(host: str, answer: Answer) -> Refusal:
     text = answer.text()
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, dict):
