@@ -106,6 +106,24 @@ def test_a_single_record_stands_for_an_array_of_one_as_the_documents_print_it() 
     assert _raws(b'{"id": 1}') == ['{"id": 1}']
 
 
+def test_a_single_record_that_is_nested_beyond_reason_does_so_too() -> None:
+    (alone,) = _cut(b'{"id":"1","a":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    assert isinstance(alone, BrokenRecord)
+    assert alone.record is not None
+    assert alone.record.value == {"id": "1", "a": None}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>\xff\xfe</html>", b'{"error":"\xff"}', b"\xff\xfe[\x00]\x00", b"[] \xff", b'[{"id":1} \xff]'],
+)
+def test_a_message_quotes_bytes_that_are_no_UTF_8_as_the_character_that_stands_for_them(body: bytes) -> None:
+    with pytest.raises(UnexpectedAnswerError) as caught:
+        _cut(body)
+    assert "\ufffd" in str(caught.value)
+    assert "udcff" not in str(caught.value)
+
+
 def test_raw_control_characters_inside_a_string_cost_no_alert() -> None:
     assert _raws(b'[{"id":"a\tb\nc\x01"}]') == ['{"id":"a\tb\nc\x01"}']
 

@@ -165,7 +165,8 @@ def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iter
         first = text.peek()
     if first == "{":
         alone = _record(text)
-        if isinstance(alone, BrokenRecord) or not is_record(alone.value):
+        record = alone.record if isinstance(alone, BrokenRecord) else alone
+        if record is None or not is_record(record.value):
             raise UnexpectedAnswerError(f"The answer is no JSON array; it begins with {_beginning(alone)!r}")
         yield alone
     elif first == "[":

@@ -79,6 +79,7 @@ def read_authorities(text: str, now: dt.datetime | None = None) -> Authorities:
     """
     now = now or dt.datetime.now(dt.timezone.utc)
     found = pem.blocks(text)
+    reader = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     usable: list[bytes] = []
     unfit: list[LeftOut] = []
     broken: list[LeftOut] = []
@@ -86,7 +87,8 @@ def read_authorities(text: str, now: dt.datetime | None = None) -> Authorities:
     for number, block in enumerate(certificates, 1):
         try:
             encoded, is_for_servers = _certificate(block)
-            _must_be_readable(encoded)
+            # TLS's own reader has the last word.
+            reader.load_verify_locations(cadata=encoded)
         except (ValueError, ssl.SSLError):
             broken.append(LeftOut(number, "", "can't be read"))
             continue
@@ -131,15 +133,6 @@ def _is_for_servers(auxiliary: der.Value) -> bool:
 
 def _purposes(value: der.Value) -> set[bytes]:
     return {one.content for one in der.values(value.content)}
-
-
-def _must_be_readable(encoded: bytes) -> None:
-    """TLS's own reader has the last word.
-
-    Raises:
-        ssl.SSLError, ValueError: it can't read it.
-    """
-    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=encoded)
 
 
 def _details(encoded: bytes) -> Certificate | None:
