@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
 import io
 import json
 import os
+import termios
 import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -196,3 +199,26 @@ def test_what_is_no_pipe_is_never_taken_for_closed(tmp_path: Path) -> None:
     for path in (Path(os.devnull), tmp_path / "events"):
         with path.open("wb") as out:
             assert not XmlStream(out).is_abandoned()
+
+
+def test_a_stream_that_nobody_reads_is_left_without_its_end(pipe: tuple[BinaryIO, BinaryIO]) -> None:
+    reader, writer = pipe
+    stream = XmlStream(writer)
+    refused: list[StreamClosedError] = []
+
+    def write() -> None:
+        try:
+            stream.write(_ORIGIN, [_version(f'{{"a":"{"x" * 5_000}"}}')] * 1_000)
+        except StreamClosedError as error:
+            refused.append(error)
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    unread = array.array("i", [0])
+    while unread[0] < 60_000:
+        fcntl.ioctl(reader.fileno(), termios.FIONREAD, unread)
+    stream.close()
+    assert (writing.is_alive(), refused) == (True, [])
+    reader.close()
+    writing.join()
+    assert len(refused) == 1

@@ -23,6 +23,8 @@ from .versions import Version
 # At most so many characters, or one event, are written between two looks at whether the run has ended: a reader who is
 # slow, and not gone, gets whole events and the end of the stream. A pipe of Linux holds 65,536 bytes.
 _PIECE = 16_384
+# A reader who takes longer than so many seconds for that is none. When a run ends by itself, nothing is being written.
+_LONGEST_PIECE = 1.0
 # Inside JSON these can only stand in a string, where the escape means the same.
 _FORBIDDEN_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # Bytes that were no UTF-8 arrive as lone surrogates (see ``records``).
@@ -122,7 +124,7 @@ class XmlStream:
     """The stream on standard output, shared by all regions of a process.
 
     Opened by the first event and always closed, so that Splunk never sees half a document. While Splunk does not read,
-    ``write`` and ``close`` block: a process that has to end meanwhile calls them in threads that it can leave behind.
+    ``write`` blocks, and so may ``close``: a process that has to end meanwhile calls both in threads of their own.
     """
 
     def __init__(self, out: BinaryIO) -> None:
@@ -164,15 +166,21 @@ class XmlStream:
     def close(self) -> None:
         """End the stream behind the event that is being written; nothing can be written afterwards.
 
+        Where that event finds no reader, the stream stays without its end.
+
         Raises:
             StreamClosedError: Splunk no longer takes events.
         """
         # Said before the lock is there: a batch that is under way goes no further.
         was_closed, self._closed = self._closed, True
-        with self._lock:
+        if not self._lock.acquire(timeout=_LONGEST_PIECE):
+            return
+        try:
             if self._opened and not was_closed:
                 self._do(self._out.write, b"</stream>")
                 self._do(self._out.flush)
+        finally:
+            self._lock.release()
 
     def is_abandoned(self) -> bool:
         """Whether Splunk has closed its end, whether or not there is something to write.
