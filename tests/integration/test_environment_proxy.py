@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 from defender_alerts.environment import Environment
-from integration.installation import APP, KIND, LOGIN_HOST, NARROW, SIEM_HOST, Installation, set_up
+from integration.installation import APP, KIND, LOGIN_HOST, NARROW, SIEM_HOST, Install, Installation, set_up
 from integration.saving import row
 from standins.eavesdropper import Eavesdropper
 
@@ -154,3 +154,16 @@ def test_no_entry_point_shows_a_session_to_the_environments_proxy_and_each_reach
         assert {target.rpartition(" ")[0] for target in proxy.targets} - {""} == {
             f"CONNECT {host}:443" for host in (LOGIN_HOST, SIEM_HOST)
         }
+
+
+def test_no_session_is_shown_to_it_on_the_newer_python_either(
+    install: Install, splunk_pythons: dict[str, Path], tmp_path: Path
+) -> None:
+    installation = set_up(install(splunk_pythons["3.13"]), regions="eu")
+    installation.save_settings(
+        "proxy", proxy_enabled="0", proxy_type="http", proxy_url="unused.example", proxy_port="1"
+    )
+    with Eavesdropper(tmp_path, installation.cloud.proxy) as proxy:
+        with installation.splunkd.launched_with(dict.fromkeys(EVERYWHERE, proxy.url)):
+            visit_everything(installation, splunk_pythons["3.13"])
+        assert [heard for heard in proxy.heard if b"Splunk " in heard] == []

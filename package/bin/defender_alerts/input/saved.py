@@ -45,7 +45,7 @@ def readable(pieces: Mapping[int, str | None]) -> Mapping[str, str] | None:
         whole += piece
     try:
         fields = json.loads(whole)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return {str(name): str(value) for name, value in fields.items()} if isinstance(fields, dict) else None
 

@@ -1,0 +1,55 @@
+"""What is read of splunkd's stored secrets and stanzas, whatever they hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from defender_alerts.input.saved import readable
+from defender_alerts.input.splunkd import Splunkd as Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from standins.splunkd import Splunkd
+
+END = "``splunk_cred_sep``S``splunk_cred_sep``P``splunk_cred_sep``L``splunk_cred_sep``U``splunk_cred_sep``N``splunk_cred_sep``K``splunk_cred_sep``"
+PIECE = st.one_of(st.none(), st.just(""), st.text(), st.just(END), st.just("[" * 100_000), st.just("1" * 5_000))
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(st.dictionaries(st.integers(0, 20), PIECE))
+def test_whatever_splunkd_gives_is_a_mapping_of_texts_or_can_not_be_decrypted(pieces: Mapping[int, str | None]) -> None:
+    fields = readable(pieces)
+    assert fields is None or all(isinstance(text, str) for pair in fields.items() for text in pair)
+
+
+@given(st.dictionaries(TEXT, TEXT, min_size=1), st.integers(1, 300), st.lists(PIECE, max_size=3))
+def test_what_was_stored_is_read_whole_whatever_stands_behind_its_end(
+    fields: dict[str, str], length: int, older: list[str | None]
+) -> None:
+    whole = json.dumps(fields)
+    texts = [whole[begin : begin + length] for begin in range(0, len(whole), length)]
+    pieces = dict(enumerate([*texts, END, *older], 1))
+    assert readable(pieces) == fields
+    # In any order, and not with one of its own pieces lost.
+    assert readable(dict(reversed(pieces.items()))) == fields
+    for number in range(1, len(texts) + 1):
+        assert readable({**pieces, number: None}) is None
+
+
+@pytest.fixture(scope="module")
+def splunkd(
+    tmp_path_factory: pytest.TempPathFactory, built_app: Path, splunk_pythons: dict[str, Path]
+) -> Iterator[Splunkd]:
+    with Splunkd(tmp_path_factory.mktemp("splunk"), built_app, splunk_pythons["3.9"]) as running:
+        yield running
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(TEXT)
+def test_any_name_of_a_stanza_arrives_quoted_once(splunkd: Splunkd, name: str) -> None:
+    client = Client(splunkd.server_uri, splunkd.session_key())
+    client.stanza("ta_defender_alerts_account", name)
+    assert unquote(splunkd.journal[-1].path.rpartition("/")[2]) == name
