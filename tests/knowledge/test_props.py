@@ -17,6 +17,7 @@ from standins.search import IndexedEvent, NotModelledError, SearchKnowledge
 from standins.search.props import INDEX_TIME, settings_for
 
 from tooling import paths
+from tooling.fields import shipped
 
 if TYPE_CHECKING:
     from knowledge.current_events import Kind
@@ -165,6 +166,12 @@ def test_the_json_is_extracted_once_and_at_search_time(knowledge: SearchKnowledg
 def test_there_is_no_stanza_that_these_tests_do_not_know(knowledge: SearchKnowledge) -> None:
     known = {name for written in WRITTEN for name in (written.sourcetype, written.stanza)}
     assert knowledge.props.keys() == known
+
+
+def test_the_files_are_what_the_definition_of_the_fields_makes() -> None:
+    written = shipped.TRANSFORMS.read_text(encoding="utf-8")
+    assert shipped.PROPS.read_text(encoding="utf-8") == shipped.props(), "run python -m tooling.fields"
+    assert written == shipped.transforms(written), "run python -m tooling.fields"
 
 
 @every_sourcetype

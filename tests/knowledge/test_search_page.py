@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from knowledge import siem_events
-from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, SPLIT_ALERT
+from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, SOURCE_STANZA, SPLIT_ALERT, Kind
+from knowledge.current_fields import every_kind
 from knowledge.siem_events import PROCESSED
 from knowledge.test_cim import DOCUMENT
 from standins.microsoft.samples import facts, siem_alert
@@ -131,7 +132,20 @@ def test_what_is_to_be_confirmed_is_what_the_stand_in_does(search: str, name: st
 
 
 def test_there_are_points_to_be_confirmed() -> None:
-    assert len(confirmations()) == len(re.findall(r"\| makeresults ", UNKNOWNS)) == 4
+    assert len(confirmations()) == len(re.findall(r"\| makeresults ", UNKNOWNS)) == 5
+
+
+@every_kind
+def test_the_loop_to_be_confirmed_is_the_one_that_is_shipped(knowledge: SearchKnowledge, kind: Kind) -> None:
+    shipped = knowledge.props[kind.sourcetype]["EVAL-process"]
+    assert sum(f" | eval process={shipped} | " in search for search, _, _ in confirmations()) == 2
+    assert shipped == knowledge.props[SOURCE_STANZA]["EVAL-process"]
+
+
+def test_the_pages_say_where_splunk_tells_of_a_field_that_it_refuses() -> None:
+    search = 'index=_internal sourcetype=splunkd component=CalcFieldProcessor "Invalid eval expression"'
+    assert search in TEXT
+    assert search in UNKNOWNS
 
 
 def test_the_event_types_are_those_of_the_settings(knowledge: SearchKnowledge) -> None:

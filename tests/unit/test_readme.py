@@ -175,6 +175,8 @@ def computed(sourcetype: str) -> set[str]:
             found.add(rest)
         elif kind == "EXTRACT":
             found |= set(re.findall(r"\(\?<(\w+)>", value))
+        elif kind == "REPORT":
+            found |= set(re.findall(r"\(\?<(\w+)>", conf("transforms")[value]["REGEX"]))
         elif kind == "LOOKUP":
             found |= set(value.partition(" OUTPUT ")[2].split())
     return found

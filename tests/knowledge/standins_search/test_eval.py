@@ -8,10 +8,12 @@ of [T] replace.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from standins.search import NotModelledError
+from standins.search.arithmetic import parse_expression
 from standins.search.eval_expressions import as_field, parse_eval
 from standins.search.eval_functions import FUNCTIONS
 
@@ -127,12 +129,14 @@ ASSUMED: list[tuple[str, dict[str, Any], Any]] = [
     ('mvmap(x, x."!")', {"x": "a"}, "a!"),
     ('mvmap(x, x."!")', {}, None),
     ("mvmap(x, null())", {"x": ["a", "b"]}, None),
-    # The field of the first argument, _raw among them, is one element in the second.
+    # The field that is looped over is one element in the second argument.
     (
-        'mvmap(json_array_to_mv(json_extract(_raw,"e")), json_extract(_raw,"n"))',
-        {"_raw": '{"n":0,"e":[{"n":1},{"m":2},{"n":"x"}]}'},
+        'mvmap(json_array_to_mv(e), json_extract(e,"n"))',
+        {"e": '[{"n":1},{"m":2},{"n":"x"}]'},
         ["1", "x"],
     ),
+    ('mvmap(mvindex(x,1), x."!")', {"x": ["a", "b"]}, "b!"),
+    ("mvmap('a.b', 'a.b'.\"!\")", {"a.b": ["a", "b"]}, ["a!", "b!"]),
     ('mvfilter(x!="a")', {"x": "a"}, None),
     ('spath(x,"a")', {"x": '{"a":null}'}, "null"),
     ('spath(x,"a")', {"x": '{"b":1}'}, None),
@@ -187,6 +191,30 @@ def test_operators_literals_and_quoted_fields(expression: str, fields: dict[str,
 def test_what_is_not_modelled_is_refused_before_any_event(expression: str) -> None:
     with pytest.raises(NotModelledError):
         parse_eval(expression)
+
+
+NOT_ON_RECORD = (
+    "mvmap(_raw, _raw)",
+    'mvmap(json_array_to_mv(json_extract(_raw,"e")), json_extract(_raw,"x"))',
+    'mvmap(json_array_to_mv(json_extract(e,"e")), json_extract(e,"x"))',
+    "mvmap(json_array_to_mv(coalesce(e)), e)",
+    "mvmap(coalesce(e), e)",
+    "mvmap(mvindex(e,n), e)",
+    "mvmap(mvindex(json_array_to_mv(e),0), e)",
+    "mvmap(mvdedup(e), e)",
+    'mvmap(mvfilter(match(e,"x")), e)',
+    'mvmap("e", "e")',
+    "mvmap(e, coalesce(e, 1))",
+    'mvmap(e, if(isnull(coalesce(e)), "x", e))',
+    'mvmap(e, mvindex(mvmap(e, e."x"),0))',
+)
+
+
+@pytest.mark.parametrize("parse", [parse_eval, parse_expression])
+@pytest.mark.parametrize("expression", NOT_ON_RECORD)
+def test_a_form_of_mvmap_that_nobody_shows_at_work_is_refused(expression: str, parse: Callable[[str], object]) -> None:
+    with pytest.raises(NotModelledError, match="mvmap"):
+        parse(expression)
 
 
 @pytest.mark.parametrize(

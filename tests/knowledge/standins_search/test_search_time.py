@@ -53,6 +53,22 @@ def test_extractions_run_in_multi_line_mode_and_a_group_that_took_no_part_is_no_
     assert fields_of(app, "one\ntwo\nthree") == {"x": "\n"}
 
 
+def test_an_extraction_beyond_a_limit_finds_nothing_and_says_nothing(make_app: MakeApp) -> None:
+    text = "EXTRACT-1 = (?<x>a(?:b|c)*d)\nEXTRACT-2 = (?<y>^.)\n"
+    raw = "a" + "bc" * 2_000 + "d"
+    assert fields_of(make_app(props(text, mode="none")), raw) == {"y": "a"}
+    raised = props(f"MATCH_LIMIT = 1000000\nDEPTH_LIMIT = 1000000\n{text}", mode="none")
+    assert fields_of(make_app(raised), raw) == {"x": raw, "y": "a"}
+
+
+def test_a_transform_that_adds_values_looks_again_from_where_it_found_something(make_app: MakeApp) -> None:
+    app = props("EXTRACT-1 = (?<list>\\[.*\\])\nREPORT-1 = r\n", mode="none")
+    stanza = "[r]\nSOURCE_KEY = list\nREGEX = (?:[[,](?<x>\\w)|](?<y>\\w)?)\n"
+    several, one = (app | {"default/transforms.conf": stanza + more} for more in ("MV_ADD = true\n", ""))
+    assert fields_of(make_app(several), "[a,b,[c]]") == {"list": "[a,b,[c]]", "x": ["a", "b", "c"]}
+    assert fields_of(make_app(one), "[a,b,[c]]")["x"] == "a"
+
+
 def test_a_later_extraction_reads_the_field_of_an_earlier_one(make_app: MakeApp) -> None:
     app = make_app(props("EXTRACT-b = (?<y>.)$ in x\nEXTRACT-a = (?<x>..)\n", mode="none"))
     assert fields_of(app, "ab") == {"x": "ab", "y": "b"}

@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from lark import Lark, Token
 
 from standins.search.eval_expressions import (
+    _LITERAL,
     ATOMS,
     CONDITIONS,
     EvalFields,
+    _called,
     _combined,
     _Expression,
     _ToFunctions,
@@ -115,7 +117,7 @@ class _WithNumbers(_ToFunctions):
 
     def number(self, items: list[Token]) -> _Expression:
         value = as_number(float(items[0]))
-        return _Expression(lambda _: value)
+        return _Expression(lambda _: value, form=_LITERAL)
 
     def ordered(self, items: list[Token | _Expression]) -> _Expression:
         left, sign, right = items
@@ -144,10 +146,7 @@ class _WithNumbers(_ToFunctions):
         if function is None:
             return super().call(items)
         operands = [item for item in items[1:] if isinstance(item, _Expression)]
-        if not function.fewest <= len(operands) <= function.most:
-            raise NotModelledError(f"{name} with {len(operands)} arguments")
-        compute = function.compute
-        return _combined(operands, lambda fields: compute([operand.compute(fields) for operand in operands]))
+        return _called(name, function, operands)
 
     def assignment(self, items: list[Token | _Expression]) -> tuple[str, Expression]:
         name, expression = items

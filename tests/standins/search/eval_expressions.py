@@ -9,13 +9,22 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from lark import Lark, Token, Transformer, UnexpectedInput
 from lark.exceptions import VisitError
 
-from standins.search.eval_functions import FUNCTIONS, Value, as_text, as_value, as_values, equals, single_text
+from standins.search.eval_functions import (
+    FUNCTIONS,
+    EvalFunction,
+    Value,
+    as_text,
+    as_value,
+    as_values,
+    equals,
+    single_text,
+)
 from standins.search.refusal import NotModelledError
 
 EvalFields = Mapping[str, Value]
@@ -68,31 +77,48 @@ def _unescaped(literal: str) -> str:
 
 @dataclass(frozen=True)
 class _Expression:
-    """A part of an expression: what it computes, and the fields that it reads."""
+    """A part of an expression.
+
+    Attributes:
+        compute: what it computes.
+        reads: the fields that it reads.
+        calls: the functions that it calls.
+        form: the field's name, if it is a field alone; ``"..."``, if it is a literal.
+        loops_over: the field over which mvmap is on record as looping, if it stands as its first argument.
+    """
 
     compute: Compute
     reads: frozenset[str] = frozenset()
+    calls: frozenset[str] = frozenset()
+    form: str = ""
+    loops_over: str = ""
+
+
+_LITERAL = "..."
+_NOT_IN_MVMAP = frozenset({"coalesce", "mvmap"})
 
 
 class _ToFunctions(Transformer[Token, _Expression]):
     """Turns a parse tree into a function of the event's fields."""
 
     def field(self, items: list[Token]) -> _Expression:
-        name = str(items[0])
-        return _Expression(lambda fields: fields.get(name), frozenset({name}))
+        return self._named(str(items[0]))
 
     def quoted_field(self, items: list[Token]) -> _Expression:
-        name = str(items[0])[1:-1]
-        return _Expression(lambda fields: fields.get(name), frozenset({name}))
+        return self._named(str(items[0])[1:-1])
+
+    @staticmethod
+    def _named(name: str) -> _Expression:
+        return _Expression(lambda fields: fields.get(name), frozenset({name}), form=name, loops_over=name)
 
     def string(self, items: list[Token]) -> _Expression:
         text = _unescaped(str(items[0]))
-        return _Expression(lambda _: text)
+        return _Expression(lambda _: text, form=_LITERAL)
 
     def number(self, items: list[Token]) -> _Expression:
         text = str(items[0])
         number = float(text) if "." in text else int(text)
-        return _Expression(lambda _: number)
+        return _Expression(lambda _: number, form=_LITERAL)
 
     def call(self, items: list[Token | _Expression | None]) -> _Expression:
         name = str(items[0])
@@ -101,14 +127,11 @@ class _ToFunctions(Transformer[Token, _Expression]):
             fewest, iterate = _ITERATIONS[name]
             if len(operands) != fewest:
                 raise NotModelledError(f"{name} with {len(operands)} arguments")
-            return iterate(operands)
+            return replace(iterate(operands), calls=frozenset({name}).union(*(each.calls for each in operands)))
         function = FUNCTIONS.get(name)
         if function is None:
             raise NotModelledError(f"the eval function {name}")
-        if not function.fewest <= len(operands) <= function.most:
-            raise NotModelledError(f"{name} with {len(operands)} arguments")
-        compute = function.compute
-        return _combined(operands, lambda fields: compute([operand.compute(fields) for operand in operands]))
+        return _called(name, function, operands)
 
     def negated(self, items: list[_Expression]) -> _Expression:
         return _combined(items, lambda fields: _not(items[0].compute(fields)))
@@ -137,19 +160,38 @@ class _ToFunctions(Transformer[Token, _Expression]):
         return _combined(items, lambda fields: _product([item.compute(fields) for item in items]))
 
 
+def _called(name: str, function: EvalFunction, operands: Sequence[_Expression]) -> _Expression:
+    """A call of a function whose arguments are computed once each."""
+    if not function.fewest <= len(operands) <= function.most:
+        raise NotModelledError(f"{name} with {len(operands)} arguments")
+    compute = function.compute
+    whole = _combined(operands, lambda fields: compute([operand.compute(fields) for operand in operands]))
+    field, *others = [operand.form for operand in operands] or [""]
+    is_loop = (name == "json_array_to_mv" and not others) or (name == "mvindex" and set(others) == {_LITERAL})
+    return replace(whole, calls=whole.calls | {name}, loops_over=field if is_loop and field != _LITERAL else "")
+
+
 def _combined(parts: Sequence[_Expression], compute: Compute) -> _Expression:
-    return _Expression(compute, frozenset().union(*(part.reads for part in parts)))
+    return _Expression(
+        compute,
+        frozenset().union(*(part.reads for part in parts)),
+        frozenset().union(*(part.calls for part in parts)),
+    )
 
 
 def _mvmap(operands: Sequence[_Expression]) -> _Expression:
     """``mvmap(<mv>, <expression>)``: the field that ``mv`` reads stands for one value after the other in ``expression``.
 
-    Documented by the example ``mvmap(mvindex(results,1,2), results*threshold)``. Assumed: a NULL result is left out.
+    Only in the forms that are on record: documented are a field and ``mvmap(mvindex(results,1,2), results*threshold)``;
+    ``mvmap(json_array_to_mv(<field>), ...)`` runs in Splunk's add-on for advanced hunting. The same add-on notes that coalesce
+    does not work with mvmap. Nobody shows ``_raw`` as the field, nor one mvmap in another. Assumed: a NULL result is left out.
     """
     values, each = operands
-    if len(values.reads) != 1:
-        raise NotModelledError(f"mvmap over an expression that reads {sorted(values.reads)}")
-    (name,) = values.reads
+    name = values.loops_over
+    if name in {"", "_raw"}:
+        raise NotModelledError(f"mvmap over {name or f'an expression of {sorted(values.reads | values.calls)}'}")
+    if unproven := _NOT_IN_MVMAP & each.calls:
+        raise NotModelledError(f"{' and '.join(sorted(unproven))} inside mvmap")
 
     def compute(fields: EvalFields) -> Value:
         results = [each.compute({**fields, name: value}) for value in as_values(values.compute(fields))]

@@ -30,8 +30,17 @@ def fields_of_events(props: Conf, transforms: Conf, lookups: Mapping[str, Sequen
             elif kind == "LOOKUP":
                 found |= _outputs(value, transforms, lookups)
             elif kind == "REPORT":
-                raise NotModelledError(f"{setting}: which fields it makes")
+                found |= _of_transforms(setting, value, transforms)
     return frozenset(found)
+
+
+def _of_transforms(setting: str, value: str, transforms: Conf) -> set[str]:
+    found: set[str] = set()
+    for transform in (transforms[name.strip()] for name in value.split(",")):
+        if "FORMAT" in transform:
+            raise NotModelledError(f"{setting}: which fields FORMAT makes")
+        found |= set(re.findall(r"\(\?<(\w+)>", transform["REGEX"]))
+    return found
 
 
 def _outputs(value: str, transforms: Conf, lookups: Mapping[str, Sequence[str]]) -> set[str]:

@@ -10,7 +10,7 @@ from standins.search.refusal import NotModelledError
 
 # Every setting that the stand-in applies. A conf file with another one is refused when it is loaded.
 INDEX_TIME = frozenset({"CHARSET", "TRUNCATE", "LINE_BREAKER", "SHOULD_LINEMERGE", "DATETIME_CONFIG"})
-SEARCH_TIME = frozenset({"KV_MODE"})
+SEARCH_TIME = frozenset({"KV_MODE", "MATCH_LIMIT", "DEPTH_LIMIT"})
 SEARCH_TIME_CLASSES = ("EXTRACT-", "REPORT-", "FIELDALIAS-", "EVAL-", "LOOKUP-")
 
 _LITERAL, _PATTERN = 100, 0  # default priorities; the setting `priority` is not modelled

@@ -1,0 +1,134 @@
+"""What alerts of today's APIs are searched by: whom and what their evidence names.
+
+A row is a field, and says which members of a piece of evidence it is read from, in order. The endpoint API's pieces are
+flat; Graph's hold objects, by type (``fileDetails``, ``imageFile``, ``userAccount``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tooling.fields import regexes
+from tooling.fields.expressions import (
+    LIST,
+    PIECES,
+    chosen,
+    each,
+    first,
+    has,
+    joined,
+    lacks,
+    member,
+    record,
+    says,
+    where,
+)
+
+_INCIDENT = 'sourcetype=="ms365:defender:incident"'
+_NOTHING = '""'
+
+_MATCH_LIMIT = "10000000"
+
+_PROCESS = ("processId", "processCommandLine")
+_FILE = ("fileName", "sha256", "sha1", "fileDetails", "imageFile")
+_ACCOUNTS = (
+    *("accountName", "userAccount.accountName"),
+    *("userPrincipalName", "userAccount.userPrincipalName", "upn", "recipientEmailAddress"),
+)
+_FILE_NAMES = ("fileName", "fileDetails.fileName", "imageFile.fileName")
+_FILE_FOLDERS = ("filePath", "fileDetails.filePath", "imageFile.filePath")
+_HASHES = tuple(f"{of}{kind}" for kind in ("sha256", "sha1", "md5") for of in ("", "fileDetails.", "imageFile."))
+_ADDRESSES = ("ipAddress.ipAddress", "ipAddress", "senderIp")
+_PARENT_NAMES = ("parentProcessFileName", "parentProcessImageFile.fileName")
+_PARENT_FOLDERS = ("parentProcessFilePath", "parentProcessImageFile.filePath")
+
+
+def _is_process(piece: str) -> str:
+    return has(piece, *_PROCESS)
+
+
+def _is_no_process(piece: str) -> str:
+    return lacks(piece, *_PROCESS)
+
+
+def _is_file(piece: str) -> str:
+    return has(piece, *_FILE)
+
+
+def _path(folders: tuple[str, ...], names: tuple[str, ...], without_folder: str) -> Callable[[str], str]:
+    folder, name = chosen(*folders, otherwise=_NOTHING), chosen(*names, otherwise=_NOTHING)
+    return lambda piece: joined(folder(piece), name(piece), without_folder=without_folder)
+
+
+def _registry_path(piece: str) -> str:
+    hive, key, value = (member(piece, path) for path in ("registryHive", "registryKey", "registryValueName"))
+    of_hive = rf'if({says(piece, "registryHive")}, {hive}."\\", "")'
+    of_value = rf'if({says(piece, "registryValueName")}, "\\".{value}, "")'
+    return f"if({says(piece, 'registryKey')}, {of_hive}.{key}.{of_value}, null())"
+
+
+def _without_domain(user: str) -> str:
+    return rf'nullif(replace({user},"(?s)\A.*\x5c",""),"")'
+
+
+_named_user = first(where(_is_no_process, chosen(*_ACCOUNTS)))
+_user = ", ".join(
+    [
+        record("relatedUser.userName"),
+        _named_user,
+        first(chosen(*_ACCOUNTS)),
+        record("loggedOnUsers{0}.accountName"),
+        first(chosen("loggedOnUsers{0}.accountName")),
+    ]
+)
+
+
+def _host(*without_name: str) -> str:
+    """The device's name, else its id, else what else names a place."""
+    return "coalesce({})".format(
+        ", ".join(
+            [
+                record("computerDnsName"),
+                first(chosen("deviceDnsName", "hostName")),
+                record("devices{0}.deviceDnsName"),
+                record("machineId"),
+                first(chosen("mdeDeviceId", *without_name, "resourceName", "deviceName", texts=("ipAddress",))),
+            ]
+        )
+    )
+
+
+VALUES: Mapping[str, str] = {
+    "match_limit": _MATCH_LIMIT,
+    "record_tenant": regexes.text_member("aadTenantId|tenantId", "record_tenant", r"[\w-]+"),
+    "incident_number": regexes.text_member("incidentId", "incident_id", r"\d+", opened='"?', closed=""),
+    "evidence": regexes.list_member(("evidence", "entities"), LIST),
+    "alerts": regexes.list_member(("alerts",), "defender_alerts_inside"),
+    "dest": _host(),
+    "src": _host(*_ADDRESSES),
+    "user": _without_domain(f"if({_INCIDENT}, {record('assignedTo')}, coalesce({_user}))"),
+    "user_name": _without_domain(f"coalesce({record('relatedUser.userName')}, {_named_user})"),
+    "file_name": each(where(_is_file, chosen(*_FILE_NAMES, otherwise=_NOTHING))),
+    "file_path": each(where(_is_file, _path(_FILE_FOLDERS, _FILE_NAMES, r"(?s)\A<.*\z"))),
+    "file_hash": each(where(_is_file, chosen(*_HASHES, otherwise=_NOTHING))),
+    "process": each(where(_is_process, chosen("processCommandLine", otherwise=_NOTHING))),
+    "process_name": each(where(_is_process, chosen("fileName", "imageFile.fileName", otherwise=_NOTHING))),
+    "parent_process": each(where(_is_process, _path(_PARENT_FOLDERS, _PARENT_NAMES, r"\A<"))),
+    "ip": f"mvdedup({each(chosen(*_ADDRESSES, texts=('ipAddress',)))})",
+    "url": f"mvdedup({each(chosen('url'))})",
+    "registry_path": each(_registry_path),
+}
+
+TRANSFORMS = rf"""
+# The evidence of all alerts inside an incident, piece by piece. A REPORT, because an EXTRACT finds one value and this
+# finds several (MV_ADD); each match begins where the last one ended. MATCH_LIMIT: see props.conf.
+[{PIECES}]
+SOURCE_KEY = defender_alerts_inside
+REGEX = {regexes.pieces_in_each("evidence|entities", PIECES)}
+MV_ADD = true
+MATCH_LIMIT = {_MATCH_LIMIT}
+"""
+
+SIEM_VALUES: Mapping[str, str] = {
+    "file_path": joined(record("FilePath"), f'coalesce({record("FileName")},"")'),
+}

@@ -1,0 +1,112 @@
+r"""Parts of eval expressions that are on record as working in ``EVAL-`` of props.conf.
+
+A loop over evidence is one of
+
+    mvmap(json_array_to_mv(<field>), <expression with that field>)
+    mvmap(<field>, <expression with that field>)
+
+over a field that an EXTRACT or REPORT has made, never with ``coalesce`` within: the first runs in Splunk's add-on for
+advanced hunting, which notes that coalesce does not work with mvmap; the second is the Search Reference's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+LIST = "defender_evidence"
+"""The evidence of an alert, as a JSON array; of an incident it has none."""
+PIECES = "defender_evidence_inside"
+"""The evidence of the alerts inside an incident, a value for each piece."""
+
+EMPTY = r"\s*(?:-|null|\(null\)|unknown)?\s*"
+"""What says nothing: CIM forbids these as values."""
+_SAYS_SOMETHING = rf'"(?i)\A(?!{EMPTY}\z)"'
+_IS_TEXT = rf'"(?i)\A(?!\s*\{{|{EMPTY}\z)"'
+
+
+def cleaned(expression: str, empty: str = EMPTY) -> str:
+    """A text, or NULL where it says nothing."""
+    return rf'nullif(replace({expression},"(?i)\A{empty}\z",""),"")'
+
+
+def record(*paths: str) -> str:
+    """The first member of the record that says something."""
+    texts = [cleaned(f'json_extract(_raw,"{path}")') for path in paths]
+    return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
+
+
+def each(value: Callable[[str], str]) -> str:
+    """What an expression makes of each piece of evidence; pieces of which it makes NULL are left out.
+
+    Args:
+        value: the expression, made of the field that stands for one piece.
+    """
+    return f"coalesce(mvmap(json_array_to_mv({LIST}), {value(LIST)}), mvmap({PIECES}, {value(PIECES)}))"
+
+
+def first(value: Callable[[str], str]) -> str:
+    """The first that an expression makes of a piece of evidence."""
+    return f"mvindex({each(value)},0)"
+
+
+def member(piece: str, path: str) -> str:
+    """A member of a piece of evidence."""
+    return f'json_extract({piece},"{path}")'
+
+
+def says(piece: str, path: str, *, as_text: bool = False) -> str:
+    """Whether a member of a piece says something; as text, whether it is no object besides."""
+    return f"match({member(piece, path)},{_IS_TEXT if as_text else _SAYS_SOMETHING})"
+
+
+def has(piece: str, *paths: str) -> str:
+    """Whether a piece has one of these members."""
+    return " OR ".join(f"isnotnull({member(piece, path)})" for path in paths)
+
+
+def chosen(*paths: str, otherwise: str = "", texts: tuple[str, ...] = ()) -> Callable[[str], str]:
+    """The first member of a piece that says something.
+
+    Args:
+        paths: in the order in which they are preferred.
+        otherwise: an expression for what it is if none does; NULL if there is no expression.
+        texts: those of the paths that don't count where they lead to an object.
+    """
+
+    def value(piece: str) -> str:
+        pairs = [f"{says(piece, path, as_text=path in texts)}, {member(piece, path)}" for path in paths]
+        return f"case({', '.join([*pairs, *([f'true(), {otherwise}'] if otherwise else [])])})"
+
+    return value
+
+
+def where(condition: Callable[[str], str], value: Callable[[str], str]) -> Callable[[str], str]:
+    """A value of those pieces alone for which a condition holds."""
+    return lambda piece: f"if({condition(piece)}, {value(piece)}, null())"
+
+
+def lacks(piece: str, *paths: str) -> str:
+    """Whether a piece has none of these members."""
+    return " AND ".join(f"isnull({member(piece, path)})" for path in paths)
+
+
+def joined(folder: str, name: str, *, without_folder: str = "") -> str:
+    r"""A path of folder and name. The folder may be the whole path already, and its separator is ``\`` or ``/``.
+
+    ``<``, which no file name holds, joins the two until the separator is known.
+
+    Args:
+        folder: the folder; the path is NULL if it is.
+        name: the file's name, or "".
+        without_folder: a pattern of what goes where the folder is "".
+    """
+    text = f'{folder}."<".{name}'
+    for pattern, replacement in (
+        *([(without_folder, "")] if without_folder else []),
+        (r"(?is)\A((?:.*[\x5c/])?([^\x5c/<]+))<(?:\2)?\z", r"\1"),
+        (r"([\x5c/])<", r"\1"),
+        (r"\A([^\x5c<]*)<", r"\1/"),
+        (r"(?s)\A([^\x5c]*)(\x5c)(.*)<", r"\1\2\3\2"),
+    ):
+        text = f'replace({text},"{pattern}","{replacement}")'
+    return text

@@ -1,0 +1,31 @@
+"""The two files that are made of all this."""
+
+from __future__ import annotations
+
+from tooling import paths
+from tooling.fields import evidence
+from tooling.fields.conf import Source, stanzas
+
+PROPS = paths.PACKAGE / "default" / "props.conf"
+TRANSFORMS = paths.PACKAGE / "default" / "transforms.conf"
+SOURCES = (
+    Source("siem.conf", evidence.SIEM_VALUES),
+    Source("current.conf", evidence.VALUES, evidence.TRANSFORMS),
+)
+MADE = "# Made of tooling/fields/*.conf by `python -m tooling.fields`: change it there.\n"
+
+
+def props() -> str:
+    """The text of props.conf."""
+    return MADE + "\n" + "\n".join(stanzas(source) for source in SOURCES)
+
+
+def transforms(written: str) -> str:
+    """The text of transforms.conf: what is written by hand, and what is made."""
+    return written.partition(MADE)[0] + MADE + "".join(source.transforms for source in SOURCES)
+
+
+def write() -> None:
+    """Write both."""
+    PROPS.write_text(props(), encoding="utf-8")
+    TRANSFORMS.write_text(transforms(TRANSFORMS.read_text(encoding="utf-8")), encoding="utf-8")
