@@ -89,10 +89,10 @@ def _fill_the_disk(stage: Processes) -> None:
 
 
 def _run_without_a_log(stage: Processes) -> Ran:
-    """What logging itself says of it goes to standard error, and so to splunkd.log."""
+    """All that the run has to say goes to standard error, and so to splunkd.log."""
     run = stage.start().wait(60)
-    said = {line for line in run.stderr if line.startswith("OSError")}
-    return replace(stage.ran(replace(run, stderr=[])), sentences=sorted(said))
+    said = [line.partition(" ")[2] for line in run.stderr if line.startswith("ERROR ")]
+    return replace(stage.ran(replace(run, stderr=[])), sentences=said)
 
 
 def _expired_from_the_start(stage: Processes) -> None:
@@ -163,7 +163,13 @@ SPLUNK: Group[Processes] = Group(
             _fill_the_disk,
             EVERYTHING,
             0,
-            ("OSError: [Errno 28] No space left on device",),
+            (
+                (
+                    "The log … can't be written (No space left on device; …). What this run has to say is in splunkd.log "
+                    "instead, and collecting goes on. Let the user that runs Splunk write there, and see that the disk "
+                    "has room."
+                ),
+            ),
             GOES_ON,
             run=_run_without_a_log,
         ),

@@ -156,6 +156,22 @@ def test_no_entry_point_shows_a_session_to_the_environments_proxy_and_each_reach
         }
 
 
+def test_a_login_of_a_netrc_file_does_not_stand_in_for_the_session(without_proxy: Installation, python: Path) -> None:
+    without_proxy.reset()
+    netrc = without_proxy.splunkd.home / ".netrc"
+    netrc.write_text("default login somebody password somebodys\n", encoding="utf-8")
+    netrc.chmod(0o600)
+    variables = {"HTTPS_PROXY": without_proxy.cloud.proxy.url()}
+    try:
+        with without_proxy.splunkd.launched_with(variables):
+            visit_everything(without_proxy, python)
+    finally:
+        netrc.unlink()
+    assert {call.header("authorization") for call in without_proxy.cloud.journal} & {
+        "Basic c29tZWJvZHk6c29tZWJvZHlz"
+    } == set()
+
+
 def test_no_session_is_shown_to_it_on_the_newer_python_either(
     install: Install, splunk_pythons: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -29,13 +29,15 @@ class Environment:
         self._kept: dict[str, str] | None = None
 
     def prepare(self) -> None:
-        """Take the proxies out of the variables, and keep them for calls to Microsoft; the second time, do nothing."""
+        """Take out what would lead calls to splunkd astray, and keep the proxies for Microsoft; once is enough."""
         if self._kept is not None:
             return
         names = [name for name in self._variables if name.lower().endswith(_PROXY)]
         self._kept = {name: self._variables.pop(name) for name in names}
         # Where no variable is left, Python on Windows goes on to the proxy of the registry.
         self._variables["no_proxy"] = "*"
+        # ``requests`` would put a login of that file in the place of the session.
+        self._variables["NETRC"] = os.devnull
         if self._variables.get(_BIND_IP):
             self._variables[_BIND_IP] = _as_solnlib_reads_it(self._variables[_BIND_IP])
 
