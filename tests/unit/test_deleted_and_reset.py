@@ -408,8 +408,7 @@ class _Interfered(History):
 
         def then() -> None:
             if self._interfere(what) and meanwhile:
-                result = self.polled.poll()
-                assert [one.outcome for one in result.outcomes] == ["done"]
+                self.poll_undisturbed()
 
         with StepsOf(dying, self.shelf) as steps:
             steps.at, steps.then = step, then

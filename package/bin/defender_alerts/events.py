@@ -129,6 +129,8 @@ class XmlStream:
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
+        # A batch has its turn, behind all of the one before. The other lock is held for a piece of it, for ``close``.
+        self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._opened = False
         self._closed = self._broken = False
@@ -146,21 +148,10 @@ class XmlStream:
             f"{event_data(version.raw)}</data></event>\n"
             for version in versions
         )
-        written = 0
-        for piece in _pieces(events):
-            data = _encode(piece)
+        with self._turn:
+            written = sum(self._put(_encode(piece)) for piece in _pieces(events))
             with self._lock:
-                if self._broken:
-                    raise stream_closed()
-                if self._closed:
-                    raise StreamClosedError("The run has ended; this batch is read again by the next one.")
-                if not self._opened:
-                    self._opened = True
-                    data = b"<stream>" + data
-                self._do(self._out.write, data)
-            written += len(data)
-        with self._lock:
-            self._do(self._out.flush)
+                self._do(self._out.flush)
         return written
 
     def close(self) -> None:
@@ -196,6 +187,18 @@ class XmlStream:
         except (OSError, ValueError):
             return False
         return bool(poll.poll(0))
+
+    def _put(self, data: bytes) -> int:
+        with self._lock:
+            if self._broken:
+                raise stream_closed()
+            if self._closed:
+                raise StreamClosedError("The run has ended; this batch is read again by the next one.")
+            if not self._opened:
+                self._opened = True
+                data = b"<stream>" + data
+            self._do(self._out.write, data)
+        return len(data)
 
     def _do(self, call: Callable[..., Any], *arguments: bytes) -> None:
         try:
