@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .conftest import Client
 
 EU = "wdatp-alertexporter-eu.windows.com"
-CREDENTIALS = ("us er", "p@ss:word/ü%")
+CREDENTIALS = ("us er", "p@ss:word/~%")
 
 
 def addresses(cloud: MicrosoftCloud, credentials: tuple[str, str] | None) -> list[str]:
@@ -32,7 +32,7 @@ def test_every_proxy_takes_the_right_credentials_only(
     with MicrosoftCloud(proxy_credentials=CREDENTIALS) as cloud:
         for proxy in addresses(cloud, CREDENTIALS):
             assert connect(cloud, proxy).alerts(EU, None).status_code == 401, proxy
-        for wrong in (None, ("us er", "p@ss"), ("us er", "p@ss:word/ü%x")):
+        for wrong in (None, ("us er", "p@ss"), ("us er", "p@ss:word/~%x")):
             for proxy in addresses(cloud, wrong):
                 with pytest.raises(requests.exceptions.ConnectionError):
                     connect(cloud, proxy).alerts(EU, None)
