@@ -28,13 +28,9 @@ def _breaks(subject: Subject) -> int:
     return subject.breaks
 
 
-def _failures(subject: Subject) -> int:
-    return subject.failures
-
-
 def _lasts(name: str, provoked: str, fault: faults.Fault, status: int, *says: str, tries: Tries = None) -> Row[Polls]:
     """A fault that a run does not get over: the region fails, and the other one does not notice."""
-    usual = _breaks if says[0].startswith("wait=") else 1
+    usual = _breaks if says[0].startswith("wait=") else _refusals
     return Row(name, provoked, at_api(fault, tries=tries or usual), OTHER_REGIONS, status, says, WHEN_OVER)
 
 
@@ -50,9 +46,7 @@ def _server_error(status: int) -> Row[Polls]:
         faults.Status(status),
         1,
         f"wait=… reason={status}",
-        "{less}",
         f"{{host}} answered with an error; the next run asks again. (HTTP {status}, correlation id …)",
-        tries=_failures,
     )
 
 
@@ -104,9 +98,7 @@ API: Group[Polls] = Group(
             "every request is answered 400",
             faults.Status(400, _BAD_REQUEST),
             1,
-            "{without_order}",
             "{not_understood} Microsoft says: BadRequest: no such group. (HTTP 400, correlation id …)",
-            tries=_refusals,
         ),
         _passes("401 once", "one token is refused", faults.Status(401)),
         _lasts(
@@ -172,6 +164,7 @@ API: Group[Polls] = Group(
             1,
             "{host} throttles this application; the next run goes on where this one ended. (HTTP 429, …) The wait it "
             "asks for, 7200 s, is left to a later run.",
+            tries=1,
         ),
         _passes("500 in passing", "one request is answered 500", faults.Status(500), "wait=… reason=500"),
         _passes(
@@ -185,7 +178,6 @@ API: Group[Polls] = Group(
             "four requests in a row are answered 503",
             faults.Status(503),
             "wait=… reason=503",
-            "{less}",
             times=4,
         ),
         _passes("504 in passing", "one request is answered 504", faults.Status(504), "wait=… reason=504"),
@@ -203,7 +195,6 @@ API: Group[Polls] = Group(
             1,
             "wait=… reason=…",
             _NO_ANSWER,
-            tries=5,
         ),
         *(
             row
@@ -232,7 +223,7 @@ API: Group[Polls] = Group(
             )
             for row in (
                 _passes(f"{name}, in passing", f"one answer {provoked}", fault, "wait=… reason=…"),
-                _lasts(f"{name}, for ever", f"every answer {provoked}", fault, 1, "wait=… reason=…", "{less}", says),
+                _lasts(f"{name}, for ever", f"every answer {provoked}", fault, 1, "wait=… reason=…", says),
             )
         ),
         Row(
@@ -252,7 +243,6 @@ API: Group[Polls] = Group(
             1,
             (
                 "wait=… reason=time-out",
-                "{less}",
                 "{host} did not answer in time (…). Check that port 443 to it is open; …",
             ),
             WHEN_OVER,
@@ -274,7 +264,6 @@ API: Group[Polls] = Group(
             1,
             (
                 "wait=… reason=broken off",
-                "{less}",
                 "{host}: The answer did not arrive whole within … s. The next run asks again.",
             ),
             WHEN_OVER,
@@ -316,7 +305,6 @@ API: Group[Polls] = Group(
             faults.Body(b""),
             1,
             "wait=… reason=broken off",
-            "{less}",
             "{host}: The answer is empty. The next run asks again.",
         ),
         Row(

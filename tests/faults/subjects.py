@@ -34,8 +34,7 @@ class Subject:
         words: its own sentences, or parts of them, by name.
         regions: of the input; the first one meets the fault.
         refusals: how often a request is made that the service does not want.
-        breaks: how often one is made whose answer breaks off.
-        failures: how often one is made that the service fails over.
+        breaks: how often one is made that the service fails over, or whose answer breaks off.
         splits: its records hold others, which become events of their own.
         many: so many records make several batches.
     """
@@ -47,9 +46,8 @@ class Subject:
     permission: str = ""
     path: str = "/api/alerts"
     regions: tuple[str, ...] = ("global",)
-    refusals: int = 2
+    refusals: int = 1
     breaks: int = 5
-    failures: int = 5
     splits: bool = False
     many: int = 2_500
 
@@ -142,8 +140,6 @@ _SIEM_WORDS = {
     "no_list": "{host}: The answer is no JSON array; it begins with ….",
     "no_records": "{host}: The answer is no JSON array; it begins with ….",
     "retirement": f" {_REPLACE}",
-    "without_order": "",
-    "less": "",
     "identity": "FullId",
 }
 _TODAYS_WORDS = {
@@ -168,8 +164,6 @@ _TODAYS_WORDS = {
     "no_list": "{host}: The answer is no OData object; it begins with ….",
     "no_records": "{host}: The answer has no array of records; it begins with ….",
     "retirement": "",
-    "without_order": "region={region} {host} is asked for less (at most … records, in no order), because: …",
-    "less": "",
     "identity": "id",
 }
 
@@ -179,7 +173,6 @@ SIEM_ALERTS = Subject(
     sibling="wdatp-alertexporter-us.windows.com",
     words=_SIEM_WORDS,
     regions=("eu", "us"),
-    refusals=1,
 )
 ENDPOINT_ALERTS = Subject(
     "endpoint",
@@ -208,16 +201,12 @@ SPLIT_INCIDENTS = Subject(
     "split incidents",
     replace(INCIDENTS, own={"alerts": "split"}),
     sibling="graph.microsoft.us",
-    words={
-        **_TODAYS_WORDS,
-        "less": "region={region} {host} is asked for less (at most … records, in order…), because: …",
-    },
+    words=_TODAYS_WORDS,
     permission=PLAIN_INCIDENTS.permission,
     path=PLAIN_INCIDENTS.path,
-    # An expanded page is tried twice at each of three sizes (five times if the answer breaks off), then five times
-    # without its alerts.
-    breaks=20,
-    failures=11,
+    # Once more without the alerts, to know whether it is these that the service fails over.
+    refusals=2,
+    breaks=6,
     splits=True,
     many=500,
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from defender_alerts import reading
 from defender_alerts.apis import Api, OwnSettings
 from defender_alerts.apis.odata import ODataApi
 from defender_alerts.poll import Plan
@@ -19,11 +20,10 @@ from faults.row import (
     WHEN_OVER,
     Delivered,
     Group,
-    Later,
     Row,
     Story,
 )
-from faults.subjects import ENDPOINT_ALERTS, GRAPH_ALERTS, PLAIN_INCIDENTS, SPLIT_INCIDENTS, TODAYS, inner_alerts
+from faults.subjects import ENDPOINT_ALERTS, GRAPH_ALERTS, PLAIN_INCIDENTS, SPLIT_INCIDENTS, TODAYS
 from standins.microsoft import faults
 from standins.microsoft.odata_query import Query
 from standins.microsoft.wire import Request
@@ -33,11 +33,26 @@ _FOREIGN_LINK = (
     "{host} hands out a link to …, which is not followed: it is no host of this API in the account's cloud, and would get "
     "the token. Look for a proxy on the way that changes answers."
 )
-_BY_CREATION = "region={region} the instant … can't be paged; it is read by times of creation. (…)"
+_NOT_READ = (
+    "More records were changed at … than one answer holds, and they can't be read whole: … What came is collected, and "
+    "each run reads them again."
+)
 _WITHOUT_ALERTS = (
-    "region={region} the records updated between … and … are indexed without their alerts: Microsoft Graph fails when it is "
-    "asked for both. The alerts come with an input of the kind defender_graph_alerts; the incidents' next updates are asked "
-    "for with alerts again."
+    "The alerts of … incidents have not come (…): {host} fails when it is asked for them. The incidents are collected, and "
+    "each run asks for their alerts again. If it stays so, add an input of the kind defender_graph_alerts, which brings "
+    "all alerts, and set alerts to none here."
+)
+_ONE_BY_ONE = (
+    "region={region} {host} gives its records, and fails when it is asked for what is inside them as well; that is asked "
+    "for one by one. (…)"
+)
+_GONE = (
+    'exc_l="Server Error" region={region} api_host={host} the alerts of the incident 7 have never come, and {host} has not '
+    "shown it in 3 runs: it is not asked for any more. Look for it in the Defender portal."
+)
+_ENDLESS = (
+    "{host} hands out links to further pages without end: …. Nothing of this stretch counts as collected, and the next run "
+    "asks again. If it stays so, report it."
 )
 _GRAPH, _ENDPOINT = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"
 _OTHER_ROLES = {
@@ -61,12 +76,16 @@ def _short_pages(**behaviour: Any) -> Callable[[Polls], None]:
     return _answering(page_maximum=7, **{"links": "more", **behaviour})
 
 
-def _sorted_in_the_page_alone(stage: Polls) -> None:
+def _in_the_order(order: str) -> Callable[[Polls], None]:
     """Records a second apart: as close as 100 ns they would be asked for one by one."""
-    stage.shelf.remove(stage.polled.tenant)
-    start = stage.an_hour_ago
-    stage.publish(*(stage.subject.record(number, start + number * 10_000_000) for number in range(20)))
-    _short_pages(orderby="within_newest")(stage)
+
+    def provoke(stage: Polls) -> None:
+        stage.shelf.remove(stage.polled.tenant)
+        start = stage.an_hour_ago
+        stage.publish(*(stage.subject.record(number, start + number * 10_000_000) for number in range(20)))
+        _short_pages(order=order)(stage)
+
+    return provoke
 
 
 def _crowd(**behaviour: Any) -> Callable[[Polls], None]:
@@ -79,6 +98,11 @@ def _crowd(**behaviour: Any) -> Callable[[Polls], None]:
         _short_pages(**behaviour)(stage)
 
     return provoke
+
+
+def _endless(stage: Polls) -> None:
+    stage.patch.setattr(reading, "MOST_PAGES", 20)
+    _answering(empty_first=5_000)(stage)
 
 
 def _without_roles(stage: Polls) -> None:
@@ -122,7 +146,7 @@ def _expansion_fails(status: int, when: Callable[[Query], bool]) -> Callable[[Po
 def _expansion_hangs(stage: Polls) -> None:
     def expands_more_than_ten(request: Request) -> bool:
         query = dict(request.query)
-        return "$expand" in query and int(query["$top"]) > 10
+        return "$expand" in query and int(query.get("$top", "1")) > 10
 
     stage.polled.timeout = 0.4
     stage.cloud.faults.add(stage.subject.host, faults.Hang(), times=None, when=expands_more_than_ten)
@@ -138,14 +162,6 @@ def _one_is_too_large(status: int) -> Callable[[Polls], None]:
     return provoke
 
 
-def _mended_and_updated(stage: Polls) -> None:
-    """Incidents can be expanded again, and all of them are updated; their alerts are as they were."""
-    stage.mend()
-    for number, raw in enumerate(stage.shelf.records(stage.polled.tenant)):
-        updated = stage.subject.record(number, stage.an_hour_ago + 36_000_000_000 - 600_000_000 + number)
-        stage.publish(updated, alerts=inner_alerts(raw))
-
-
 def _all_but_alerts(most: int) -> Callable[[Story], bool]:
     def holds(story: Story) -> bool:
         left_out = set(story.due) - set(story.first.raws)
@@ -153,11 +169,6 @@ def _all_but_alerts(most: int) -> Callable[[Story], bool]:
         return set(story.first.raws) < set(story.due) and len(alerts) == len(left_out) <= most
 
     return holds
-
-
-_WITH_THE_NEXT_UPDATE = Later(
-    "delivers the incidents' next updates, and with them the alerts; nothing twice", THE_REST.holds
-)
 
 
 def _denied(name: str, provoked: str, provoke: Callable[[Polls], None], token: str) -> Row[Polls]:
@@ -196,32 +207,40 @@ TODAYS_APIS: Group[Polls] = Group(
             ("{unauthorized} Microsoft says: … (HTTP 401, …)",),
             WHEN_OVER,
         ),
-        Row(
-            "no order: refused",
-            "`$orderby` is answered 400",
-            _answering(orderby="refused"),
-            EVERYTHING,
-            0,
-            ("{without_order}",),
-            GOES_ON,
+        *(
+            Row(
+                f"no order: {words}",
+                f"the records of a full page are {what}",
+                _in_the_order(order),
+                EVERYTHING,
+                0,
+                (),
+                GOES_ON,
+            )
+            for order, words, what in (
+                ("newest_first", "the newest first", "the newest of the window"),
+                ("none", "none at all", "any of the window"),
+            )
         ),
         Row(
-            "no order: ignored",
-            "`$orderby` has no effect, and the newest come first",
-            _answering(orderby="ignored"),
+            "empty pages before the records",
+            "three pages without a record come first, each with a nextLink",
+            _answering(empty_first=3),
             EVERYTHING,
             0,
-            ("{without_order}",),
+            (),
             GOES_ON,
+            (GRAPH_ALERTS, PLAIN_INCIDENTS, SPLIT_INCIDENTS),
         ),
         Row(
-            "no order: in the page alone",
-            "a page holds the newest, and `$orderby` sorts what is in it",
-            _sorted_in_the_page_alone,
-            EVERYTHING,
-            0,
-            ("{without_order}",),
-            GOES_ON,
+            "empty pages without end",
+            "more than 1,000 pages (here 20) have no record, and each has a nextLink",
+            _endless,
+            NOTHING,
+            1,
+            (_ENDLESS,),
+            WHEN_OVER,
+            (GRAPH_ALERTS,),
         ),
         Row(
             "page shorter than asked for",
@@ -254,16 +273,16 @@ TODAYS_APIS: Group[Polls] = Group(
             "nextLink that is refused",
             "the same, and every nextLink is answered 400",
             _crowd(links_break_from=1),
-            EVERYTHING,
-            0,
-            (_BY_CREATION,),
-            GOES_ON,
+            WHAT_WAS_READ,
+            1,
+            (_NOT_READ,),
+            THE_REST,
         ),
         Row(
             "nextLink to a foreign host",
             "a nextLink leads to a portal",
             _short_pages(link_host="portal.example"),
-            WHAT_WAS_READ,
+            NOTHING,
             1,
             (_FOREIGN_LINK,),
             WHEN_OVER,
@@ -272,7 +291,7 @@ TODAYS_APIS: Group[Polls] = Group(
             "nextLink to another cloud",
             "a nextLink leads to the host of a government cloud",
             _short_pages(link_host="graph.microsoft.us"),
-            WHAT_WAS_READ,
+            NOTHING,
             1,
             (_FOREIGN_LINK,),
             WHEN_OVER,
@@ -281,7 +300,7 @@ TODAYS_APIS: Group[Polls] = Group(
             "large answer cut off, for ever",
             "every answer of thousands of alerts is closed when half of it has come",
             _many_cut_off,
-            WHAT_WAS_READ,
+            NOTHING,
             1,
             ("wait=… reason=…", "{host}: The answer was cut off. The next run asks again."),
             WHEN_OVER,
@@ -294,7 +313,7 @@ TODAYS_APIS: Group[Polls] = Group(
                 _expansion_fails(status, _expands_more_than_ten),
                 EVERYTHING,
                 0,
-                (f"wait=… reason={status}", "{less}"),
+                (f"wait=… reason={status}", _ONE_BY_ONE),
                 GOES_ON,
                 (SPLIT_INCIDENTS,),
             )
@@ -306,7 +325,7 @@ TODAYS_APIS: Group[Polls] = Group(
             _expansion_hangs,
             EVERYTHING,
             0,
-            ("wait=… reason=time-out", "{less}"),
+            ("wait=… reason=time-out", _ONE_BY_ONE),
             GOES_ON,
             (SPLIT_INCIDENTS,),
         ),
@@ -315,14 +334,11 @@ TODAYS_APIS: Group[Polls] = Group(
                 f"expanding one incident: {status}",
                 f"whatever is asked for together with one incident's alerts is answered {status}",
                 _one_is_too_large(status),
-                Delivered(
-                    "everything but the alerts of three incidents at most, among them that one", _all_but_alerts(9)
-                ),
-                0,
-                (f"wait=… reason={status}", "{less}", _WITHOUT_ALERTS),
-                _WITH_THE_NEXT_UPDATE,
+                Delivered("everything but the alerts of that one", _all_but_alerts(3)),
+                1,
+                (f"wait=… reason={status}", _ONE_BY_ONE, _WITHOUT_ALERTS),
+                THE_REST,
                 (SPLIT_INCIDENTS,),
-                mend=_mended_and_updated,
             )
             for status in (500, 504)
         ),
@@ -331,11 +347,10 @@ TODAYS_APIS: Group[Polls] = Group(
             "every request for incidents with their alerts is answered 500",
             _expansion_fails(500, lambda _: True),
             Delivered("everything but the alerts", _all_but_alerts(61)),
-            0,
-            ("wait=… reason=500", "{less}", _WITHOUT_ALERTS),
-            _WITH_THE_NEXT_UPDATE,
+            1,
+            ("wait=… reason=500", _ONE_BY_ONE, _WITHOUT_ALERTS),
+            THE_REST,
             (SPLIT_INCIDENTS,),
-            mend=_mended_and_updated,
         ),
     ),
     TODAYS,

@@ -214,7 +214,7 @@ class PolledInput:
         assert self.most_records is not None
         api = KINDS[self.kind].in_region(region, cloud, own)
         if isinstance(api, ODataApi):
-            return replace(api, usual_records=self.most_records)
+            return replace(api, most_records=self.most_records)
         assert isinstance(api, SiemApi)
         return replace(api, most_records=self.most_records)
 

@@ -40,11 +40,20 @@ def test_nearly_empty_answers_widen_them_at_once() -> None:
 def test_a_crowd_is_cut_out_by_its_time() -> None:
     width = WindowWidth(1)
     window = width.window(0, 100 * DAY)
-    width.narrow(window, [3 * seconds(3_600)] * 9 + [seconds(60)])
+    width.narrow(window, [3 * seconds(3_600)] * 10)
     before = width.window(0, 100 * DAY)
     assert before == Window(0, 3 * seconds(3_600))
     width.narrow(Window(before.end, before.end + DAY), [before.end] * 10)
     assert width.window(before.end, 100 * DAY) == Window(before.end, before.end + 1)
+
+
+def test_a_window_does_not_reach_into_what_a_full_answer_has_shown_until_it_gets_there() -> None:
+    width = WindowWidth(1)
+    width.narrow(width.window(0, 100 * DAY), [seconds(3_600), *[3 * seconds(3_600)] * 9])
+    assert width.window(0, 100 * DAY) == Window(0, seconds(3_600))
+    width.fitted(0, 5_000)
+    assert width.window(seconds(60), 100 * DAY) == Window(seconds(60), seconds(3_600))
+    assert width.window(seconds(3_600), 100 * DAY).width == 8 * 3 * seconds(3_600)
 
 
 def test_behind_a_crowd_windows_are_as_wide_as_before_it() -> None:

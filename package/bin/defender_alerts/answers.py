@@ -1,4 +1,4 @@
-"""Reads one answer: which versions it shows, whether they come in order, and whether there may be more."""
+"""Reads one answer: which versions it shows, what they lack, and whether there may be more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .apis import Api, Query
 from .errors import UnexpectedAnswerError
 from .http.calls import Answer
 from .records import BrokenRecord, Record, excerpt
-from .versions import Version, fingerprint
+from .versions import Version, fingerprint, preliminary
 from .wording import key_values
 
 NEXT_LINK = "@odata.nextLink"
@@ -29,10 +29,6 @@ class CutShortError(Exception):
         self.times = times or []
 
 
-class OutOfOrderError(Exception):
-    """The records were asked for in the order of their times, and come otherwise."""
-
-
 class Shown(NamedTuple):
     """A version that the API shows.
 
@@ -42,6 +38,7 @@ class Shown(NamedTuple):
         parts: the versions inside it that become events of their own.
         remark: what identity or version time the record lacks.
         unreadable: why it could not be parsed; it is delivered as text all the same.
+        lacks: something that was asked for is not in it.
     """
 
     identity: str
@@ -49,6 +46,7 @@ class Shown(NamedTuple):
     parts: tuple[Version, ...] = ()
     remark: str = ""
     unreadable: str = ""
+    lacks: bool = False
 
 
 class PageReading:
@@ -59,24 +57,20 @@ class PageReading:
         query: what was asked for.
         log: where records that can't be handled are reported.
         most_records: with so many, the reading ends as cut short; None takes the answer however large it is.
-        in_order: they have been asked for in the order of their times.
 
     Attributes:
         received: the records in the answer so far.
         broken: those among them that could not be handled.
         unidentified: those that don't say which record they are, or when it was changed.
-        times: of the records: their version times, or those of their creation where the query asks by it.
+        times: of the records, in ticks.
         around: what stands in the answer beside the records.
     """
 
-    def __init__(
-        self, api: Api, query: Query, log: logging.Logger, *, most_records: int | None, in_order: bool
-    ) -> None:
+    def __init__(self, api: Api, query: Query, log: logging.Logger, *, most_records: int | None) -> None:
         self._api = api
         self._query = query
         self._log = log
         self._most_records = most_records
-        self._in_order = in_order
         self.received = 0
         self.broken = 0
         self.unidentified = 0
@@ -96,7 +90,6 @@ class PageReading:
 
         Raises:
             CutShortError: there are too many records.
-            OutOfOrderError: they are not in order.
             UnexpectedAnswerError: this is no answer of the API.
             ConnectionFailedError: the answer breaks off.
         """
@@ -128,7 +121,8 @@ class PageReading:
                 pass
             else:
                 shown = self._shown(record)
-                return shown and shown._replace(unreadable=broken.reason)
+                # What it may lack can't be seen, nor would it come again any better.
+                return shown and shown._replace(unreadable=broken.reason, lacks=False)
         self._report(broken.reason, broken.excerpt)
         return None
 
@@ -147,20 +141,13 @@ class PageReading:
             time = self._query.times.end - 1
             parts = tuple(self._part(one, time) for one in inside)
             return Shown("", Version(time, fingerprint(record.raw, 0), raw), parts, str(error))
-        self._note(value, time)
-        parts = tuple(self._part(one, time) for one in inside)
-        return Shown(identity, Version(time, fingerprint(identity, time), raw), parts)
-
-    def _note(self, value: Mapping[str, Any], time: int) -> None:
-        if self._query.created is not None:
-            try:
-                time = self._api.created(value)
-            except ValueError:
-                # Without a time of creation it says nothing of the order.
-                return
-        elif self._in_order and self.times and time < self.times[-1]:
-            raise OutOfOrderError
         self.times.append(time)
+        parts = tuple(self._part(one, time) for one in inside)
+        lacks = self._api.lacks(value)
+        # Where it will come again with what it lacks, as another text, that is another version.
+        is_preliminary = lacks and not self._api.parts
+        mark = preliminary(identity, time) if is_preliminary else fingerprint(identity, time)
+        return Shown(identity, Version(time, mark, raw), parts, lacks=lacks)
 
     def _part(self, record: Record, time: int) -> Version:
         """A record inside another one; one that does not say when it was changed has the other one's time."""

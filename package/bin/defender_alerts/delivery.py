@@ -93,7 +93,9 @@ class Delivery:
                 self._parts.add(version)
                 self.delivered.parts += 1
                 continue
-            self._place.seen.add(version.fingerprint, version.time)
+            if version.time >= self._place.seen_from:
+                self._place.seen.add(version.fingerprint, version.time)
+            self._place.lacking.pop(version.completes, None)
             self.delivered.late += version.time < self._place.watermark
         self.delivered.new += len(batch)
         if self._parts is not None:

@@ -78,6 +78,18 @@ class RefusedQueryError(UnexpectedAnswerError):
     """The service does not understand the request, or does not want it so (400)."""
 
 
+class StrangeLinkError(UnexpectedAnswerError):
+    """A link to a further page leads to where it must not be followed."""
+
+
+class RecordGoneError(UnexpectedAnswerError):
+    """One record was asked for by its id, and the service does not show it (404, 410)."""
+
+
+class IncompleteError(AddonError):
+    """Something that was asked for has not come. All that came is collected, and the next run asks for the rest."""
+
+
 class StreamClosedError(AddonError):
     """Splunk no longer takes events: the pipe is closed."""
 

@@ -17,9 +17,10 @@ process that has not noticed saves late is of an older one, stands beside what c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .errors import CheckpointError
 from .times import iso, parse_iso, seconds
@@ -33,6 +34,9 @@ _PARTS = 5
 # Neighbouring windows share this much: whether the APIs' bounds are inclusive is not documented, nor to what
 # they are rounded. Versions are remembered for that long beyond ``settled``.
 MARGIN = seconds(1)
+
+# So many records that lack something are remembered. With more, the watermark stays before them.
+MOST_LACKING = 1_000
 
 # So many versions make a document of 4 MB, written with each batch. MongoDB's limit for a document is 16 MB.
 MOST_SEEN = 150_000
@@ -56,13 +60,26 @@ class PlaceKey:
         return f"{self}:{generation}" if generation else str(self)
 
 
+class Lacking(NamedTuple):
+    """A record that has come without something that was asked for.
+
+    Attributes:
+        time: its version time, in ticks. The same version or a later one with everything settles it.
+        gone: in so many runs the service has not shown it any more.
+    """
+
+    time: int
+    gone: int = 0
+
+
 @dataclass
 class Place:
     """How far one region has been collected; times in ticks.
 
     ``generation`` counts how often the place has been reset or its input deleted, ``revision`` how often it has been
     saved since. ``collected`` is when a run was last through with it, by the server's clock; None before the first
-    time.
+    time. ``lacking`` are the records that lack something, by identity, in the order in which they are asked for again.
+    ``held`` is a time that this run must not settle, since it could not be read whole; None for none.
     """
 
     key: PlaceKey
@@ -73,6 +90,8 @@ class Place:
     generation: int = 0
     revision: int = 0
     collected: int | None = None
+    lacking: dict[str, Lacking] = field(default_factory=dict)
+    held: int | None = None
 
     @classmethod
     def first(cls, key: PlaceKey, start: int, generation: int = 0) -> Place:
@@ -83,8 +102,14 @@ class Place:
         """Whether this version still has to be delivered."""
         return time >= self.seen_from and version_fingerprint not in self.seen
 
+    def hold(self, time: int) -> None:
+        """Stay before ``time`` for the rest of this run: the next one reads from there."""
+        self.held = time if self.held is None else min(time, self.held)
+
     def advance(self, watermark: int, settled: int) -> None:
         """Move on to these times (never back), and forget what can no longer be shown again."""
+        if self.held is not None:
+            watermark, settled = min(watermark, self.held), min(settled, self.held)
         self.watermark = max(self.watermark, watermark)
         self.settled = max(self.settled, min(settled, self.watermark))
         seen_from = max(self.seen_from, self.settled - MARGIN)
@@ -104,6 +129,7 @@ class Place:
             "seen": self.seen.pack(),
             "remembered": len(self.seen),
             "collected": "" if self.collected is None else iso(self.collected),
+            "lacking": json.dumps([[name, iso(one.time), one.gone] for name, one in self.lacking.items()]),
             "generation": self.generation,
             "revision": self.revision,
         }
@@ -133,6 +159,10 @@ class Place:
                 revision=int(document["revision"]),
                 # Versions of this add-on that did not note it have left places without.
                 collected=parse_iso(document["collected"]) if document.get("collected") else None,
+                lacking={
+                    str(name): Lacking(parse_iso(time), int(gone))
+                    for name, time, gone in json.loads(document.get("lacking") or "[]")
+                },
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(

@@ -1,44 +1,53 @@
 """Reads a region, window after window, each of them whole.
 
 Nothing is ever skipped through: an answer that may have been cut short is asked for again, narrower. What is read goes
-to a recipient, as it arrives or when the window is known to be whole, as far as the API's order allows.
+to a recipient as it arrives, which keeps it until the window is known to be whole. No order of the records is assumed.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
-from .answers import CutShortError, OutOfOrderError, PageReading, Shown
+from .answers import CutShortError, PageReading, Shown
 from .apis import Api, Query
 from .auth import ResourceBearer
-from .errors import AddonError, RefusedQueryError, UnknownHostError
+from .errors import (
+    AccessDeniedError,
+    AddonError,
+    ConnectionFailedError,
+    RefusedQueryError,
+    StrainedError,
+    StrangeLinkError,
+    UnexpectedAnswerError,
+    UnknownHostError,
+)
 from .http.calls import Answer, Caller, Refusal, Request
 from .place import MARGIN
-from .times import iso, seconds
+from .times import seconds
 from .windows import Window, WindowWidth
 
-# Graph hands out links to empty pages. So many of them in a row are believed to be the end.
-_MOST_EMPTY_PAGES = 5
-# An instant whose records go on moving for so many readings is read otherwise.
-_MOST_READINGS = 3
-# A service that has failed over much is asked for more again after so many answers.
-_ANSWERS_BEFORE_RECOVERY = 5
-_MOST_ANSWERS_WITHOUT = 64
-# Everything that was ever created, in ticks.
+# Graph hands out links to pages without a record: they are followed, but not for ever.
+MOST_PAGES = 1_000
+# An instant whose records go on moving for so many readings is left to the next run.
+MOST_READINGS = 3
+# A service that has failed over the records inside others is asked for them again after so many answers at most.
+MOST_UNEXPANDED = 64
+# Everything that ever was, in ticks.
 _EVER = Window(0, seconds(253_402_214_400))
+# What the records inside others may be the reason of.
+MAY_BE_THE_EXPANSION = (AccessDeniedError, ConnectionFailedError, StrainedError, UnexpectedAnswerError)
 
 
 class Coming(Enum):
     """How versions come: what may be done with them before their window is known to be whole."""
 
-    IN_TIME_ORDER = "the oldest first: everything before the last one has come"
-    OF_ONE_INSTANT = "in no order, of an instant that is too full to be kept"
-    UNSORTED = "in no order: to be kept until the window is whole"
+    AT_ONCE = "of an instant that is too full to be kept, or one record alone"
+    KEPT = "to be kept until the window is whole"
 
 
 class Recipient(Protocol):
@@ -58,11 +67,13 @@ class Stretch(NamedTuple):
         start: where it begins.
         end: up to which it is whole.
         is_last: the server's clock had not come further when it answered.
+        open: why it could not be read whole after all, as far as it is known; empty for one that was.
     """
 
     start: int
     end: int
     is_last: bool
+    open: str = ""
 
 
 @dataclass
@@ -97,18 +108,16 @@ class RegionReader:
     """
 
     def __init__(self, api: Api, caller: Caller, bearer: ResourceBearer, log: logging.Logger) -> None:
+        self._full = api
         self._api = api
         self._caller = caller
         self._bearer = bearer
         self._log = log
         self._width = WindowWidth(api.narrowest)
-        self._order_is_proven = False
-        # Behind the last full answer, up to the end of its window: what is there was left out as the newest.
-        self._left_out: Window | None = None
         # What lies before this was read by a window of its own, and need not come again as a margin.
         self._floor = 0
-        self._answers_since_easing = 0
-        self._answers_without = 0
+        self._unexpanded_left = 0
+        self._unexpanded_next = 1
         self.asked = Asked()
 
     def read(self, start: int, until: int, recipient: Recipient) -> Stretch:
@@ -136,59 +145,61 @@ class RegionReader:
                     self._width.narrow(window, cut.times)
                 else:
                     crowd = window
-            except OutOfOrderError:
-                self._ease(RefusedQueryError("the records don't come in the order that was asked for"))
             except UnknownHostError as error:
                 raise UnknownHostError(f"{error} {self._api.retirement}".strip()) from error
-            except AddonError as error:
-                self._ease(error)
+            except StrangeLinkError:
+                raise
+            except MAY_BE_THE_EXPANSION as error:
+                self._ask_unexpanded(window, error)
             else:
-                self._recover(stretch)
+                self._ask_for_all_again()
                 return stretch
 
-    def _ease(self, error: AddonError) -> None:
-        """Ask for less from now on.
+    def read_single(self, identity: str, recipient: Recipient) -> None:
+        """Read one record with everything that is wanted of it.
 
         Raises:
-            AddonError: the given one, where nothing can be left out.
+            StoppedError: the process was asked to stop.
+            RecordGoneError: the service does not show it.
+            AddonError: it can't be read.
         """
-        eased = self._api.eased(error)
-        if eased is None:
+        query, single = Query(_EVER), self._full.single(identity)
+        self._page(_requested(single, query), query, recipient, api=single)
+
+    def _ask_unexpanded(self, window: Window, error: AddonError) -> None:
+        """Ask for the records alone from now on, if that is what the service is able to give.
+
+        Raises:
+            AddonError: the given one, where the records alone meet one as well: an outage is waited out.
+        """
+        unexpanded = self._api.unexpanded()
+        if unexpanded is None:
             raise error
+        query = self._query(window)
+        request = replace(_requested(unexpanded, query), failures=1)
+        try:
+            self._page(request, query, _Counted(), api=unexpanded)
+        except AddonError:
+            raise error from None
         self._log.info(
-            "region=%s %s is asked for less (at most %d records, %s%s), because: %s",
+            "region=%s %s gives its records, and fails when it is asked for what is inside them as well; that is asked "
+            "for one by one. (%s)",
             self._api.region,
             self._api.host,
-            eased.most_records,
-            "in order" if eased.in_order else "in no order",
-            ", without what is inside them" if eased.shortfall else "",
             error,
         )
-        self._api = eased
-        self._answers_since_easing = 0
-        if eased.shortfall:
-            # It may be the one record alone, or the whole tenant: the more often, the longer is it done without.
-            self._answers_without = min(_MOST_ANSWERS_WITHOUT, max(1, self._answers_without * 2))
+        self._api = unexpanded
+        # It may be one record alone, or the whole tenant: the more often, the longer is it done without.
+        self._unexpanded_left = self._unexpanded_next
+        self._unexpanded_next = min(MOST_UNEXPANDED, 2 * self._unexpanded_next)
 
-    def _recover(self, stretch: Stretch) -> None:
-        """Say what is lacking in what has been read, and ask for more again when that is worth a try."""
-        self._answers_since_easing += 1
-        if self._api.shortfall:
-            self._log.log(
-                # Once for each time that it is done without: it may be long.
-                logging.WARNING if self._answers_since_easing == 1 else logging.INFO,
-                "region=%s the records updated between %s and %s %s.",
-                self._api.region,
-                iso(stretch.start),
-                iso(stretch.end),
-                self._api.shortfall,
-            )
-            wanted = self._answers_without
-        else:
-            wanted, self._answers_without = _ANSWERS_BEFORE_RECOVERY, 0
-        if self._answers_since_easing >= wanted:
-            self._api = self._api.recovered()
-            self._answers_since_easing = 0
+    def _ask_for_all_again(self) -> None:
+        if self._api is self._full:
+            self._unexpanded_next = 1
+            return
+        self._unexpanded_left -= 1
+        if not self._unexpanded_left:
+            self._api = self._full
 
     def _margin_is_the_trouble(self, window: Window, times: list[int]) -> bool:
         """Whether the answer was full of what the window before this one has brought."""
@@ -205,79 +216,50 @@ class RegionReader:
         since = window.start - min(MARGIN, max(window.width, slack))
         return since if since >= self._floor else min(self._floor, window.start - slack)
 
+    def _query(self, window: Window) -> Query:
+        return Query(Window(self._since(window), window.end))
+
     def _one_answer(self, window: Window, recipient: Recipient) -> Stretch:
-        """Read a window that fits into one answer, or as much of it as does where answers come in order.
+        """Read a window that fits into one answer: all its records stand on one page, whichever that is.
 
         Raises:
             CutShortError: the answer may have been cut short.
-            OutOfOrderError: it came in another order than was asked for.
             AddonError: it can't be read.
         """
-        in_order = self._api.in_order
-        query = Query(Window(self._since(window), window.end))
+        query = self._query(window)
+        most = self._api.most_records
         self._asked_for(window)
-        coming = Coming.IN_TIME_ORDER if in_order else Coming.UNSORTED
-        page = self._page(self._requested(query), query, recipient, coming)
-        left_out, self._left_out = self._left_out, None
-        if in_order and left_out and any(left_out.start <= time < left_out.end for time in page.times):
-            self._order_is_proven = True
-        end = window.end
-        if page.received >= self._api.most_records or (page.next_link and self._leads_to_more(page.next_link)):
-            if not in_order or not page.times or page.times[-1] <= window.start:
-                raise CutShortError(page.times)
-            self._prove_order(window, page)
-            self._left_out = Window(page.times[-1] + 1, window.end)
-            end = min(end, page.times[-1])
-            if self._api.shortfall and end < window.end:
-                end = self._past(end, recipient)
+        first = with_records = page = self._page(_requested(self._api, query), query, recipient, most=most)
+        links = set[str]()
+        while page.next_link:
+            request = self._further(page.next_link, links)
+            if not with_records.received:
+                with_records = page = self._page(request, query, recipient, most=most)
+                continue
+            try:
+                page = self._page(request, query, _Counted(), most=1)
+            except (CutShortError, RefusedQueryError):
+                raise CutShortError(with_records.times) from None
         recipient.whole()
-        self.asked.count(page)
-        self._width.fitted(page.received, self._api.most_records)
-        reached = page.whole_up_to(end)
-        return Stretch(window.start, reached, is_last=reached < end)
+        self.asked.count(with_records)
+        self._width.fitted(with_records.received, most)
+        reached = first.whole_up_to(window.end)
+        return Stretch(window.start, reached, is_last=reached < window.end)
 
-    def _past(self, last: int, recipient: Recipient) -> int:
-        """Read the last instant of an answer by itself; return up to when all is read.
-
-        What is asked for more again then begins behind the record that the service has failed over.
-        """
-        query = Query(Window(last, last + 1))
-        page = self._page(self._requested(query), query, recipient, Coming.IN_TIME_ORDER)
-        if page.received >= self._api.most_records:
-            return last
-        self._floor = last + 1
-        return last + 1
-
-    def _prove_order(self, window: Window, page: PageReading) -> None:
-        """Make sure that a full answer holds the oldest: else it was sorted only after it had been cut short.
-
-        One that is full by chance proves nothing for the next: that takes records which it has left out as the newest.
+    def _further(self, link: str, links: set[str]) -> Request:
+        """The request for a link to a further page of an answer, of which ``links`` have been followed.
 
         Raises:
-            OutOfOrderError: something lies before it, or more at its first instant.
+            StrangeLinkError: the chain of links has no end, or leads elsewhere.
         """
-        first = page.times[0]
-        if self._order_is_proven or first < window.start:
-            return
-        # Where all of it is one instant, that is read again; else its first instant has to be there whole.
-        until = first if page.times[-1] == first else first + 1
-        beginning = Query(Window(window.start, until))
-        found = self._page(self._requested(beginning), beginning, _Counted(), Coming.IN_TIME_ORDER)
-        if any(time < first for time in found.times) or found.times.count(first) > page.times.count(first):
-            raise OutOfOrderError
-
-    def _leads_to_more(self, link: str) -> bool:
-        """Whether a link leads to further records."""
-        anything = Query(_EVER)
-        for _ in range(_MOST_EMPTY_PAGES):
-            try:
-                page = self._page(self._api.follow(link), anything, _Counted(), Coming.OF_ONE_INSTANT)
-            except RefusedQueryError:
-                return True
-            if page.received or not page.next_link:
-                return page.received > 0
-            link = page.next_link
-        return False
+        if link in links or len(links) + 1 >= MOST_PAGES:
+            raise StrangeLinkError(
+                f"{self._api.host} hands out links to further pages without end: "
+                f"{'the same one again' if link in links else f'more than {MOST_PAGES:,}'}. Nothing of this stretch "
+                "counts as collected, and the next run asks again. If it stays so, report it."
+            )
+        links.add(link)
+        return self._api.follow(link)
 
     def _instant(self, window: Window, recipient: Recipient) -> Stretch:
         """Read a window that can't be narrowed, and whose answer is full.
@@ -285,46 +267,42 @@ class RegionReader:
         Raises:
             AddonError: it can't be read.
         """
-        query = Query(Window(self._since(window), window.end))
+        query = self._query(window)
+        why_open = ""
         if self._api.has_pages:
-            page = self._all_pages_twice(window, query, recipient)
+            reached, why_open = self._all_pages_twice(window, query, recipient)
         else:
             self._asked_for(window)
-            page = self._page(self._requested(query), query, recipient, Coming.OF_ONE_INSTANT)
+            page = self._page(_requested(self._api, query), query, recipient)
             self.asked.count(page)
+            reached = page.whole_up_to(window.end)
             if page.received >= self._api.most_records:
                 self._tell_full(window, page.received)
         recipient.whole()
         self._width.passed_a_crowd()
         self._floor = window.end
-        reached = page.whole_up_to(window.end)
-        return Stretch(window.start, reached, is_last=reached < window.end)
+        return Stretch(window.start, reached, is_last=reached < window.end, open=why_open)
 
-    def _all_pages_twice(self, window: Window, query: Query, recipient: Recipient) -> PageReading:
+    def _all_pages_twice(self, window: Window, query: Query, recipient: Recipient) -> tuple[int, str]:
         """Read an instant page by page, until two readings in a row bring the same.
 
+        Returns:
+            Up to when it was read, and why not whole; empty where it was.
+
         Records that are updated meanwhile leave the instant, and those behind them move up, over the border of two
-        pages and out of sight. An instant that doesn't hold still, or can't be paged, is read in pieces, none of which
-        has a second page.
+        pages and out of sight.
         """
-        before: set[bytes] | None = None
+        reached, before = window.end, None
         try:
-            for _ in range(_MOST_READINGS):
+            for _ in range(MOST_READINGS):
                 counted = _Counted(recipient)
-                page = self._all_pages(window, query, counted)
+                reached = self._all_pages(window, query, counted).whole_up_to(window.end)
                 if counted.marks == before:
-                    return page
+                    return reached, ""
                 before = counted.marks
-            reason = "its records move while they are read"
         except RefusedQueryError as error:
-            reason = str(error)
-        self._log.info(
-            "region=%s the instant %s can't be paged; it is read by times of creation. (%s)",
-            self._api.region,
-            window,
-            reason,
-        )
-        return self._by_creation(query, recipient)
+            return reached, str(error)
+        return reached, f"They move while they are read: {MOST_READINGS} readings differ."
 
     def _all_pages(self, window: Window, query: Query, recipient: Recipient) -> PageReading:
         """Read an instant page by page.
@@ -332,63 +310,44 @@ class RegionReader:
         Raises:
             RefusedQueryError: the service does not let itself be paged so far.
         """
-        request, received, empty, links = self._requested(query), 0, 0, set[str]()
+        request = _requested(self._api, query)
+        received, links = 0, set[str]()
         while True:
             self._asked_for(window)
-            page = self._page(request, query, recipient, Coming.OF_ONE_INSTANT)
+            page = self._page(request, query, recipient)
             self.asked.count(page)
             received += page.received
-            empty = 0 if page.received else empty + 1
-            link = page.next_link
-            if link and empty < _MOST_EMPTY_PAGES:
-                if link in links:
-                    raise RefusedQueryError(f"{self._api.host} hands out the same link to a further page again")
-                links.add(link)
-                request = self._api.follow(link)
-            elif page.received >= self._api.most_records:
-                request = self._requested(query._replace(skip=received))
+            if page.next_link:
+                request = self._further(page.next_link, links)
+            elif page.received >= self._api.most_records and not links:
+                request = _requested(self._api, query._replace(skip=received))
             else:
                 return page
 
-    def _by_creation(self, query: Query, recipient: Recipient) -> PageReading:
-        """Read an instant in pieces: the records created then and then, each piece one answer."""
-        pieces = [_EVER]
-        while True:
-            piece = pieces.pop()
-            self._asked_for(query.times)
-            request = self._requested(query._replace(created=piece))
-            page = self._page(request, query._replace(created=piece), recipient, Coming.OF_ONE_INSTANT)
-            self.asked.count(page)
-            if page.received >= self._api.most_records or (page.next_link and self._leads_to_more(page.next_link)):
-                if piece.width > 1:
-                    middle = _median(page.times) if page.times else piece.start
-                    if not piece.start <= middle < piece.end or not page.times:
-                        # A service that rounds the bounds shows what lies outside.
-                        middle = piece.start + piece.width // 2
-                    middle = max(middle, piece.start + 1)
-                    pieces += [Window(middle, piece.end), Window(piece.start, middle)]
-                    continue
-                self._tell_full(query.times, page.received)
-            if not pieces:
-                return page
+    def _page(
+        self,
+        request: Request,
+        query: Query,
+        recipient: Recipient,
+        *,
+        most: int | None = None,
+        api: Api | None = None,
+    ) -> PageReading:
+        """Read one answer.
 
-    def _requested(self, query: Query) -> Request:
-        request = self._api.request(query)
-        if request is None:
-            raise RefusedQueryError(f"{self._api.host} lets no more records be skipped than {query.skip}")
-        return request
-
-    def _page(self, request: Request, query: Query, recipient: Recipient, coming: Coming) -> PageReading:
-        """Read one answer."""
-        most = self._api.most_records if coming is Coming.UNSORTED else None
+        Raises:
+            CutShortError: it holds ``most`` records or more.
+            AddonError: it can't be read.
+        """
+        asked = api or self._api
 
         def read(answer: Answer) -> PageReading:
-            page = PageReading(self._api, query, self._log, most_records=most, in_order=coming is Coming.IN_TIME_ORDER)
-            recipient.take(page.shown(answer), coming)
+            page = PageReading(asked, query, self._log, most_records=most)
+            recipient.take(page.shown(answer), Coming.AT_ONCE if most is None else Coming.KEPT)
             return page
 
         def explain(refusal: Refusal) -> AddonError:
-            error = self._api.explain(refusal, self._bearer.roles)
+            error = asked.explain(refusal, self._bearer.roles)
             # A link leads into the middle of a list, and may lead there no more.
             is_past = not request.params and refusal.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
             return RefusedQueryError(str(error)) if is_past else error
@@ -430,6 +389,13 @@ class _Counted:
 
     def whole(self) -> None:
         """Nothing is kept."""
+
+
+def _requested(api: Api, query: Query) -> Request:
+    request = api.request(query)
+    if request is None:
+        raise RefusedQueryError(f"{api.host} lets no more records be skipped than {query.skip}.")
+    return request
 
 
 def _median(times: Sequence[int]) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .collector import RegionCollector
-from .errors import AddonError, PlaceTakenError, StoppedError, StreamClosedError, unforeseen
+from .errors import AddonError, IncompleteError, PlaceTakenError, StoppedError, StreamClosedError, unforeseen
 from .http.calls import Stop
 
 # Asked to stop, a region ends at its next step. One that hangs in a connection is left behind after so many seconds.
@@ -22,7 +22,10 @@ _TICK = 0.1
 
 @dataclass
 class RegionOutcome:
-    """How a region's run ended: ``done``, ``stopped``, ``taken`` by another process, or ``failed`` with a failure."""
+    """How a region's run ended: ``done``, ``stopped``, ``taken`` by another process, ``incomplete`` or ``failed``.
+
+    The last two come with a failure.
+    """
 
     collector: RegionCollector
     outcome: str
@@ -54,7 +57,7 @@ class _RegionThread(threading.Thread):
                 # Splunk closes the pipe of a process that it ends.
                 outcome = "stopped"
             else:
-                outcome, failure = "failed", error
+                outcome, failure = "incomplete" if isinstance(error, IncompleteError) else "failed", error
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this region's alone
             outcome, failure = "failed", unforeseen(error, self._log)
         self.outcome = RegionOutcome(self.collector, outcome, failure, time.monotonic() - self._began)

@@ -28,12 +28,14 @@ class Version(NamedTuple):
         fingerprint: of identity and version time.
         raw: the record's JSON exactly as it stood in the answer.
         is_part: it stood inside another record, as an alert does inside an incident.
+        completes: the identity of the record that lacked something until this version is written; empty for none.
     """
 
     time: int
     fingerprint: bytes
     raw: str
     is_part: bool = False
+    completes: str = ""
 
     @property
     def size(self) -> int:
@@ -56,6 +58,16 @@ def fingerprint(identity: str, time: int) -> bytes:
             "a Python in FIPS mode may not. Nothing was collected. Run the input with the Python that comes with "
             "Splunk, or on a host where BLAKE2b is allowed."
         ) from error
+
+
+def preliminary(identity: str, time: int) -> bytes:
+    """The fingerprint of the version that was indexed without what it should hold, and will come again with it."""
+    return fingerprint(f"{identity}|preliminary", time)
+
+
+def completed(identity: str, time: int) -> bytes:
+    """The mark of a version that lacked what becomes events of its own, and has got it since."""
+    return fingerprint(f"{identity}|completed", time)
 
 
 class Seen:

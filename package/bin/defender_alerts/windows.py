@@ -50,10 +50,12 @@ class WindowWidth:
     def __init__(self, narrowest: int) -> None:
         self._narrowest = narrowest
         self._width = self._usual = _FIRST_WIDTH
+        self._oldest_left_out = 0
 
     def window(self, start: int, now: int) -> Window:
-        """The next window: from ``start``, not beyond ``now``."""
-        return Window(start, min(start + self._width, now))
+        """The next window: from ``start``, not beyond ``now``, nor beyond where a full answer is known to begin."""
+        end = min(start + self._width, now)
+        return Window(start, self._oldest_left_out if start < self._oldest_left_out < end else end)
 
     def can_narrow(self, window: Window) -> bool:
         """Whether a window's time can still be split."""
@@ -71,6 +73,7 @@ class WindowWidth:
         if times:
             width = min(width, sorted(times)[len(times) // 2] - window.start)
         self._width = max(self._narrowest, width)
+        self._oldest_left_out = min(times, default=0)
 
     def fitted(self, records: int, most_records: int) -> None:
         """The last answer was whole, with so many records out of so many that it could have held."""

@@ -7,17 +7,18 @@ nextLinks to nothing, expanding the alerts of many incidents fails with 500.
 Not documented, hence `AlertsBehaviour` and `IncidentsBehaviour`: ``$orderby``, how nextLinks work.
 Assumed: 100 alerts or 50 incidents a page unless asked otherwise, 50 incidents at most, as a clamp; incidents count
 towards the same limit as alerts; a nextLink's ``$skiptoken`` is refused when anything else in the link was changed; 403 for
-a tenant of another cloud and for a deleted one; 404 for other paths (single records are left out), 405 for other methods.
+a tenant of another cloud and for a deleted one; one incident by its id takes ``$expand=alerts`` (that it can be asked for
+is documented, security-incident-get.md); 404 for other paths (single alerts are left out), 405 for other methods.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from standins.microsoft import graph_schema, json_members, ticks
+from standins.microsoft import graph_schema, json_members, odata_query, ticks
 from standins.microsoft.call_limits import CallLimit, CallMeter
 from standins.microsoft.odata_collection import Collection, Page, Record
 from standins.microsoft.odata_filter import Property, RefusedQueryError
@@ -71,6 +72,7 @@ _EVOLVING_ALERT = {
 }
 _EVOLVING_EVIDENCE = {"remediationStatus": graph_schema.old_members("evidenceRemediationStatus")}
 _EVOLVING_INCIDENT = {"status": graph_schema.old_members("incidentStatus")}
+_JSON = ("Content-Type", "application/json; odata.metadata=minimal; odata.streaming=true; charset=utf-8")
 _PREFERENCE = "include-unknown-enum-members"
 
 
@@ -142,6 +144,29 @@ class Incidents(Collection[IncidentsBehaviour]):
             return None
         return Answer(self.behaviour.expansion_failure)
 
+    def single(self, request: Request, tenant: Tenant, identity: str) -> Answer | None:
+        """Answer a request for one incident by its id; None if there is none.
+
+        Raises:
+            RefusedQueryError: It deserves a 400.
+        """
+        query = replace(odata_query.read(request, self.entity, self.behaviour), size=1)
+        strange = [name for name, _ in query.pairs if name != "$expand"]
+        if strange:
+            raise RefusedQueryError(f"{strange[0]} is not for one incident")
+        if self.before_answer is not None:
+            self.before_answer(query)
+        with self._lock:
+            record = self._shelf(tenant).current.get(identity)
+        if record is None:
+            return None
+        failure = self.failure(query, Page([record], has_more=False, total=None))
+        if failure is not None:
+            return failure
+        context = json.dumps(f"https://{query.host}{self.entity.context}/$entity").encode()
+        shown = self.shown(record, request, expands=query.expands).lstrip()
+        return Answer(200, b'{"@odata.context":' + context + b"," + shown[1:], (_JSON,))
+
     def shown(self, record: Record, request: Request, *, expands: bool) -> bytes:
         """Return an incident, its alerts only if expanded."""
         raw = record.raw
@@ -188,7 +213,8 @@ class GraphService:
 
     def _answer(self, request: Request) -> Answer | tuple[int, str, str] | tuple[int, str, str, tuple[str, str]]:
         place = self.api.place
-        path = request.path.rstrip("/").lower()
+        path, _, single = request.path.rstrip("/").lower().partition(f"{INCIDENTS}/")
+        path = INCIDENTS if single else path
         if path not in ROLES:
             return 404, "ResourceNotFound", f"Resource not found for the segment '{path.rpartition('/')[2]}'."
         if request.method != "GET":
@@ -215,6 +241,9 @@ class GraphService:
             return 429, "TooManyRequests", "Too Many Requests", ("Retry-After", str(wait))
         collection: Alerts | Incidents = self.api.alerts if path == ALERTS else self.api.incidents
         try:
+            if single:
+                found = self.api.incidents.single(request, bearer.tenant, single)
+                return found or (404, "ResourceNotFound", f"There is no incident {single}.")
             return collection.answer(request, bearer.tenant)
         except RefusedQueryError as refused:
             return 400, "BadRequest", f"Invalid request: {refused}."

@@ -6,8 +6,9 @@ import functools
 import json
 import re
 import threading
+import zlib
 from bisect import bisect_left, insort
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -181,6 +182,8 @@ class Collection(Generic[B]):
                 found.sort(key=_by(order.name))
         if descending:
             found.reverse()
+        if (order is None or late) and self.behaviour.order == "none":
+            found.sort(key=lambda record: zlib.crc32(record.identity.encode()))
         passing = iter(found) if query.range.rest is None else _passing(found, query)
         if query.counts:
             found = list(passing)
@@ -202,7 +205,11 @@ class Collection(Generic[B]):
         query = odata_query.read(request, self.entity, behaviour)
         if self.before_answer is not None:
             self.before_answer(query)
-        page = self.page(tenant, query)
+        if query.link < behaviour.empty_first:
+            # Its nextLink leads to where it stands itself.
+            query, page = replace(query, size=0), Page([], has_more=True, total=None)
+        else:
+            page = self.page(tenant, query)
         failure = self.failure(query, page)
         if failure is not None:
             return failure
@@ -231,7 +238,7 @@ class Collection(Generic[B]):
             "more": page.has_more,
             "full": len(page.records) == query.size,
             "always": bool(page.records),
-        }[behaviour.links]
+        }[behaviour.links] or query.link < behaviour.empty_first
         if has_link:
             link = (b"@odata.nextLink", _text(query.next_link(behaviour)))
             members.insert(1 if behaviour.link_first else len(members), link)

@@ -30,8 +30,8 @@ class Behaviour:
 
     orderby: Literal["honoured", "refused", "ignored", "within_newest"] = "honoured"
     """``within_newest``: a page is chosen newest first all the same, and only what is in it is put into order."""
-    order: Literal["newest_first", "oldest_first"] = "newest_first"
-    """Without ``$orderby``."""
+    order: Literal["newest_first", "oldest_first", "none"] = "newest_first"
+    """Without ``$orderby``; ``none`` is always the same, and has nothing to do with any time."""
     page_default: int = 100
     """How many records a page has that wasn't asked for a number."""
     page_maximum: int = 1000
@@ -43,6 +43,8 @@ class Behaviour:
     links: Literal["never", "more", "full", "always"] = "more"
     """When there is an ``@odata.nextLink``: when more is there, when the page is full (so perhaps to nothing), or after
     every page that has any record."""
+    empty_first: int = 0
+    """So many pages without a record come before the first one that has some, each with a nextLink (by skiptoken)."""
     link_by: Literal["skiptoken", "skip"] = "skiptoken"
     """How a nextLink says where it goes on. Either is an offset into the list as it is then, so records that move shift it."""
     links_break_from: int | None = None

@@ -38,12 +38,10 @@ class Query(NamedTuple):
     Attributes:
         times: the version times.
         skip: so many records are left out; of a collection that moves, so it is for one instant only.
-        created: only records created then; None for all.
     """
 
     times: Window
     skip: int = 0
-    created: Window | None = None
 
 
 class Api(Protocol):
@@ -82,10 +80,6 @@ class Api(Protocol):
         """By how many ticks a bound may leave out what lies on it."""
 
     @property
-    def in_order(self) -> bool:
-        """Whether it is asked for the oldest records first, so that a full answer is whole up to its last time."""
-
-    @property
     def has_pages(self) -> bool:
         """Whether more than one answer holds can be had of one instant."""
 
@@ -98,8 +92,8 @@ class Api(Protocol):
         """What to say of a host that no longer exists; empty for an API that is there to stay."""
 
     @property
-    def shortfall(self) -> str:
-        """What answers lack as the API is asked now; empty for nothing."""
+    def parts(self) -> bool:
+        """Whether the records inside a record become events of their own."""
 
     def request(self, query: Query) -> Request | None:
         """The request for a query, both bounds in it, whether or not they are inclusive; None if it can't be asked."""
@@ -108,7 +102,7 @@ class Api(Protocol):
         """The request for a link to a further page.
 
         Raises:
-            UnexpectedAnswerError: the link leads to a host that is not this API's.
+            StrangeLinkError: it leads to a host that is not this API's.
         """
 
     def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
@@ -126,21 +120,17 @@ class Api(Protocol):
             ValueError: it has none.
         """
 
-    def created(self, record: Mapping[str, Any]) -> int:
-        """When a record was created (ticks).
-
-        Raises:
-            ValueError: it does not say.
-        """
-
     def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
         """The text of the event that a record becomes, and the records inside it that become events of their own."""
 
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
         """What a refusal means here, and what to do; ``roles`` are the permissions in the token."""
 
-    def eased(self, error: AddonError) -> Api | None:
-        """The API asked for less, where that may help against an error; None where nothing can be left out."""
+    def lacks(self, record: Mapping[str, Any]) -> bool:
+        """Whether something was asked for that a record should hold, and does not: it is to be asked for again."""
 
-    def recovered(self) -> Api:
-        """The API asked for more again, after it has answered."""
+    def unexpanded(self) -> Api | None:
+        """The API asked for its records without those inside them; None where nothing can be left out."""
+
+    def single(self, identity: str) -> Api:
+        """The API asked for one record, with everything that is wanted of it."""

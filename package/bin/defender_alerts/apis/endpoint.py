@@ -32,7 +32,6 @@ _ALERTS = Collection(
     api=API,
     path="/api/alerts",
     updated="lastUpdateTime",
-    created="alertCreationTime",
     access=ACCESS,
     most_records=10_000,
     limits=(Limit(100, 60), Limit(1_500, 3_600)),

@@ -42,7 +42,6 @@ _ALERTS = Collection(
     api=API,
     path="/v1.0/security/alerts_v2",
     updated="lastUpdateDateTime",
-    created="createdDateTime",
     access=ACCESS,
     # More is cut down to it.
     most_records=1_000,

@@ -1,11 +1,12 @@
 """The incidents of Microsoft Defender, as Microsoft Graph shows them, by the time of their last update.
 
 Their alerts come inside them if that is asked for. On large tenants the service has been seen to fail over that for
-good: then fewer incidents are asked for at a time, and at last the alerts of the three that it fails over are left out,
-and that is said. An incident that was merged into another stays in the list, as ``redirected``.
+good: then the incidents are read without them, and asked for with their alerts one by one. An incident that was merged
+into another stays in the list, as ``redirected``.
 
-Source: Microsoft, "List incidents" and "incident resource type" (Microsoft Graph). That an answer holds at most 50 is
-nowhere documented; it is what other connectors ask for.
+Source: Microsoft, "List incidents", "Get incident" and "incident resource type" (Microsoft Graph). That an answer holds
+at most 50 is nowhere documented; it is what other connectors ask for. That one incident can be asked for with its
+alerts is assumed: an answer without them leaves the incident where it was, among those that lack theirs.
 """
 
 from __future__ import annotations
@@ -29,18 +30,13 @@ _INCIDENTS = Collection(
     api=API,
     path="/v1.0/security/incidents",
     updated="lastUpdateDateTime",
-    created="createdDateTime",
     access=ACCESS,
     most_records=50,
     most_skip=500,
-    smaller=(10, 3),
     limits=LIMITS,
     expand="alerts",
     headers=HEADERS,
-    unexpanded=(
-        "are indexed without their alerts: Microsoft Graph fails when it is asked for both. The alerts come with an "
-        "input of the kind defender_graph_alerts; the incidents' next updates are asked for with alerts again"
-    ),
+    by_id=True,
 )
 
 

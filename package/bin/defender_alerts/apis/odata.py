@@ -5,12 +5,12 @@ being read. So nothing is ever paged through while it moves: a window whose answ
 
 What is used although no document has it, and what is done where it fails:
 
-- ``$orderby`` by the version time. Other connectors rely on it. With the oldest records first, a full answer is whole
-  up to its last time, and is written while it arrives. It is believed only after looks at what should be empty before
-  it; refused, ignored or applied to a part only, it is left out, and full windows are halved.
 - ``@odata.nextLink`` of the endpoint API. It is followed where one comes; else ``$skip`` is used, as documented.
 - What a link leads to once records have moved. Only one instant that is fuller than an answer is paged, and read again
-  until two readings are equal; a link that is refused is made up for by asking for the creation times piece by piece.
+  until two readings are equal.
+
+``$orderby`` is not used. No document has it, and to be sure that a full answer holds the oldest records takes reading
+everything up to its last one again: halving the window is cheaper.
 
 Sources: Microsoft, "List alerts API" and "OData queries" (Defender for Endpoint), "List alerts_v2" and "List incidents"
 (Microsoft Graph), "Paging Microsoft Graph data", OASIS, "OData 4.01, part 1", 11.2.6.
@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
@@ -31,16 +32,15 @@ from defender_alerts.errors import (
     AccessDeniedError,
     AddonError,
     AuthenticationError,
-    BrokenAnswerError,
     ConfigurationError,
+    RecordGoneError,
     RefusedQueryError,
-    SlowAnswerError,
-    StrainedError,
+    StrangeLinkError,
     UnexpectedAnswerError,
 )
 from defender_alerts.http.calls import Refusal, Request
 from defender_alerts.http.pace import Limit
-from defender_alerts.records import BrokenRecord, Record, cut_envelope, elements, without_member
+from defender_alerts.records import BrokenRecord, Record, cut_array, cut_envelope, elements, without_member
 from defender_alerts.settings import split_list
 from defender_alerts.times import iso, parse_iso, seconds
 from defender_alerts.windows import Window
@@ -49,9 +49,8 @@ from . import Access, Query
 from .refusals import about, out_of_service
 
 _HTTPS = 443
-# Fewer than usual: what is asked for less has a better chance than what is asked for once more.
-_PATIENCE_BEFORE_EASING = 2
-_MAY_BE_TOO_MUCH = (StrainedError, SlowAnswerError, BrokenAnswerError)
+# A single record is one of many, and is asked for again in the next run.
+_TRIES_FOR_ONE = 2
 _NOWHERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
@@ -62,29 +61,25 @@ class Collection(NamedTuple):
         api: its name in the table of hosts.
         path: of its URL.
         updated: the member with the version time.
-        created: the member with the time of creation.
         access: what reading it takes.
         expand: the member that answers hold only if it is asked for; empty for none.
         most_records: so many are asked for with one request.
         most_skip: so many can be skipped at most.
-        smaller: numbers of records to try where the service fails over the usual number; at last without ``expand``.
         limits: of calls.
         headers: beside those that every request has.
-        unexpanded: what an answer without ``expand`` lacks, for the log.
+        by_id: a record can be asked for by its id, and so again with ``expand`` if it came without.
     """
 
     api: str
     path: str
     updated: str
-    created: str
     access: Access
     most_records: int
     limits: tuple[Limit, ...]
     expand: str = ""
     most_skip: int = 0
-    smaller: tuple[int, ...] = ()
     headers: Mapping[str, str] | None = None
-    unexpanded: str = ""
+    by_id: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,11 +87,12 @@ class ODataApi:
     """One collection at one host.
 
     Attributes:
+        most_records: so many are asked for with one request, and an answer with so many counts as cut short.
         filters: conditions beside the times, in OData's language.
-        usual_records: so many are asked for, unless the API has been eased.
-        expands: whether ``collection.expand`` is asked for.
-        parts: whether the expanded records become events of their own.
-        step: how far the API has been eased: an index into ``collection.smaller``, behind its end without ``expand``.
+        expands: whether the expanded records are wanted.
+        parts: whether they become events of their own.
+        plain: they are wanted, and not asked for: the service fails over that.
+        identity: of the one record that is asked for; empty for all.
     """
 
     collection: Collection
@@ -104,12 +100,12 @@ class ODataApi:
     host: str
     audience: str
     hosts: frozenset[str]
-    usual_records: int
+    most_records: int
     filters: tuple[str, ...] = ()
     expands: bool = True
     parts: bool = False
-    in_order: bool = True
-    step: int = 0
+    plain: bool = False
+    identity: str = ""
     narrowest: int = 1
     # Of OData's comparisons it is known which are inclusive.
     slack: int = 0
@@ -135,43 +131,24 @@ class ODataApi:
         """The limits of calls that Microsoft publishes."""
         return self.collection.limits
 
-    @property
-    def _asks_less(self) -> bool:
-        return self.step > len(self.collection.smaller)
-
-    @property
-    def most_records(self) -> int:
-        """So many are asked for with one request, and an answer with so many counts as cut short."""
-        smaller = self.collection.smaller
-        return smaller[min(self.step, len(smaller)) - 1] if self.step else self.usual_records
-
-    @property
-    def shortfall(self) -> str:
-        """What answers lack as the API is asked now."""
-        return self.collection.unexpanded if self._asks_less else ""
-
     def request(self, query: Query) -> Request | None:
         """The request for a query; None for more skipped records than the service allows."""
         if query.skip > self.collection.most_skip:
             return None
+        expand = [("$expand", self.collection.expand)] if self._asks_for_all else []
+        url = f"https://{self.host}{self.collection.path}"
+        if self.identity:
+            url = f"{url}/{quote(self.identity, safe='')}"
+            return Request("GET", url, params=tuple(expand), headers=self._headers, failures=_TRIES_FOR_ONE)
         conditions = [*_between(self.collection.updated, query.times), *self.filters]
-        if query.created is not None:
-            conditions += _between(self.collection.created, query.created)
-        params = [("$filter", " and ".join(conditions))]
-        if self.collection.expand and self.expands and not self._asks_less:
-            params.append(("$expand", self.collection.expand))
-        params.append(("$top", str(self.most_records)))
-        if self.in_order:
-            params.append(("$orderby", f"{self.collection.updated} asc"))
+        params = [("$filter", " and ".join(conditions)), *expand, ("$top", str(self.most_records))]
         if query.skip:
             params.append(("$skip", str(query.skip)))
-        return Request(
-            "GET",
-            f"https://{self.host}{self.collection.path}",
-            params=tuple(params),
-            headers=self._headers,
-            failures=_PATIENCE_BEFORE_EASING if self._can_ease else None,
-        )
+        return Request("GET", url, params=tuple(params), headers=self._headers)
+
+    @property
+    def _asks_for_all(self) -> bool:
+        return bool(self.collection.expand) and self.expands and not self.plain
 
     @property
     def _headers(self) -> Mapping[str, str]:
@@ -181,14 +158,14 @@ class ODataApi:
         """The request for a link to a further page.
 
         Raises:
-            UnexpectedAnswerError: the link leads to a host that is not this API's.
+            StrangeLinkError: it leads to a host that is not this API's.
         """
         try:
             url = parse_url(link)
         except LocationParseError:
             url = parse_url("")
         if (url.scheme, url.auth) != ("https", None) or url.host not in self.hosts or url.port not in {None, _HTTPS}:
-            raise UnexpectedAnswerError(
+            raise StrangeLinkError(
                 f"{self.host} hands out a link to {(url.host or link)[:80]!r}, which is not followed: it is no host of "
                 "this API in the account's cloud, and would get the token. Look for a proxy on the way that changes "
                 "answers."
@@ -196,13 +173,15 @@ class ODataApi:
         return Request("GET", link, headers=self._headers)
 
     def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
-        """The elements of ``value``.
+        """The elements of ``value``, or the one record that was asked for.
 
         Raises:
             UnexpectedAnswerError: this is no answer of the API.
             ConnectionFailedError: the answer ends too early.
         """
-        return cut_envelope(pieces, around, self._is_record)
+        if not self.identity:
+            return cut_envelope(pieces, around, self._is_record)
+        return (_without_context(record) for record in cut_array(pieces, self._is_record))
 
     def _is_record(self, value: Any) -> bool:
         try:
@@ -227,15 +206,6 @@ class ODataApi:
             raise ValueError(msg)  # noqa: TRY004 - the contract is ValueError, whatever is wrong with the record
         return str(identity), parse_iso(updated)
 
-    def created(self, record: Mapping[str, Any]) -> int:
-        """When the record was created.
-
-        Raises:
-            ValueError: it does not say.
-        """
-        created = record.get(self.collection.created)
-        return parse_iso(created if isinstance(created, str) else "")
-
     def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
         """The record, and the expanded ones inside it as far as they become events of their own."""
         if not self.parts or not isinstance(record.value, Mapping) or self.collection.expand not in record.value:
@@ -243,21 +213,19 @@ class ODataApi:
         raw, member = without_member(record.raw, self.collection.expand)
         return raw, tuple(elements(member))
 
-    @property
-    def _can_ease(self) -> bool:
-        return bool(self.collection.smaller) and self.expands and not self._asks_less
+    def lacks(self, record: Mapping[str, Any]) -> bool:
+        """Whether the expanded records are wanted and not there, all of them: an empty array where there are none."""
+        member = self.collection.expand
+        is_wanted = self.collection.by_id and self.expands
+        return is_wanted and (not isinstance(record.get(member), list) or f"{member}@odata.nextLink" in record)
 
-    def eased(self, error: AddonError) -> ODataApi | None:
-        """Fewer records, then without the expansion, where the service fails; without an order, where it is refused."""
-        if isinstance(error, _MAY_BE_TOO_MUCH) and self._can_ease:
-            return replace(self, step=self.step + 1)
-        if isinstance(error, RefusedQueryError) and self.in_order:
-            return replace(self, in_order=False)
-        return None
+    def unexpanded(self) -> ODataApi | None:
+        """The records alone, where what they then lack can be asked for again."""
+        return replace(self, plain=True) if self.collection.by_id and self._asks_for_all else None
 
-    def recovered(self) -> ODataApi:
-        """More records again, one step at a time: what the service failed over may lie behind."""
-        return replace(self, step=self.step - 1) if self.step else self
+    def single(self, identity: str) -> ODataApi:
+        """One record by its id."""
+        return replace(self, plain=False, identity=identity)
 
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
         """What a refusal means here."""
@@ -284,11 +252,17 @@ class ODataApi:
                 f"{host} does not understand the request. Report this with the line's correlation id.{quoted}"
             )
         if refusal.status in _NOWHERE:
-            return UnexpectedAnswerError(
-                f"{host} does not know {self.collection.path}. Check the account's cloud; if it is right, report this "
-                f"with the line's correlation id.{quoted}"
-            )
+            return self._not_found(refusal)
         return out_of_service(refusal)
+
+    def _not_found(self, refusal: Refusal) -> AddonError:
+        path = self.collection.path
+        if self.identity:
+            return RecordGoneError(f"{refusal.host} does not show {path}/{self.identity} any more.{refusal.quoted()}")
+        return UnexpectedAnswerError(
+            f"{refusal.host} does not know {path}. Check the account's cloud; if it is right, report this with the "
+            f"line's correlation id.{refusal.quoted()}"
+        )
 
 
 def any_of(member: str, values: Iterable[str]) -> tuple[str, ...]:
@@ -312,6 +286,13 @@ def chosen(text: str | None, known: Iterable[str], what: str, input_name: str) -
             "under Inputs."
         )
     return tuple(dict.fromkeys(spellings[member.lower()] for member in members))
+
+
+def _without_context(record: Record | BrokenRecord) -> Record | BrokenRecord:
+    """A record as it stands in a list: without what an answer says of itself."""
+    if isinstance(record, BrokenRecord):
+        return record
+    return Record(without_member(record.raw, "@odata.context")[0], record.value)
 
 
 def _between(member: str, window: Window) -> list[str]:

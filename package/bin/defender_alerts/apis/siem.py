@@ -23,6 +23,7 @@ from defender_alerts.errors import (
     AddonError,
     AuthenticationError,
     ConfigurationError,
+    StrangeLinkError,
     UnexpectedAnswerError,
 )
 from defender_alerts.http.calls import Refusal, Request
@@ -94,11 +95,10 @@ class SiemApi:
     narrowest: int = 1
     # Whether the bounds are inclusive is not documented.
     slack: int = 1
-    in_order: bool = False
     has_pages: bool = False
+    parts: bool = False
     # Microsoft publishes none for this API.
     limits: tuple[Limit, ...] = ()
-    shortfall: str = ""
     # Not documented for this API; it is what Defender for Endpoint keeps alerts for.
     retention: int = seconds(180 * 86_400)
     retirement: str = _REPLACEMENTS
@@ -119,7 +119,7 @@ class SiemApi:
 
     def request(self, query: Query) -> Request | None:
         """Both bounds, in the form that the records themselves have."""
-        if query.skip or query.created is not None:
+        if query.skip:
             return None
         params = [("sinceTimeUtc", iso(query.times.start)), ("untilTimeUtc", iso(query.times.end))]
         params += [("machinegroups", group) for group in self.machine_groups]
@@ -135,9 +135,9 @@ class SiemApi:
         """There are no links in this API's answers.
 
         Raises:
-            UnexpectedAnswerError: always.
+            StrangeLinkError: always.
         """
-        raise UnexpectedAnswerError(f"{self.host} hands out a link, {link[:80]!r}, which the SIEM API does not know.")
+        raise StrangeLinkError(f"{self.host} hands out a link, {link[:80]!r}, which the SIEM API does not know.")
 
     def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
         """The elements of a bare array, or the one alert in its place: the documents print one so.
@@ -169,27 +169,21 @@ class SiemApi:
             raise ValueError(msg)  # noqa: TRY004 - as above
         return f"{full_id}|{part}", parse_iso(processed)
 
-    def created(self, record: Mapping[str, Any]) -> int:
-        """The time of the alert; nothing can be asked for by it.
-
-        Raises:
-            ValueError: it has none.
-        """
-        time = record.get("AlertTime")
-        return parse_iso(time if isinstance(time, str) else "")
-
     def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
         """An alert is one event."""
         return record.raw, ()
 
-    def eased(self, error: AddonError) -> SiemApi | None:
-        """Nothing can be left out."""
-        del error
-        return None
+    def lacks(self, record: Mapping[str, Any]) -> bool:
+        """An alert is whole."""
+        del record
+        return False
 
-    def recovered(self) -> SiemApi:
-        """Nothing was left out."""
-        return self
+    def unexpanded(self) -> None:
+        """Nothing can be left out."""
+
+    def single(self, identity: str) -> SiemApi:
+        """Nothing is ever lacking."""
+        raise NotImplementedError(identity)
 
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
         """What a refusal of the SIEM API means."""

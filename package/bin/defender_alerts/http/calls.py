@@ -26,9 +26,7 @@ from defender_alerts.errors import (
     BrokenAnswerError,
     ConnectionFailedError,
     ServiceError,
-    SlowAnswerError,
     StoppedError,
-    StrainedError,
     UnexpectedAnswerError,
 )
 from defender_alerts.times import TICKS_PER_SECOND, parse_http_date
@@ -45,9 +43,6 @@ FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 60.0
 # A longer wait is left to the next run, which will be told again.
 LONGEST_RETRY_AFTER = 3_600.0
-# What the same request, asked for less, may not meet.
-_STRAINED = (StrainedError, SlowAnswerError)
-
 # A refusal or a token answer is read so far and no further: those of Microsoft's are a few KB.
 LARGEST_TEXT = 1_000_000
 # Request ids of Microsoft's services; Azure Front Door's and its predecessor's references.
@@ -96,7 +91,7 @@ class Request:
 
     Attributes:
         accepts: the statuses whose bodies the caller wants to read.
-        failures: after how many failures in a row that come of asking for much it is given up; None: as any other.
+        failures: after how many failures in a row it is given up; None: as any other.
     """
 
     method: str
@@ -242,8 +237,7 @@ class Caller:
                     retry.reason,
                     time.monotonic() - began,
                 )
-                most = request.failures if isinstance(retry.error, _STRAINED) else None
-                self._prepare_next(tries, retry, most or self._patience.failures)
+                self._prepare_next(tries, retry, request.failures or self._patience.failures)
 
     def _keep_pace(self) -> None:
         if self._pace is None:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Callable
 from defender_alerts.errors import (
     AddonError,
     ConfigurationError,
+    IncompleteError,
     StoppedError,
     StreamClosedError,
     exit_status,
@@ -127,12 +128,18 @@ class _InputRun:
         done = key_values(
             action="run_done",
             input=self._name,
-            outcome="failed" if failures else "stopped" if self._stop.is_set() else "done",
+            outcome=self._outcome(),
             exit_status=status,
             seconds=time.monotonic() - began,
         )
         self._log.info("%s", done)
         return status
+
+    def _outcome(self) -> str:
+        if self._failures:
+            is_incomplete = all(isinstance(one, IncompleteError) for one in self._failures)
+            return "incomplete" if is_incomplete else "failed"
+        return "stopped" if self._stop.is_set() else "done"
 
     def _work(self) -> None:
         self._try()
