@@ -18,16 +18,12 @@ TESTS = paths.ROOT / "tests"
 # They speak as Microsoft and Splunk do, not as the add-on.
 NO_TESTS = (TESTS / "standins", TESTS / "docs")
 
-_INSIDE = "an administrator never reads it: the instant is then read by times of creation (tests/unit/test_windows.py)"
 NOT_NAMED: dict[str, str] = {
-    "{host} hands out the same link to a further page again": _INSIDE,
-    "{host} lets no more records be skipped than": _INSIDE,
     "msal asks for {url}": "msal 1 does not: it is there for a later one that asks elsewhere than the account's cloud",
     "{host}: {the cause}. The next run asks again.": "has no words of its own; test_messages.py compares it whole",
     "There is no input {name} of the kind {kind name} here.": "tests/integration/test_doctor.py provokes both halves",
     "{…} The certificate of the account {…} expires on": "tests/integration/test_secrets.py provokes it, by its key",
     "{…} The client secret of the account {…} expires on": "tests/integration/test_secrets.py provokes it, by its key",
-    "region={…} the instant {…} holds": "tests/unit/test_windows.py provokes it, and looks at what is delivered",
     "region={…} this run ends": "tests/unit/test_lease.py provokes it, and compares the words behind it",
 }
 """The beginnings of messages of which no test names words that are theirs alone, and why not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 
@@ -213,6 +214,20 @@ def test_updated_incidents_are_found_with_their_latest_version(knowledge: Search
     (found,) = run(INCIDENTS, knowledge, versions)
     assert found["_time"] == [str(scene.NOW_SECONDS - 600 + 240)]
     assert found["incident_url"][0].startswith("https://security.microsoft.com/incident2/")
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_of_two_events_of_one_version_the_incident_with_its_alerts_is_found(
+    knowledge: SearchKnowledge, *, is_last: bool
+) -> None:
+    """Where Graph fails over the alerts, an incident is indexed without them, and again with them."""
+    one = next(event for event in scene.events() if event.sourcetype == "ms365:defender:incident")
+    plain = json.dumps({name: value for name, value in json.loads(one.raw).items() if name != "alerts"})
+    time = str(scene.NOW_SECONDS - 600)
+    without = replace(one, raw=plain.replace('"displayName": "', '"displayName": "without: '), time=time)
+    whole = replace(one, raw=json.dumps({**json.loads(plain), "alerts": [{"id": "x" * 99}]}), time=time)
+    (found,) = run(INCIDENTS, knowledge, [without, whole] if is_last else [whole, without])
+    assert not found["signature"][0].startswith("without: ")
 
 
 # Workflow actions.

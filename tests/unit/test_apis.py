@@ -247,10 +247,10 @@ def test_an_incident_lacks_its_alerts_unless_all_of_them_are_in_it(record: Mappi
 
 def test_one_incident_is_taken_as_it_stands_in_a_list() -> None:
     one = _api("defender_incidents", alerts="inside").single("7")
-    body = b'{"@odata.context":"https://x/$entity", "id": "7", "alerts": [ ]}'
+    body = b'{"@odata.context":"https://x", "id": "7", "lastUpdateDateTime":"2026-11-01T00:00:00Z", "alerts": [ ]}'
     (record,) = one.cut([body], {})
     assert isinstance(record, Record)
-    assert record.raw == '{"id": "7", "alerts": [ ]}'
+    assert record.raw == '{"id": "7", "lastUpdateDateTime":"2026-11-01T00:00:00Z", "alerts": [ ]}'
     with pytest.raises(UnexpectedAnswerError):
         list(one.cut([b'{"error": {"code": "x"}}'], {}))
 

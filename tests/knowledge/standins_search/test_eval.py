@@ -63,6 +63,7 @@ DOCUMENTED: list[tuple[str, dict[str, Any], Any]] = [
     ('if(isnull(field),"YES","NO")', {"field": "x"}, "NO"),
     ('if(isnotnull(field),"YES","NO")', {"field": "x"}, "YES"),
     # [T] lower, also of several values
+    ("len(field)", {"field": "ButterCup"}, 9),
     ("lower(username)", {"username": "ButterCup"}, "buttercup"),
     ("lower(username)", {"username": ["A", "b"]}, ["a", "b"]),
     # [T] replace

@@ -108,6 +108,12 @@ def _lower(arguments: Sequence[Value]) -> Value:
     return None if text is None else text.lower()
 
 
+def _len(arguments: Sequence[Value]) -> Value:
+    """The characters of a text (Splunk, "Text functions": ``len(<str>)``)."""
+    text = single_text(arguments[0], "len")
+    return None if text is None else len(text)
+
+
 def _match(arguments: Sequence[Value]) -> Value:
     text, pattern = (single_text(value, "match") for value in arguments)
     return None if text is None or pattern is None else bool(compile_pcre(pattern).search(text))
@@ -218,6 +224,7 @@ FUNCTIONS = {
     "isnull": EvalFunction(lambda arguments: arguments[0] is None, 1, 1),
     "json_array_to_mv": EvalFunction(_json_array_to_mv, 1, 1),
     "json_extract": EvalFunction(_json_extract, 2, 2),
+    "len": EvalFunction(_len, 1, 1),
     "lower": EvalFunction(_lower, 1, 1),
     "match": EvalFunction(_match, 2, 2),
     "mvdedup": EvalFunction(_mvdedup, 1, 1),
