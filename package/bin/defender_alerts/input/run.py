@@ -128,16 +128,16 @@ class _InputRun:
         done = key_values(
             action="run_done",
             input=self._name,
-            outcome=self._outcome(),
+            outcome=self._outcome(failures),
             exit_status=status,
             seconds=time.monotonic() - began,
         )
         self._log.info("%s", done)
         return status
 
-    def _outcome(self) -> str:
-        if self._failures:
-            is_incomplete = all(isinstance(one, IncompleteError) for one in self._failures)
+    def _outcome(self, failures: Sequence[AddonError]) -> str:
+        if failures:
+            is_incomplete = all(isinstance(one, IncompleteError) for one in failures)
             return "incomplete" if is_incomplete else "failed"
         return "stopped" if self._stop.is_set() else "done"
 
