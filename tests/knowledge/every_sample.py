@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -56,11 +57,19 @@ class Source:
     samples: Callable[[], Iterator[Sample]]
 
 
+def _without_anybody(raw: str) -> frozenset[str]:
+    """The user, if a record of the SIEM API names no account but SYSTEM."""
+    record = json.loads(raw)
+    names = re.split(r"[;,]", f"{record.get('UserName') or ''};{record.get('LogOnUsers') or ''}")
+    somebody = {name.strip().rpartition("\\")[2] for name in names} - {"", "SYSTEM"}
+    return frozenset() if somebody else frozenset({"user"})
+
+
 def _siem() -> Iterator[Sample]:
     for shape in SHAPES:
         for number in NUMBERS:
             raw = siem_alert(number, PROCESSED, shape=shape).decode()
-            yield Sample(f"{shape}, {number}", siem_events.event(raw))
+            yield Sample(f"{shape}, {number}", siem_events.event(raw), _without_anybody(raw))
         for severity in ENDPOINT_SEVERITIES:
             yield Sample(f"{shape}, {severity}", siem_events.event(siem_events.record(shape=shape, Severity=severity)))
         yield Sample(f"{shape}, large", siem_events.event(siem_events.record(shape=shape, first={"CommandLine": LONG})))

@@ -77,7 +77,7 @@ def test_the_host_of_a_graph_alert_is_its_first_device(
     [
         ({"relatedUser": {"userName": "CONTOSO\\anna", "domainName": "CONTOSO"}}, "anna", "anna"),
         ({"relatedUser": {"userName": "unknown"}}, "bjorn", "bjorn"),
-        ({"relatedUser": None, "evidence": [endpoint_evidence(processId=4, accountName="SYSTEM")]}, "SYSTEM", None),
+        ({"relatedUser": None, "evidence": [endpoint_evidence(processId=4, accountName="SYSTEM")]}, "chloe", None),
         ({"relatedUser": None, "evidence": [endpoint_evidence(userPrincipalName="a@b.example")]}, *["a@b.example"] * 2),
         ({"relatedUser": None, "evidence": []}, "chloe", None),
         ({"relatedUser": None, "evidence": [], "loggedOnUsers": []}, None, None),
@@ -106,7 +106,7 @@ def test_the_user_of_an_endpoint_alert_is_the_one_named_then_evidence_then_who_w
             "anna",
             "anna",
         ),
-        ([graph_evidence("processEvidence", processId=4, userAccount={"accountName": "SYSTEM"})], "SYSTEM", None),
+        ([graph_evidence("processEvidence", processId=4, userAccount={"accountName": "SYSTEM"})], None, None),
         ([graph_evidence("userEvidence", userAccount={"userPrincipalName": "a@b.example"})], *["a@b.example"] * 2),
         ([graph_evidence("mailboxEvidence", upn="a@b.example", userAccount=None)], *["a@b.example"] * 2),
         ([DEVICE | {"loggedOnUsers": [{"accountName": "chloe"}]}], "chloe", None),

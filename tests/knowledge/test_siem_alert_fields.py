@@ -26,7 +26,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "ip": ("IpAddress",),
     "process": ("CommandLine",),
     "signature": ("AlertTitle",),
-    "signature_id": ("IoaDefinitionId", "IoaDefinitiondId", "ThreatName", "ThreatFamily", "Category"),
+    "signature_id": ("IoaDefinitionId", "IoaDefinitiondId", "ThreatName", "ThreatFamily", "Category", "AlertTitle"),
     "src": ("ComputerDnsName", "MachineName", "DeviceID"),
     "url": ("Url",),
     "vendor_severity": ("Severity",),

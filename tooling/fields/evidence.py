@@ -10,9 +10,15 @@ from collections.abc import Callable, Mapping
 
 from tooling.fields import regexes
 from tooling.fields.expressions import (
+    AN_ADDRESS,
+    BUILT_IN,
+    BUILT_IN_SID,
     LIST,
+    NOBODY,
     PIECES,
+    SOMEBODY,
     chosen,
+    cleaned,
     each,
     first,
     has,
@@ -21,8 +27,10 @@ from tooling.fields.expressions import (
     member,
     record,
     says,
+    unless,
     where,
 )
+from tooling.fields.products import app
 
 _INCIDENT = 'sourcetype=="ms365:defender:incident"'
 _NOTHING = '""'
@@ -71,28 +79,53 @@ def _without_domain(user: str) -> str:
     return rf'nullif(replace({user},"(?s)\A.*\x5c",""),"")'
 
 
+def _is_built_in(piece: str) -> str:
+    return " OR ".join(says(piece, path, BUILT_IN_SID) for path in ("userSid", "userAccount.userSid"))
+
+
+_LOGGED_ON = tuple(f"loggedOnUsers{{{number}}}.accountName" for number in range(3))
+_account = unless(_is_built_in, chosen(*_ACCOUNTS, what=SOMEBODY))
 _named_user = first(where(_is_no_process, chosen(*_ACCOUNTS)))
 _user = ", ".join(
     [
-        record("relatedUser.userName"),
-        _named_user,
-        first(chosen(*_ACCOUNTS)),
-        record("loggedOnUsers{0}.accountName"),
-        first(chosen("loggedOnUsers{0}.accountName")),
+        record("relatedUser.userName", empty=NOBODY),
+        first(where(_is_no_process, _account)),
+        first(_account),
+        record(*_LOGGED_ON, empty=NOBODY),
+        first(chosen(*_LOGGED_ON, what=SOMEBODY)),
     ]
 )
 
 
-def _host(*without_name: str) -> str:
-    """The device's name, else its id, else what else names a place."""
+_DEVICES = ("deviceDnsName", "hostName")
+_URL = r'(?:[^"\\]|\\/)++'
+
+
+def _has_role(*roles: str) -> Callable[[str], str]:
+    return lambda piece: rf'match({member(piece, "roles")},"\b(?:{"|".join(roles)})\b")'
+
+
+_attacked, _attacking = _has_role("attacked", "destination"), _has_role("attacker", "source")
+
+
+def _host(*by_role: str, addresses: tuple[str, ...] = ()) -> str:
+    """The device's name, else its id, else what else names a place.
+
+    Args:
+        by_role: what comes before the first device of the evidence.
+        addresses: members of evidence that are addresses, where an address may stand for the host.
+    """
     return "coalesce({})".format(
         ", ".join(
             [
                 record("computerDnsName"),
-                first(chosen("deviceDnsName", "hostName")),
-                record("devices{0}.deviceDnsName"),
+                *by_role,
+                first(chosen(*_DEVICES)),
+                record(
+                    *(f"{alert}devices{{0}}.deviceDnsName" for alert in ("", "alerts{0}.", "alerts{1}.", "alerts{2}."))
+                ),
                 record("machineId"),
-                first(chosen("mdeDeviceId", *without_name, "resourceName", "deviceName", texts=("ipAddress",))),
+                first(chosen("mdeDeviceId", *addresses, "resourceName", "deviceName", what=AN_ADDRESS)),
             ]
         )
     )
@@ -104,8 +137,15 @@ VALUES: Mapping[str, str] = {
     "incident_number": regexes.text_member("incidentId", "incident_id", r"\d+", opened='"?', closed=""),
     "evidence": regexes.list_member(("evidence", "entities"), LIST),
     "alerts": regexes.list_member(("alerts",), "defender_alerts_inside"),
-    "dest": _host(),
-    "src": _host(*_ADDRESSES),
+    "app": app(),
+    "alert_url": regexes.text_member("alertWebUrl", "alert_url", _URL),
+    "incident_url": regexes.text_member("incidentWebUrl|incidentUri", "incident_url", _URL),
+    "dest": _host(first(where(_attacked, chosen(*_DEVICES))), first(unless(_attacking, chosen(*_DEVICES)))),
+    "src": _host(
+        first(where(_attacking, chosen(*_DEVICES))),
+        first(where(_attacking, chosen(*_ADDRESSES, what=AN_ADDRESS))),
+        addresses=_ADDRESSES,
+    ),
     "user": _without_domain(f"if({_INCIDENT}, {record('assignedTo')}, coalesce({_user}))"),
     "user_name": _without_domain(f"coalesce({record('relatedUser.userName')}, {_named_user})"),
     "file_name": each(where(_is_file, chosen(*_FILE_NAMES, otherwise=_NOTHING))),
@@ -114,7 +154,7 @@ VALUES: Mapping[str, str] = {
     "process": each(where(_is_process, chosen("processCommandLine", otherwise=_NOTHING))),
     "process_name": each(where(_is_process, chosen("fileName", "imageFile.fileName", otherwise=_NOTHING))),
     "parent_process": each(where(_is_process, _path(_PARENT_FOLDERS, _PARENT_NAMES, r"\A<"))),
-    "ip": f"mvdedup({each(chosen(*_ADDRESSES, texts=('ipAddress',)))})",
+    "ip": f"mvdedup({each(chosen(*_ADDRESSES, what=AN_ADDRESS))})",
     "url": f"mvdedup({each(chosen('url'))})",
     "registry_path": each(_registry_path),
 }
@@ -129,6 +169,11 @@ MV_ADD = true
 MATCH_LIMIT = {_MATCH_LIMIT}
 """
 
+# A list, of which the first that is somebody counts.
+_LOGGED_ON_SIEM = rf'replace(json_extract(_raw,"LogOnUsers"),"(?i)\A(?:\s*{BUILT_IN}\s*(?:[;,]|\z))+\s*","")'
+
 SIEM_VALUES: Mapping[str, str] = {
+    "user": record("UserName", empty=NOBODY),
+    "logged_on": cleaned(_LOGGED_ON_SIEM),
     "file_path": joined(record("FilePath"), f'coalesce({record("FileName")},"")'),
 }

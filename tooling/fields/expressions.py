@@ -20,8 +20,16 @@ PIECES = "defender_evidence_inside"
 
 EMPTY = r"\s*(?:-|null|\(null\)|unknown)?\s*"
 """What says nothing: CIM forbids these as values."""
+BUILT_IN = (
+    r"(?:[^;,\x5c]*\x5c)?(?:system|local ?system|local ?service|network ?service|anonymous logon|root|(?:dwm|umfd)-\d+)"
+)
+NOBODY = rf"(?:{EMPTY}|{BUILT_IN})"
+"""Accounts that every host has say nothing either. Windows translates some of these names, so SIDs count as well."""
+BUILT_IN_SID = r'"\AS-1-5-(?:7|18|19|20|90-.*|96-.*)\z"'
 _SAYS_SOMETHING = rf'"(?i)\A(?!{EMPTY}\z)"'
-_IS_TEXT = rf'"(?i)\A(?!\s*\{{|{EMPTY}\z)"'
+_NOWHERE = r"(?:::ffff:)?(?:0\.0\.0\.0|127\.[\d.]+|255\.255\.255\.255)|::1?|(?:0{1,4}:){7}0{0,3}[01]"
+SOMEBODY = rf'"(?i)\A(?!{NOBODY}\z)"'
+AN_ADDRESS = rf'"(?i)\A(?!\s*\{{|(?:{EMPTY}|{_NOWHERE})\z)"'
 
 
 def cleaned(expression: str, empty: str = EMPTY) -> str:
@@ -29,9 +37,9 @@ def cleaned(expression: str, empty: str = EMPTY) -> str:
     return rf'nullif(replace({expression},"(?i)\A{empty}\z",""),"")'
 
 
-def record(*paths: str) -> str:
+def record(*paths: str, empty: str = EMPTY) -> str:
     """The first member of the record that says something."""
-    texts = [cleaned(f'json_extract(_raw,"{path}")') for path in paths]
+    texts = [cleaned(f'json_extract(_raw,"{path}")', empty) for path in paths]
     return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
 
 
@@ -54,9 +62,9 @@ def member(piece: str, path: str) -> str:
     return f'json_extract({piece},"{path}")'
 
 
-def says(piece: str, path: str, *, as_text: bool = False) -> str:
-    """Whether a member of a piece says something; as text, whether it is no object besides."""
-    return f"match({member(piece, path)},{_IS_TEXT if as_text else _SAYS_SOMETHING})"
+def says(piece: str, path: str, what: str = _SAYS_SOMETHING) -> str:
+    """Whether a member of a piece says something, or is what another pattern wants."""
+    return f"match({member(piece, path)},{what})"
 
 
 def has(piece: str, *paths: str) -> str:
@@ -64,17 +72,17 @@ def has(piece: str, *paths: str) -> str:
     return " OR ".join(f"isnotnull({member(piece, path)})" for path in paths)
 
 
-def chosen(*paths: str, otherwise: str = "", texts: tuple[str, ...] = ()) -> Callable[[str], str]:
+def chosen(*paths: str, otherwise: str = "", what: str = _SAYS_SOMETHING) -> Callable[[str], str]:
     """The first member of a piece that says something.
 
     Args:
         paths: in the order in which they are preferred.
         otherwise: an expression for what it is if none does; NULL if there is no expression.
-        texts: those of the paths that don't count where they lead to an object.
+        what: ``AN_ADDRESS`` and ``SOMEBODY`` leave out addresses of no host and accounts that every host has.
     """
 
     def value(piece: str) -> str:
-        pairs = [f"{says(piece, path, as_text=path in texts)}, {member(piece, path)}" for path in paths]
+        pairs = [f"{says(piece, path, what)}, {member(piece, path)}" for path in paths]
         return f"case({', '.join([*pairs, *([f'true(), {otherwise}'] if otherwise else [])])})"
 
     return value
@@ -83,6 +91,11 @@ def chosen(*paths: str, otherwise: str = "", texts: tuple[str, ...] = ()) -> Cal
 def where(condition: Callable[[str], str], value: Callable[[str], str]) -> Callable[[str], str]:
     """A value of those pieces alone for which a condition holds."""
     return lambda piece: f"if({condition(piece)}, {value(piece)}, null())"
+
+
+def unless(condition: Callable[[str], str], value: Callable[[str], str]) -> Callable[[str], str]:
+    """A value of those pieces alone for which a condition doesn't hold, or can't be told."""
+    return lambda piece: f"if({condition(piece)}, null(), {value(piece)})"
 
 
 def lacks(piece: str, *paths: str) -> str:
