@@ -177,13 +177,13 @@ class IncidentsScene(Scene):
     """Incidents with 75 alerts each, all in one answer, which is three batches; each batch has alerts of several days.
 
     Attributes:
-        days: so many.
+        a_day: so many alerts of one day, so that a batch in the order of time has some of three.
     """
 
     target: Target = SPLIT_INCIDENTS
     count: int = 40
     ago: int = IN_THE_FIRST_WINDOW
-    days: int = 3
+    a_day: int = 400
 
     def fill(self) -> None:
         """Let Microsoft show them."""
@@ -194,7 +194,7 @@ class IncidentsScene(Scene):
         for number in range(1, self.count + 1):
             alerts = range(75 * number, 75 * (number + 1))
             self._inside[number] = [
-                graph_alert(alert, noon - alert % self.days * DAY + alert, id=f"da{alert:08d}_1", evidence=[])
+                graph_alert(alert, noon + (alert - 75) // self.a_day * DAY + alert, id=f"da{alert:08d}_1", evidence=[])
                 for alert in alerts
             ]
             self._put(number, self.oldest + number * MINUTE)

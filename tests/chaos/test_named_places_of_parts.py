@@ -47,8 +47,9 @@ def test_killed_between_two_saves_of_a_batch_it_repeats_what_they_had_not_saved_
     scene = IncidentsScene(installed)
     written = killed_at_save(scene, batch, days_saved, applied=applied)
     again = not_saved(written, days_saved + applied)
-    assert 0 < len(again) <= BATCH_VERSIONS
-    assert scene.finish() == {"global": len(again)}
+    # The incidents come behind all alerts, which are older: a batch whose days are all saved has nothing left.
+    assert bool(again) == (days_saved + applied < DAYS)
+    assert scene.finish() == ({"global": len(again)} if again else {})
 
 
 def test_killed_when_the_place_is_saved_behind_the_days_it_repeats_nothing(installed: Installation) -> None:
@@ -76,17 +77,12 @@ def test_killed_while_it_reads_which_alerts_it_has_delivered_it_has_delivered_no
     assert scene.finish() == {}
 
 
-def test_killed_in_the_middle_of_an_answer_it_repeats_nothing_of_the_batches_that_it_has_saved(
-    installed: Installation,
-) -> None:
+def test_killed_in_the_middle_of_an_answer_it_has_delivered_nothing_of_it(installed: Installation) -> None:
     scene = IncidentsScene(installed)
     stalls = scene.stall(0.8)
     process = scene.start()
     assert stalls.has_begun.wait(30)
-    scene.wait_for_batches(process, batches=2, saves=BEFORE + 2 * OF_A_BATCH)
-    first = scene.kill(process)
-    assert any(map(is_alert, first.events))
-    scene.assert_nothing_is_settled()
+    assert scene.kill(process).events == []
     assert scene.finish() == {}
 
 
