@@ -57,7 +57,7 @@ def test_killed_in_the_middle_of_an_answer_without_order_it_has_delivered_nothin
     assert scene.finish() == {}
 
 
-def test_killed_in_the_middle_of_an_ordered_answer_it_repeats_nothing_of_the_batches_that_it_has_saved(
+def test_killed_in_the_middle_of_a_later_answer_it_repeats_nothing_of_the_batches_that_it_has_saved(
     installed: Installation,
 ) -> None:
     # They are delivered, although nothing is settled: the next run reads the same answer from its beginning again.
