@@ -454,4 +454,4 @@ TestSiemAlerts = pytest.mark.timeout(600)(_SiemAlerts.TestCase)
 TestGraphAlerts = pytest.mark.timeout(600)(_GraphAlerts.TestCase)
 TestSplitIncidents = pytest.mark.timeout(600)(_SplitIncidents.TestCase)
 for _test in (TestSiemAlerts, TestGraphAlerts, TestSplitIncidents):
-    _test.settings = settings(SETTINGS, max_examples=10)
+    _test.settings = settings(SETTINGS, max_examples=5)
