@@ -93,8 +93,7 @@ class Delivery:
                 self._parts.add(version)
                 self.delivered.parts += 1
                 continue
-            if version.time >= self._place.seen_from:
-                self._place.seen.add(version.fingerprint, version.time)
+            self._place.seen.add(version.fingerprint, version.time)
             self._place.lacking.pop(version.completes, None)
             self.delivered.late += version.time < self._place.watermark
         self.delivered.new += len(batch)
