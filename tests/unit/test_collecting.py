@@ -6,6 +6,8 @@ import itertools
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
 
 import pytest
 from defender_alerts import collector
@@ -489,3 +491,20 @@ def test_the_watermark_never_goes_back_and_the_memory_stays_bounded(polled: Poll
     remembered = len(polled.store.history[-1]["seen"]) * 3 // 4 // 20
     assert remembered <= 50 * (600 // 300 + 1) + 2
     assert len(polled.sink.taken) == len(set(polled.sink.raws())) == 1_500
+
+
+@pytest.mark.parametrize("order", ["newest_first", "oldest_first", "shuffled"])
+@pytest.mark.parametrize("over", [60, 3_600, 86_400, 6 * 86_400])
+def test_a_backlog_costs_a_few_calls_for_each_full_answer_whatever_the_order(
+    polled: PolledInput, order: Literal["newest_first", "oldest_first", "shuffled"], over: int
+) -> None:
+    polled.most_records = 50
+    polled.let_time_pass()
+    region = polled.cloud.siem("eu")
+    region.behaviour = replace(region.behaviour, order=order)
+    now = polled.cloud.clock.now()
+    alerts = [siem_alert(number, now - seconds(over + 60) + number * seconds(over) // 1_000) for number in range(1_000)]
+    region.add_all(polled.tenant, alerts)
+    assert polled.poll().failures == []
+    assert len(polled.sink.taken) == len(alerts)
+    assert len(polled.cloud.journal.calls(region.host)) < 6 * len(alerts) / 50

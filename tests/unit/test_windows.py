@@ -48,12 +48,20 @@ def test_a_crowd_is_cut_out_by_its_time() -> None:
 
 
 def test_a_window_does_not_reach_into_what_a_full_answer_has_shown_until_it_gets_there() -> None:
+    hour = seconds(3_600)
     width = WindowWidth(1)
-    width.narrow(width.window(0, 100 * DAY), [seconds(3_600), *[3 * seconds(3_600)] * 9])
-    assert width.window(0, 100 * DAY) == Window(0, seconds(3_600))
+    width.narrow(width.window(0, 100 * DAY), [20 * hour, *[22 * hour] * 9])
+    assert width.window(0, 100 * DAY) == Window(0, 12 * hour)
     width.fitted(0, 5_000)
-    assert width.window(seconds(60), 100 * DAY) == Window(seconds(60), seconds(3_600))
-    assert width.window(seconds(3_600), 100 * DAY).width == 8 * 3 * seconds(3_600)
+    assert width.window(12 * hour, 100 * DAY) == Window(12 * hour, 20 * hour)
+    assert width.window(20 * hour, 100 * DAY).width == 8 * 12 * hour
+
+
+def test_a_full_answer_that_begins_where_its_window_does_halves_it_and_no_more() -> None:
+    hour = seconds(3_600)
+    width = WindowWidth(1)
+    width.narrow(width.window(0, 100 * DAY), [number * hour // 10 for number in range(240)])
+    assert width.window(0, 100 * DAY) == Window(0, 12 * hour)
 
 
 def test_behind_a_crowd_windows_are_as_wide_as_before_it() -> None:

@@ -73,7 +73,10 @@ class WindowWidth:
         if times:
             width = min(width, sorted(times)[len(times) // 2] - window.start)
         self._width = max(self._narrowest, width)
-        self._oldest_left_out = min(times, default=0)
+        # An answer that holds the newest has left out what is before it: that is the next window's end, until it is
+        # read. One that holds the oldest begins where the window does, and says nothing of the sort.
+        oldest = min(times, default=0)
+        self._oldest_left_out = oldest if oldest - window.start >= self._width else 0
 
     def fitted(self, records: int, most_records: int) -> None:
         """The last answer was whole, with so many records out of so many that it could have held."""
