@@ -507,4 +507,4 @@ def test_a_backlog_costs_a_few_calls_for_each_full_answer_whatever_the_order(
     region.add_all(polled.tenant, alerts)
     assert polled.poll().failures == []
     assert len(polled.sink.taken) == len(alerts)
-    assert len(polled.cloud.journal.calls(region.host)) < 6 * len(alerts) / 50
+    assert len(polled.cloud.journal.calls(region.host)) < 8 * len(alerts) / 50

@@ -144,12 +144,13 @@ def test_an_odd_alert_inside_an_incident_costs_neither_the_incident_nor_the_aler
     incident.pop("alerts", None)
     head = json.dumps(incident).encode()[:-1]
     whole = head + b',"alerts":[' + b",".join(inside) + b'],"z":1}'
-    polled = polled_once(cloud, INCIDENTS, [whole, INCIDENTS.make(2, now - EARLY + 1)], alerts=alerts)
+    beside = INCIDENTS.make(2, now - EARLY + 1)[:-1] + b',"alerts":[]}'
+    polled = polled_once(cloud, INCIDENTS, [whole, beside], alerts=alerts)
     raws = polled.sink.raws()
     if alerts == "inside":
         assert raws[0] == whole.decode()
     else:
-        assert raws[:4] == [(head + b',"z":1}').decode(), *(one.decode() for one in inside)]
+        assert {(head + b',"z":1}').decode(), *(one.decode() for one in inside)} <= set(raws)
 
 
 ODD_AROUND = {

@@ -275,6 +275,9 @@ def test_each_error_has_a_category_of_the_log_and_the_exit_status_of_the_contrac
         errors.StrainedError: ("server_error", 1),
         errors.UnexpectedAnswerError: ("server_error", 1),
         errors.RefusedQueryError: ("server_error", 1),
+        errors.StrangeLinkError: ("server_error", 1),
+        errors.RecordGoneError: ("server_error", 1),
+        errors.IncompleteError: ("server_error", 1),
         errors.StreamClosedError: ("server_error", 1),
         errors.CheckpointError: ("server_error", 3),
     }
