@@ -95,7 +95,10 @@ class Moving(History):
             # What lies in one second with more than an answer holds can't be asked for where bounds lose their
             # fractions: here no answer is ever full.
             self.polled.most_records = _NEVER_FULL
-            self.shelf.behaviour = replace(self.shelf.behaviour, rounds_bounds_to=rounding, page_maximum=_NEVER_FULL)
+            # A link that skips as many as that page holds is more than Graph lets anybody skip.
+            self.shelf.behaviour = replace(
+                self.shelf.behaviour, rounds_bounds_to=rounding, page_maximum=_NEVER_FULL, link_by="skiptoken"
+            )
 
     def may_be_incomplete(self) -> bool:
         behaviour: Behaviour = self.shelf.behaviour
