@@ -6,16 +6,13 @@ They are kept in the KV store beside the place, saved behind the events and befo
 from __future__ import annotations
 
 import base64
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from faults.kvstore import NOTHING_LOST, after_a_run
 from faults.processes import Processes
 from faults.row import (
-    A_BATCH_AGAIN,
     NOTHING,
-    WHAT_WAS_READ,
     WHEN_OVER,
     Delivered,
     Group,
@@ -121,23 +118,6 @@ def _is_alert(text: str) -> bool:
     return '"incidentId"' in text
 
 
-def _incidents_alone_again(story: Story) -> bool:
-    taken = Counter(story.first.raws + story.later.raws)
-    return A_BATCH_AGAIN.holds(story) and not any(_is_alert(text) for text, count in taken.items() if count > 1)
-
-
-def _not_saved(name: str, provoked: str, after: int, later: Later) -> Row[Processes]:
-    return Row(
-        name,
-        provoked,
-        _failing_writes(after),
-        WHAT_WAS_READ,
-        3,
-        (f"The checkpoint could not be saved in the KV store (HTTP 503: write failed{_STORE_SAYS}{NOTHING_LOST}",),
-        later,
-    )
-
-
 MEMORY: Group[Processes] = Group(
     "Memory of split alerts",
     (
@@ -168,15 +148,14 @@ MEMORY: Group[Processes] = Group(
             ),
             WHEN_OVER,
         ),
-        _not_saved("save of a day that fails", "writes are refused from the first day's document on", 1, A_BATCH_AGAIN),
-        _not_saved(
-            "save of the place that fails behind it",
-            "writes are refused from the second save of the place on",
-            2,
-            Later(
-                "delivers the rest, and at most one batch of incidents again, none of their alerts",
-                _incidents_alone_again,
-            ),
+        Row(
+            "save of an empty window that fails",
+            "writes are refused from the second save of the place on, before there was anything to deliver",
+            _failing_writes(1),
+            NOTHING,
+            3,
+            (f"The checkpoint could not be saved in the KV store (HTTP 503: write failed{_STORE_SAYS}{NOTHING_LOST}",),
+            WHEN_OVER,
         ),
     ),
     (SPLIT_INCIDENTS,),

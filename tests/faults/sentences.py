@@ -6,8 +6,12 @@ import logging
 
 
 def is_sentence(level: str, text: str) -> bool:
-    """Whether a line is one to be told in the matrix: every one at INFO and above, but those of the usual story."""
-    return level in {"WARNING", "ERROR", "CRITICAL"} or (level == "INFO" and not text.startswith("action="))
+    """Whether a line is one to be told in the matrix: every one at INFO and above, but those of the usual story.
+
+    To the usual belongs that a backlog keeps to its pace.
+    """
+    is_usual = text.startswith("action=") or text.endswith("reason=pace")
+    return level in {"WARNING", "ERROR", "CRITICAL"} or (level == "INFO" and not is_usual)
 
 
 class Kept(logging.Handler):
