@@ -1,4 +1,4 @@
-"""Stanzas of props.conf out of the files beside this module.
+"""Stanzas of props.conf out of the files in ``knowledge/``.
 
 Each of these files is for the events of one source. It has the stanzas of their sourcetypes and of our sources, with
 what holds at index time, and ``[fields]`` with what all of these have in common at search time. In a value there,
@@ -13,13 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from tooling import paths
 from tooling.fields.expressions import record
 from tooling.fields.regexes import text_member
 
 FIELDS = "[fields]\n"
-_HERE = Path(__file__).parent
+KNOWLEDGE = paths.ROOT / "knowledge"
 _PLACE = re.compile(r"\{\{(?:= (?P<named>\w+)|text (?P<field>\w+) = (?P<keys>[\w|]+)|(?P<paths>[\w.{}, ]+?))\}\}(?!\})")
 
 
@@ -28,7 +28,7 @@ class Source:
     """The events of some sourcetypes.
 
     Attributes:
-        file: the file beside this module.
+        file: the file in ``knowledge/``.
         values: what ``{{= x}}`` stands for.
         transforms: what transforms.conf has for them.
     """
@@ -40,7 +40,7 @@ class Source:
 
 def stanzas(source: Source) -> str:
     """All stanzas of a source. The comments on fields stand in the first alone."""
-    stanzas, _, fields = (_HERE / source.file).read_text(encoding="utf-8").partition(FIELDS)
+    stanzas, _, fields = (KNOWLEDGE / source.file).read_text(encoding="utf-8").partition(FIELDS)
     settings = list(_settings(fields, source.values))
     about, *each = re.split(r"\n\n(?=(?:#[^\n]*\n)*\[)", stanzas.strip())
     plain = [line for line in settings if line and not line.startswith("#")]

@@ -12,7 +12,7 @@ SOURCES = (
     Source("siem.conf", evidence.SIEM_VALUES),
     Source("current.conf", evidence.VALUES, evidence.TRANSFORMS),
 )
-MADE = "# Made of tooling/fields/*.conf by `python -m tooling.fields`: change it there.\n"
+MADE = "# Made of knowledge/*.conf by `python -m tooling.fields`: change it there.\n"
 
 
 def props() -> str:
