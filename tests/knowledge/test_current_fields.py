@@ -57,7 +57,7 @@ def test_a_field_is_the_first_of_its_keys_that_has_a_value(knowledge: SearchKnow
     keys = SOURCES[name]
     for at, key in enumerate(keys):
         members: dict[str, Any] = dict.fromkeys(keys[:at]) | {later: f"value of {later}" for later in keys[at:]}
-        assert fields_of(knowledge, kind, kind.raw(**members))[name] == f"value of {key}"
+        assert fields_of(knowledge, kind, kind.raw(**{"categories": [], **members}))[name] == f"value of {key}"
 
 
 @every_alert
@@ -66,7 +66,8 @@ def test_a_field_is_the_first_of_its_keys_that_has_a_value(knowledge: SearchKnow
 def test_a_field_of_which_all_keys_are_absent_is_no_field(
     knowledge: SearchKnowledge, kind: Kind, name: str, absent: str | None
 ) -> None:
-    assert name not in fields_of(knowledge, kind, kind.raw(**dict.fromkeys(SOURCES[name], absent)))
+    members: dict[str, Any] = {"categories": [], **dict.fromkeys(SOURCES[name], absent)}
+    assert name not in fields_of(knowledge, kind, kind.raw(**members))
 
 
 @every_kind
@@ -80,8 +81,10 @@ def test_alerts_fill_every_field_but_those_of_tickets(knowledge: SearchKnowledge
     filled = set[str]()
     for number in range(60):
         filled |= fields_of(knowledge, kind, kind.raw(number, every_type=True)).keys()
-    of_graph = {"incident_url"} if kind is ENDPOINT else set()
-    assert calculated(knowledge) - filled == {"ticket_id", "priority", "time_submitted"} | of_graph
+    of_graph = {"incident_url", "custom_details", "system_tags"} if kind is ENDPOINT else set()
+    of_incidents = {"ticket_id", "priority", "time_submitted", "custom_tags"}
+    of_incidents |= {"last_modified_by", "resolving_comment", "summary"}
+    assert calculated(knowledge) - filled == of_incidents | of_graph
 
 
 @every_alert
@@ -197,7 +200,7 @@ def test_what_stands_behind_objects_of_objects_is_found_as_well(knowledge: Searc
 def test_status_and_category_that_are_absent_are_no_fields(
     knowledge: SearchKnowledge, kind: Kind, absent: str | None
 ) -> None:
-    fields = fields_of(knowledge, kind, kind.raw(status=absent, category=absent))
+    fields = fields_of(knowledge, kind, kind.raw(status=absent, category=absent, categories=[absent]))
     assert not {"status", "category", "mitre_tactic"} & fields.keys()
 
 
@@ -253,7 +256,7 @@ def test_without_a_severity_there_is_none(knowledge: SearchKnowledge, kind: Kind
 def test_the_category_leads_to_a_tactic_where_it_is_one(
     knowledge: SearchKnowledge, kind: Kind, category: str, tactic: tuple[str, str] | None
 ) -> None:
-    fields = fields_of(knowledge, kind, kind.raw(category=category))
+    fields = fields_of(knowledge, kind, kind.raw(category=category, categories=[]))
     found = (fields["mitre_tactic"], fields["mitre_tactic_id"]) if "mitre_tactic" in fields else None
     assert (fields["category"], found) == (category, tactic)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tooling.fields import regexes
+from tooling.fields import categories, regexes
 from tooling.fields.expressions import (
     AN_ADDRESS,
     BUILT_IN,
@@ -131,10 +131,35 @@ def _host(*by_role: str, addresses: tuple[str, ...] = ()) -> str:
     )
 
 
+def _number(key: str, field: str) -> str:
+    """A number of the record, which may stand there as a text."""
+    return regexes.text_member(key, field, r"\d+", opened='"?', closed="")
+
+
+def _word(field: str) -> str:
+    """A word of Microsoft's lists, as both APIs spell it, or NULL where none was chosen."""
+    return f'nullif(replace(lower(replace({field},"[^A-Za-z]","")),"\\A(?:unknown|notavailable|null)\\z",""),"")'
+
+
+def _texts(key: str) -> str:
+    """A list of texts of the record."""
+    return f'json_array_to_mv(nullif(json_extract(_raw,"{key}"),"[]"))'
+
+
 VALUES: Mapping[str, str] = {
+    "categories": regexes.list_member(("categories",), categories.LIST),
+    "category": categories.category(),
+    "mitre_tactic": categories.tactic("mitre_tactic"),
+    "mitre_tactic_id": categories.tactic("mitre_tactic_id"),
+    "classification": _word("vendor_classification"),
+    "determination": _word("vendor_determination"),
+    "priority_score": _number("priorityScore", "priority_score"),
+    "merged_into": _number("redirectIncidentId", "incident_merged_into"),
+    "custom_tags": _texts("customTags"),
+    "system_tags": _texts("systemTags"),
     "match_limit": _MATCH_LIMIT,
     "record_tenant": regexes.text_member("aadTenantId|tenantId", "record_tenant", r"[\w-]+"),
-    "incident_number": regexes.text_member("incidentId", "incident_id", r"\d+", opened='"?', closed=""),
+    "incident_number": _number("incidentId", "incident_id"),
     "evidence": regexes.list_member(("evidence", "entities"), LIST),
     "alerts": regexes.list_member(("alerts",), "defender_alerts_inside"),
     "app": app(),

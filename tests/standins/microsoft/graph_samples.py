@@ -21,6 +21,8 @@ FUTURE_MEMBER = "microsoftDefenderForQuantum"
 """A member that no enum of today has."""
 
 _DEEPEST = 2
+_SEVERAL, _NO_OLD_KEY = 3, 7
+"""Every how many alerts have two categories, and lack the deprecated key that has one."""
 _SOURCES = {"EDR": "microsoftDefenderForEndpoint", "Antivirus": "antivirus", "CustomerTI": "customTi"}
 _STATES = (
     "running",
@@ -108,7 +110,7 @@ def graph_alert(
         "description": detection.description,
         "recommendedActions": "1. Inspect the process tree.\r\n2. Contain the device.\r\n3. Change the user's password.",
         "category": detection.category,
-        "categories": [detection.category],
+        "categories": [detection.category, *(["Discovery"] if number % _SEVERAL == 0 else [])],
         "assignedTo": this.assigned_to,
         "alertWebUrl": f"https://security.microsoft.com/alerts/{facts.alert_id}?tid={TENANT}",
         "incidentWebUrl": _incident_url(facts.incident),
@@ -129,6 +131,8 @@ def graph_alert(
         "additionalData": None,
         "customDetails": {},
     }
+    if number % _NO_OLD_KEY == _NO_OLD_KEY - 1:
+        del alert["category"]
     if every_type:
         alert["evidence"] += [evidence(name, this.happened(62)) for name in graph_schema.evidence_types()]
         filled = _filled("alert", this.happened(62), 0)
