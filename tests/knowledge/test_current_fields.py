@@ -174,7 +174,13 @@ def test_more_than_a_hundred_keys_in_front_change_no_field(knowledge: SearchKnow
 def test_no_key_of_a_nested_object_is_taken_for_the_records(knowledge: SearchKnowledge, kind: Kind) -> None:
     nested = {"status": "x", "severity": "x", "category": "x", "id": "x", "incidentId": "9", "serviceSource": "x"}
     nested |= {"createdDateTime": "x", "alertCreationTime": "x", "tenantId": "x", "alertWebUrl": "x"}
-    names = calculated(knowledge) | {"vendor_severity", "vendor_status", "created_time", "record_id", "record_tenant"}
+    names = calculated(knowledge) - {"custom_details"} | {
+        "vendor_severity",
+        "vendor_status",
+        "created_time",
+        "record_id",
+        "record_tenant",
+    }
     plain = fields_of(knowledge, kind, kind.raw(2))
     for first in (
         {"customDetails": nested},
@@ -200,7 +206,7 @@ def test_what_stands_behind_objects_of_objects_is_found_as_well(knowledge: Searc
 def test_status_and_category_that_are_absent_are_no_fields(
     knowledge: SearchKnowledge, kind: Kind, absent: str | None
 ) -> None:
-    fields = fields_of(knowledge, kind, kind.raw(status=absent, category=absent, categories=[absent]))
+    fields = fields_of(knowledge, kind, kind.raw(status=absent, category=absent, categories=[absent] if absent else []))
     assert not {"status", "category", "mitre_tactic"} & fields.keys()
 
 
@@ -396,3 +402,89 @@ def test_an_event_is_in_one_event_type_and_one_data_model(knowledge: SearchKnowl
     fields = fields_of(knowledge, kind, kind.raw())
     assert isinstance(fields["eventtype"], str)
     assert fields["tag"] == (["incident", "ticketing"] if kind is INCIDENT else "alert")
+
+
+# Categories.
+
+
+@pytest.mark.parametrize(
+    ("members", "categories", "tactics"),
+    [
+        ({"categories": ["DefenseEvasion", "Malware", "impact"]}, ["DefenseEvasion", "Malware", "impact"], ["Defense Evasion", "Impact"]),
+        ({"categories": ["Discovery"], "category": "Collection"}, ["Discovery"], ["Discovery"]),
+        ({"categories": ["Ransomware", "Impact"]}, ["Ransomware", "Impact"], ["Impact"]),
+        ({"categories": ["Impact", "unknown", "", "Impact"]}, ["Impact"], ["Impact"]),
+        ({"categories": [], "category": "Resource Development"}, ["Resource Development"], ["Resource Development"]),
+        ({"categories": None, "category": "Malware"}, ["Malware"], []),
+        ({"categories": ["unknown"], "category": None}, [], []),
+        ({"category": "Execution"}, ["Execution"], ["Execution"]),
+        ({}, [], []),
+    ],
+)  # fmt: skip
+@every_graph_alert
+def test_all_categories_count_and_the_deprecated_key_where_it_comes_alone(
+    knowledge: SearchKnowledge, kind: Kind, members: dict[str, Any], categories: list[str], tactics: list[str]
+) -> None:
+    raw = json.dumps({"id": "1", "evidence": [{"categories": ["x"]}], **members})
+    fields = fields_of(knowledge, kind, raw)
+    assert (values(fields, "category"), values(fields, "mitre_tactic")) == (categories, tactics)
+    assert len(values(fields, "mitre_tactic_id")) == len(tactics)
+
+
+def test_the_first_category_stands_in_for_a_detector(knowledge: SearchKnowledge) -> None:
+    assert (
+        fields_of(knowledge, GRAPH, '{"title":"t","categories":["Discovery","Impact"]}')["signature_id"] == "Discovery"
+    )
+
+
+# What people have made of it, and what is new since 2025.
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ("sent", "word"),
+    [
+        ("truePositive", "truepositive"),
+        ("TruePositive", "truepositive"),
+        ("Informational, expected activity", "informationalexpectedactivity"),
+        ("informationalExpectedActivity", "informationalexpectedactivity"),
+        *((nothing, None) for nothing in (None, "", "unknown", "Unknown", "NotAvailable", "null")),
+    ],
+)
+def test_a_classification_has_one_spelling(
+    knowledge: SearchKnowledge, kind: Kind, sent: str | None, word: str | None
+) -> None:
+    fields = fields_of(knowledge, kind, kind.raw(classification=sent, determination=sent))
+    assert (fields.get("classification"), fields.get("determination")) == (word, word)
+
+
+def test_what_an_incident_says_of_itself_is_found_however_long_it_is(knowledge: SearchKnowledge) -> None:
+    members = {
+        "assignedTo": "anna@a.example", "lastModifiedBy": "Bjørn", "resolvingComment": 'said "no"', "summary": "s",
+        "priorityScore": 86, "redirectIncidentId": "17", "customTags": ["a", "b"], "systemTags": ["c"],
+    }  # fmt: skip
+    names = {
+        "assigned_to": "assignedTo", "last_modified_by": "lastModifiedBy", "resolving_comment": "resolvingComment",
+        "summary": "summary", "priority_score": "priorityScore", "incident_merged_into": "redirectIncidentId",
+        "custom_tags": "customTags", "system_tags": "systemTags",
+    }  # fmt: skip
+    for first in ({}, {"description": "x" * 9_000}):
+        fields = fields_of(knowledge, INCIDENT, json.dumps({**first, "id": "9", **members}))
+        for name, key in names.items():
+            sent = members[key]
+            assert values(fields, name) == (sent if isinstance(sent, list) else [str(sent)])
+
+
+def test_where_two_incidents_of_the_former_api_were_merged_is_a_number_as_well(knowledge: SearchKnowledge) -> None:
+    assert fields_of(knowledge, INCIDENT, '{"incidentId":1,"redirectIncidentId":17}')["incident_merged_into"] == "17"
+    assert "incident_merged_into" not in fields_of(knowledge, INCIDENT, INCIDENT.raw(redirectIncidentId=None))
+
+
+@every_graph_alert
+def test_custom_details_are_json_unless_there_are_none(knowledge: SearchKnowledge, kind: Kind) -> None:
+    details = {"Tier": "0", "Hosts": '["a"]'}
+    fields = fields_of(knowledge, kind, kind.raw(customDetails=details, first={"description": "x" * 9_000}))
+    assert json.loads(str(fields["custom_details"])) == details
+    empty: tuple[dict[str, str] | None, ...] = ({}, None)
+    for nothing in empty:
+        assert "custom_details" not in fields_of(knowledge, kind, kind.raw(customDetails=nothing))

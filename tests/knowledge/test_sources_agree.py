@@ -11,7 +11,7 @@ from standins.search import Fields, SearchKnowledge
 
 SAMES = (
     "id", "dest", "src", "user", "user_name", "severity", "severity_id", "signature", "signature_id", "description", "app",
-    "type", "category", "mitre_tactic", "tag", "version_time", "vendor_account",
+    "type", "tag", "version_time", "vendor_account",
 )  # fmt: skip
 FILES = ("file_name", "file_path", "file_hash")
 
@@ -27,6 +27,17 @@ def test_all_sources_give_an_alert_the_same_fields(knowledge: SearchKnowledge, n
     for other in others:
         assert other == siem
     assert {"id", "dest", "user", "severity", "signature"} <= {name for name, value in siem.items() if value}
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_the_category_of_a_detection_is_the_first_of_graph_s_categories(
+    knowledge: SearchKnowledge, number: int
+) -> None:
+    for name in ("category", "mitre_tactic"):
+        siem, endpoint, *graph = (each.get(name) for each in side_by_side(knowledge, number))
+        assert endpoint == siem
+        for found in graph:
+            assert found == siem or (number % 3 == 0 and "Discovery" in (found or []))
 
 
 @pytest.mark.parametrize("number", range(20))

@@ -186,7 +186,14 @@ def test_a_link_may_have_its_slashes_escaped(knowledge: SearchKnowledge, kind: K
 
 @every_graph_alert
 def test_a_detection_without_an_id_has_its_title_for_one(knowledge: SearchKnowledge, kind: Kind) -> None:
-    raw = kind.raw(detectorId=None, alertPolicyId=None, threatDisplayName=None, threatFamilyName="-", category="null", categories=[])
+    raw = kind.raw(
+        detectorId=None,
+        alertPolicyId=None,
+        threatDisplayName=None,
+        threatFamilyName="-",
+        category="null",
+        categories=[],
+    )
     assert fields_of(knowledge, kind, raw)["signature_id"] == json.loads(raw)["title"]
 
 

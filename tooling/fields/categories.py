@@ -1,7 +1,7 @@
 """The categories of an alert, and the tactics of MITRE ATT&CK that some of them are.
 
-Graph sends ``categories``, a list; ``category``, one word, is deprecated there since March 2026 and goes in March 2028. The
-endpoint API knows ``category`` alone.
+Graph sends ``categories``, a list; ``category``, one word, is deprecated there since March 2026 and goes in March 2028.
+The endpoint API knows ``category`` alone.
 """
 
 from __future__ import annotations
