@@ -169,7 +169,9 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         inner = getattr(error, "reason", None) or getattr(error, "original_error", None) or (error.args or (None,))[0]
-        error = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
+        # What is suppressed has nothing to do with it: urllib3 1.26 first calls getresponse() in Python 2's way.
+        context = None if error.__suppress_context__ else error.__context__
+        error = inner if isinstance(inner, BaseException) else error.__cause__ or context
 
 
 def detail(error: Exception, chain: str) -> str:

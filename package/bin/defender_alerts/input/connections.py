@@ -6,101 +6,71 @@ for two hours (server.conf: ``keepAliveIdleTimeout``), and closes it earlier whe
 
 from __future__ import annotations
 
-import http.client
+import contextlib
 import io
 import ssl
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import InsecureRequestWarning, ProtocolError, SSLError
 
 from .names import APP
 
-# How a connection shows that its other end had closed it: at once, or when the answer should come.
-_CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+# More than a process has calls at the same time: urllib3 warns on standard error where it throws a connection away.
+_MOST_IDLE = 32
 
 
 class Connections:
-    """Sends what ``splunklib.binding.HttpLib`` gives its handler, from any thread.
+    """Sends what ``splunklib.binding.HttpLib`` gives its handler, from any thread, and never through a proxy.
 
     What is sent through it may arrive twice: reading, replacing by key and deleting do no more the second time.
 
     Args:
-        scheme: "https", or "http" where splunkd is set up without TLS.
-        host: of splunkd.
-        port: of its management.
         timeout: seconds to connect, and between two pieces of an answer.
     """
 
-    def __init__(self, scheme: str, host: str, port: int, timeout: float) -> None:
-        self._tls = _unverified() if scheme == "https" else None
-        self._host = host
-        self._port = port
-        self._timeout = timeout
-        self._idle: deque[http.client.HTTPConnection] = deque()
+    def __init__(self, timeout: float) -> None:
+        # splunkd would log it as an error, with every call. Connections to Microsoft are verified by their context.
+        urllib3.disable_warnings(InsecureRequestWarning)
+        self._pools = urllib3.PoolManager(
+            ssl_context=_unverified(), cert_reqs="CERT_NONE", timeout=timeout, maxsize=_MOST_IDLE
+        )
 
     def __call__(self, url: str, message: Mapping[str, Any], **_: Any) -> dict[str, Any]:
         """The answer, read to its end, as ``HttpLib`` wants it.
 
         Raises:
-            OSError, http.client.HTTPException: splunkd could not be reached, or did not answer.
+            urllib3.exceptions.HTTPError: splunkd could not be reached, or did not answer.
         """
-        connection, response = self._ask(url, message)
-        try:
-            body = response.read()
-        except BaseException:
-            connection.close()
-            raise
-        if response.will_close:
-            connection.close()
-        else:
-            self._idle.append(connection)
+        answer = None
+        # It may have been closed while it was idle: urllib3 finds out by itself only of those closed before it sends.
+        with contextlib.suppress(ProtocolError, SSLError):
+            answer = self._ask(url, message)
+        if answer is None:
+            answer = self._ask(url, message)
         return {
-            "status": response.status,
-            "reason": response.reason,
-            "headers": response.getheaders(),
-            "body": io.BytesIO(body),
+            "status": answer.status,
+            "reason": answer.reason,
+            "headers": list(answer.headers.items()),
+            "body": io.BytesIO(answer.data),
         }
 
-    def _ask(self, url: str, message: Mapping[str, Any]) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        """The beginning of the answer, and the connection that it comes from."""
-        try:
-            # The one used last: it is the least likely to have been closed.
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._connection()
-        else:
-            try:
-                return connection, _asked(connection, url, message)
-            except _CLOSED:
-                # Closed while it was idle. Once, and on a new one: what splunkd does to that is its answer.
-                connection = self._connection()
-        return connection, _asked(connection, url, message)
-
-    def _connection(self) -> http.client.HTTPConnection:
-        if self._tls is None:
-            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
-        return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)
+    def _ask(self, url: str, message: Mapping[str, Any]) -> urllib3.HTTPResponse:
+        answer: urllib3.HTTPResponse = self._pools.urlopen(
+            message["method"],
+            url,
+            body=message.get("body"),
+            headers={"User-Agent": APP, "Accept": "*/*", **dict(message["headers"])},
+            redirect=False,
+            retries=False,
+            enforce_content_length=True,
+        )
+        return answer
 
     def __del__(self) -> None:
         """Leave no socket open behind: a setup page's process may outlive its request."""
-        for connection in self._idle:
-            connection.close()
-
-
-def _asked(connection: http.client.HTTPConnection, url: str, message: Mapping[str, Any]) -> http.client.HTTPResponse:
-    address = urlsplit(url)
-    try:
-        connection.request(
-            message["method"],
-            f"{address.path}?{address.query}" if address.query else address.path,
-            message.get("body"),
-            {"User-Agent": APP, "Accept": "*/*", **dict(message["headers"])},
-        )
-        return connection.getresponse()
-    except BaseException:
-        connection.close()
-        raise
+        self._pools.clear()
 
 
 def _unverified() -> ssl.SSLContext:

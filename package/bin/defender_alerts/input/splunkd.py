@@ -14,9 +14,11 @@ from typing import Any, Callable
 from urllib.parse import quote, urlsplit
 
 from splunklib import binding, client
+from urllib3.exceptions import HTTPError
 
 from defender_alerts.errors import AddonError, ConfigurationError, ServiceError, StoppedError
 from defender_alerts.http.calls import Stop
+from defender_alerts.http.failures import causes
 
 from .connections import Connections
 from .names import APP
@@ -86,7 +88,7 @@ class Splunkd:
             token=session_key,
             owner="nobody",
             app=APP,
-            handler=Connections(self.scheme, self.host, self.port, _TIMEOUT),
+            handler=Connections(_TIMEOUT),
         )
 
     def get_again(self, path: str, **query: Any) -> Any:
@@ -156,12 +158,13 @@ class Splunkd:
             raise SplunkdError(http.client.UNAUTHORIZED, "splunkd no longer accepts the session key") from error
         except binding.HTTPError as error:
             raise SplunkdError(error.status, f"HTTP {error.status}: {_message(error)}") from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, HTTPError) as error:
+            *_, cause = causes(error)
             raise SplunkdError(
                 0,
-                f"{type(error).__name__}: {error}",
-                may_pass=isinstance(error, ConnectionRefusedError),
-                wants_certificate=_wants_certificate(error),
+                f"{type(cause).__name__}: {cause}",
+                may_pass=isinstance(cause, ConnectionRefusedError),
+                wants_certificate=_wants_certificate(cause),
             ) from error
         if not body:
             return None
@@ -200,7 +203,7 @@ def _path(*segments: str) -> binding.UrlEncoded:
     return binding.UrlEncoded("/".join(quote(segment, safe="") for segment in segments), skip_encode=True)
 
 
-def _wants_certificate(error: Exception) -> bool:
+def _wants_certificate(error: BaseException) -> bool:
     """Whether a call ended as it does where splunkd wants a certificate.
 
     With TLS 1.3 that is known to the caller only behind its request, and the alert may be lost to a reset connection.
