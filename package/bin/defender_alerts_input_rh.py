@@ -116,7 +116,7 @@ class InputHandler(AdminExternalHandler):
                     f"The account {polling.account} does not exist, or you may not read it. Add it under "
                     "Configuration > Accounts, or ask an administrator for the role admin or sc_admin."
                 )
-            apis = [kind.in_region(region, account.get("cloud", ""), own) for region in own.regions]
+            apis = [own.in_region(region, account.get("cloud", "")) for region in own.regions]
             if fields.get("start_time") == stored.get("start_time"):
                 # It has had its effect; a time that was good once does not keep an old input from being edited.
                 apis = []

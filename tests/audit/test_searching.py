@@ -51,7 +51,7 @@ def test_what_a_search_reads_of_an_event_identifies_its_version(audited: Audited
     rows = list(index_of(audited, kind).versions(event.source, NOW - ticks.PER_SECOND, NOW + ticks.PER_SECOND))
     stanza = {"regions": "us"}
     region = "us" if kind == "defender_siem_alerts" else "global"
-    api = KINDS[kind].in_region(region, "commercial", KINDS[kind].read("corp", stanza))
+    api = KINDS[kind].read("corp", stanza).in_region(region, "commercial")
     expected = [(api.identify(json.loads(SAMPLES[kind](number, NOW))), count) for number, count in ((3, 2), (4, 1))]
     assert sorted((api.identify(members), count) for members, count in rows) == sorted(expected)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from defender_alerts.apis import Api, OwnSettings
+from defender_alerts.apis import Api
 from defender_alerts.apis.odata import ODataApi
 from defender_alerts.apis.siem import SiemApi
 from defender_alerts.poll import Plan
@@ -13,7 +13,7 @@ from faults.polls import LOGIN, Polls, at_api, settings
 from faults.row import EVERYTHING, GOES_ON, NOTHING, OTHER_REGIONS, WHEN_OVER, Group, Row
 from standins.microsoft import faults
 from standins.microsoft.certificates import Certificate
-from standins.polling import http_proxy
+from standins.polling import ChangedSettings, http_proxy
 
 _CHECK_THE_PROXY = "Check host, port and type under Configuration > Proxy, and that the proxy lets {host}:443 pass."
 _NO_WAY = (
@@ -33,12 +33,11 @@ def _unresolved(stage: Polls) -> None:
     """The API's host has a name that nobody knows, and is to be reached without the proxy."""
 
     def plan(usual: Plan) -> Plan:
-        def in_region(region: str, cloud: str, own: OwnSettings) -> Api:
-            api = usual.kind.in_region(region, cloud, own)
+        def elsewhere(api: Api) -> Api:
             assert isinstance(api, (SiemApi, ODataApi))
-            return replace(api, host=_NOWHERE) if region == stage.subject.region else api
+            return replace(api, host=_NOWHERE) if api.region == stage.subject.region else api
 
-        return replace(usual, kind=replace(usual.kind, in_region=in_region))
+        return replace(usual, own=ChangedSettings(usual.own, elsewhere))
 
     stage.patch.setenv("HTTPS_PROXY", stage.cloud.proxy.url())
     stage.patch.setenv("NO_PROXY", ".invalid")

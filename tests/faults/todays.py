@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from defender_alerts import reading
-from defender_alerts.apis import Api, OwnSettings
+from defender_alerts.apis import Api
 from defender_alerts.apis.odata import ODataApi
 from defender_alerts.poll import Plan
 from faults.polls import Polls
@@ -27,6 +27,7 @@ from faults.subjects import ENDPOINT_ALERTS, GRAPH_ALERTS, PLAIN_INCIDENTS, SPLI
 from standins.microsoft import faults
 from standins.microsoft.odata_query import Query
 from standins.microsoft.wire import Request
+from standins.polling import ChangedSettings
 
 _MANY = 2_500
 _FOREIGN_LINK = (
@@ -115,12 +116,11 @@ def _with_other_roles(stage: Polls) -> None:
 
 def _with_a_token_for_the_other_api(stage: Polls) -> None:
     def plan(usual: Plan) -> Plan:
-        def in_region(region: str, cloud: str, own: OwnSettings) -> Api:
-            api = usual.kind.in_region(region, cloud, own)
+        def of_the_other(api: Api) -> Api:
             assert isinstance(api, ODataApi)
             return replace(api, audience=_ENDPOINT if api.audience == _GRAPH else _GRAPH)
 
-        return replace(usual, kind=replace(usual.kind, in_region=in_region))
+        return replace(usual, own=ChangedSettings(usual.own, of_the_other))
 
     stage.plan = plan
 

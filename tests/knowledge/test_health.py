@@ -149,7 +149,7 @@ def test_the_limits_are_those_of_which_the_inputs_take_half(knowledge: SearchKno
         "resource": RESOURCE if source is SIEM else "",
         **source.own,
     }
-    limits = kind.in_region(source.region, "commercial", kind.read("any", own)).limits
+    limits = kind.read("any", own).in_region(source.region, "commercial").limits
     text = "`defender_alerts_log` | `defender_alerts_log_names` | `defender_alerts_limits`"
     line = {"_time": "1", "_raw": "", "index": "_internal", "source": f"/x/ta_defender_alerts_{source.kind}_a.log"}
     (row,) = read_search(text, knowledge.macros, ()).run([line], When(2.0, 0.0, 2.0)).rows

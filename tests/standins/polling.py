@@ -163,6 +163,23 @@ class PassingTime(NoWaiting):
         return super().wait(timeout)
 
 
+@dataclass(frozen=True)
+class ChangedSettings:
+    """An input's own settings, whose APIs a test has changed."""
+
+    own: OwnSettings
+    change: Callable[[Api], Api]
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Those of the settings."""
+        return self.own.regions
+
+    def in_region(self, region: str, cloud: str) -> Api:
+        """The changed API of a region."""
+        return self.change(self.own.in_region(region, cloud))
+
+
 @dataclass
 class PolledInput:
     """One input of one tenant, polled as often as a test likes; its store and sink last."""
@@ -194,13 +211,14 @@ class PolledInput:
     def plan(self) -> Plan:
         """What the administrator would have set."""
         kind = KINDS[self.kind]
+        own: OwnSettings = kind.read("test", self.stanza())
         if self.most_records is not None:
-            kind = replace(kind, in_region=self._with_small_answers)
+            own = ChangedSettings(own, self._with_small_answers)
         return Plan(
             kind=kind,
             stanza=f"{self.kind}://test",
             polling=Polling("test", "corp", "main", "300", self.start_time, self.overlap),
-            own=kind.read("test", self.stanza()),
+            own=own,
             account=Account("corp", self.tenant.cloud, self.tenant.guid, self.application.client_id, self.secret),
         )
 
@@ -210,9 +228,8 @@ class PolledInput:
         siem = {"regions": regions, "resource": self.resource, "machine_groups": ",".join(self.machine_groups)}
         return {**siem, "region": self.regions[0], **self.own}
 
-    def _with_small_answers(self, region: str, cloud: str, own: OwnSettings) -> Api:
+    def _with_small_answers(self, api: Api) -> Api:
         assert self.most_records is not None
-        api = KINDS[self.kind].in_region(region, cloud, own)
         if isinstance(api, ODataApi):
             return replace(api, most_records=self.most_records)
         assert isinstance(api, SiemApi)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from defender_alerts import clouds
-from defender_alerts.apis import Api, Query, endpoint, graph, incidents
+from defender_alerts.apis import Api, Expansion, Query, endpoint, graph, incidents
 from defender_alerts.errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -19,7 +19,7 @@ from defender_alerts.errors import (
     StrainedError,
     UnexpectedAnswerError,
 )
-from defender_alerts.http.calls import Refusal
+from defender_alerts.http.calls import Refusal, Request
 from defender_alerts.kinds import KINDS
 from defender_alerts.records import Record
 from defender_alerts.times import parse_iso
@@ -30,12 +30,21 @@ CURRENT = ("defender_endpoint_alerts", "defender_graph_alerts", "defender_incide
 
 
 def _api(kind: str, cloud: str = "commercial", region: str = "global", **stanza: str) -> Api:
-    return KINDS[kind].in_region(region, cloud, KINDS[kind].read("corp", stanza))
+    return KINDS[kind].read("corp", stanza).in_region(region, cloud)
+
+
+def _expansion(api: Api) -> Expansion:
+    assert api.expansion is not None
+    return api.expansion
+
+
+def _followed(api: Api, link: str) -> Request:
+    assert api.pages is not None
+    return api.pages.follow(link)
 
 
 def _params(api: Api, query: Query) -> dict[str, str]:
     request = api.request(query)
-    assert request is not None
     assert len(dict(request.params)) == len(request.params)
     return dict(request.params)
 
@@ -43,7 +52,6 @@ def _params(api: Api, query: Query) -> dict[str, str]:
 def test_endpoint_alerts_are_asked_for_with_their_evidence_in_no_undocumented_order() -> None:
     api = _api("defender_endpoint_alerts", region="eu")
     request = api.request(Query(TIMES))
-    assert request is not None
     assert request.url == "https://eu.api.security.microsoft.com/api/alerts"
     assert dict(request.params) == {
         "$filter": "lastUpdateTime ge 2026-11-01T00:00:00.1234567Z and lastUpdateTime lt 2026-11-02T00:00:00.0000000Z",
@@ -55,7 +63,6 @@ def test_endpoint_alerts_are_asked_for_with_their_evidence_in_no_undocumented_or
 
 def test_graph_alerts_are_asked_for_with_the_members_that_are_newer_than_the_API() -> None:
     request = _api("defender_graph_alerts").request(Query(TIMES))
-    assert request is not None
     assert request.url == "https://graph.microsoft.com/v1.0/security/alerts_v2"
     assert request.headers["Prefer"] == "include-unknown-enum-members"
     assert dict(request.params)["$top"] == "1000"
@@ -113,7 +120,8 @@ def test_incidents_bring_their_alerts_as_told(alerts: str, expands: int, parts: 
     api = _api("defender_incidents", alerts=alerts)
     assert _params(api, Query(TIMES)).get("$expand") == ("alerts" if expands else None)
     raw = '{"id": "7", "alerts": [{"id":"a", "x": [1]} ,{"id":"b"}], "lastUpdateDateTime":"2026-11-01T00:00:00Z"}'
-    text, inside = api.take_apart(Record(raw, json.loads(raw)))
+    record = Record(raw, json.loads(raw))
+    text, inside = api.expansion.take_apart(record) if api.expansion else (raw, ())
     assert [one.raw for one in inside] == ['{"id":"a", "x": [1]}', '{"id":"b"}'][: 2 * parts]
     assert text == (raw if not parts else '{"id": "7", "lastUpdateDateTime":"2026-11-01T00:00:00Z"}')
 
@@ -124,8 +132,9 @@ def test_one_instant_is_paged_by_a_documented_parameter(kind: str) -> None:
 
 
 def test_graph_is_not_asked_to_skip_more_than_it_allows() -> None:
-    assert _api("defender_graph_alerts").request(Query(TIMES, skip=500)) is not None
-    assert _api("defender_graph_alerts").request(Query(TIMES, skip=501)) is None
+    assert _params(_api("defender_graph_alerts"), Query(TIMES, skip=500))["$skip"] == "500"
+    with pytest.raises(RefusedQueryError, match="lets no more records be skipped than 501"):
+        _api("defender_graph_alerts").request(Query(TIMES, skip=501))
 
 
 @pytest.mark.parametrize(
@@ -143,15 +152,17 @@ def test_graph_is_not_asked_to_skip_more_than_it_allows() -> None:
 )
 def test_a_link_to_anywhere_but_the_API_is_refused(link: str) -> None:
     with pytest.raises(UnexpectedAnswerError, match=r"hands out a link to .*, which is not followed"):
-        _api("defender_graph_alerts").follow(link)
+        _followed(_api("defender_graph_alerts"), link)
 
 
 def test_a_link_is_followed_as_it_is() -> None:
     link = "https://graph.microsoft.com:443/v1.0/security/alerts_v2?%24skiptoken=a%2Bb"
-    request = _api("defender_graph_alerts").follow(link)
+    request = _followed(_api("defender_graph_alerts"), link)
     assert (request.url, request.params) == (link, ())
     assert request.headers["Prefer"] == "include-unknown-enum-members"
-    assert _api("defender_endpoint_alerts", region="uk").follow("https://api.securitycenter.microsoft.com/api/alerts")
+    assert _followed(
+        _api("defender_endpoint_alerts", region="uk"), "https://api.securitycenter.microsoft.com/api/alerts"
+    )
 
 
 @pytest.mark.parametrize("kind", CURRENT)
@@ -196,14 +207,14 @@ def test_a_refusal_says_what_to_do(
 ) -> None:
     access = KINDS[kind].access
     carried = tuple(role.format(least=access.roles[0]) for role in roles)
-    explained = _api(kind).explain(Refusal("host", status, "Code", "Words", "an-id"), carried)
+    explained = _api(kind).errors.explain(Refusal("host", status, "Code", "Words", "an-id"), carried)
     assert type(explained) is error
     assert words.format(least=access.roles[0]) in str(explained)
     assert str(explained).endswith(f"Microsoft says: Code: Words. (HTTP {status}, correlation id an-id)")
 
 
 def test_the_permission_is_named_as_Entra_IDs_list_names_it() -> None:
-    named = {kind: str(_api(kind).explain(Refusal("host", 403, "", "", ""), ())) for kind in CURRENT}
+    named = {kind: str(_api(kind).errors.explain(Refusal("host", 403, "", "", ""), ())) for kind in CURRENT}
     assert "WindowsDefenderATP > Application permissions > Alert.Read.All" in named["defender_endpoint_alerts"]
     assert "Microsoft Graph > Application permissions > SecurityAlert.Read.All" in named["defender_graph_alerts"]
     assert "Microsoft Graph > Application permissions > SecurityIncident.Read.All" in named["defender_incidents"]
@@ -212,23 +223,18 @@ def test_the_permission_is_named_as_Entra_IDs_list_names_it() -> None:
 @pytest.mark.parametrize("alerts", ["inside", "split"])
 def test_incidents_can_be_asked_for_without_their_alerts_and_one_by_one_with_them(alerts: str) -> None:
     api = _api("defender_incidents", alerts=alerts)
-    unexpanded = api.unexpanded()
-    assert unexpanded is not None
+    unexpanded = _expansion(api).unexpanded()
     assert _params(unexpanded, Query(TIMES)) == {
         name: value for name, value in _params(api, Query(TIMES)).items() if name != "$expand"
     }
-    assert unexpanded.unexpanded() is None
-    request = unexpanded.single("7/8").request(Query(TIMES))
-    assert request is not None
+    request = _expansion(unexpanded).single("7/8").request(Query(TIMES))
     assert request.url == "https://graph.microsoft.com/v1.0/security/incidents/7%2F8"
     assert request.params == (("$expand", "alerts"),)
 
 
 @pytest.mark.parametrize("kind", ["defender_endpoint_alerts", "defender_graph_alerts", "defender_incidents"])
 def test_nothing_is_left_out_of_what_is_not_expanded(kind: str) -> None:
-    api = _api(kind, alerts="none")
-    assert api.unexpanded() is None
-    assert not api.lacks({"id": "7"})
+    assert _api(kind, alerts="none").expansion is None
 
 
 @pytest.mark.parametrize(
@@ -242,11 +248,11 @@ def test_nothing_is_left_out_of_what_is_not_expanded(kind: str) -> None:
     ],
 )
 def test_an_incident_lacks_its_alerts_unless_all_of_them_are_in_it(record: Mapping[str, Any], *, lacks: bool) -> None:
-    assert _api("defender_incidents", alerts="split").lacks(record) is lacks
+    assert _expansion(_api("defender_incidents", alerts="split")).lacks(record) is lacks
 
 
 def test_one_incident_is_taken_as_it_stands_in_a_list() -> None:
-    one = _api("defender_incidents", alerts="inside").single("7")
+    one = _expansion(_api("defender_incidents", alerts="inside")).single("7")
     body = b'{"@odata.context":"https://x", "id": "7", "lastUpdateDateTime":"2026-11-01T00:00:00Z", "alerts": [ ]}'
     (record,) = one.cut([body], {})
     assert isinstance(record, Record)
@@ -256,8 +262,8 @@ def test_one_incident_is_taken_as_it_stands_in_a_list() -> None:
 
 
 def test_an_incident_that_is_not_shown_is_no_sign_of_a_wrong_cloud() -> None:
-    one = _api("defender_incidents", alerts="inside").single("7")
-    error = one.explain(Refusal("graph.microsoft.com", 404, "", "", "an-id"), ())
+    one = _expansion(_api("defender_incidents", alerts="inside")).single("7")
+    error = one.errors.explain(Refusal("graph.microsoft.com", 404, "", "", "an-id"), ())
     assert type(error) is RecordGoneError
     assert "does not show /v1.0/security/incidents/7 any more" in str(error)
 

@@ -40,7 +40,7 @@ def case_of(polled: PolledInput, network: Network | None = None, tokens: list[st
     """The case of a polled input; ``own`` replaces fields of its account."""
     plan = polled.plan()
     account = dataclasses.replace(plan.account, **own)
-    apis = {region: plan.kind.in_region(region, account.cloud, plan.own) for region in plan.own.regions}
+    apis = {region: plan.own.in_region(region, account.cloud) for region in plan.own.regions}
     taken = tokens if tokens is not None else []
     return Case(plan.kind, account, network or polled.network(), apis, threading.Event(), LOG, taken.append)
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from defender_alerts import collector, place
+from defender_alerts import lacking as lacking_alerts
+from defender_alerts import place
 from defender_alerts.errors import AddonError, IncompleteError
 from defender_alerts.times import iso, parse_iso, seconds
 from hypothesis import given, settings
@@ -256,10 +257,10 @@ def test_an_incident_that_is_not_shown_in_three_runs_is_named_once_and_asked_for
         outcome, lacking = tenant.poll()
         told += [run for one in caplog.records if "the alerts of the incident 7 have never come" in one.getMessage()]
         caplog.clear()
-        gone = run >= collector.RUNS_UNTIL_GONE
+        gone = run >= lacking_alerts.RUNS_UNTIL_GONE
         assert lacking == (0 if gone else 1)
-        assert outcome == ("incomplete" if run <= collector.RUNS_UNTIL_GONE else "done")
-    assert told == [collector.RUNS_UNTIL_GONE]
+        assert outcome == ("incomplete" if run <= lacking_alerts.RUNS_UNTIL_GONE else "done")
+    assert told == [lacking_alerts.RUNS_UNTIL_GONE]
 
 
 @pytest.mark.parametrize("count", [3, 4, 5, 17, 60])
@@ -267,7 +268,7 @@ def test_an_incident_that_is_not_shown_in_three_runs_is_named_once_and_asked_for
 def test_more_incidents_than_are_remembered_hold_the_watermark_and_not_the_incidents(
     cloud: MicrosoftCloud, mode: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collector, "MOST_LACKING", 4)
+    monkeypatch.setattr(lacking_alerts, "MOST_LACKING", 4)
     tenant = Tenant(cloud, mode)
     tenant.shelf.expansion_fails = lambda _: True
     for number in range(1, count + 1):

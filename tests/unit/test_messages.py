@@ -119,12 +119,6 @@ def test_a_broken_answer_is_described_with_the_place_where_it_is_broken(read: Ca
     assert str(caught.value).startswith(says), str(caught.value)
 
 
-def test_a_link_in_an_answer_of_the_SIEM_API_is_not_followed() -> None:
-    api = KINDS["defender_siem_alerts"].in_region("eu", "commercial", siem.read_settings("emea", {"regions": "eu"}))
-    with pytest.raises(UnexpectedAnswerError, match="hands out a link, 'https://x', which the SIEM API does not know"):
-        api.follow("https://x")
-
-
 CODES = [
     (700024, CERTIFIED, "Entra ID finds the signed assertion of the account corp outside its ten minutes."),
     (700023, CERTIFIED, "The signed assertion is for another tenant or cloud. Correct the tenant id"),

@@ -133,7 +133,7 @@ DAY = seconds(86_400)
 def check(kind: str = GRAPH, cloud: str = "commercial", **fields: str) -> None:
     stanza = {"account": "corp", "interval": "300", "start_time": "-7d", "regions": "us", "alerts": "none", **fields}
     own = KINDS[kind].read(A, stanza)
-    apis = [KINDS[kind].in_region(region, cloud, own) for region in own.regions]
+    apis = [own.in_region(region, cloud) for region in own.regions]
     check_input(A, stanza, read_polling(A, stanza), apis, NOW)
 
 
@@ -167,7 +167,7 @@ def test_what_the_first_of_several_regions_keeps_for_a_shorter_time_is_the_limit
     """Each API says for itself how far back it goes."""
     stanza = {"account": "corp", "start_time": "-31d"}
     own = KINDS[GRAPH].read(A, stanza)
-    longer = KINDS[GRAPH].in_region("global", "commercial", own)
+    longer = own.in_region("global", "commercial")
     shorter = dataclasses.replace(cast(Any, longer), retention=30 * DAY)
     with pytest.raises(ConfigurationError, match=r"for 30 days\. Set -30d, or a time since 2026-10-24T12:00:00Z"):
         check_input(A, stanza, read_polling(A, stanza), [longer, shorter], NOW)

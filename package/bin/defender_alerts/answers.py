@@ -68,6 +68,7 @@ class PageReading:
 
     def __init__(self, api: Api, query: Query, log: logging.Logger, *, most_records: int | None) -> None:
         self._api = api
+        self._expansion = api.expansion
         self._query = query
         self._log = log
         self._most_records = most_records
@@ -131,7 +132,8 @@ class PageReading:
         if not isinstance(value, Mapping):
             self._report("no JSON object", excerpt(record.raw))
             return None
-        raw, inside = self._api.take_apart(record)
+        expansion = self._expansion
+        raw, inside = expansion.take_apart(record) if expansion else (record.raw, ())
         try:
             identity, time = self._api.identify(value)
         except ValueError as error:
@@ -143,9 +145,9 @@ class PageReading:
             return Shown("", Version(time, fingerprint(record.raw, 0), raw), parts, str(error))
         self.times.append(time)
         parts = tuple(self._part(one, time) for one in inside)
-        lacks = self._api.lacks(value)
+        lacks = expansion is not None and expansion.lacks(value)
         # Where it will come again with what it lacks, as another text, that is another version.
-        is_preliminary = lacks and not self._api.parts
+        is_preliminary = expansion is not None and lacks and not expansion.splits
         mark = preliminary(identity, time) if is_preliminary else fingerprint(identity, time)
         return Shown(identity, Version(time, mark, raw), parts, lacks=lacks)
 

@@ -174,7 +174,7 @@ def audit(question: Question, means: Means) -> Iterator[RegionReport]:
     apis = {report.region: _api(question, cloud.name, report) for report in reports}
     tokens = TokenSource(question.account, cloud, means.caller(cloud.authority_host))
     bearers = {
-        region: ResourceBearer(tokens, api.audience, api.resource_hint)
+        region: ResourceBearer(tokens, api.audience, api.errors.resource_hint)
         for region, api in apis.items()
         if api is not None
     }
@@ -202,7 +202,7 @@ def audit(question: Question, means: Means) -> Iterator[RegionReport]:
 def _api(question: Question, cloud: str, report: RegionReport) -> Api | None:
     """The API of a region; None, with the failure in the report, where the cloud has none there."""
     try:
-        api = question.kind.in_region(report.region, cloud, question.own)
+        api = question.own.in_region(report.region, cloud)
     except ConfigurationError as error:
         report.failure = error
         return None

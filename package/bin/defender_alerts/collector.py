@@ -10,27 +10,21 @@ from .answers import CutShortError, Shown
 from .apis import Api
 from .auth import ResourceBearer
 from .delivery import Delivery
-from .errors import ConfigurationError, IncompleteError, RecordGoneError
+from .errors import ConfigurationError, IncompleteError
 from .events import EventSink, Origin
 from .http.calls import Caller
 from .http.clock import MOST_SKEW
 from .keeper import PlaceKeeper
+from .lacking import LackingAlerts
 from .orders import StandingOrder
 from .parts import DeliveredParts
-from .place import MOST_LACKING, MOST_SEEN, Lacking
-from .reading import MAY_BE_THE_EXPANSION, Coming, RegionReader, Stretch
+from .place import MOST_SEEN
+from .reading import Coming, RegionReader, Stretch
 from .times import TICKS_PER_SECOND, iso
-from .versions import Version, completed, fingerprint
-from .wording import key_values
+from .versions import Version
 
 # An answer with more new text is read in narrower windows, however few its records: it is kept to be sorted.
 LONGEST_ANSWER_KEPT = 24_000_000
-# So many records that lack something are asked for one by one in a run, unless so many in a row fail.
-MOST_ASKED_SINGLY = 200
-_MOST_FAILURES_IN_A_ROW = 3
-# A record that the service has not shown in so many runs is not asked for any more.
-RUNS_UNTIL_GONE = 3
-_MOST_NAMED = 5
 
 # An input's first run begins at its start_time, which may be as old as Microsoft's memory. It was worked out when the
 # run began, or typed in by somebody; so much may have passed since, and nothing was missed.
@@ -85,12 +79,9 @@ class RegionCollector:
         self._reader.asked.start = self._reader.asked.end = self._place.settled
         self._open_from: int | None = None
         self._kept: list[Version] = []
-        # What has come that records lacked, with the time of the version that has it.
-        self._completed: dict[str, int] = {}
-        # What the checkpoint has no room to remember, and what could not be read whole.
-        self._not_remembered: set[str] = set()
+        self._lacking = LackingAlerts(job.api, self._place, log)
+        # What could not be read whole.
         self._open: dict[str, str] = {}
-        self._gone = 0
 
     @property
     def region(self) -> str:
@@ -135,9 +126,7 @@ class RegionCollector:
             AddonError: the region failed; what was saved is saved.
         """
         clock = self._caller.clock
-        if self._api.unexpanded() is None:
-            # It is not asked for any more.
-            self._place.lacking.clear()
+        self._lacking.forget_unwanted()
         self._skip_what_is_gone()
         start, until = self._place.settled, clock.now()
         while start < until:
@@ -150,7 +139,7 @@ class RegionCollector:
                 reader = RegionReader(self._api, self._caller, self._bearer, self._log)
                 self._order.execute(reader, self._delivery)
             if is_last:
-                self._ask_singly()
+                self._lacking.ask_again(self._reader, self)
             if is_last and self._parts is not None:
                 self._parts.forget_before(clock.now())
             self._keeper.save(last=is_last)
@@ -161,28 +150,29 @@ class RegionCollector:
             # Working off a backlog takes time, in which new alerts come.
             start, until = stretch.end, clock.now()
         self._tell_skew()
-        self._tell_what_is_lacking()
+        self._end_incomplete()
 
     def take(self, shown: Iterator[Shown], coming: Coming) -> None:
         """Deliver what is new of one answer, or keep it until its window is known to be whole."""
         # What was kept of an answer that turned out to be cut short comes again, by and by.
-        self._kept, self._completed = [], {}
+        self._kept = []
+        self._lacking.begin_answer()
         versions = self._new(shown)
         if coming is Coming.KEPT:
             self._kept = list(_kept(versions))
         else:
             self._delivery.as_they_come(versions)
-            self._complete()
+            self._lacking.delivered()
 
     def whole(self) -> None:
         """Deliver what was kept."""
         kept, self._kept = self._kept, []
         self._delivery.in_time_order(kept)
-        self._complete()
+        self._lacking.delivered()
 
     def _new(self, shown: Iterator[Shown]) -> Iterator[Version]:
         for one in shown:
-            version, is_new = self._judged(one)
+            version, is_new = self._lacking.judged(one)
             if is_new:
                 if one.remark:
                     self._log.warning(
@@ -204,100 +194,20 @@ class RegionCollector:
                 if self._parts is not None and self._parts.is_new(part):
                     yield part
 
-    def _judged(self, one: Shown) -> tuple[Version, bool]:
-        """The version of a record as it is to be delivered, and whether it is; what it lacks is noted."""
-        version, place = one.version, self._place
-        is_new = place.is_new(version.time, version.fingerprint)
-        if one.lacks:
-            return version, self._remember(one) and is_new
-        lacked = place.lacking.get(one.identity)
-        if lacked is None or version.time < lacked.time:
-            return version, is_new
-        self._completed[one.identity] = version.time
-        if not self._api.parts:
-            return version._replace(completes=one.identity), version.fingerprint not in place.seen
-        # The version that lacked its alerts was indexed as it was; with them split off, that is all of it.
-        return version, version.time > lacked.time and version.fingerprint not in place.seen
-
-    def _remember(self, one: Shown) -> bool:
-        """Remember that a record lacks something; whether it is to be indexed as it is."""
-        time, place = one.version.time, self._place
-        done = completed(one.identity, time) if self._api.parts else fingerprint(one.identity, time)
-        before = place.lacking.get(one.identity)
-        if done in place.seen or (before is None and time < place.seen_from):
-            return self._api.parts
-        if before is None and len(place.lacking) >= MOST_LACKING:
-            self._not_remembered.add(one.identity)
-            place.hold(time)
-        elif before is None or before.time < time:
-            place.lacking[one.identity] = Lacking(time)
-        return True
-
-    def _complete(self) -> None:
-        """What has been delivered is lacking no more."""
-        for identity, time in self._completed.items():
-            self._not_remembered.discard(identity)
-            if self._place.lacking.pop(identity, None) and self._api.parts and time >= self._place.seen_from:
-                self._place.seen.add(completed(identity, time), time)
-        self._completed = {}
-
-    def _ask_singly(self) -> None:
-        """Ask for the records that lack something, one by one: those first that have waited longest."""
-        lacking, failures = self._place.lacking, 0
-        for identity in list(lacking)[:MOST_ASKED_SINGLY]:
-            is_gone = False
-            try:
-                self._reader.read_single(identity, self)
-            except MAY_BE_THE_EXPANSION as error:
-                is_gone = isinstance(error, RecordGoneError)
-                self._log.debug("region=%s %s", self.region, error)
-            before = lacking.pop(identity, None)
-            if before is None:
-                failures = 0
-                continue
-            now = before._replace(gone=before.gone + is_gone)
-            if now.gone < RUNS_UNTIL_GONE:
-                # Behind all the others, which have their turn first in the next run.
-                lacking[identity] = now
-            else:
-                self._tell_gone(identity)
-            failures += 1
-            if failures >= _MOST_FAILURES_IN_A_ROW:
-                return
-
-    def _tell_gone(self, identity: str) -> None:
-        self._gone += 1
-        self._log.error(
-            "%s the alerts of the incident %s have never come, and %s has not shown it in %d runs: it is not asked for "
-            "any more. Look for it in the Defender portal.",
-            key_values(exc_l="Server Error", region=self.region, api_host=self.host),
-            identity,
-            self.host,
-            RUNS_UNTIL_GONE,
-        )
-
-    def _tell_what_is_lacking(self) -> None:
+    def _end_incomplete(self) -> None:
         """End a run that lacks something as incomplete.
 
         Raises:
             IncompleteError: it does.
         """
-        lacking = [*self._place.lacking, *self._not_remembered]
-        sentences = []
-        if lacking:
-            sentences.append(
-                f"The alerts of {len(lacking)} incidents have not come ({', '.join(lacking[:_MOST_NAMED])}"
-                f"{', ...' if len(lacking) > _MOST_NAMED else ''}): {self.host} fails when it is asked for them. The "
-                "incidents are collected, and each run asks for their alerts again. If it stays so, add an input of "
-                "the kind defender_graph_alerts, which brings all alerts, and set alerts to none here."
-            )
-        sentences += [
-            f"More records were changed at {instant} than one answer holds, and they can't be read whole: {why} What "
-            "came is collected, and each run reads them again."
-            for instant, why in self._open.items()
+        sentences = [
+            *self._lacking.sentences(),
+            *(
+                f"More records were changed at {instant} than one answer holds, and they can't be read whole: {why} "
+                "What came is collected, and each run reads them again."
+                for instant, why in self._open.items()
+            ),
         ]
-        if self._gone:
-            sentences.append(f"{self._gone} incidents are gone without their alerts; see the errors before this one.")
         if sentences:
             raise IncompleteError(" ".join(sentences))
 
@@ -373,7 +283,7 @@ class RegionCollector:
             "received": asked.received,
             "new": delivered.new,
             "late": delivered.late,
-            "incidents_without_alerts": len(self._place.lacking) + len(self._not_remembered),
+            "incidents_without_alerts": len(self._lacking),
             "instants_not_read": len(self._open),
             "broken": asked.broken,
             "bytes": delivered.bytes,

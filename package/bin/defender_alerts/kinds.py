@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
 
-from defender_alerts.apis import Access, Api, OwnSettings, endpoint, graph, incidents, siem
+from defender_alerts.apis import Access, OwnSettings, endpoint, graph, incidents, siem
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,6 @@ class Kind:
         name: of the modular input, of the UCC service and in ``source``.
         sourcetype: of its events.
         read: checks the fields of its own, of the input with that name; raises ``ConfigurationError``.
-        in_region: the API of a region of a cloud, with what ``read`` has returned; raises ``ConfigurationError`` where
-            there is none.
         access: what an application needs to read the API.
         audiences: the resources of a cloud of which a token for any one will do; none where the cloud lacks the API.
         part_sourcetype: of events that are cut out of others; empty where there are none.
@@ -27,8 +25,6 @@ class Kind:
     name: str
     sourcetype: str
     read: Callable[[str, Mapping[str, str]], OwnSettings]
-    # Each takes what its own `read` returns; a type for that would have to run through everything that holds a kind.
-    in_region: Callable[[str, str, Any], Api]
     access: Access
     audiences: Callable[[str], tuple[str, ...]]
     part_sourcetype: str = ""
@@ -41,7 +37,6 @@ KINDS = {
             name="defender_graph_alerts",
             sourcetype="ms:defender:graph:alerts",
             read=graph.read_settings,
-            in_region=graph.in_region,
             access=graph.ACCESS,
             audiences=graph.audiences,
         ),
@@ -50,7 +45,6 @@ KINDS = {
             sourcetype="ms365:defender:incident",
             part_sourcetype="ms365:defender:incident:alerts",
             read=incidents.read_settings,
-            in_region=incidents.in_region,
             access=incidents.ACCESS,
             audiences=incidents.audiences,
         ),
@@ -58,7 +52,6 @@ KINDS = {
             name="defender_endpoint_alerts",
             sourcetype="ms:defender:atp:alerts",
             read=endpoint.read_settings,
-            in_region=endpoint.in_region,
             access=endpoint.ACCESS,
             audiences=endpoint.audiences,
         ),
@@ -66,7 +59,6 @@ KINDS = {
             name="defender_siem_alerts",
             sourcetype="wdatp:alerts",
             read=siem.read_settings,
-            in_region=siem.SiemApi.in_region,
             access=siem.ACCESS,
             audiences=siem.audiences,
         ),

@@ -141,7 +141,7 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
         return PollResult((), beforehand)
     token_caller = given.caller(cloud.authority_host, clock=given.clock)
     tokens = TokenSource(plan.account, cloud, token_caller)
-    bearers = {region: ResourceBearer(tokens, api.audience, api.resource_hint) for region, api in apis.items()}
+    bearers = {region: ResourceBearer(tokens, api.audience, api.errors.resource_hint) for region, api in apis.items()}
     tenant = next(iter(bearers.values())).tenant()
     documents = _free_places(plan, given, token_caller.clock)
     _tell_other_places(documents, tenant, plan, given.log)
@@ -188,7 +188,7 @@ def _apis(plan: Plan) -> tuple[dict[str, Api], dict[str, AddonError]]:
     wrong: dict[str, AddonError] = {}
     for region in plan.own.regions:
         try:
-            apis[region] = plan.kind.in_region(region, plan.account.cloud, plan.own)
+            apis[region] = plan.own.in_region(region, plan.account.cloud)
         except ConfigurationError as error:  # noqa: PERF203 - a region that is wrong leaves the others
             wrong[region] = error
     return apis, wrong

@@ -146,7 +146,7 @@ class RegionReader:
                 else:
                     crowd = window
             except UnknownHostError as error:
-                raise UnknownHostError(f"{error} {self._api.retirement}".strip()) from error
+                raise UnknownHostError(f"{error} {self._api.errors.retirement}".strip()) from error
             except StrangeLinkError:
                 raise
             except MAY_BE_THE_EXPANSION as error:
@@ -155,16 +155,16 @@ class RegionReader:
                 self._ask_for_all_again()
                 return stretch
 
-    def read_single(self, identity: str, recipient: Recipient) -> None:
-        """Read one record with everything that is wanted of it.
+    def read_single(self, single: Api, recipient: Recipient) -> None:
+        """Read one record, as the API is asked for it alone.
 
         Raises:
             StoppedError: the process was asked to stop.
             RecordGoneError: the service does not show it.
             AddonError: it can't be read.
         """
-        query, single = Query(_EVER), self._full.single(identity)
-        self._page(_requested(single, query), query, recipient, api=single)
+        query = Query(_EVER)
+        self._page(single.request(query), query, recipient, api=single)
 
     def _ask_unexpanded(self, window: Window, error: AddonError) -> None:
         """Ask for the records alone from now on, if that is what the service is able to give.
@@ -172,11 +172,11 @@ class RegionReader:
         Raises:
             AddonError: the given one, where the records alone meet one as well: an outage is waited out.
         """
-        unexpanded = self._api.unexpanded()
-        if unexpanded is None:
+        expansion = self._api.expansion
+        if expansion is None or self._api is not self._full:
             raise error
-        query = self._query(window)
-        request = replace(_requested(unexpanded, query), failures=1)
+        unexpanded, query = expansion.unexpanded(), self._query(window)
+        request = replace(unexpanded.request(query), failures=1)
         try:
             self._page(request, query, _Counted(), api=unexpanded)
         except AddonError:
@@ -229,10 +229,9 @@ class RegionReader:
         query = self._query(window)
         most = self._api.most_records
         self._asked_for(window)
-        first = with_records = page = self._page(_requested(self._api, query), query, recipient, most=most)
+        first = with_records = page = self._page(self._api.request(query), query, recipient, most=most)
         links = set[str]()
-        while page.next_link:
-            request = self._further(page.next_link, links)
+        while (request := self._further(page, links)) is not None:
             if not with_records.received:
                 with_records = page = self._page(request, query, recipient, most=most)
                 continue
@@ -246,12 +245,15 @@ class RegionReader:
         reached = first.whole_up_to(window.end)
         return Stretch(window.start, reached, is_last=reached < window.end)
 
-    def _further(self, link: str, links: set[str]) -> Request:
-        """The request for a link to a further page of an answer, of which ``links`` have been followed.
+    def _further(self, page: PageReading, links: set[str]) -> Request | None:
+        """The request for the page behind ``page``; None behind the last. ``links`` are those followed so far.
 
         Raises:
             StrangeLinkError: the chain of links has no end, or leads elsewhere.
         """
+        link, pages = page.next_link, self._api.pages
+        if pages is None or not link:
+            return None
         if link in links or len(links) + 1 >= MOST_PAGES:
             raise StrangeLinkError(
                 f"{self._api.host} hands out links to further pages without end: "
@@ -259,7 +261,7 @@ class RegionReader:
                 "counts as collected, and the next run asks again. If it stays so, report it."
             )
         links.add(link)
-        return self._api.follow(link)
+        return pages.follow(link)
 
     def _instant(self, window: Window, recipient: Recipient) -> Stretch:
         """Read a window that can't be narrowed, and whose answer is full.
@@ -269,11 +271,11 @@ class RegionReader:
         """
         query = self._query(window)
         why_open = ""
-        if self._api.has_pages:
+        if self._api.pages is not None:
             reached, why_open = self._all_pages_twice(window, query, recipient)
         else:
             self._asked_for(window)
-            page = self._page(_requested(self._api, query), query, recipient)
+            page = self._page(self._api.request(query), query, recipient)
             self.asked.count(page)
             reached = page.whole_up_to(window.end)
             if page.received >= self._api.most_records:
@@ -310,19 +312,19 @@ class RegionReader:
         Raises:
             RefusedQueryError: the service does not let itself be paged so far.
         """
-        request = _requested(self._api, query)
+        request = self._api.request(query)
         received, links = 0, set[str]()
         while True:
             self._asked_for(window)
             page = self._page(request, query, recipient)
             self.asked.count(page)
             received += page.received
-            if page.next_link:
-                request = self._further(page.next_link, links)
-            elif page.received >= self._api.most_records and not links:
-                request = _requested(self._api, query._replace(skip=received))
-            else:
+            further = self._further(page, links)
+            if further is None and page.received >= self._api.most_records and not links:
+                further = self._api.request(query._replace(skip=received))
+            if further is None:
                 return page
+            request = further
 
     def _page(
         self,
@@ -347,7 +349,7 @@ class RegionReader:
             return page
 
         def explain(refusal: Refusal) -> AddonError:
-            error = asked.explain(refusal, self._bearer.roles)
+            error = asked.errors.explain(refusal, self._bearer.roles)
             # A link leads into the middle of a list, and may lead there no more.
             is_past = not request.params and refusal.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
             return RefusedQueryError(str(error)) if is_past else error
@@ -389,13 +391,6 @@ class _Counted:
 
     def whole(self) -> None:
         """Nothing is kept."""
-
-
-def _requested(api: Api, query: Query) -> Request:
-    request = api.request(query)
-    if request is None:
-        raise RefusedQueryError(f"{api.host} lets no more records be skipped than {query.skip}.")
-    return request
 
 
 def _median(times: Sequence[int]) -> int:

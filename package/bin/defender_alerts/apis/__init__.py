@@ -31,6 +31,13 @@ class OwnSettings(Protocol):
     def regions(self) -> tuple[str, ...]:
         """The regions that are collected."""
 
+    def in_region(self, region: str, cloud: str) -> Api:
+        """The API of a region, asked for what these settings say.
+
+        Raises:
+            ConfigurationError: the cloud does not offer it.
+        """
+
 
 class Query(NamedTuple):
     """What one request asks for.
@@ -60,10 +67,6 @@ class Api(Protocol):
         """The resource that a token has to be for."""
 
     @property
-    def resource_hint(self) -> str:
-        """What to do where the tenant does not know the resource; empty for nothing special."""
-
-    @property
     def limits(self) -> tuple[Limit, ...]:
         """The limits of calls that Microsoft publishes."""
 
@@ -80,29 +83,26 @@ class Api(Protocol):
         """By how many ticks a bound may leave out what lies on it."""
 
     @property
-    def has_pages(self) -> bool:
-        """Whether more than one answer holds can be had of one instant."""
-
-    @property
     def retention(self) -> int:
         """For how long, in ticks, the API shows a record."""
 
     @property
-    def retirement(self) -> str:
-        """What to say of a host that no longer exists; empty for an API that is there to stay."""
+    def errors(self) -> ApiErrors:
+        """What its refusals mean."""
 
     @property
-    def parts(self) -> bool:
-        """Whether the records inside a record become events of their own."""
+    def pages(self) -> Pages | None:
+        """How more than one answer holds can be had of one instant; None where it can't."""
 
-    def request(self, query: Query) -> Request | None:
-        """The request for a query, both bounds in it, whether or not they are inclusive; None if it can't be asked."""
+    @property
+    def expansion(self) -> Expansion | None:
+        """The records inside its records; None where none are wanted, or they can't be asked for again."""
 
-    def follow(self, link: str) -> Request:
-        """The request for a link to a further page.
+    def request(self, query: Query) -> Request:
+        """The request for a query, both bounds in it, whether or not they are inclusive.
 
         Raises:
-            StrangeLinkError: it leads to a host that is not this API's.
+            RefusedQueryError: the service does not let so many records be skipped.
         """
 
     def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
@@ -120,17 +120,48 @@ class Api(Protocol):
             ValueError: it has none.
         """
 
-    def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
-        """The text of the event that a record becomes, and the records inside it that become events of their own."""
+
+class ApiErrors(Protocol):
+    """What the refusals of one API mean, and what to do."""
+
+    @property
+    def resource_hint(self) -> str:
+        """What to do where the tenant does not know the resource; empty for nothing special."""
+
+    @property
+    def retirement(self) -> str:
+        """What to say of a host that no longer exists; empty for an API that is there to stay."""
 
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
         """What a refusal means here, and what to do; ``roles`` are the permissions in the token."""
 
-    def lacks(self, record: Mapping[str, Any]) -> bool:
-        """Whether something was asked for that a record should hold, and does not: it is to be asked for again."""
 
-    def unexpanded(self) -> Api | None:
-        """The API asked for its records without those inside them; None where nothing can be left out."""
+class Pages(Protocol):
+    """The further pages of an answer."""
+
+    def follow(self, link: str) -> Request:
+        """The request for a link to a further page.
+
+        Raises:
+            StrangeLinkError: it leads to a host that is not this API's.
+        """
+
+
+class Expansion(Protocol):
+    """The records inside the records of an API: whether they have come, and how to ask with and without them."""
+
+    @property
+    def splits(self) -> bool:
+        """Whether they become events of their own."""
+
+    def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
+        """The text of the event that a record becomes, and the records inside it that become events of their own."""
+
+    def lacks(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record has come without those inside it: it is to be asked for again."""
+
+    def unexpanded(self) -> Api:
+        """The API asked for its records alone."""
 
     def single(self, identity: str) -> Api:
-        """The API asked for one record, with everything that is wanted of it."""
+        """The API asked for one record, with everything inside it."""

@@ -53,6 +53,15 @@ class EndpointSettings:
         """The one host that is asked: each of them shows the whole tenant."""
         return (self.region,)
 
+    def in_region(self, region: str, cloud: str) -> ODataApi:
+        """The API where the table says that the cloud offers it.
+
+        Raises:
+            ConfigurationError: it does not.
+        """
+        severities = (_SPELLINGS[severity] for severity in self.severities)
+        return ODataApi.at(_ALERTS, cloud, region, filters=any_of("severity", severities))
+
 
 def read_settings(name: str, stanza: Mapping[str, str]) -> EndpointSettings:
     """The settings of an input of this kind.
@@ -67,13 +76,3 @@ def read_settings(name: str, stanza: Mapping[str, str]) -> EndpointSettings:
 def audiences(cloud: str) -> tuple[str, ...]:
     """The resources of which a token for any one will do."""
     return clouds.audiences(API, cloud)
-
-
-def in_region(region: str, cloud: str, own: EndpointSettings) -> ODataApi:
-    """The API where the table says that the cloud offers it.
-
-    Raises:
-        ConfigurationError: it does not.
-    """
-    severities = (_SPELLINGS[severity] for severity in own.severities)
-    return ODataApi.at(_ALERTS, cloud, region, filters=any_of("severity", severities))

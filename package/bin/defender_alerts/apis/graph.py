@@ -64,6 +64,15 @@ class GraphSettings:
         """Graph has none."""
         return (REGION,)
 
+    def in_region(self, region: str, cloud: str) -> ODataApi:
+        """The API where the table says that the cloud offers it.
+
+        Raises:
+            ConfigurationError: it does not.
+        """
+        filters = (*any_of("severity", self.severities), *any_of("serviceSource", self.service_sources))
+        return ODataApi.at(_ALERTS, cloud, region, filters=filters)
+
 
 def read_settings(name: str, stanza: Mapping[str, str]) -> GraphSettings:
     """The settings of an input of this kind.
@@ -80,13 +89,3 @@ def read_settings(name: str, stanza: Mapping[str, str]) -> GraphSettings:
 def audiences(cloud: str) -> tuple[str, ...]:
     """The resources of which a token for any one will do."""
     return clouds.audiences(API, cloud)
-
-
-def in_region(region: str, cloud: str, own: GraphSettings) -> ODataApi:
-    """The API where the table says that the cloud offers it.
-
-    Raises:
-        ConfigurationError: it does not.
-    """
-    filters = (*any_of("severity", own.severities), *any_of("serviceSource", own.service_sources))
-    return ODataApi.at(_ALERTS, cloud, region, filters=filters)

@@ -21,7 +21,7 @@ from . import Access
 from .graph import API, HEADERS, LIMITS, REGION, audiences
 from .odata import Collection, ODataApi
 
-__all__ = ["ACCESS", "ALERTS", "IncidentSettings", "audiences", "in_region", "read_settings"]
+__all__ = ["ACCESS", "ALERTS", "IncidentSettings", "audiences", "read_settings"]
 
 ACCESS = Access("Microsoft Graph", ("SecurityIncident.Read.All", "SecurityIncident.ReadWrite.All"))
 ALERTS = ("none", "inside", "split")
@@ -51,6 +51,14 @@ class IncidentSettings:
         """Graph has none."""
         return (REGION,)
 
+    def in_region(self, region: str, cloud: str) -> ODataApi:
+        """The API where the table says that the cloud offers it.
+
+        Raises:
+            ConfigurationError: it does not.
+        """
+        return ODataApi.at(_INCIDENTS, cloud, region, expands=self.alerts != "none", splits=self.alerts == "split")
+
 
 def read_settings(name: str, stanza: Mapping[str, str]) -> IncidentSettings:
     """The settings of an input of this kind.
@@ -64,12 +72,3 @@ def read_settings(name: str, stanza: Mapping[str, str]) -> IncidentSettings:
             f"alerts is {alerts!r}, and should be one of {', '.join(ALERTS)}. Correct the input {name} under Inputs."
         )
     return IncidentSettings(alerts)
-
-
-def in_region(region: str, cloud: str, own: IncidentSettings) -> ODataApi:
-    """The API where the table says that the cloud offers it.
-
-    Raises:
-        ConfigurationError: it does not.
-    """
-    return ODataApi.at(_INCIDENTS, cloud, region, expands=own.alerts != "none", parts=own.alerts == "split")

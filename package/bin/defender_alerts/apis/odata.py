@@ -90,7 +90,7 @@ class ODataApi:
         most_records: so many are asked for with one request, and an answer with so many counts as cut short.
         filters: conditions beside the times, in OData's language.
         expands: whether the expanded records are wanted.
-        parts: whether they become events of their own.
+        splits: whether they become events of their own.
         plain: they are wanted, and not asked for: the service fails over that.
         identity: of the one record that is asked for; empty for all.
     """
@@ -103,20 +103,26 @@ class ODataApi:
     most_records: int
     filters: tuple[str, ...] = ()
     expands: bool = True
-    parts: bool = False
+    splits: bool = False
     plain: bool = False
     identity: str = ""
     narrowest: int = 1
     # Of OData's comparisons it is known which are inclusive.
     slack: int = 0
-    has_pages: bool = True
     # Defender keeps alerts and incidents for 180 days.
     retention: int = seconds(180 * 86_400)
-    retirement: str = ""
-    resource_hint: str = ""
 
     @classmethod
-    def at(cls, collection: Collection, cloud: str, region: str, **how: Any) -> ODataApi:
+    def at(
+        cls,
+        collection: Collection,
+        cloud: str,
+        region: str,
+        *,
+        filters: tuple[str, ...] = (),
+        expands: bool = True,
+        splits: bool = False,
+    ) -> ODataApi:
         """The collection where the table says that the cloud offers it.
 
         Raises:
@@ -124,17 +130,37 @@ class ODataApi:
         """
         row = clouds.endpoint(collection.api, cloud, region)
         hosts = frozenset(clouds.hosts(collection.api, cloud))
-        return cls(collection, region, row.host, row.audience, hosts, collection.most_records, **how)
+        most = collection.most_records
+        return cls(collection, region, row.host, row.audience, hosts, most, filters, expands, splits)
 
     @property
     def limits(self) -> tuple[Limit, ...]:
         """The limits of calls that Microsoft publishes."""
         return self.collection.limits
 
-    def request(self, query: Query) -> Request | None:
-        """The request for a query; None for more skipped records than the service allows."""
+    @property
+    def errors(self) -> ODataErrors:
+        """What the collection's refusals mean."""
+        return ODataErrors(self.collection, self.identity)
+
+    @property
+    def pages(self) -> ODataApi:
+        """By links, and by ``$skip``."""
+        return self
+
+    @property
+    def expansion(self) -> ODataExpansion | None:
+        """Those that can be asked for again one by one; what else is expanded is part of its record."""
+        return ODataExpansion(self) if self.collection.by_id and self.expands else None
+
+    def request(self, query: Query) -> Request:
+        """The request for a query.
+
+        Raises:
+            RefusedQueryError: the service does not let so many records be skipped.
+        """
         if query.skip > self.collection.most_skip:
-            return None
+            raise RefusedQueryError(f"{self.host} lets no more records be skipped than {query.skip}.")
         expand = [("$expand", self.collection.expand)] if self._asks_for_all else []
         url = f"https://{self.host}{self.collection.path}"
         if self.identity:
@@ -206,26 +232,49 @@ class ODataApi:
             raise ValueError(msg)  # noqa: TRY004 - the contract is ValueError, whatever is wrong with the record
         return str(identity), parse_iso(updated)
 
+
+@dataclass(frozen=True)
+class ODataExpansion:
+    """The expanded records of a collection whose records can be asked for by id."""
+
+    api: ODataApi
+
+    @property
+    def splits(self) -> bool:
+        """Whether they become events of their own."""
+        return self.api.splits
+
     def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
         """The record, and the expanded ones inside it as far as they become events of their own."""
-        if not self.parts or not isinstance(record.value, Mapping) or self.collection.expand not in record.value:
+        member = self.api.collection.expand
+        if not self.splits or not isinstance(record.value, Mapping) or member not in record.value:
             return record.raw, ()
-        raw, member = without_member(record.raw, self.collection.expand)
-        return raw, tuple(elements(member))
+        raw, inside = without_member(record.raw, member)
+        return raw, tuple(elements(inside))
 
     def lacks(self, record: Mapping[str, Any]) -> bool:
-        """Whether the expanded records are wanted and not there, all of them: an empty array where there are none."""
-        member = self.collection.expand
-        is_wanted = self.collection.by_id and self.expands
-        return is_wanted and (not isinstance(record.get(member), list) or f"{member}@odata.nextLink" in record)
+        """Whether they are not there, all of them: an empty array stands where there are none."""
+        member = self.api.collection.expand
+        return not isinstance(record.get(member), list) or f"{member}@odata.nextLink" in record
 
-    def unexpanded(self) -> ODataApi | None:
-        """The records alone, where what they then lack can be asked for again."""
-        return replace(self, plain=True) if self.collection.by_id and self._asks_for_all else None
+    def unexpanded(self) -> ODataApi:
+        """The records alone."""
+        return replace(self.api, plain=True)
 
     def single(self, identity: str) -> ODataApi:
         """One record by its id."""
-        return replace(self, plain=False, identity=identity)
+        return replace(self.api, plain=False, identity=identity)
+
+
+@dataclass(frozen=True)
+class ODataErrors:
+    """What the refusals of a collection mean, or those of one record of it."""
+
+    collection: Collection
+    identity: str = ""
+    # These APIs are there to stay, and each has one resource.
+    resource_hint: str = ""
+    retirement: str = ""
 
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
         """What a refusal means here."""

@@ -23,7 +23,6 @@ from defender_alerts.errors import (
     AddonError,
     AuthenticationError,
     ConfigurationError,
-    StrangeLinkError,
     UnexpectedAnswerError,
 )
 from defender_alerts.http.calls import Refusal, Request
@@ -54,6 +53,14 @@ class SiemSettings(NamedTuple):
     regions: tuple[str, ...]
     resource: str
     machine_groups: tuple[str, ...]
+
+    def in_region(self, region: str, cloud: str) -> SiemApi:
+        """The API where the table says that the cloud offers it.
+
+        Raises:
+            ConfigurationError: it does not.
+        """
+        return SiemApi(region, clouds.endpoint(API, cloud, region).host, self.resource, self.machine_groups)
 
 
 def read_settings(name: str, stanza: Mapping[str, str]) -> SiemSettings:
@@ -95,32 +102,21 @@ class SiemApi:
     narrowest: int = 1
     # Whether the bounds are inclusive is not documented.
     slack: int = 1
-    has_pages: bool = False
-    parts: bool = False
+    # An answer has no further pages, and an alert nothing inside it that is to be asked for.
+    pages: None = None
+    expansion: None = None
     # Microsoft publishes none for this API.
     limits: tuple[Limit, ...] = ()
     # Not documented for this API; it is what Defender for Endpoint keeps alerts for.
     retention: int = seconds(180 * 86_400)
-    retirement: str = _REPLACEMENTS
-
-    @classmethod
-    def in_region(cls, region: str, cloud: str, settings: SiemSettings) -> SiemApi:
-        """The API where the table says that the cloud offers it.
-
-        Raises:
-            ConfigurationError: it does not.
-        """
-        return cls(region, clouds.endpoint(API, cloud, region).host, settings.resource, settings.machine_groups)
 
     @property
-    def resource_hint(self) -> str:
-        """The other resource: see ``resource_hint``."""
-        return resource_hint(self.audience)
+    def errors(self) -> SiemErrors:
+        """What its refusals mean."""
+        return SiemErrors(self.region, self.audience)
 
-    def request(self, query: Query) -> Request | None:
+    def request(self, query: Query) -> Request:
         """Both bounds, in the form that the records themselves have."""
-        if query.skip:
-            return None
         params = [("sinceTimeUtc", iso(query.times.start)), ("untilTimeUtc", iso(query.times.end))]
         params += [("machinegroups", group) for group in self.machine_groups]
         return Request(
@@ -130,14 +126,6 @@ class SiemApi:
             headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
             accepts=frozenset({200, 204}),
         )
-
-    def follow(self, link: str) -> Request:
-        """There are no links in this API's answers.
-
-        Raises:
-            StrangeLinkError: always.
-        """
-        raise StrangeLinkError(f"{self.host} hands out a link, {link[:80]!r}, which the SIEM API does not know.")
 
     def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
         """The elements of a bare array, or the one alert in its place: the documents print one so.
@@ -169,21 +157,19 @@ class SiemApi:
             raise ValueError(msg)  # noqa: TRY004 - as above
         return f"{full_id}|{part}", parse_iso(processed)
 
-    def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
-        """An alert is one event."""
-        return record.raw, ()
 
-    def lacks(self, record: Mapping[str, Any]) -> bool:
-        """An alert is whole."""
-        del record
-        return False
+@dataclass(frozen=True)
+class SiemErrors:
+    """What the refusals of the SIEM API in one region mean."""
 
-    def unexpanded(self) -> None:
-        """Nothing can be left out."""
+    region: str
+    audience: str
+    retirement: str = _REPLACEMENTS
 
-    def single(self, identity: str) -> SiemApi:
-        """Nothing is ever lacking."""
-        raise NotImplementedError(identity)
+    @property
+    def resource_hint(self) -> str:
+        """The other resource: see ``resource_hint``."""
+        return resource_hint(self.audience)
 
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
         """What a refusal of the SIEM API means."""

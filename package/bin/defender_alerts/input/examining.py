@@ -105,7 +105,7 @@ class Examiner:
         network = self._read(examination, "network", self._network)
         if read is None or account is None or network is None:
             return None
-        apis = _apis(one.kind, read[1], account, examination)
+        apis = _apis(read[1], account, examination)
         return Case(one.kind, account, network, apis, self._stop, self._log, self._redaction.hide) if apis else None
 
     def _read(self, examination: Examination, check: str, read: Callable[[], tuple[_T, Finding]]) -> _T | None:
@@ -194,12 +194,12 @@ def _input(one: SavedInput) -> tuple[tuple[Polling, OwnSettings], Finding]:
     return (polling, own), ok(found)
 
 
-def _apis(kind: Kind, own: OwnSettings, account: Account, examination: Examination) -> dict[str, Api]:
+def _apis(own: OwnSettings, account: Account, examination: Examination) -> dict[str, Api]:
     """The API of each region that there is; the others are noted."""
     apis: dict[str, Api] = {}
     for region in own.regions:
         try:
-            apis[region] = kind.in_region(region, account.cloud, own)
+            apis[region] = own.in_region(region, account.cloud)
         except ConfigurationError as error:  # noqa: PERF203 - a region that is wrong leaves the others
             examination.note("region", failed_by(error), region)
     return apis
