@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import pytest
-from knowledge import scene, studio
 from standins.search import Fields, IndexedEvent, SearchKnowledge
 from standins.search.conf import read_conf
 from standins.search.reports import INTERNAL, Search, read_search
 from standins.search.rows import When
 
+from knowledge import scene, studio
 from tooling import paths
 
 DEFAULT = paths.PACKAGE / "default"
 SAVED = read_conf(DEFAULT / "savedsearches.conf")
 ACTIONS = read_conf(DEFAULT / "workflow_actions.conf")
-NEW, OPEN, INCIDENTS, *OF_THE_LOG = SAVED
+NEW, OPEN, INCIDENTS, FINDINGS, *OF_THE_LOG = SAVED
 HOURS = 36
 CRON_FIELD = r"(?:\*(?:/\d+)?|\d+)"
 FIELD = re.compile(r"\$!?(\w+)\$")
@@ -59,7 +60,7 @@ def test_a_saved_search_ships_disabled_with_a_schedule_for_whoever_enables_it(na
     assert name.startswith("Defender - ")
     assert stanza["request.ui_dispatch_app"] == paths.APP
     assert {"counttype", "relation", "quantity", "dispatch.earliest_time", "dispatch.latest_time"} <= set(stanza)
-    assert not [setting for setting in stanza if setting.startswith("action.")]
+    assert name == FINDINGS or not [setting for setting in stanza if setting.startswith("action.")]
 
 
 @every_search
@@ -100,7 +101,7 @@ every_search_by_index_time = pytest.mark.parametrize("search", by_index_time(), 
 
 
 def test_the_searches_for_what_is_new_go_by_index_time() -> None:
-    assert [search.name for search in by_index_time()] == [NEW, INCIDENTS, "Defender - Permission lost"]
+    assert [search.name for search in by_index_time()] == [NEW, INCIDENTS, FINDINGS, "Defender - Permission lost"]
 
 
 @every_search_by_index_time
@@ -228,6 +229,100 @@ def test_of_two_events_of_one_version_the_incident_with_its_alerts_is_found(
     whole = replace(one, raw=json.dumps({**json.loads(plain), "alerts": [{"id": "x" * 99}]}), time=time)
     (found,) = run(INCIDENTS, knowledge, [without, whole] if is_last else [whole, without])
     assert not found["signature"][0].startswith("without: ")
+
+
+# Enterprise Security. Settings as its published content has them: splunk/contentctl, savedsearches_detections.j2.
+
+PUBLISHED = {
+    *("correlationsearch.enabled", "correlationsearch.label", "notable", "risk"),
+    *(
+        f"notable.param.{name}"
+        for name in ("rule_title", "rule_description", "security_domain", "severity", "nes_fields")
+    ),
+    "notable.param.drilldown_searches",
+    *(f"risk.param.{name}" for name in ("_risk", "_risk_message", "_risk_score", "verbose")),
+}
+TOKENS = re.compile(r"\$(\w+)\$")
+
+
+def finding_events(knowledge: SearchKnowledge) -> list[IndexedEvent]:
+    """Give what the search for findings could take of the scene, as if it had come just now."""
+    return [replace(event, time=str(scene.NOW_SECONDS - 300)) for event in scene.events()]
+
+
+def test_the_finding_has_only_settings_that_are_published() -> None:
+    actions = {name.removeprefix("action.") for name in SAVED[FINDINGS] if name.startswith("action.")}
+    assert actions == PUBLISHED
+
+
+def test_each_open_alert_of_graph_is_one_finding(knowledge: SearchKnowledge) -> None:
+    events = finding_events(knowledge)
+    rows = run(FINDINGS, knowledge, events)
+    keys = [(row["vendor_account"][0], row["id"][0]) for row in rows]
+    latest = knowledge.search(
+        "`defender_alerts_latest` | search sourcetype=ms:defender:graph:alerts OR sourcetype=ms365:defender:incident:alerts",
+        events,
+    )
+    since = scene.NOW_SECONDS - 30 * 86_400
+    expected = {
+        (str(event["vendor_account"]), str(event["id"]))
+        for event in latest
+        if event["status"] != "resolved" and created_seconds(event) >= since
+    }
+    assert len(keys) == len(set(keys))
+    assert set(keys) == expected
+    assert len(expected) > 20
+
+
+def created_seconds(event: Fields) -> float:
+    return datetime.fromisoformat(str(event["created_time"])[:19] + "+00:00").timestamp()
+
+
+def test_risk_goes_by_severity_to_host_and_user(knowledge: SearchKnowledge) -> None:
+    rows = run(FINDINGS, knowledge, finding_events(knowledge))
+    scores = {row["severity"][0]: row["risk_score"][0] for row in rows}
+    known = {"informational": "5", "low": "15", "medium": "25", "high": "50"}
+    assert scores == {severity: known[severity] for severity in scores}
+    assert len(scores) > 1
+    objects = json.loads(SAVED[FINDINGS]["action.risk.param._risk"])
+    assert [(each["risk_object_field"], each["risk_object_type"]) for each in objects] == [
+        ("dest", "system"),
+        ("user", "user"),
+    ]
+    for row in rows:
+        assert all(len(row.get(name, ())) <= 1 for name in ("dest", "user"))
+
+
+def test_an_updated_alert_makes_no_second_finding_within_the_time_in_which_it_could() -> None:
+    assert SAVED[FINDINGS]["alert.suppress.fields"] == "vendor_account,id"
+    (days,) = re.findall(r'created>=relative_time\(now\(\),"-(\d+)d"\)', SAVED[FINDINGS]["search"])
+    assert int(SAVED[FINDINGS]["alert.suppress.period"].removesuffix("d")) > int(days)
+
+
+def test_titles_and_the_drill_down_name_fields_of_the_result(knowledge: SearchKnowledge) -> None:
+    rows = run(FINDINGS, knowledge, finding_events(knowledge))
+    named = {
+        field
+        for name, value in SAVED[FINDINGS].items()
+        if name.startswith("action.") and "drilldown" not in name
+        for field in TOKENS.findall(value)
+    }
+    (drilldown,) = json.loads(SAVED[FINDINGS]["action.notable.param.drilldown_searches"])
+    assert TOKENS.findall(drilldown["search"]) == ["vendor_account", "id"]
+    assert all((named | {"vendor_account", "id"}) <= set(row) for row in rows)
+
+
+def test_the_drill_down_shows_the_latest_version(knowledge: SearchKnowledge) -> None:
+    (drilldown,) = json.loads(SAVED[FINDINGS]["action.notable.param.drilldown_searches"])
+    events = [event for event in scene.events() if event.sourcetype == "ms:defender:graph:alerts"]
+    fields = [knowledge.search_fields(event) for event in events]
+    alert = next(each for each in fields if [other["id"] for other in fields].count(each["id"]) > 1)
+    versions = [each for each in fields if each["id"] == alert["id"]]
+    text = TOKENS.sub(lambda match: str(alert[match[1]]), drilldown["search"])
+    bounds, _, search = text.partition("latest=now ")
+    assert bounds == "earliest=-90d "
+    (found,) = knowledge.search(search, events)
+    assert found["version_time"] == max(str(each["version_time"]) for each in versions)
 
 
 # Workflow actions.

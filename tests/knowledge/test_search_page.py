@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from knowledge import siem_events
-from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, SOURCE_STANZA, SPLIT_ALERT, Kind
+from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, INCIDENT, SOURCE_STANZA, SPLIT_ALERT, Kind
 from knowledge.current_fields import every_kind
 from knowledge.siem_events import PROCESSED
 from knowledge.test_cim import DOCUMENT
@@ -168,4 +168,8 @@ def test_every_field_macro_and_file_that_the_page_names_exists(knowledge: Search
     for kind in (ENDPOINT, GRAPH):
         for number in NUMBERS:
             filled |= knowledge.search_fields(kind.event(kind.raw(number, every_type=True))).keys()
+    for number in NUMBERS[1:]:
+        filled |= knowledge.search_fields(
+            INCIDENT.event(INCIDENT.raw(number, redirectIncidentId="7", summary="s"))
+        ).keys()
     assert named - filled == set()
