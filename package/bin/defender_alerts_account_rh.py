@@ -8,11 +8,11 @@ from typing import Any
 
 from defender_alerts.credentials.pair import not_after
 from defender_alerts.environment import PROCESS
-from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.input.credentials import use_readable_credentials
 from defender_alerts.input.names import ACCOUNT_CONF
+from defender_alerts.input.page import PageHandler, answering
 from defender_alerts.input.saved import MASKS, account_secrets, load_settings, undecipherable_accounts
-from defender_alerts.input.splunkd import Splunkd, SplunkdError
+from defender_alerts.input.splunkd import SplunkdError
 from defender_alerts.kinds import KINDS
 from defender_alerts.settings import (
     CERTIFICATE,
@@ -24,7 +24,6 @@ from defender_alerts.settings import (
     read_account,
 )
 from defender_alerts.setup.account import AccountCheck, check_account, refuse_secret_id, summary, warnings
-from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
 PROCESS.prepare()
@@ -36,7 +35,7 @@ _ONLY_OF = {CLIENT_SECRET: ("client_secret", "secret_expires"), CERTIFICATE: ("c
 _LOG = logging.getLogger(__name__)
 
 
-class AccountHandler(AdminExternalHandler):
+class AccountHandler(PageHandler):
     """Adds to UCC's handler a check of what the account can feed; an account in use is not removed.
 
     UCC's pages show nothing of a message that comes with a successful answer (6.6). So what the check has found is kept
@@ -49,7 +48,7 @@ class AccountHandler(AdminExternalHandler):
         super().handleList(confInfo)
         _describe(confInfo)
         try:
-            unreadable = undecipherable_accounts(self._splunkd())
+            unreadable = undecipherable_accounts(self.splunkd())
         except SplunkdError as error:
             # The accounts are there all the same.
             _LOG.warning("whether Splunk can decrypt the accounts' secrets is not known: %s", error)
@@ -60,16 +59,17 @@ class AccountHandler(AdminExternalHandler):
 
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then create."""
-        try:
+        with answering():
             check_account_name(self.callerArgs.id)
-        except ConfigurationError as error:
-            raise RestError(400, str(error)) from None
         check = self._check({})
         super().handleCreate(confInfo)
         self._answer(confInfo, check)
 
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check if what the connection depends on changes or has not been found good, then edit."""
+        with answering():
+            # UCC refuses others in words of its own, behind a check of ours that may take long.
+            check_account_name(self.callerArgs.id)
         check = self._check(self._stored())
         super().handleEdit(confInfo)
         self._answer(confInfo, check)
@@ -86,21 +86,14 @@ class AccountHandler(AdminExternalHandler):
         super().handleRemove(confInfo)
 
     def _inputs_of(self, account: str) -> list[str]:
-        splunkd = self._splunkd()
-        try:
+        splunkd = self.splunkd()
+        with answering():
             entries = [entry for kind in KINDS for entry in splunkd.get(f"data/inputs/{kind}", count=0)["entry"]]
-        except SplunkdError as error:
-            raise RestError(error.status or 500, str(error)) from None
         return sorted(entry["name"] for entry in entries if entry["content"].get("account") == account)
 
-    def _splunkd(self) -> Splunkd:
-        return Splunkd(get_splunkd_endpoint(), self.getSessionKey())
-
     def _stored(self) -> dict[str, str]:
-        try:
-            stanza = self._splunkd().stanza(ACCOUNT_CONF, self.callerArgs.id) or {}
-        except SplunkdError as error:
-            raise RestError(error.status or 500, str(error)) from None
+        with answering():
+            stanza = self.splunkd().stanza(ACCOUNT_CONF, self.callerArgs.id) or {}
         return {key: str(value) for key, value in stanza.items() if value is not None}
 
     def _check(self, stored: Mapping[str, str]) -> AccountCheck | None:
@@ -117,7 +110,7 @@ class AccountHandler(AdminExternalHandler):
         _drop_what_is_not_of(auth_type, payload, stored)
         new_secret = payload.get(_ENCRYPTED_OF.get(auth_type, "")) is not None
         last = AccountCheck.load(stored.get("last_check"))
-        try:
+        with answering():
             account = self._account({**stored, **payload}, new_secret=new_secret)
             for field in _ONLY_OF[CERTIFICATE]:
                 if payload.get(field):
@@ -136,16 +129,12 @@ class AccountHandler(AdminExternalHandler):
             if not changed and last and last.feeds_all:
                 return None
             # What was missing may have been granted: saving once more is the way to find out.
-            check = check_account(account, load_settings(self._splunkd()).network)
-        except AddonError as error:
-            raise RestError(400, str(error)) from None
-        except SplunkdError as error:
-            raise RestError(error.status or 500, str(error)) from None
+            check = check_account(account, load_settings(self.splunkd()).network)
         payload["last_check"] = check.dump()
         return check
 
     def _account(self, fields: Mapping[str, str], *, new_secret: bool) -> Account:
-        kept = {} if new_secret else account_secrets(self._splunkd(), self.callerArgs.id, fields["auth_type"])
+        kept = {} if new_secret else account_secrets(self.splunkd(), self.callerArgs.id, fields["auth_type"])
         given = {field: fields[field] for field in _ENCRYPTED_OF.values() if new_secret and field in fields}
         return read_account(self.callerArgs.id, fields, {**kept, **given})
 

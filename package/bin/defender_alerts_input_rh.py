@@ -8,22 +8,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from defender_alerts.environment import PROCESS
-from defender_alerts.errors import AddonError, CheckpointError, ConfigurationError, StoppedError
+from defender_alerts.errors import CheckpointError, ConfigurationError, StoppedError
 from defender_alerts.input.kvstore import KVStorePlaces
 from defender_alerts.input.names import ACCOUNT_CONF
+from defender_alerts.input.page import PageHandler, answering
 from defender_alerts.input.resetting import delete_input
-from defender_alerts.input.splunkd import Splunkd, SplunkdError
+from defender_alerts.input.splunkd import SplunkdError
 from defender_alerts.kinds import KINDS
 from defender_alerts.settings import cleaned, read_polling
 from defender_alerts.setup.inputs import Remark, SavedInput, check_input, remarks
 from defender_alerts.times import machine_time
-from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
-from splunktaucclib.rest_handler.error import RestError
 
 PROCESS.prepare()
 
 
-class InputHandler(AdminExternalHandler):
+class InputHandler(PageHandler):
     """Adds to UCC's handler what can only be known with the account and the other inputs at hand.
 
     What is no reason to refuse an input is a remark: each row of the table gets its own as ``remarks`` and ``advice``,
@@ -59,7 +58,7 @@ class InputHandler(AdminExternalHandler):
         """Remove the input, then its places: a new input of that name starts at its own start_time."""
         super().handleRemove(confInfo)
         try:
-            store = KVStorePlaces(self._splunkd(), threading.Event(), logging.getLogger(__name__))
+            store = KVStorePlaces(self.splunkd(), threading.Event(), logging.getLogger(__name__))
             delete_input(store, self.handler.get_endpoint().input_type, self.callerArgs.id, machine_time())
         except (CheckpointError, StoppedError):
             # The input is gone; a store that is down must not bring it back.
@@ -73,7 +72,7 @@ class InputHandler(AdminExternalHandler):
         """Add to each input what there is to say of it."""
         kind, said = self.handler.get_endpoint().input_type, {}
         try:
-            inputs, accounts = self._inputs(), self._splunkd().stanzas(ACCOUNT_CONF)
+            inputs, accounts = self._inputs(), self.splunkd().stanzas(ACCOUNT_CONF)
         except SplunkdError as error:
             # The inputs are there all the same.
             logging.getLogger(__name__).warning("no remarks: %s", error)
@@ -87,7 +86,7 @@ class InputHandler(AdminExternalHandler):
         return said
 
     def _inputs(self) -> list[SavedInput]:
-        splunkd = self._splunkd()
+        splunkd = self.splunkd()
         found = [
             SavedInput.read(kind, entry["name"], _texts(entry["content"]))
             for kind in KINDS
@@ -95,11 +94,9 @@ class InputHandler(AdminExternalHandler):
         ]
         return [one for one in found if one]
 
-    def _splunkd(self) -> Splunkd:
-        return Splunkd(get_splunkd_endpoint(), self.getSessionKey())
-
     def _stored(self) -> dict[str, str]:
-        entity = next(iter(self.handler.get(self.callerArgs.id)))
+        with answering():
+            entity = next(iter(self.handler.get(self.callerArgs.id)))
         return _texts(entity.content)
 
     def _check(self, stored: dict[str, str]) -> None:
@@ -107,10 +104,10 @@ class InputHandler(AdminExternalHandler):
             self.payload[field] = cleaned(value)
         name, fields = self.callerArgs.id, {**stored, **self.payload}
         kind = KINDS[self.handler.get_endpoint().input_type]
-        try:
+        with answering():
             polling = read_polling(name, fields)
             own = kind.read(name, fields)
-            account = self._splunkd().stanza(ACCOUNT_CONF, polling.account)
+            account = self.splunkd().stanza(ACCOUNT_CONF, polling.account)
             if account is None:
                 raise ConfigurationError(
                     f"The account {polling.account} does not exist, or you may not read it. Add it under "
@@ -121,10 +118,6 @@ class InputHandler(AdminExternalHandler):
                 # It has had its effect; a time that was good once does not keep an old input from being edited.
                 apis = []
             check_input(name, fields, polling, apis, machine_time())
-        except AddonError as error:
-            raise RestError(400, str(error)) from None
-        except SplunkdError as error:
-            raise RestError(error.status or 500, str(error)) from None
 
 
 def _texts(content: Mapping[str, Any]) -> dict[str, str]:

@@ -10,15 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from defender_alerts.environment import PROCESS
-from defender_alerts.errors import AddonError
 from defender_alerts.input.credentials import use_readable_credentials
 from defender_alerts.input.names import ACCOUNT_CONF, SETTINGS_CONF
+from defender_alerts.input.page import PageHandler, answering
 from defender_alerts.input.saved import MASKS, proxy_secrets
-from defender_alerts.input.splunkd import Splunkd, SplunkdError
 from defender_alerts.settings import cleaned, is_true, read_ca_bundle, read_proxy, without_invisible
 from defender_alerts.setup.network import check_ca_bundle, check_proxy
-from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
-from splunktaucclib.rest_handler.error import RestError
 
 PROCESS.prepare()
 use_readable_credentials()
@@ -26,7 +23,7 @@ use_readable_credentials()
 _PASSWORD = "proxy_password"  # noqa: S105 - a name
 
 
-class SettingsHandler(AdminExternalHandler):
+class SettingsHandler(PageHandler):
     """Adds to UCC's handler a check of the proxy and of the CA certificates.
 
     A proxy without the tick at Use a proxy is not checked: so it can be saved before the network is open.
@@ -39,18 +36,14 @@ class SettingsHandler(AdminExternalHandler):
         check = {"proxy": self._check_proxy, "network": self._check_network}.get(self.callerArgs.id)
         remark = ""
         if check:
-            try:
+            with answering():
                 remark = check()
-            except AddonError as error:
-                raise RestError(400, str(error)) from None
-            except SplunkdError as error:
-                raise RestError(error.status or 500, str(error)) from None
         super().handleEdit(confInfo)
         if remark:
             confInfo.addWarnMsg(remark)
 
     def _check_proxy(self) -> str:
-        splunkd = Splunkd(get_splunkd_endpoint(), self.getSessionKey())
+        splunkd = self.splunkd()
         fields = {**_texts(splunkd.stanza(SETTINGS_CONF, "proxy")), **self.payload}
         if not is_true(fields.get("proxy_enabled")):
             return ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -183,3 +185,91 @@ def test_no_session_is_shown_to_it_on_the_newer_python_either(
         with installation.splunkd.launched_with(dict.fromkeys(EVERYWHERE, proxy.url)):
             visit_everything(installation, splunk_pythons["3.13"])
         assert [heard for heard in proxy.heard if b"Splunk " in heard] == []
+
+
+# In one process: every way to name a proxy, by every client that the add-on and Splunk's libraries call splunkd with.
+
+CALLS_OF_ONE_PROCESS = """
+import json, os, sys
+sys.path.insert(0, sys.argv[1])
+import import_declare_test
+import requests, urllib3
+from defender_alerts.environment import Environment
+from defender_alerts.input.splunkd import Splunkd
+from solnlib.credentials import CredentialManager
+from solnlib.splunk_rest_client import SplunkRestClient
+from splunktaucclib.rest_handler import util
+
+urllib3.disable_warnings()
+asked = json.load(sys.stdin)
+uri, key, app = asked["uri"], asked["key"], "TA_defender_alerts"
+where = {"scheme": "https", "host": "127.0.0.1", "port": int(uri.rpartition(":")[2])}
+realm = "__REST_CREDENTIAL__#" + app + "#configs/conf-ta_defender_alerts_account"
+calls = {
+    "ours": lambda: Splunkd(uri, key).get("configs/conf-ta_defender_alerts_settings"),
+    "UCC's": lambda: SplunkRestClient(key, app, **where).get("configs/conf-ta_defender_alerts_settings"),
+    "UCC's secrets": lambda: CredentialManager(key, app, realm=realm, **where).get_password("corp"),
+    "requests": lambda: requests.get(
+        uri + "/services/server/info", headers={"Authorization": "Splunk " + key}, verify=False, timeout=20
+    ).raise_for_status(),
+}
+others = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+failed = []
+for variables in asked["environments"]:
+    os.environ.clear()
+    os.environ.update(others, **variables)
+    if asked["prepared"]:
+        Environment(os.environ).prepare()
+    util.remove_http_proxy_env_vars()
+    for name, call in calls.items():
+        try:
+            call()
+        except Exception as error:
+            failed.append((name, variables, repr(error)))
+json.dump({"failed": failed, "calls": len(calls) * len(asked["environments"])}, sys.stdout)
+"""
+
+
+def calls_of_one_process(
+    installation: Installation, python: Path, environments: list[dict[str, str]], *, prepared: bool
+) -> dict[str, Any]:
+    splunkd = installation.splunkd
+    asked = {
+        "uri": splunkd.server_uri,
+        "key": splunkd.session_key(),
+        "environments": environments,
+        "prepared": prepared,
+    }
+    done = subprocess.run(
+        [str(python), "-c", CALLS_OF_ONE_PROCESS, str(splunkd.home / "etc" / "apps" / APP / "bin")],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        env=splunkd._children.environment(),
+    )
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_of_256_environments_none_leads_a_call_to_splunkd_to_a_proxy(
+    without_proxy: Installation, python: Path, tmp_path: Path
+) -> None:
+    without_proxy.reset()
+    with Eavesdropper(tmp_path, without_proxy.cloud.proxy) as proxy:
+        environments = list(combinations(proxy.url))
+        answer = calls_of_one_process(without_proxy, python, environments, prepared=True)
+        assert (len(environments), answer["calls"], answer["failed"]) == (256, 1024, [])
+        assert proxy.heard == []
+
+
+def test_without_our_step_a_proxy_reads_the_session_in_many_of_them(
+    without_proxy: Installation, python: Path, tmp_path: Path
+) -> None:
+    without_proxy.reset()
+    with Eavesdropper(tmp_path, without_proxy.cloud.proxy) as proxy:
+        both = {"https_proxy": proxy.url, "HTTPS_PROXY": proxy.url}
+        calls_of_one_process(without_proxy, python, [both, {"all_proxy": proxy.url}], prepared=False)
+        assert [heard for heard in proxy.heard if b"Splunk " in heard]

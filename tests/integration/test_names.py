@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import nullcontext
+from urllib.parse import quote
 
 import pytest
 from defender_alerts.errors import ConfigurationError
@@ -12,7 +13,7 @@ from defender_alerts.settings import check_account_name, check_input_name
 from hypothesis import given
 from hypothesis import strategies as st
 from integration.installation import APP, KIND, Installation
-from integration.saving import ACCOUNTS, refusal_of
+from integration.saving import ACCOUNTS, refusal_of, row
 from standins.splunkd import WebError
 
 from tooling import paths
@@ -83,6 +84,19 @@ def test_an_account_that_stands_in_a_conf_under_another_name_is_found_and_used(f
     fresh.publish("eu", fresh.alerts(3))
     run = fresh.run("of_odd")
     assert (run.status, len(run.events)) == (0, 3), fresh.log("of_odd")
+
+
+def test_such_an_account_is_shown_and_an_edit_of_it_is_refused_before_anything_is_asked(fresh: Installation) -> None:
+    fresh.save_account("model")
+    for name in ODD:
+        fresh.splunkd.conf.write(ACCOUNTS, APP, name, fresh.splunkd.conf.local(ACCOUNTS, APP)["model"])
+    asked = len(fresh.cloud.journal.tunnels())
+    for name in ODD:
+        assert row(fresh, name)["tenant_id"] == fresh.tenant.guid
+        path = f"{APP}_account/{quote(name, safe='')}"
+        refusal = refusal_of(lambda path=path: fresh.splunkd.web.post(path, {"client_secret": fresh.secret}))  # type: ignore[misc]
+        assert f"The account name {name!r} is not allowed" in refusal
+    assert len(fresh.cloud.journal.tunnels()) == asked
 
 
 @pytest.mark.parametrize("name", ["2nd-input", "my input", "eu/one", "../../../etc/eu", "Büro", "corp%41", "x\u200b"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from integration.installation import KIND, NARROW, Install, Installation, set_up
+from integration.installation import APP, KIND, NARROW, Install, Installation, set_up
 from integration.log import errors
-from integration.saving import row
+from integration.saving import refusal_of, row
 from standins.splunkd import Fault
 
 
@@ -43,6 +44,50 @@ def test_a_splunkd_that_wants_certificates_of_its_callers_is_said_to(
     assert "splunkd ends the connection before it answers (" in error.text
     assert "If server.conf has requireClientCert = true under [sslConfig], set it to false" in error.text
     assert installed.run(NARROW).status == 0
+
+
+def _each_page(installed: Installation) -> dict[str, Callable[[], object]]:
+    """Give what the pages ask of splunkd: listed, shown, saved, changed and deleted."""
+    web = installed.splunkd.web
+    return {
+        "accounts": lambda: web.get(f"{APP}_account", count="-1"),
+        "account": lambda: web.get(f"{APP}_account/corp"),
+        "new account": lambda: installed.save_account("another", skip_check="1"),
+        "changed account": lambda: installed.edit_account(client_secret=installed.secret),
+        "deleted account": lambda: web.delete(f"{APP}_account/corp"),
+        "inputs": lambda: web.get(f"{APP}_{KIND}", count="-1"),
+        "new input": lambda: installed.save_input("another", regions="eu"),
+        "changed input": lambda: web.post(f"{APP}_{KIND}/{NARROW}", {"interval": "600"}),
+        "disabled input": lambda: web.post(f"{APP}_{KIND}/{NARROW}", {"disabled": "true"}),
+        "deleted input": lambda: web.delete(f"{APP}_{KIND}/{NARROW}"),
+        "logging": lambda: web.get(f"{APP}_settings/logging"),
+        "new log level": lambda: installed.save_settings("logging", loglevel="INFO"),
+        "proxy": lambda: installed.save_proxy(installed.cloud.proxy),
+        "certificates": lambda: installed.save_network(installed.cloud.ca_pem),
+        "status": lambda: web.get("defender_alerts_status"),
+        "doctor": lambda: web.get("defender_alerts_doctor", kind=KIND, input=NARROW),
+    }
+
+
+def _refusals(installed: Installation) -> dict[str, str]:
+    return {page: refusal_of(ask) for page, ask in _each_page(installed).items()}
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.13"])
+def test_each_page_says_so_too(install: Install, splunk_pythons: dict[str, Path], version: str) -> None:
+    installed = set_up(install(splunk_pythons[version]), regions="eu")
+    with installed.splunkd.requiring_certificates():
+        refusals = _refusals(installed)
+    for page, refusal in refusals.items():
+        assert "splunkd ends the connection before it answers (" in refusal, page
+        assert "If server.conf has requireClientCert = true under [sslConfig], set it to false" in refusal, page
+        assert "Unexpected error" not in refusal or "RestError" in refusal, page
+
+
+def test_each_page_says_that_splunkd_does_not_answer(installed: Installation) -> None:
+    installed.splunkd.faults.add(Fault("/(configs|data|storage|authentication)/", dropped=True))
+    for page, refusal in _refusals(installed).items():
+        assert "splunkd does not answer this page (RemoteDisconnected: " in refusal, page
 
 
 @pytest.mark.parametrize("bind_ip", ["::1", "[::1]", "[::1]:8089", "0:0:0:0:0:0:0:1"])

@@ -257,6 +257,7 @@ ALLOWED = {
     ("proxy", "proxy_url"): [
         "proxy",
         "proxy.example.com",
+        "\u200bproxy.example.com\ufeff ",
         "proxy_1.corp-net.example",
         "192.0.2.10",
         "2001:db8::10",
@@ -314,7 +315,16 @@ REFUSED = {
     ("account", "private_key"): ["x" * 65_537],
     ("account", "secret_expires"): ["30.06.2027", "6/30/2027", "2027-13-01", "2027-06-32", "2027-06-30T00:00:00Z"],
     ("proxy", "proxy_type"): ["", "socks4", "HTTP"],
-    ("proxy", "proxy_url"): ["", "http://proxy", "proxy:3128", "proxy/", "user@proxy", "192.0.2.10:3128", "a b"],
+    ("proxy", "proxy_url"): [
+        "",
+        "http://proxy",
+        "proxy:3128",
+        "proxy/",
+        "user@proxy",
+        "192.0.2.10:3128",
+        "a b",
+        "pro\u200bxy",
+    ],
     ("proxy", "proxy_port"): ["0", "65536", "http"],
     ("network", "ca_bundle"): [
         "contoso.pem",

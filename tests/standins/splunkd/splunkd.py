@@ -90,7 +90,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         )
         self._port = ManagementPort(self._home.certificate, self._rest.handle)
         self._processes: list[InputProcess] = []
-        self.web = SplunkWeb(self.conf, lambda: self.server_uri, self.session_key, self._app)
+        self.web = SplunkWeb(self.conf, lambda: self.server_uri, self.session_key, self._app, self._home.certificate)
 
     def __enter__(self) -> Self:
         self._port.open()
@@ -177,7 +177,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
 
     @contextlib.contextmanager
     def requiring_certificates(self) -> Iterator[None]:
-        """While inside, the management port is as with requireClientCert = true: nobody here has a certificate."""
+        """While inside, the management port is as with requireClientCert = true: Splunk Web alone has one."""
         self._listen("127.0.0.1", requires_certificate=True)
         try:
             yield

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from standins.splunkd.conf import ConfFiles
 
@@ -51,12 +52,18 @@ class SplunkWeb:
     """The browser's way to splunkd: a path below /services or below the add-on's namespace, with form fields."""
 
     def __init__(
-        self, conf: ConfFiles, server_uri: Callable[[], str], session_key: Callable[[str], str], app: str
+        self,
+        conf: ConfFiles,
+        server_uri: Callable[[], str],
+        session_key: Callable[[str], str],
+        app: str,
+        certificate: Path,
     ) -> None:
         self._conf = conf
         self._server_uri = server_uri
         self._session_key = session_key
         self._app = app
+        self._certificate = certificate
 
     def get(self, path: str, user: str = "admin", **query: str) -> dict[str, Any]:
         """A list or an object, as JSON."""
@@ -104,6 +111,8 @@ class SplunkWeb:
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        # Assumed: where splunkd wants certificates of its callers, Splunk Web has one, by which the pages are reached.
+        context.load_cert_chain(self._certificate)
         address = urlsplit(self._server_uri())
         connection = HTTPSConnection(address.hostname or "", address.port, context=context, timeout=180)
         headers = {

@@ -19,7 +19,7 @@ from defender_alerts.times import iso, machine_time
 
 from .examining import Examiner, saved_inputs
 from .log import Redaction
-from .splunkd import Splunkd, SplunkdError
+from .splunkd import Splunkd, SplunkdError, explained_to_a_page
 
 CAPABILITY = "admin_all_objects"
 
@@ -36,7 +36,7 @@ def answer(request: Mapping[str, Any]) -> Answer:
     try:
         return _answer(request, redaction)
     except SplunkdError as error:
-        status, sentence = error.status or HTTPStatus.SERVICE_UNAVAILABLE, str(error)
+        status, sentence = error.status or HTTPStatus.SERVICE_UNAVAILABLE, explained_to_a_page(error)
     except AddonError as error:
         status, sentence = HTTPStatus.BAD_REQUEST, str(error)
     return _refusal(status, redaction.clean(sentence))

@@ -159,13 +159,7 @@ class Splunkd:
         except binding.HTTPError as error:
             raise SplunkdError(error.status, f"HTTP {error.status}: {_message(error)}") from error
         except (OSError, HTTPError) as error:
-            *_, cause = causes(error)
-            raise SplunkdError(
-                0,
-                f"{type(cause).__name__}: {cause}",
-                may_pass=isinstance(cause, ConnectionRefusedError),
-                wants_certificate=_wants_certificate(cause),
-            ) from error
+            raise _unanswered(error) from error
         if not body:
             return None
         try:
@@ -203,6 +197,23 @@ def _path(*segments: str) -> binding.UrlEncoded:
     return binding.UrlEncoded("/".join(quote(segment, safe="") for segment in segments), skip_encode=True)
 
 
+def without_answer(error: Exception) -> SplunkdError | None:
+    """What a call that got no answer is, also where a library has wrapped the cause of it; None for other errors."""
+    if any(isinstance(one, (OSError, HTTPError, http.client.HTTPException)) for one in causes(error)):
+        return _unanswered(error)
+    return None
+
+
+def _unanswered(error: Exception) -> SplunkdError:
+    *_, cause = causes(error)
+    return SplunkdError(
+        0,
+        f"{type(cause).__name__}: {cause}",
+        may_pass=isinstance(cause, ConnectionRefusedError),
+        wants_certificate=_wants_certificate(cause),
+    )
+
+
 def _wants_certificate(error: BaseException) -> bool:
     """Whether a call ended as it does where splunkd wants a certificate.
 
@@ -220,12 +231,25 @@ def _is_passing(error: SplunkdError) -> bool:
 def explained(error: SplunkdError) -> AddonError:
     """The sentence for a run that got no settings."""
     if error.wants_certificate:
-        return ConfigurationError(
-            f"splunkd ends the connection before it answers ({error}). If server.conf has requireClientCert = true "
-            "under [sslConfig], set it to false: splunkd gives an add-on no certificate to show. If not, see "
-            "splunkd.log."
-        )
+        return ConfigurationError(_certificate_wanted(error))
     return ServiceError(f"splunkd does not give the settings ({error}). See splunkd.log; the next run asks again.")
+
+
+def explained_to_a_page(error: SplunkdError) -> str:
+    """The sentence for a page that is not answered; what splunkd refuses, it says itself."""
+    if error.wants_certificate:
+        return _certificate_wanted(error)
+    if error.status:
+        return str(error)
+    return f"splunkd does not answer this page ({error}). See splunkd.log, and load the page again."
+
+
+def _certificate_wanted(error: SplunkdError) -> str:
+    return (
+        f"splunkd ends the connection before it answers ({error}). If server.conf has requireClientCert = true "
+        "under [sslConfig], set it to false: splunkd gives an add-on no certificate to show. If not, see "
+        "splunkd.log."
+    )
 
 
 def _message(error: binding.HTTPError) -> str:

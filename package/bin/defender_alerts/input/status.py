@@ -21,7 +21,7 @@ from defender_alerts.times import iso, machine_time
 from .inputs import find_input
 from .kvstore import KVStorePlaces
 from .resetting import order_resets, parse_from
-from .splunkd import Splunkd, SplunkdError
+from .splunkd import Splunkd, SplunkdError, explained_to_a_page
 
 CAPABILITY = "admin_all_objects"
 
@@ -37,7 +37,7 @@ def answer(request: Mapping[str, Any]) -> Answer:
     try:
         return _answer(request)
     except SplunkdError as error:
-        return _refusal(error.status or HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        return _refusal(error.status or HTTPStatus.SERVICE_UNAVAILABLE, explained_to_a_page(error))
     except CheckpointError as error:
         return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
     except AddonError as error:
