@@ -231,25 +231,21 @@ def _is_passing(error: SplunkdError) -> bool:
 def explained(error: SplunkdError) -> AddonError:
     """The sentence for a run that got no settings."""
     if error.wants_certificate:
-        return ConfigurationError(_certificate_wanted(error))
+        return ConfigurationError(
+            f"splunkd ends the connection before it answers ({error}). If server.conf has requireClientCert = true "
+            "under [sslConfig], set it to false: splunkd gives an add-on no certificate to show. If not, see "
+            "splunkd.log."
+        )
     return ServiceError(f"splunkd does not give the settings ({error}). See splunkd.log; the next run asks again.")
 
 
 def explained_to_a_page(error: SplunkdError) -> str:
     """The sentence for a page that is not answered; what splunkd refuses, it says itself."""
     if error.wants_certificate:
-        return _certificate_wanted(error)
+        return str(explained(error))
     if error.status:
         return str(error)
-    return f"splunkd does not answer this page ({error}). See splunkd.log, and load the page again."
-
-
-def _certificate_wanted(error: SplunkdError) -> str:
-    return (
-        f"splunkd ends the connection before it answers ({error}). If server.conf has requireClientCert = true "
-        "under [sslConfig], set it to false: splunkd gives an add-on no certificate to show. If not, see "
-        "splunkd.log."
-    )
+    return str(ServiceError(f"splunkd does not answer this page ({error}). See splunkd.log, and load the page again."))
 
 
 def _message(error: binding.HTTPError) -> str:
