@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pytest
+from knowledge import scene, studio
 from standins.search import Fields, IndexedEvent, SearchKnowledge
 from standins.search.conf import read_conf
 from standins.search.reports import INTERNAL, Search, read_search
 from standins.search.rows import When
 
-from knowledge import scene, studio
 from tooling import paths
 
 DEFAULT = paths.PACKAGE / "default"
@@ -245,7 +245,7 @@ PUBLISHED = {
 TOKENS = re.compile(r"\$(\w+)\$")
 
 
-def finding_events(knowledge: SearchKnowledge) -> list[IndexedEvent]:
+def finding_events() -> list[IndexedEvent]:
     """Give what the search for findings could take of the scene, as if it had come just now."""
     return [replace(event, time=str(scene.NOW_SECONDS - 300)) for event in scene.events()]
 
@@ -256,7 +256,7 @@ def test_the_finding_has_only_settings_that_are_published() -> None:
 
 
 def test_each_open_alert_of_graph_is_one_finding(knowledge: SearchKnowledge) -> None:
-    events = finding_events(knowledge)
+    events = finding_events()
     rows = run(FINDINGS, knowledge, events)
     keys = [(row["vendor_account"][0], row["id"][0]) for row in rows]
     latest = knowledge.search(
@@ -279,7 +279,7 @@ def created_seconds(event: Fields) -> float:
 
 
 def test_risk_goes_by_severity_to_host_and_user(knowledge: SearchKnowledge) -> None:
-    rows = run(FINDINGS, knowledge, finding_events(knowledge))
+    rows = run(FINDINGS, knowledge, finding_events())
     scores = {row["severity"][0]: row["risk_score"][0] for row in rows}
     known = {"informational": "5", "low": "15", "medium": "25", "high": "50"}
     assert scores == {severity: known[severity] for severity in scores}
@@ -300,7 +300,7 @@ def test_an_updated_alert_makes_no_second_finding_within_the_time_in_which_it_co
 
 
 def test_titles_and_the_drill_down_name_fields_of_the_result(knowledge: SearchKnowledge) -> None:
-    rows = run(FINDINGS, knowledge, finding_events(knowledge))
+    rows = run(FINDINGS, knowledge, finding_events())
     named = {
         field
         for name, value in SAVED[FINDINGS].items()
