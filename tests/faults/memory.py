@@ -6,22 +6,27 @@ They are kept in the KV store beside the place, saved behind the events and befo
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from faults.kvstore import NOTHING_LOST, after_a_run
 from faults.processes import Processes
 from faults.row import (
+    A_BATCH_AGAIN,
     NOTHING,
+    WHAT_WAS_READ,
     WHEN_OVER,
     Delivered,
     Group,
     Later,
+    Ran,
     Row,
     Story,
 )
 from faults.subjects import SPLIT_INCIDENTS, inner_alerts
 from integration.installation import COLLECTION
+from standins.splunkd import IndexedEvent
 from standins.splunkd.faults import Fault
 
 _STORE_SAYS = "; splunkd calls the store ready). See splunkd.log and mongod.log, and `splunk show kvstore-status`. "
@@ -108,6 +113,24 @@ def _failing_writes(after: int) -> Callable[[Processes], object]:
     return provoke
 
 
+def _failing_days(stage: Processes) -> None:
+    stage.publish_many()
+    stage.installed.splunkd.kvstore.fail_writes(of=":parts:")
+
+
+def _run_with_saves_of_the_place_failing_from_the_first_event_on(stage: Processes) -> Ran:
+    """By the key: however many saves windows without a record cost before, and days between."""
+    began: list[Fault] = []
+
+    def fail(_: IndexedEvent) -> None:
+        if not began:
+            began.append(stage.installed.splunkd.kvstore.fail_writes(of=f':{stage.subject.region}"'))
+
+    ran = stage.ran(stage.start(fail).wait(60))
+    assert _days(stage)
+    return ran
+
+
 def _came_once_more(story: Story) -> bool:
     """Every alert came twice, every version of an incident once."""
     alerts = {text for text in story.at_last if _is_alert(text)}
@@ -116,6 +139,14 @@ def _came_once_more(story: Story) -> bool:
 
 def _is_alert(text: str) -> bool:
     return '"incidentId"' in text
+
+
+def _incidents_alone_again(story: Story) -> bool:
+    taken = Counter(story.first.raws + story.later.raws)
+    return A_BATCH_AGAIN.holds(story) and not any(_is_alert(text) for text, count in taken.items() if count > 1)
+
+
+_NOT_SAVED = (f"The checkpoint could not be saved in the KV store (HTTP 503: write failed{_STORE_SAYS}{NOTHING_LOST}",)
 
 
 MEMORY: Group[Processes] = Group(
@@ -154,8 +185,30 @@ MEMORY: Group[Processes] = Group(
             _failing_writes(1),
             NOTHING,
             3,
-            (f"The checkpoint could not be saved in the KV store (HTTP 503: write failed{_STORE_SAYS}{NOTHING_LOST}",),
+            _NOT_SAVED,
             WHEN_OVER,
+        ),
+        Row(
+            "save of a day that fails",
+            "writes of days' documents are refused",
+            _failing_days,
+            WHAT_WAS_READ,
+            3,
+            _NOT_SAVED,
+            A_BATCH_AGAIN,
+        ),
+        Row(
+            "save of the place that fails behind it",
+            "writes of the place are refused from the first event on, those of days are not",
+            Processes.publish_many,
+            WHAT_WAS_READ,
+            3,
+            _NOT_SAVED,
+            Later(
+                "delivers the rest, and at most one batch of incidents again, none of their alerts",
+                _incidents_alone_again,
+            ),
+            run=_run_with_saves_of_the_place_failing_from_the_first_event_on,
         ),
     ),
     (SPLIT_INCIDENTS,),

@@ -27,6 +27,7 @@ class Call:
 class Fault:
     """What happens instead of, or besides, the answer to calls whose path contains `path` (a pattern).
 
+    With `body` (a pattern as well) only calls that carry it are meant: a batch_save names its documents there alone.
     `skip` calls go well first, then `times` (None: all) are hit: `delay` seconds later they are `dropped`
     (no answer), or answered with `status` and `text`, or, with neither, answered as ever. With `applied`
     the call is carried out although the caller learns nothing of it.
@@ -41,6 +42,7 @@ class Fault:
     delay: float = 0.0
     dropped: bool = False
     applied: bool = False
+    body: str = ""
     hits: int = field(default=0, compare=False)
 
 
@@ -67,11 +69,13 @@ class Faults:
         with self._lock:
             self._faults.clear()
 
-    def take(self, method: str, path: str) -> Fault | None:
+    def take(self, method: str, path: str, body: bytes = b"") -> Fault | None:
         """The fault that hits this call, counted."""
         with self._lock:
             for fault in self._faults:
                 if method not in fault.methods or not re.search(fault.path, path):
+                    continue
+                if fault.body and not re.search(fault.body.encode(), body):
                     continue
                 if fault.skip > 0:
                     fault.skip -= 1

@@ -124,10 +124,15 @@ class KVStore:
         return self._faults.add(Fault(_DATA, delay=seconds))
 
     def fail_writes(
-        self, *, after: int = 0, times: int | None = None, status: int = 503, applied: bool = False
+        self, *, of: str = "", after: int = 0, times: int | None = None, status: int = 503, applied: bool = False
     ) -> Fault:
-        """Writes are refused after so many that went well; with `applied` they are stored all the same."""
-        fault = Fault(_DATA, _WRITES, skip=after, times=times, status=status, text="write failed", applied=applied)
+        """Writes are refused after so many that went well; with `applied` they are stored all the same.
+
+        With `of` (a pattern) it is the saves of documents whose key contains that, and no other call.
+        """
+        body = rf'"_key": ?"[^"]*{of}' if of else ""
+        text = "write failed"
+        fault = Fault(_DATA, _WRITES, skip=after, times=times, status=status, text=text, applied=applied, body=body)
         return self._faults.add(fault)
 
     def documents(self, collection: str, app: str = "TA_defender_alerts") -> list[Document]:

@@ -56,7 +56,7 @@ class Rest:
         began = time.monotonic()
         user, answer = "", None
         try:
-            fault = self._faults.take(request.method, request.path)
+            fault = self._faults.take(request.method, request.path, request.body)
             user, answer = self._faulty(fault, request) if fault else self._carried_out(request)
         finally:
             key = _authorization(request).partition(" ")[2]
