@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -343,3 +345,133 @@ def test_a_damaged_reset_is_an_error_and_not_a_first_run(polled: PolledInput) ->
     assert type(failure) is CheckpointError
     assert "Reset it again" in str(failure)
     assert polled.sink.taken == []
+
+
+class _InStep:
+    """Lets two threads take turns: neither writes its next batch before the other has written or ended."""
+
+    def __init__(self) -> None:
+        self._turns = threading.Barrier(2)
+
+    def meet(self) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            self._turns.wait(30)
+
+    def leave(self) -> None:
+        self._turns.abort()
+
+
+@pytest.mark.parametrize("begins", ["in step", "a batch later", "in the middle"])
+def test_two_processes_through_twenty_thousand_alerts_lose_nothing_and_repeat_two_batches_at_most(
+    polled: PolledInput, begins: str
+) -> None:
+    begun = polled.cloud.clock.now() - seconds(6 * 3_600)
+    raws = [siem_alert(number, begun + seconds(number)) for number in range(20_000)]
+    polled.cloud.siem("eu").add_all(polled.tenant, raws)
+    alerts = [raw.decode() for raw in raws]
+    other = replace(polled, owner=f"{socket.gethostname()}/{os.getppid()}/other", sink=MemorySink(), stop=NoWaiting())
+    polled.owner = f"{socket.gethostname()}/{os.getpid()}/one"
+    step, batches = _InStep(), {"in step": 0, "a batch later": 1, "in the middle": 10}[begins]
+    second = threading.Thread(target=_run_to_its_end, args=(other, step))
+    for process in (polled, other):
+        _wrap_writes(process, step, second if process is polled else None, batches)
+    usual = polled.store.places_of
+    if not batches:
+        together = threading.Barrier(2)
+
+        def read_together(kind: str, name: str) -> object:
+            documents = usual(kind, name)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                together.wait(2)
+            return documents
+
+        polled.store.places_of = read_together  # type: ignore[method-assign,assignment]
+        second.start()
+    _run_to_its_end(polled, step)
+    second.join()
+    polled.store.places_of = usual  # type: ignore[method-assign]
+    assert polled.poll().failures == []
+    delivered = polled.sink.raws() + other.sink.raws()
+    assert set(delivered) == set(alerts)
+    assert len(delivered) - len(alerts) <= 2 * BATCH_VERSIONS
+
+
+def _run_to_its_end(process: PolledInput, step: _InStep) -> None:
+    try:
+        assert process.poll().failures == []
+    finally:
+        step.leave()
+
+
+def _wrap_writes(process: PolledInput, step: _InStep, second: threading.Thread | None, batches: int) -> None:
+    write = process.sink.write
+
+    def in_step(*arguments: object) -> int:
+        if second is not None and batches and len(process.sink.batches) == batches:
+            second.start()
+        written = write(*arguments)  # type: ignore[arg-type]
+        step.meet()
+        return written
+
+    process.sink.write = in_step  # type: ignore[method-assign,assignment]
+
+
+@pytest.mark.parametrize("member", ["the same host", "another member of the cluster"])
+def test_an_input_that_is_edited_in_the_middle_of_a_backlog_goes_on_in_its_next_process(
+    polled: PolledInput, living_process: int, member: str
+) -> None:
+    """Splunkd ends the old process and starts the next one at once, while the old one still finishes its batch."""
+    polled.cloud.clock.freeze(polled.cloud.clock.now())
+    alerts = _alerts(polled, 5_500)
+    polled.most_records = 10_000
+    host = socket.gethostname() if member == "the same host" else "elsewhere"
+    polled.owner = f"{host}/{living_process}/old"
+    new = replace(polled, owner=f"{socket.gethostname()}/{os.getppid()}/new", sink=MemorySink(), stop=NoWaiting())
+    outcomes: list[str] = []
+    write = polled.sink.write
+    thread = threading.Thread(target=lambda: outcomes.extend(one.outcome for one in new.poll().outcomes))
+
+    new.let_time_pass()
+    usual = new.stop.wait
+
+    def wait(timeout: float | None = None) -> bool:
+        """The old process has ended meanwhile."""
+        if polled.stop.is_set() and not new.stop.waits:
+            old.join()
+            os.kill(living_process, signal.SIGKILL)
+            os.waitpid(living_process, 0)
+        return usual(timeout)
+
+    new.stop.wait = wait  # type: ignore[method-assign]
+
+    def edited_while_writing(*arguments: object) -> int:
+        written = write(*arguments)  # type: ignore[arg-type]
+        if len(polled.sink.batches) == 2:
+            polled.stop.set()
+            thread.start()
+        return written
+
+    polled.sink.write = edited_while_writing  # type: ignore[method-assign,assignment]
+    old = threading.Thread(target=polled.poll)
+    old.start()
+    old.join()
+    thread.join()
+    assert outcomes == ["done"]
+    delivered = polled.sink.raws() + new.sink.raws()
+    assert set(delivered) == set(alerts)
+    assert len(delivered) - len(alerts) <= BATCH_VERSIONS
+
+
+@pytest.mark.parametrize("jump", [-86_400, -3_600, -45, 45, 3_600, 86_400])
+def test_a_clock_that_jumps_while_two_processes_are_at_work_keeps_nobody_out_for_longer_than_a_minute(
+    polled: PolledInput, living_process: int, jump: int
+) -> None:
+    polled.cloud.clock.freeze(polled.cloud.clock.now())
+    polled.let_time_pass()
+    assert polled.poll().failures == []
+    _hold(polled, f"{socket.gethostname()}/{living_process}/x", polled.cloud.clock.now() + LENGTH)
+    polled.cloud.clock.advance(jump)
+    began = polled.cloud.clock.now()
+    while not polled.poll().outcomes:
+        assert polled.cloud.clock.now() - began <= seconds(60)
+    assert polled.cloud.clock.now() - began <= seconds(62)
