@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,13 +18,16 @@ from knowledge.current_events import ALERTS, GRAPH, INCIDENT, KINDS, Kind
 from knowledge.current_fields import every_kind, fields_of, values
 from knowledge.siem_events import PROCESSED
 from standins.microsoft.graph_samples import graph_alert
-from standins.search import SearchKnowledge
+from standins.search import Fields, SearchKnowledge
 from standins.search.extraction import match_limits
 from standins.search.pcre import MatchLimits, compile_pattern
 
 MEGABYTE = 1_000_000
 # A command line as malware's are: each quote and backslash is two characters in JSON, and braces are its own.
 ESCAPES = '"\\{[C:\\Windows\\"x" }]\n\t\u2028,: '
+PIECES = "defender_evidence_pieces"
+ALERT_KEYS = {"evidence", "entities", "alertId", "serviceSource", "alertWebUrl"}
+NO_PIECE = {"userAccount", "imageFile", "additionalData", "comments"}
 LISTS = ("defender_evidence", "defender_alerts_inside")
 
 
@@ -35,15 +39,38 @@ def patterns(knowledge: SearchKnowledge, kind: Kind) -> Iterator[tuple[str, str,
             yield name, f"(?ms){value}", match_limits(stanza)
 
 
+def extracted(knowledge: SearchKnowledge, kind: Kind, raw: str) -> Fields:
+    """What the regular expressions find, without what is calculated from it."""
+    props = {
+        stanza: {name: value for name, value in settings.items() if not name.startswith(("EVAL-", "LOOKUP-"))}
+        for stanza, settings in knowledge.props.items()
+    }
+    return fields_of(replace(knowledge, props=props), kind, raw)
+
+
 def broken(knowledge: SearchKnowledge, kind: Kind, raw: str) -> list[str]:
     """Give the extractions that reach a limit on an event, or on the alerts inside it."""
     found = [
         name for name, text, limits in patterns(knowledge, kind) if not compile_pattern(text).is_within(raw, limits)
     ]
-    inside = knowledge.transforms["defender_evidence_inside"]
-    of_alerts = compile_pattern(inside["REGEX"])
-    alerts = json.dumps(json.loads(raw).get("alerts", []), ensure_ascii=False)
-    return found if of_alerts.is_within(alerts, match_limits(inside)) else [*found, "defender_evidence_inside"]
+    for name, stanza in knowledge.transforms.items():
+        if stanza.get("SOURCE_KEY") in LISTS:
+            source = values(extracted(knowledge, kind, raw), stanza["SOURCE_KEY"])
+            limits = match_limits(stanza)
+            found += [name for text in source if not compile_pattern(stanza["REGEX"]).is_within(text, limits)]
+    return found
+
+
+def pieces_of(holder: Any) -> Iterator[dict[str, Any]]:
+    """Give the pieces of evidence in a list or in another piece, as the text has them: from outside to inside."""
+    if isinstance(holder, list):
+        for each in holder:
+            yield from pieces_of(each)
+    elif isinstance(holder, dict):
+        if not holder.keys() & ALERT_KEYS:
+            yield holder
+        for key, value in holder.items():
+            yield from () if key in NO_PIECE else pieces_of(value)
 
 
 def process(number: int, text: str) -> dict[str, Any]:
@@ -83,8 +110,8 @@ def test_the_evidence_inside_a_large_incident_is_found_whole(knowledge: SearchKn
     alerts[1] = {key: value for key, value in LARGE[what].items() if key != "evidence"} | alerts[1] | LARGE[what]
     raw = INCIDENT.raw(alerts=[json.dumps(alert, ensure_ascii=False).encode() for alert in alerts])
     assert broken(knowledge, INCIDENT, raw) == []
-    pieces = [piece for alert in alerts for piece in alert["evidence"]]
-    found = values(fields_of(knowledge, INCIDENT, raw), "defender_evidence_inside")
+    found = values(extracted(knowledge, INCIDENT, raw), PIECES)
+    pieces = [piece for alert in alerts for piece in pieces_of(alert["evidence"])]
     assert [json.loads(piece) for piece in found] == pieces
 
 
@@ -97,7 +124,7 @@ def test_splunk_s_own_limit_would_not_do(knowledge: SearchKnowledge) -> None:
     )
 
 
-KEYS = st.sampled_from(["evidence", "entities", "alerts", "x", "y", 'a"b', "{", "evidence\\", "\u00e9"])
+KEYS = st.sampled_from(["evidence", "entities", "alerts", "x", "y", "userAccount", 'a"b', "{", "evidence\\", "\u00e9"])
 TEXTS = st.text(st.sampled_from('"\\{}[]:, aé\n\u2028😀'), max_size=12) | st.sampled_from(
     ['"evidence":[{"a":1}]', '},{"evidence":[', "\\", '\\"']
 )
@@ -142,24 +169,21 @@ def test_the_evidence_is_found_whatever_stands_around_it(
 @settings(deadline=None)
 @given(
     alerts=st.lists(
-        st.sampled_from(["evidence", "entities"]).flatmap(lambda key: with_evidence(key, PIECE | st.none())) | RECORDS,
-        max_size=5,
+        st.sampled_from(["evidence", "entities"]).flatmap(lambda key: with_evidence(key, PIECE | st.none())), max_size=5
     ),
     layout=LAYOUTS,
 )
-def test_the_pieces_inside_an_incident_are_found_whatever_stands_around_them(
+def test_the_pieces_of_evidence_are_found_at_any_depth_whatever_stands_around_them(
     knowledge: SearchKnowledge, alerts: list[dict[str, Any]], layout: dict[str, Any]
 ) -> None:
-    raw = json.dumps({"id": "1", "alerts": alerts}, **layout)
-    found = values(fields_of(knowledge, INCIDENT, raw), "defender_evidence_inside")
-    pieces = [
-        piece
-        for alert in alerts
-        for key in ("evidence", "entities")
-        for piece in alert.get(key) or []
-        if piece is not None
-    ]
-    assert [json.loads(piece) for piece in found] == pieces
+    """An alert's other objects count only under names that no alert has, so they are told from evidence by the name."""
+    alerts = [{key: value for key, value in alert.items() if not isinstance(value, (list, dict)) or key in ALERT_KEYS} for alert in alerts]
+    found = values(extracted(knowledge, INCIDENT, json.dumps({"id": "1", "alerts": alerts}, **layout)), PIECES)
+    assert [json.loads(piece) for piece in found] == list(pieces_of(alerts))
+    for alert in alerts:
+        key = next(iter(alert.keys() & {"evidence", "entities"}))
+        found = values(extracted(knowledge, GRAPH, json.dumps({"id": "1", key: alert[key]}, **layout)), PIECES)
+        assert [json.loads(piece) for piece in found] == list(pieces_of(alert[key]))
 
 
 def test_evidence_counts_before_entities_wherever_it_stands(knowledge: SearchKnowledge) -> None:

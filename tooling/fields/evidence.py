@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tooling.fields import categories, regexes
+from tooling.fields.evidence_table import FIELDS, settings
 from tooling.fields.expressions import (
     AN_ADDRESS,
     BUILT_IN,
@@ -22,11 +23,13 @@ from tooling.fields.expressions import (
     each,
     first,
     has,
+    is_of,
     joined,
     lacks,
     member,
     record,
     says,
+    type_of,
     unless,
     where,
 )
@@ -38,15 +41,15 @@ _NOTHING = '""'
 _MATCH_LIMIT = "10000000"
 
 _PROCESS = ("processId", "processCommandLine")
-_FILE = ("fileName", "sha256", "sha1", "fileDetails", "imageFile")
+_FILE = ("fileName", "sha256", "sha1", "fileDetails", "imageFile", "fileHashes")
 _ACCOUNTS = (
     *("accountName", "userAccount.accountName"),
-    *("userPrincipalName", "userAccount.userPrincipalName", "upn", "recipientEmailAddress"),
+    *("userPrincipalName", "userAccount.userPrincipalName", "upn", "recipientEmailAddress", "recipients{0}", "recipient"),
 )
-_FILE_NAMES = ("fileName", "fileDetails.fileName", "imageFile.fileName")
-_FILE_FOLDERS = ("filePath", "fileDetails.filePath", "imageFile.filePath")
-_HASHES = tuple(f"{of}{kind}" for kind in ("sha256", "sha1", "md5") for of in ("", "fileDetails.", "imageFile."))
-_ADDRESSES = ("ipAddress.ipAddress", "ipAddress", "senderIp")
+_FILE_NAMES = FIELDS["file_name"].singles
+_FILE_FOLDERS = FIELDS["file_path"].singles
+_HASHES = FIELDS["file_hash"].singles
+_ADDRESSES = ("ipAddress.ipAddress", "ipAddress", "senderIp", "senderIP", "sourceAddress.ipAddress")
 _PARENT_NAMES = ("parentProcessFileName", "parentProcessImageFile.fileName")
 _PARENT_FOLDERS = ("parentProcessFilePath", "parentProcessImageFile.filePath")
 
@@ -60,7 +63,7 @@ def _is_no_process(piece: str) -> str:
 
 
 def _is_file(piece: str) -> str:
-    return has(piece, *_FILE)
+    return f"{has(piece, *_FILE)} OR {is_of(piece, 'blob', 'fileHash')}"
 
 
 def _path(folders: tuple[str, ...], names: tuple[str, ...], without_folder: str) -> Callable[[str], str]:
@@ -146,6 +149,51 @@ def _texts(key: str) -> str:
     return f'json_array_to_mv(nullif(json_extract(_raw,"{key}"),"[]"))'
 
 
+def _of_host(path: str, *by_role: Callable[[Callable[[str], str]], Callable[[str], str]]) -> str:
+    """A member of the device that a role chooses, and of no other where that device doesn't have it.
+
+    Args:
+        path: of the member.
+        by_role: which devices, in order.
+    """
+    its = where(_is_device, chosen(path, otherwise=_NOTHING))
+    return f'nullif(coalesce({", ".join(first(role(its)) for role in by_role)}),"")'
+
+
+def _is_device(piece: str) -> str:
+    return " OR ".join(says(piece, path) for path in _DEVICES)
+
+
+def _when(condition: Callable[[str], str]) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
+    return lambda value: where(condition, value)
+
+
+def _of_dest(path: str) -> str:
+    return _of_host(path, _when(_attacked), lambda value: unless(_attacking, value), lambda value: value)
+
+
+def _type(piece: str) -> str:
+    graph_s = type_of(piece)
+    named = rf'replace({graph_s},"(?s)\A.*\.|Evidence\z","")'
+    return f'case(match({graph_s},"."), {named}, {says(piece, "entityType")}, {member(piece, "entityType")}, true(), "")'
+
+
+def _roles(piece: str) -> str:
+    roles = member(piece, "roles")
+    return rf'if(isnotnull({roles}), replace({roles},"[\[\]\x22\s]",""), "")'
+
+
+def _of_file(field: str, path: str, of: str) -> Callable[[str], str]:
+    """The members of a file, and one that only evidence of one type has under this name."""
+
+    def value(piece: str) -> str:
+        pairs = [f"{says(piece, each_path)}, {member(piece, each_path)}" for each_path in FIELDS[field].singles if each_path != path]
+        typed = f"{is_of(piece, of)} AND {says(piece, path)}, {member(piece, path)}"
+        return f'case({", ".join([*pairs, typed])}, true(), "")'
+
+    return value
+
+
 VALUES: Mapping[str, str] = {
     "categories": regexes.list_member(("categories",), categories.LIST),
     "category": categories.category(),
@@ -173,26 +221,53 @@ VALUES: Mapping[str, str] = {
     ),
     "user": _without_domain(f"if({_INCIDENT}, {record('assignedTo')}, coalesce({_user}))"),
     "user_name": _without_domain(f"coalesce({record('relatedUser.userName')}, {_named_user})"),
-    "file_name": each(where(_is_file, chosen(*_FILE_NAMES, otherwise=_NOTHING))),
+    "file_name": each(where(_is_file, _of_file("file_name", "name", "blob"))),
     "file_path": each(where(_is_file, _path(_FILE_FOLDERS, _FILE_NAMES, r"(?s)\A<.*\z"))),
-    "file_hash": each(where(_is_file, chosen(*_HASHES, otherwise=_NOTHING))),
+    "file_hash": each(where(_is_file, _of_file("file_hash", "value", "fileHash"))),
+    "fields_of_evidence": settings(),
+    "dest_ip": f"coalesce({_of_dest('lastIpAddress')}, {first(chosen('destinationAddress.ipAddress'))})",
+    "dest_nt_host": _of_dest("hostName"),
+    "src_ip": "coalesce({}, {})".format(
+        first(where(_attacking, chosen("lastIpAddress", *_ADDRESSES, what=AN_ADDRESS))),
+        first(chosen("sourceAddress.ipAddress", "senderIp", "senderIP", what=AN_ADDRESS)),
+    ),
+    "process_id": each(where(_is_process, chosen("processId", otherwise=_NOTHING))),
+    "parent_process_id": each(where(_is_process, chosen("parentProcessId", otherwise=_NOTHING))),
+    "evidence_type": each(_type),
+    "evidence_verdict": each(chosen("verdict", otherwise=_NOTHING)),
+    "evidence_remediation": each(chosen("remediationStatus", otherwise=_NOTHING)),
+    "evidence_detection": each(chosen("detectionStatus", otherwise=_NOTHING)),
+    "evidence_role": each(_roles),
     "process": each(where(_is_process, chosen("processCommandLine", otherwise=_NOTHING))),
     "process_name": each(where(_is_process, chosen("fileName", "imageFile.fileName", otherwise=_NOTHING))),
     "parent_process": each(where(_is_process, _path(_PARENT_FOLDERS, _PARENT_NAMES, r"\A<"))),
-    "ip": f"mvdedup({each(chosen(*_ADDRESSES, what=AN_ADDRESS))})",
-    "url": f"mvdedup({each(chosen('url'))})",
-    "registry_path": each(_registry_path),
+        "registry_path": each(_registry_path),
 }
 
-TRANSFORMS = rf"""
-# The evidence of all alerts inside an incident, piece by piece. A REPORT, because an EXTRACT finds one value and this
-# finds several (MV_ADD); each match begins where the last one ended. MATCH_LIMIT: see props.conf.
-[{PIECES}]
-SOURCE_KEY = defender_alerts_inside
-REGEX = {regexes.pieces_in_each("evidence|entities", PIECES)}
+_ALERT = ("evidence", "entities", "alertId", "serviceSource", "alertWebUrl")
+_NO_PIECE = (
+    *("userAccount", "imageFile", "parentProcessImageFile", "fileDetails", "fileHashes", "vmMetadata", "loggedOnUsers"),
+    *("p1Sender", "p2Sender", "stream", "location", "resourceAccessEvents", "labels", "selector", "servicePorts"),
+    *("additionalData", "customDetails", "comments", "devices"),
+)
+"""Objects that describe what they stand in. Those that Microsoft adds would be pieces of their own until they stand here."""
+
+
+def _transform(name: str, source: str) -> str:
+    return f"""
+[{name}]
+SOURCE_KEY = {source}
+REGEX = {regexes.pieces_at_any_depth(PIECES, alert=_ALERT, no_piece=_NO_PIECE)}
 MV_ADD = true
 MATCH_LIMIT = {_MATCH_LIMIT}
 """
+
+
+TRANSFORMS = f"""
+# The evidence of an alert, or of all alerts inside an incident, piece by piece, with the pieces inside pieces. A REPORT,
+# because an EXTRACT finds one value and this finds several (MV_ADD). MATCH_LIMIT: see props.conf.
+{_transform("defender_evidence_of_alert", LIST).strip()}
+{_transform("defender_evidence_inside", "defender_alerts_inside")}"""
 
 # A list, of which the first that is somebody counts.
 _LOGGED_ON_SIEM = rf'replace(json_extract(_raw,"LogOnUsers"),"(?i)\A(?:\s*{BUILT_IN}\s*(?:[;,]|\z))+\s*","")'

@@ -1,12 +1,11 @@
 r"""Parts of eval expressions that are on record as working in ``EVAL-`` of props.conf.
 
-A loop over evidence is one of
+A loop over evidence is
 
-    mvmap(json_array_to_mv(<field>), <expression with that field>)
     mvmap(<field>, <expression with that field>)
 
-over a field that an EXTRACT or REPORT has made, never with ``coalesce`` within: the first runs in Splunk's add-on for
-advanced hunting, which notes that coalesce does not work with mvmap; the second is the Search Reference's.
+over a field that a REPORT has made, never with ``coalesce`` within: it is the Search Reference's. Splunk's add-on for
+advanced hunting has the like in an ``EVAL-``, and notes that coalesce does not work with mvmap.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from collections.abc import Callable
 
 LIST = "defender_evidence"
 """The evidence of an alert, as a JSON array; of an incident it has none."""
-PIECES = "defender_evidence_inside"
-"""The evidence of the alerts inside an incident, a value for each piece."""
+PIECES = "defender_evidence_pieces"
+"""The evidence of an alert or of the alerts inside an incident, a value for each piece, those inside others too."""
 
 EMPTY = r"\s*(?:-|null|\(null\)|unknown)?\s*"
 """What says nothing: CIM forbids these as values."""
@@ -49,7 +48,7 @@ def each(value: Callable[[str], str]) -> str:
     Args:
         value: the expression, made of the field that stands for one piece.
     """
-    return f"coalesce(mvmap(json_array_to_mv({LIST}), {value(LIST)}), mvmap({PIECES}, {value(PIECES)}))"
+    return f"mvmap({PIECES}, {value(PIECES)})"
 
 
 def first(value: Callable[[str], str]) -> str:
@@ -70,6 +69,34 @@ def says(piece: str, path: str, what: str = _SAYS_SOMETHING) -> str:
 def has(piece: str, *paths: str) -> str:
     """Whether a piece has one of these members."""
     return " OR ".join(f"isnotnull({member(piece, path)})" for path in paths)
+
+
+def texts_of(*paths: str) -> str:
+    """All texts of arrays that pieces of evidence have, one after the other.
+
+    Args:
+        paths: of arrays (``x{}``), or of a member of each object of an array (``x{}.y``); one that holds no text counts for nothing.
+    """
+
+    def without_brackets(piece: str, path: str) -> str:
+        array = member(piece, path)
+        return rf'if(match({array},"\A\[\s*\x22"), replace({array},"\A\[|\]\z",""), null())'
+
+    arrays = [
+        f'json_array_to_mv("[".mvjoin({each(lambda piece, path=path: without_brackets(piece, path))}, ",")."]")'
+        for path in paths
+    ]
+    return arrays[0] if len(arrays) == 1 else f"mvappend({', '.join(arrays)})"
+
+
+def type_of(piece: str) -> str:
+    """Graph's name for what a piece is. Its key holds a dot, which is no step of a path to json_extract_exact."""
+    return f'json_extract_exact({piece},"@odata.type")'
+
+
+def is_of(piece: str, *types: str) -> str:
+    """Whether a piece is of one of these types of Graph."""
+    return rf'match({type_of(piece)},"\.(?:{"|".join(types)})Evidence\z")'
 
 
 def chosen(*paths: str, otherwise: str = "", what: str = _SAYS_SOMETHING) -> Callable[[str], str]:

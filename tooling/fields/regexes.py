@@ -48,19 +48,19 @@ def list_member(keys: tuple[str, ...], field: str) -> str:
     return rf"\A\s*+\{{(?:{'|'.join(ways)})\s*+:\s*+(?<{field}>(?=\[)(?1))"
 
 
-def pieces_in_each(keys: str, field: str) -> str:
-    """Object by object of the arrays that the objects of an array have under a key, such as the evidence of each alert.
+def pieces_at_any_depth(field: str, *, alert: tuple[str, ...], no_piece: tuple[str, ...]) -> str:
+    """Object by object of what holds evidence, and of the evidence inside it.
 
-    It is matched again and again, each time from where the last match ended: at the beginning, or behind a piece. The
-    last match takes the rest without a value, so that no search begins where no object does.
+    It is matched again and again, each time from where the last match ended, which is behind the brace that opens a
+    piece: so what stands inside a piece is looked through as well. The last match takes the rest without a value, so
+    that no search begins within a string.
 
     Args:
-        keys: alternatives; of an alert that has several, the first that holds an object counts.
         field: what is made of a piece.
+        alert: an object that has one of these keys is no piece, but what is inside it may be.
+        no_piece: what stands under these keys is passed over.
     """
-    first = rf'"(?:{keys})"\s*+:\s*+\[(?:\s*+{_ATOM}\s*+,)*+\s*+(?=\{{)'
-    begin = rf"\{{{_members_but(first, '(?1)')}{first}"
-    to_list = rf"(?:\s*+(?!{begin})(?:(?1)|{_ATOM})\s*+,)*+\s*+{begin}"
-    rest = rf"(?:\s*+,\s*+{_STRING}\s*+:\s*+(?:{_STRING}|(?1)|{_ATOM}))*+\s*+\}}\s*+,"
-    behind = rf"(?:\s*+,\s*+{_ATOM})*+(?:\s*+,\s*+(?=\{{)|\s*+\]{rest}{to_list})"
-    return rf"(?s)(?:(?:\s*+\[{to_list}|{behind})(?<{field}>{_NESTED})|.+\z)"
+    key = rf'"(?:{"|".join(alert)})"\s*+:'
+    of_alert = rf"\{{(?={_members_but(key, '(?1)')}{key})"
+    passed = rf'[^"{{]++|"(?:{"|".join(no_piece)})"\s*+:\s*+({_NESTED})|{_STRING}|{of_alert}'
+    return rf"(?s)(?:(?:{passed})*+(?=(?<{field}>(?1)))\{{|.+\z)"

@@ -151,6 +151,13 @@ def _json_extract(arguments: Sequence[Value]) -> Value:
     return None if text is None or path is None else _extracted(text, path)
 
 
+def _json_extract_exact(arguments: Sequence[Value]) -> Value:
+    """Documented: the key is taken literally, so that it may hold a dot. Assumed: what is missing is NULL."""
+    text, key = (single_text(value, "json_extract_exact") for value in arguments)
+    document = NotJson if text is None else parse_json(text)
+    return _as_native(document.get(key)) if isinstance(document, dict) else None
+
+
 @functools.lru_cache(maxsize=2048)  # calculated fields ask for the same values of an event again and again
 def _extracted(text: str, path: str) -> Value:
     document = parse_json(text)
@@ -216,6 +223,17 @@ def _mvdedup(arguments: Sequence[Value]) -> Value:
     return as_value(list(dict.fromkeys(as_values(arguments[0]))))
 
 
+def _mvappend(arguments: Sequence[Value]) -> Value:
+    """Documented: the values of all arguments, one after the other. Assumed: NULL adds none."""
+    return as_value([text for value in arguments for text in as_values(value)])
+
+
+def _mvjoin(arguments: Sequence[Value]) -> Value:
+    """Documented: all values as one text, with a delimiter between them. Assumed: of NULL it is NULL."""
+    values, delimiter = as_values(arguments[0]), single_text(arguments[1], "mvjoin")
+    return delimiter.join(values) if values and delimiter is not None else None
+
+
 FUNCTIONS = {
     "case": EvalFunction(_case, 2, _ANY_NUMBER),
     "coalesce": EvalFunction(_coalesce, 1, _ANY_NUMBER),
@@ -224,11 +242,14 @@ FUNCTIONS = {
     "isnull": EvalFunction(lambda arguments: arguments[0] is None, 1, 1),
     "json_array_to_mv": EvalFunction(_json_array_to_mv, 1, 1),
     "json_extract": EvalFunction(_json_extract, 2, 2),
+    "json_extract_exact": EvalFunction(_json_extract_exact, 2, 2),
     "len": EvalFunction(_len, 1, 1),
     "lower": EvalFunction(_lower, 1, 1),
     "match": EvalFunction(_match, 2, 2),
+    "mvappend": EvalFunction(_mvappend, 1, _ANY_NUMBER),
     "mvdedup": EvalFunction(_mvdedup, 1, 1),
     "mvindex": EvalFunction(_mvindex, 2, 3),
+    "mvjoin": EvalFunction(_mvjoin, 2, 2),
     "null": EvalFunction(lambda _: None, 0, 0),
     "nullif": EvalFunction(_nullif, 2, 2),
     "replace": EvalFunction(_replace, 3, 3),
