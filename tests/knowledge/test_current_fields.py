@@ -35,6 +35,8 @@ from standins.microsoft.current_samples import TENANT as OWN_TENANT
 from standins.microsoft.hostile_text import HOSTILE_TEXT, HUGE_COMMAND_LINE, HostileText
 from standins.search import SearchKnowledge
 
+from tooling.fields.evidence_table import FIELDS
+
 # Field, and the keys that it comes from in the order of preference.
 SOURCES: dict[str, tuple[str, ...]] = {
     "description": ("description", "summary", "title", "displayName", "incidentName"),
@@ -82,6 +84,9 @@ def test_alerts_fill_every_field_but_those_of_tickets(knowledge: SearchKnowledge
     for number in range(60):
         filled |= fields_of(knowledge, kind, kind.raw(number, every_type=True)).keys()
     of_graph = {"incident_url", "custom_details", "system_tags"} if kind is ENDPOINT else set()
+    if kind is ENDPOINT:
+        of_graph |= {field.name for field in FIELDS.values() if not field.paths.keys() & {"endpoint", "all"}}
+        of_graph.add("evidence_tag")
     of_incidents = {"ticket_id", "priority", "time_submitted", "custom_tags"}
     of_incidents |= {"last_modified_by", "resolving_comment", "summary"}
     assert calculated(knowledge) - filled == of_incidents | of_graph
@@ -130,7 +135,9 @@ def test_an_alert_of_60_kb_fills_the_same_fields_as_a_small_one(knowledge: Searc
     assert len(raw) > 55_000
     assert len(description) == 6_000
     names = calculated(knowledge) | {"eventtype", "tag", "vendor_status", "created_time", "record_id"}
-    grown = {"description", *FILES, *PROCESSES}
+    grown = {"description", *FIELDS}
+    for name in FIELDS:
+        assert values(large, name)[: len(values(small, name))] == values(small, name), name
     assert {name: large.get(name) for name in names - grown} == {name: small.get(name) for name in names - grown}
     assert large["description"] == description.strip() or large["description"] == description
     for name in (*FILES, *PROCESSES):

@@ -177,7 +177,10 @@ def test_the_pieces_of_evidence_are_found_at_any_depth_whatever_stands_around_th
     knowledge: SearchKnowledge, alerts: list[dict[str, Any]], layout: dict[str, Any]
 ) -> None:
     """An alert's other objects count only under names that no alert has, so they are told from evidence by the name."""
-    alerts = [{key: value for key, value in alert.items() if not isinstance(value, (list, dict)) or key in ALERT_KEYS} for alert in alerts]
+    alerts = [
+        {key: value for key, value in alert.items() if not isinstance(value, (list, dict)) or key in ALERT_KEYS}
+        for alert in alerts
+    ]
     found = values(extracted(knowledge, INCIDENT, json.dumps({"id": "1", "alerts": alerts}, **layout)), PIECES)
     assert [json.loads(piece) for piece in found] == list(pieces_of(alerts))
     for alert in alerts:

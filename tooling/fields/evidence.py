@@ -44,7 +44,14 @@ _PROCESS = ("processId", "processCommandLine")
 _FILE = ("fileName", "sha256", "sha1", "fileDetails", "imageFile", "fileHashes")
 _ACCOUNTS = (
     *("accountName", "userAccount.accountName"),
-    *("userPrincipalName", "userAccount.userPrincipalName", "upn", "recipientEmailAddress", "recipients{0}", "recipient"),
+    *(
+        "userPrincipalName",
+        "userAccount.userPrincipalName",
+        "upn",
+        "recipientEmailAddress",
+        "recipients{0}",
+        "recipient",
+    ),
 )
 _FILE_NAMES = FIELDS["file_name"].singles
 _FILE_FOLDERS = FIELDS["file_path"].singles
@@ -175,7 +182,9 @@ def _of_dest(path: str) -> str:
 def _type(piece: str) -> str:
     graph_s = type_of(piece)
     named = rf'replace({graph_s},"(?s)\A.*\.|Evidence\z","")'
-    return f'case(match({graph_s},"."), {named}, {says(piece, "entityType")}, {member(piece, "entityType")}, true(), "")'
+    return (
+        f'case(match({graph_s},"."), {named}, {says(piece, "entityType")}, {member(piece, "entityType")}, true(), "")'
+    )
 
 
 def _roles(piece: str) -> str:
@@ -187,7 +196,11 @@ def _of_file(field: str, path: str, of: str) -> Callable[[str], str]:
     """The members of a file, and one that only evidence of one type has under this name."""
 
     def value(piece: str) -> str:
-        pairs = [f"{says(piece, each_path)}, {member(piece, each_path)}" for each_path in FIELDS[field].singles if each_path != path]
+        pairs = [
+            f"{says(piece, each_path)}, {member(piece, each_path)}"
+            for each_path in FIELDS[field].singles
+            if each_path != path
+        ]
         typed = f"{is_of(piece, of)} AND {says(piece, path)}, {member(piece, path)}"
         return f'case({", ".join([*pairs, typed])}, true(), "")'
 
@@ -241,7 +254,7 @@ VALUES: Mapping[str, str] = {
     "process": each(where(_is_process, chosen("processCommandLine", otherwise=_NOTHING))),
     "process_name": each(where(_is_process, chosen("fileName", "imageFile.fileName", otherwise=_NOTHING))),
     "parent_process": each(where(_is_process, _path(_PARENT_FOLDERS, _PARENT_NAMES, r"\A<"))),
-        "registry_path": each(_registry_path),
+    "registry_path": each(_registry_path),
 }
 
 _ALERT = ("evidence", "entities", "alertId", "serviceSource", "alertWebUrl")
@@ -250,7 +263,7 @@ _NO_PIECE = (
     *("p1Sender", "p2Sender", "stream", "location", "resourceAccessEvents", "labels", "selector", "servicePorts"),
     *("additionalData", "customDetails", "comments", "devices"),
 )
-"""Objects that describe what they stand in. Those that Microsoft adds would be pieces of their own until they stand here."""
+"""Objects that describe what they stand in. Those that Microsoft adds are pieces of their own until they stand here."""
 
 
 def _transform(name: str, source: str) -> str:
@@ -264,8 +277,8 @@ MATCH_LIMIT = {_MATCH_LIMIT}
 
 
 TRANSFORMS = f"""
-# The evidence of an alert, or of all alerts inside an incident, piece by piece, with the pieces inside pieces. A REPORT,
-# because an EXTRACT finds one value and this finds several (MV_ADD). MATCH_LIMIT: see props.conf.
+# The evidence of an alert, or of all alerts inside an incident, piece by piece, with the pieces inside pieces.
+# A REPORT, because an EXTRACT finds one value and this finds several (MV_ADD). MATCH_LIMIT: see props.conf.
 {_transform("defender_evidence_of_alert", LIST).strip()}
 {_transform("defender_evidence_inside", "defender_alerts_inside")}"""
 

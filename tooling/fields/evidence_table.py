@@ -71,9 +71,7 @@ class Field:
         for of, paths_of_type in self.paths.items():
             for path in paths_of_type:
                 types.setdefault(path, []).append(of)
-        pairs = [
-            f"{is_of(piece, *of)} AND {says(piece, path)}, {member(piece, path)}" for path, of in types.items()
-        ]
+        pairs = [f"{is_of(piece, *of)} AND {says(piece, path)}, {member(piece, path)}" for path, of in types.items()]
         return f"case({', '.join(pairs)})"
 
 

@@ -75,7 +75,8 @@ def texts_of(*paths: str) -> str:
     """All texts of arrays that pieces of evidence have, one after the other.
 
     Args:
-        paths: of arrays (``x{}``), or of a member of each object of an array (``x{}.y``); one that holds no text counts for nothing.
+        paths: of arrays (``x{}``), or of a member of each object of an array (``x{}.y``).
+            One that holds no text counts for nothing.
     """
 
     def without_brackets(piece: str, path: str) -> str:
