@@ -48,7 +48,7 @@ def _seconds(knowledge: SearchKnowledge, events: list[IndexedEvent]) -> float:
 
 
 _JSON = re.compile(r"\bjson_\w+\(")
-_EVIDENCE = ("defender_categories", "defender_evidence", "defender_alerts_inside", "defender_evidence_inside")
+_EVIDENCE = ("defender_categories", "defender_evidence", "defender_alerts_inside", "defender_evidence_pieces")
 _NAMED = ("_time", "sourcetype", "vendor_account", "id", "version_time", "severity", "signature", "dest", "user")
 """What ``defender_alerts_latest | fields _time severity signature dest user id`` carries to the search head."""
 _CARRIED = 200
