@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 
 from faults.installed import SUBJECTS
 from faults.processes import Processes
 from faults.row import (
     A_BATCH_AGAIN,
+    BATCH,
     EVERYTHING,
     GOES_ON,
     NOTHING,
@@ -20,10 +22,21 @@ from faults.row import (
     Ran,
     Row,
 )
-from faults.subjects import SIEM_ALERTS
+from faults.subjects import GRAPH_ALERTS, SIEM_ALERTS
 from integration.installation import DAY
 from standins.microsoft.faults import throttled
 from standins.splunkd import IndexedEvent, InputProcess
+
+# A pipe of Linux holds 64 KiB, and an event that does not fit is waited with.
+_FULL_PIPE = 60_000
+# So long does splunkd wait for a process that it has asked to end, as far as is known; the promise is half of that.
+_SPLUNKD_KILLS_AFTER = 10
+
+# Whether any comes again depends on what the pipe holds.
+_AT_MOST_A_BATCH_AGAIN = replace(
+    A_BATCH_AGAIN,
+    holds=lambda story: not story.missing and story.later.raws != [] and max(story.repeated) <= BATCH,
+)
 
 
 def _publish_many(stage: Processes) -> None:
@@ -68,6 +81,19 @@ def _terminate_while_it_waits(stage: Processes) -> Ran:
     assert throttling.has_begun.wait(30)
     process.terminate()
     return stage.ran(process.wait(20))
+
+
+def _terminate_and_never_read_on(stage: Processes) -> Ran:
+    process = _AtEvent(stage, 1).wait()
+    end = time.monotonic() + 60
+    while process.unread() < _FULL_PIPE:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    began = time.monotonic()
+    process.terminate()
+    run = process.wait(20)
+    assert time.monotonic() - began < _SPLUNKD_KILLS_AFTER
+    return stage.ran(run, torn=True)
 
 
 def _kill_while_it_writes(stage: Processes) -> Ran:
@@ -119,6 +145,17 @@ SPLUNK: Group[Processes] = Group(
             THE_REST,
             SUBJECTS,
             run=_terminate_while_it_writes,
+        ),
+        Row(
+            "a pipe that is never read",
+            "Splunk reads no further behind the first event, and disables the input",
+            _publish_many,
+            WHAT_WAS_READ,
+            0,
+            (),
+            _AT_MOST_A_BATCH_AGAIN,
+            (SIEM_ALERTS, GRAPH_ALERTS),
+            run=_terminate_and_never_read_on,
         ),
         Row(
             "SIGTERM while it waits",
