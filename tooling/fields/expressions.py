@@ -79,14 +79,14 @@ def texts_of(*paths: str) -> str:
             One that holds no text counts for nothing.
     """
 
-    def without_brackets(piece: str, path: str) -> str:
-        array = member(piece, path)
-        return rf'if(match({array},"\A\[\s*\x22"), replace({array},"\A\[|\]\z",""), null())'
+    def without_brackets(path: str) -> Callable[[str], str]:
+        def value(piece: str) -> str:
+            array = member(piece, path)
+            return rf'if(match({array},"\A\[\s*\x22"), replace({array},"\A\[|\]\z",""), null())'
 
-    arrays = [
-        f'json_array_to_mv("[".mvjoin({each(lambda piece, path=path: without_brackets(piece, path))}, ",")."]")'
-        for path in paths
-    ]
+        return value
+
+    arrays = [f'json_array_to_mv("[".mvjoin({each(without_brackets(path))}, ",")."]")' for path in paths]
     return arrays[0] if len(arrays) == 1 else f"mvappend({', '.join(arrays)})"
 
 
