@@ -27,7 +27,10 @@ MEGABYTE = 1_000_000
 ESCAPES = '"\\{[C:\\Windows\\"x" }]\n\t\u2028,: '
 PIECES = "defender_evidence_pieces"
 ALERT_KEYS = {"evidence", "entities", "alertId", "serviceSource", "alertWebUrl"}
-NO_PIECE = {"userAccount", "imageFile", "additionalData", "comments"}
+NO_PIECE = {
+    *("userAccount", "imageFile", "parentProcessImageFile", "fileDetails", "vmMetadata", "loggedOnUsers", "stream"),
+    *("p1Sender", "p2Sender", "location", "additionalData", "customDetails", "comments"),
+}
 LISTS = ("defender_evidence", "defender_alerts_inside")
 
 
