@@ -99,9 +99,10 @@ def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction:
     here = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
     redaction.hide(*(shell.environment.get(name, "") for name in (LOCAL_TOKEN, SEARCH_TOKEN)))
     splunkd = local_splunkd(here, shell.environment, shell.ask)
-    kind, stanza = find_input(splunkd, options.input, options.kind)
-    polling = read_polling(options.input, stanza)
-    own = kind.read(options.input, stanza)
+    this = find_input(splunkd, options.input, options.kind)
+    kind = KINDS[this.kind]
+    polling = read_polling(this.name, this.stanza)
+    own = kind.read(this.name, this.stanza)
     network = load_settings(splunkd).network
     if splunkd.stanza(ACCOUNT_CONF, polling.account) is None:
         raise ConfigurationError(

@@ -15,7 +15,8 @@ from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.kinds import KINDS
 from defender_alerts.times import iso, machine_time
 
-from .examining import AS_ADMINISTRATOR, SETTINGS, Examiner, saved_inputs
+from .examining import AS_ADMINISTRATOR, SETTINGS, Examiner
+from .inputs import find_inputs
 from .log import Redaction
 from .login import Way, local_splunkd
 from .shell import LOCAL_TOKEN, Shell
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
         splunkd = local_splunkd(way, shell.environment, shell.ask)
         redaction.hide(splunkd.session_key)
         examiner = Examiner(splunkd, shell.stop, _log(shell.err, redaction), redaction)
-        reports = [examiner.examine(one) for one in saved_inputs(splunkd, options.input, options.kind)]
+        reports = [examiner.examine(one) for one in find_inputs(splunkd, options.input, options.kind)]
     except AddonError as error:
         status, sentence = ConfigurationError.exit_status, str(error)
     except SplunkdError as error:

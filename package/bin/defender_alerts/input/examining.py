@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Callable, TypeVar
 
 from defender_alerts.apis import Api, OwnSettings
@@ -16,8 +15,9 @@ from defender_alerts.doctor.table import CHECKS
 from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.http.calls import Stop
 from defender_alerts.http.session import trust
-from defender_alerts.kinds import KINDS, Kind
+from defender_alerts.kinds import KINDS
 from defender_alerts.settings import Account, Network, Polling, is_true, read_polling
+from defender_alerts.setup.status import KnownInput
 from defender_alerts.times import machine_time
 
 from .kvstore import KVStorePlaces
@@ -34,39 +34,6 @@ _CAPABILITIES = ("list_storage_passwords", "admin_all_objects")
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class SavedInput:
-    """An input as it is saved."""
-
-    kind: Kind
-    name: str
-    stanza: Mapping[str, str]
-
-
-def saved_inputs(splunkd: Splunkd, name: str, kind_name: str | None) -> list[SavedInput]:
-    """The inputs of this host, as far as they are asked for: of one name, of one kind, or all.
-
-    Raises:
-        ConfigurationError: there is none.
-        SplunkdError: splunkd could not be reached or refused.
-    """
-    found = [
-        SavedInput(
-            KINDS[kind],
-            entry["name"],
-            {key: str(value) for key, value in entry["content"].items() if value is not None},
-        )
-        for kind in ([kind_name] if kind_name else KINDS)
-        for entry in splunkd.get_again(f"data/inputs/{kind}", count=0)["entry"]
-        if name in {"", entry["name"]}
-    ]
-    if not found:
-        what = f"no input {name!r}" if name else "no input"
-        of_kind = f" of the kind {kind_name}" if kind_name else ""
-        raise ConfigurationError(f"There is {what}{of_kind} here. See the Inputs page of the add-on on this host.")
-    return found
-
-
 class Examiner:
     """Examines inputs one after the other.
 
@@ -81,7 +48,7 @@ class Examiner:
         self._log = log
         self._redaction = redaction
 
-    def examine(self, one: SavedInput) -> InputReport:
+    def examine(self, one: KnownInput) -> InputReport:
         """Make all checks of an input, in the order in which one rests on the other."""
         examination = Examination(self._redaction.clean, self._log)
         case = self._case(one, examination)
@@ -92,9 +59,9 @@ class Examiner:
                 examination.make(check, case)
         self._look_at_the_store(one, examination, machine_time() if case is None else case.clock.now())
         self._read(examination, "user", self._user)
-        return examination.report(one.name, one.kind.name)
+        return examination.report(one.name, one.kind)
 
-    def _case(self, one: SavedInput, examination: Examination) -> Case | None:
+    def _case(self, one: KnownInput, examination: Examination) -> Case | None:
         """What the checks of the way to Microsoft look at; None where the settings do not give it."""
         read = self._read(examination, "input", lambda: _input(one))
         account = None
@@ -106,7 +73,8 @@ class Examiner:
         if read is None or account is None or network is None:
             return None
         apis = _apis(read[1], account, examination)
-        return Case(one.kind, account, network, apis, self._stop, self._log, self._redaction.hide) if apis else None
+        kind = KINDS[one.kind]
+        return Case(kind, account, network, apis, self._stop, self._log, self._redaction.hide) if apis else None
 
     def _read(self, examination: Examination, check: str, read: Callable[[], tuple[_T, Finding]]) -> _T | None:
         try:
@@ -144,14 +112,14 @@ class Examiner:
         additional = "additional" if network.ca_pem else "no additional"
         return network, ok(f"{way}{login}, {additional} CA certificates, time-out {network.timeout:.0f} s.")
 
-    def _look_at_the_store(self, one: SavedInput, examination: Examination, now: int) -> None:
+    def _look_at_the_store(self, one: KnownInput, examination: Examination, now: int) -> None:
         documents = self._read(examination, "kvstore", lambda: self._documents(one))
         if documents is None:
             return
         for region, finding in places(documents, one.stanza.get("interval", ""), now):
             examination.note("checkpoint", finding, region)
 
-    def _documents(self, one: SavedInput) -> tuple[Iterable[Mapping[str, object]], Finding]:
+    def _documents(self, one: KnownInput) -> tuple[Iterable[Mapping[str, object]], Finding]:
         info = self._splunkd.get_again("server/info", app=None)
         status = str(info["entry"][0]["content"].get("kvStoreStatus", "")).lower()
         if status not in {"", "ready"}:
@@ -159,7 +127,7 @@ class Examiner:
                 f"The KV store is {status}, and inputs keep their place in it. See mongod.log, [kvstore] in "
                 "server.conf and `splunk show kvstore-status`."
             )
-        documents = KVStorePlaces(self._splunkd, self._stop, self._log).places_of(one.kind.name, one.name)
+        documents = KVStorePlaces(self._splunkd, self._stop, self._log).places_of(one.kind, one.name)
         found = f"The KV store is {status or 'there'} and was read."
         if any("watermark" in document for document in documents):
             return documents, ok(found)
@@ -182,9 +150,9 @@ class Examiner:
         )
 
 
-def _input(one: SavedInput) -> tuple[tuple[Polling, OwnSettings], Finding]:
+def _input(one: KnownInput) -> tuple[tuple[Polling, OwnSettings], Finding]:
     polling = read_polling(one.name, one.stanza)
-    own = one.kind.read(one.name, one.stanza)
+    own = KINDS[one.kind].read(one.name, one.stanza)
     found = (
         f"Account {polling.account}, regions {', '.join(own.regions)}, interval {polling.interval}, overlap "
         f"{polling.overlap} s, start {polling.start_time}, index {polling.index}."

@@ -57,7 +57,7 @@ def _reset(options: argparse.Namespace, shell: Shell) -> None:
     start = parse_from(options.start, machine_time(), "--from", "=-2d")
     way = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
     splunkd = local_splunkd(way, shell.environment, shell.ask)
-    kind, _ = find_input(splunkd, options.input, options.kind)
+    known = find_input(splunkd, options.input, options.kind)
     store = KVStorePlaces(splunkd, shell.stop, logging.getLogger(__name__))
-    for reset in order_resets(store, kind.name, options.input, start, options.region):
+    for reset in order_resets(store, known.kind, known.name, start, options.region):
         shell.out.write(f"{reset.key.region} of tenant {reset.key.tenant}: the next run starts at {iso(start)}.\n")
