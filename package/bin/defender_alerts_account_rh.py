@@ -9,11 +9,11 @@ from typing import Any
 from defender_alerts.credentials.pair import not_after
 from defender_alerts.environment import PROCESS
 from defender_alerts.input.credentials import use_readable_credentials
+from defender_alerts.input.inputs import saved_inputs
 from defender_alerts.input.names import ACCOUNT_CONF
 from defender_alerts.input.page import PageHandler, answering
 from defender_alerts.input.saved import MASKS, account_secrets, load_settings, undecipherable_accounts
 from defender_alerts.input.splunkd import SplunkdError
-from defender_alerts.kinds import KINDS
 from defender_alerts.settings import (
     CERTIFICATE,
     CLIENT_SECRET,
@@ -86,10 +86,9 @@ class AccountHandler(PageHandler):
         super().handleRemove(confInfo)
 
     def _inputs_of(self, account: str) -> list[str]:
-        splunkd = self.splunkd()
         with answering():
-            entries = [entry for kind in KINDS for entry in splunkd.get(f"data/inputs/{kind}", count=0)["entry"]]
-        return sorted(entry["name"] for entry in entries if entry["content"].get("account") == account)
+            inputs = saved_inputs(self.splunkd())
+        return sorted(one.name for one in inputs if one.stanza.get("account") == account)
 
     def _stored(self) -> dict[str, str]:
         with answering():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 from defender_alerts.environment import PROCESS
 from defender_alerts.errors import CheckpointError, ConfigurationError, StoppedError
+from defender_alerts.input.inputs import saved_inputs, texts
 from defender_alerts.input.kvstore import KVStorePlaces
 from defender_alerts.input.names import ACCOUNT_CONF
 from defender_alerts.input.page import PageHandler, answering
@@ -86,18 +86,13 @@ class InputHandler(PageHandler):
         return said
 
     def _inputs(self) -> list[SavedInput]:
-        splunkd = self.splunkd()
-        found = [
-            SavedInput.read(kind, entry["name"], _texts(entry["content"]))
-            for kind in KINDS
-            for entry in splunkd.get(f"data/inputs/{kind}", count=0)["entry"]
-        ]
+        found = [SavedInput.read(one.kind, one.name, one.stanza) for one in saved_inputs(self.splunkd())]
         return [one for one in found if one]
 
     def _stored(self) -> dict[str, str]:
         with answering():
             entity = next(iter(self.handler.get(self.callerArgs.id)))
-        return _texts(entity.content)
+        return texts(entity.content)
 
     def _check(self, stored: dict[str, str]) -> None:
         for field, value in self.payload.items():
@@ -118,7 +113,3 @@ class InputHandler(PageHandler):
                 # It has had its effect; a time that was good once does not keep an old input from being edited.
                 apis = []
             check_input(name, fields, polling, apis, machine_time())
-
-
-def _texts(content: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(value) for key, value in content.items() if value is not None}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from knowledge import siem_events
 from knowledge.current_events import ALERTS
 from knowledge.siem_events import PROCESSED
 from standins.microsoft.samples import siem_alert
 from standins.search import Fields, SearchKnowledge
-
-from knowledge import siem_events
 
 SAMES = (
     "id", "dest", "src", "user", "user_name", "severity", "severity_id", "signature", "signature_id", "description", "app",

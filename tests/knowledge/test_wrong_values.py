@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from knowledge import siem_events
 from knowledge.current_events import ENDPOINT, GRAPH, INCIDENT, Kind
 from knowledge.current_fields import endpoint_evidence, every_graph_alert, fields_of, graph_evidence, values
 from standins.search import SearchKnowledge
-
-from knowledge import siem_events
 
 # The product.
 

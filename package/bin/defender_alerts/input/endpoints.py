@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 from defender_alerts.errors import AddonError, CheckpointError, StoppedError
 
-from .splunkd import Splunkd, SplunkdError, explained_to_a_page
+from .splunkd import Splunkd, SplunkdError, content_of, explained_to_a_page
 
 CAPABILITY = "admin_all_objects"
 
@@ -48,5 +48,5 @@ def is_administrator(caller: Splunkd) -> bool:
     Raises:
         SplunkdError: splunkd could not be reached or refused.
     """
-    context = caller.get("authentication/current-context", app=None)
-    return CAPABILITY in context["entry"][0]["content"]["capabilities"]
+    context = content_of(caller.get("authentication/current-context", app=None))
+    return CAPABILITY in (context.get("capabilities") or ())

@@ -24,7 +24,7 @@ from .kvstore import KVStorePlaces
 from .log import Redaction
 from .names import ACCOUNT_CONF
 from .saved import load_account, load_settings
-from .splunkd import Splunkd, SplunkdError
+from .splunkd import Splunkd, SplunkdError, content_of
 
 AS_ADMINISTRATOR = "Run the doctor as a user with the role admin or sc_admin."
 SETTINGS = ("input", "account", "network", "region")
@@ -120,8 +120,8 @@ class Examiner:
             examination.note("checkpoint", finding, region)
 
     def _documents(self, one: KnownInput) -> tuple[Iterable[Mapping[str, object]], Finding]:
-        info = self._splunkd.get_again("server/info", app=None)
-        status = str(info["entry"][0]["content"].get("kvStoreStatus", "")).lower()
+        info = content_of(self._splunkd.get_again("server/info", app=None))
+        status = str(info.get("kvStoreStatus", "")).lower()
         if status not in {"", "ready"}:
             raise ConfigurationError(
                 f"The KV store is {status}, and inputs keep their place in it. See mongod.log, [kvstore] in "
@@ -137,10 +137,10 @@ class Examiner:
         )
 
     def _user(self) -> tuple[str, Finding]:
-        context = self._splunkd.get_again("authentication/current-context", app=None)["entry"][0]["content"]
-        name, held = str(context.get("username", "")), {str(one) for one in context.get("capabilities", ())}
+        context = content_of(self._splunkd.get_again("authentication/current-context", app=None))
+        name, held = str(context.get("username", "")), {str(one) for one in context.get("capabilities") or ()}
         missing = [capability for capability in _CAPABILITIES if capability not in held]
-        found = f"The doctor was run as {name}, with the roles {', '.join(map(str, context.get('roles', ())))}."
+        found = f"The doctor was run as {name}, with the roles {', '.join(map(str, context.get('roles') or ()))}."
         if not missing:
             return name, ok(found)
         return name, warning(

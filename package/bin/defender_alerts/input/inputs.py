@@ -9,7 +9,7 @@ from defender_alerts.errors import ConfigurationError
 from defender_alerts.kinds import KINDS
 from defender_alerts.setup.status import KnownInput
 
-from .splunkd import Splunkd
+from .splunkd import Splunkd, entries
 
 
 def saved_inputs(splunkd: Splunkd, kind_name: str | None = None) -> list[KnownInput]:
@@ -19,9 +19,9 @@ def saved_inputs(splunkd: Splunkd, kind_name: str | None = None) -> list[KnownIn
         SplunkdError: splunkd could not be reached or refused.
     """
     return [
-        KnownInput(kind, entry["name"], texts(entry["content"]))
+        KnownInput(kind, entry.name, texts(entry.content))
         for kind in ([kind_name] if kind_name else KINDS)
-        for entry in splunkd.get_again(f"data/inputs/{kind}", count=0)["entry"]
+        for entry in entries(splunkd.get_again(f"data/inputs/{kind}", count=0))
     ]
 
 

@@ -24,7 +24,7 @@ from defender_alerts.times import iso
 from defender_alerts.trouble import Trouble
 
 from .names import CHECKPOINTS
-from .splunkd import Splunkd, SplunkdError
+from .splunkd import Splunkd, SplunkdError, content_of, documents
 
 _DATA = f"storage/collections/data/{CHECKPOINTS}"
 
@@ -88,14 +88,7 @@ class KVStorePlaces:
         Raises:
             CheckpointError: the store can't be read.
         """
-        query = json.dumps({"kind": kind, "input": input_name})
-        documents = self._insist("read", lambda: self._splunkd.get(_DATA, query=query))
-        if not isinstance(documents, list):
-            raise CheckpointError(
-                f"The KV store answered with something that is no list of checkpoints: {str(documents)[:80]!r}. "
-                "Nothing was collected. See mongod.log."
-            )
-        return documents
+        return self._read({"kind": kind, "input": input_name})
 
     def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
         """``_key``, generation, revision and lease of those documents that exist, without the rest of them.
@@ -103,12 +96,7 @@ class KVStorePlaces:
         Raises:
             CheckpointError: the store can't be read.
         """
-        query = json.dumps({"$or": [{"_key": key} for key in keys]})
-        with self._lock:
-            heads: list[Mapping[str, Any]] = self._insist(
-                "read", lambda: self._splunkd.get(_DATA, query=query, fields=_HEAD)
-            )
-        return heads
+        return self._read({"$or": [{"_key": key} for key in keys]}, fields=_HEAD)
 
     def read(self, *keys: str) -> list[Mapping[str, Any]]:
         """Those of the documents that exist.
@@ -116,10 +104,7 @@ class KVStorePlaces:
         Raises:
             CheckpointError: the store can't be read.
         """
-        query = json.dumps({"$or": [{"_key": key} for key in keys]})
-        with self._lock:
-            found: list[Mapping[str, Any]] = self._insist("read", lambda: self._splunkd.get(_DATA, query=query))
-        return found
+        return self._read({"$or": [{"_key": key} for key in keys]})
 
     def save(self, document: Mapping[str, Any]) -> None:
         """Save one document, replacing the one with the same key.
@@ -132,10 +117,10 @@ class KVStorePlaces:
 
     def note(self, troubles: Iterable[Trouble]) -> None:
         """Save what went wrong, with one call that is not tried again: nothing depends on it."""
-        documents = [trouble.document() for trouble in troubles]
+        noted = [trouble.document() for trouble in troubles]
         try:
             with self._lock:
-                self._splunkd.post_json(f"{_DATA}/batch_save", documents)
+                self._splunkd.post_json(f"{_DATA}/batch_save", noted)
         except SplunkdError as error:
             self._log.debug("the last error is not noted in the KV store: %s", error)
 
@@ -147,8 +132,7 @@ class KVStorePlaces:
         """
         # Days of delivered parts have no kind.
         query = json.dumps({"kind": {"$gt": ""}})
-        documents: list[Mapping[str, Any]] = self._splunkd.get(_DATA, query=query, fields=_STATUS)
-        return documents
+        return documents(self._splunkd.get(_DATA, query=query, fields=_STATUS))
 
     def delete_older(self, key: PlaceKey, generation: int) -> None:
         """Delete what generations of a place before this one have left.
@@ -178,9 +162,8 @@ class KVStorePlaces:
         Raises:
             CheckpointError: the store can't be read.
         """
-        query = json.dumps({"deleted": {"$lt": iso(time)}})
-        documents = self._insist("read", lambda: self._splunkd.get(_DATA, query=query))
-        return [deletion for deletion in (Deletion.among([document]) for document in documents) if deletion]
+        found = self._read({"deleted": {"$lt": iso(time)}})
+        return [deletion for deletion in (Deletion.among([document]) for document in found) if deletion]
 
     def forget(self, deletion: Deletion) -> None:
         """Delete the note that an input was deleted.
@@ -197,6 +180,14 @@ class KVStorePlaces:
             CheckpointError: the store can't be written.
         """
         self._delete({"parts_of": place, "day": {"$lt": before}})
+
+    def _read(self, query: Mapping[str, Any], **fields: str) -> list[Mapping[str, Any]]:
+        def call() -> list[Mapping[str, Any]]:
+            return documents(self._splunkd.get(_DATA, query=json.dumps(query), **fields))
+
+        with self._lock:
+            found: list[Mapping[str, Any]] = self._insist("read", call)
+        return found
 
     def _delete(self, query: Mapping[str, Any]) -> None:
         with self._lock:
@@ -226,9 +217,9 @@ class KVStorePlaces:
     def _status(self) -> str:
         """The state of the store in splunkd's words, empty where splunkd does not tell."""
         try:
-            info = self._splunkd.get("server/info", app=None)
-            return str(info["entry"][0]["content"].get("kvStoreStatus", "")).lower()
-        except (SplunkdError, KeyError, IndexError, TypeError):
+            info = content_of(self._splunkd.get("server/info", app=None))
+            return str(info.get("kvStoreStatus", "")).lower()
+        except SplunkdError:
             return ""
 
 

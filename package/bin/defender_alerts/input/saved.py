@@ -10,7 +10,7 @@ from defender_alerts.errors import ConfigurationError
 from defender_alerts.settings import CERTIFICATE, Account, Network, cleaned, is_true, read_account, read_network
 
 from .names import ACCOUNT_CONF, APP, SETTINGS_CONF
-from .splunkd import Splunkd
+from .splunkd import Splunkd, entries
 
 _SEPARATOR = "``splunk_cred_sep``"
 _END = _SEPARATOR.join(("", "S", "P", "L", "U", "N", "K", ""))
@@ -59,10 +59,8 @@ def _all_secrets(splunkd: Splunkd, conf: str) -> dict[str, Mapping[str, str] | N
         SplunkdError: splunkd could not be reached or refused.
     """
     realm = f"__REST_CREDENTIAL__#{APP}#configs/conf-{conf}"
-    answer = splunkd.get_again("storage/passwords", count=0, search=f"realm={realm}")
     pieces: dict[str, dict[int, str | None]] = {}
-    for entry in answer["entry"]:
-        content = entry["content"]
+    for _, content in entries(splunkd.get_again("storage/passwords", count=0, search=f"realm={realm}")):
         owner, _, number = str(content.get("username", "")).rpartition(_SEPARATOR)
         if content.get("realm") == realm and number.isdecimal():
             pieces.setdefault(owner, {})[int(number)] = content.get("clear_password")

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from splunklib import binding, client
@@ -173,8 +173,7 @@ class Splunkd:
         Raises:
             SplunkdError: it was refused, or splunkd could not be reached.
         """
-        answer = self.get_again(f"configs/conf-{conf}", count=0)
-        return {entry["name"]: entry["content"] for entry in answer["entry"]}
+        return {entry.name: entry.content for entry in entries(self.get_again(f"configs/conf-{conf}", count=0))}
 
     def stanza(self, conf: str, name: str) -> Mapping[str, str] | None:
         """One stanza of one of the add-on's conf files, None where there is none.
@@ -188,8 +187,58 @@ class Splunkd:
             if error.status == http.client.NOT_FOUND:
                 return None
             raise
-        content: Mapping[str, str] = answer["entry"][0]["content"]
-        return content
+        return content_of(answer)
+
+
+class Entry(NamedTuple):
+    """One of the things that splunkd lists: a stanza, an input, a password."""
+
+    name: str
+    content: Mapping[str, Any]
+
+
+def entries(answer: Any) -> list[Entry]:
+    """What an answer of splunkd's REST API lists.
+
+    Raises:
+        SplunkdError: it is JSON of another shape, as that of a gateway in front of splunkd.
+    """
+    listed = answer.get("entry") if isinstance(answer, dict) else None
+    if not isinstance(listed, list):
+        raise _strange(answer)
+    found = []
+    for entry in listed:
+        name, content = (entry.get("name"), entry.get("content")) if isinstance(entry, dict) else (None, None)
+        if not isinstance(name, str) or not isinstance(content, dict):
+            raise _strange(entry)
+        found.append(Entry(name, content))
+    return found
+
+
+def content_of(answer: Any) -> Mapping[str, Any]:
+    """The content of an answer that is about one thing.
+
+    Raises:
+        SplunkdError: it is about none, or JSON of another shape.
+    """
+    for entry in entries(answer):
+        return entry.content
+    raise _strange(answer)
+
+
+def documents(answer: Any) -> list[Mapping[str, Any]]:
+    """What an answer of the KV store holds.
+
+    Raises:
+        SplunkdError: it is JSON of another shape.
+    """
+    if not isinstance(answer, list) or not all(isinstance(document, dict) for document in answer):
+        raise _strange(answer)
+    return answer
+
+
+def _strange(answer: Any) -> SplunkdError:
+    return SplunkdError(0, f"splunkd answered with JSON of another shape than its REST API has: {str(answer)[:80]!r}")
 
 
 def _path(*segments: str) -> binding.UrlEncoded:
