@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from integration.installation import APP, KIND, NARROW, Install, Installation, set_up
+from integration.installation import APP, KIND, NARROW, Install, Installation, raws, set_up, texts
 from integration.log import errors
 from integration.saving import refusal_of, row
 from standins.splunkd import Fault
@@ -88,6 +88,28 @@ def test_each_page_says_that_splunkd_does_not_answer(installed: Installation) ->
     installed.splunkd.faults.add(Fault("/(configs|data|storage|authentication)/", dropped=True))
     for page, refusal in _refusals(installed).items():
         assert "splunkd does not answer this page (RemoteDisconnected: " in refusal, page
+
+
+@pytest.mark.parametrize("path", ["configs/conf-", "storage/passwords", "storage/collections/data"])
+def test_a_run_that_splunkd_answers_in_another_shape_says_so_and_loses_nothing(
+    installed: Installation, path: str
+) -> None:
+    published = installed.alerts(3)
+    installed.publish("eu", published)
+    fault = installed.splunkd.faults.add(Fault(path, methods=frozenset({"GET"}), status=200))
+    run = installed.run(NARROW)
+    assert run.status != 0
+    assert run.events == []
+    (error,) = errors(installed.log(NARROW))
+    assert "JSON of another shape" in error.text
+    installed.splunkd.faults.remove(fault)
+    assert raws(installed.run(NARROW), "eu") == texts(published)
+
+
+@pytest.mark.parametrize("page", ["status", "doctor"])
+def test_our_own_endpoints_say_that_splunkd_answers_in_another_shape(installed: Installation, page: str) -> None:
+    installed.splunkd.faults.add(Fault("/(data|authentication)/", methods=frozenset({"GET"}), status=200))
+    assert "JSON of another shape" in refusal_of(_each_page(installed)[page])
 
 
 @pytest.mark.parametrize("bind_ip", ["::1", "[::1]", "[::1]:8089", "0:0:0:0:0:0:0:1"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from defender_alerts.input.saved import readable
 from defender_alerts.input.splunkd import Splunkd as Client
+from defender_alerts.input.splunkd import SplunkdError, content_of, documents, entries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standins.splunkd import Splunkd
@@ -37,6 +39,30 @@ def test_what_was_stored_is_read_whole_whatever_stands_behind_its_end(
     assert readable(dict(reversed(pieces.items()))) == fields
     for number in range(1, len(texts) + 1):
         assert readable({**pieces, number: None}) is None
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text()),
+    lambda inner: st.one_of(
+        st.lists(inner), st.dictionaries(st.one_of(st.sampled_from(["entry", "name", "content"]), st.text()), inner)
+    ),
+)
+
+
+@pytest.mark.parametrize("read", [entries, content_of, documents])
+@given(answer=st.one_of(JSON, st.lists(JSON).map(lambda listed: {"entry": listed})))
+def test_json_of_another_shape_is_an_error_of_splunkd_and_none_of_python(
+    read: Callable[[object], object], answer: object
+) -> None:
+    with contextlib.suppress(SplunkdError):
+        assert isinstance(read(answer), (list, dict))
+
+
+def test_what_splunkd_lists_is_read_whole() -> None:
+    answer = {"entry": [{"name": "eu", "content": {"index": "main"}}, {"name": "us", "content": {}}]}
+    assert entries(answer) == [("eu", {"index": "main"}), ("us", {})]
+    assert content_of(answer) == {"index": "main"}
+    assert documents([{"_key": "a"}]) == [{"_key": "a"}]
 
 
 @pytest.fixture(scope="module")
