@@ -12,7 +12,7 @@ import pytest
 from defender_alerts.input.saved import readable
 from defender_alerts.input.splunkd import Splunkd as Client
 from defender_alerts.input.splunkd import SplunkdError, content_of, documents, entries
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from standins.splunkd import Splunkd
 
@@ -75,6 +75,8 @@ def splunkd(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXT)
+@example(".")
+@example("..")
 def test_any_name_of_a_stanza_arrives_quoted_once(splunkd: Splunkd, name: str) -> None:
     client = Client(splunkd.server_uri, splunkd.session_key())
     client.stanza("ta_defender_alerts_account", name)

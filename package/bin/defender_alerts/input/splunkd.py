@@ -242,8 +242,12 @@ def _strange(answer: Any) -> SplunkdError:
 
 
 def _path(*segments: str) -> binding.UrlEncoded:
-    """A path with each segment quoted once, whatever it holds: splunklib would quote a plain text once more."""
-    return binding.UrlEncoded("/".join(quote(segment, safe="") for segment in segments), skip_encode=True)
+    """A path with each segment quoted once, whatever it holds: splunklib would quote a plain text once more.
+
+    A segment of dots is quoted too: urllib3 would take it for "here" or "above" and leave it out.
+    """
+    quoted = (quote(segment, safe="") if segment.strip(".") else segment.replace(".", "%2E") for segment in segments)
+    return binding.UrlEncoded("/".join(quoted), skip_encode=True)
 
 
 def without_answer(error: Exception) -> SplunkdError | None:
