@@ -17,7 +17,7 @@ from standins.search import IndexedEvent, NotModelledError, SearchKnowledge
 from standins.search.props import INDEX_TIME, settings_for
 
 from tooling import paths
-from tooling.fields import shipped
+from tooling.fields import reference, shipped
 
 if TYPE_CHECKING:
     from knowledge.current_events import Kind
@@ -172,6 +172,8 @@ def test_the_files_are_what_the_definition_of_the_fields_makes() -> None:
     written = shipped.TRANSFORMS.read_text(encoding="utf-8")
     assert shipped.PROPS.read_text(encoding="utf-8") == shipped.props(), "run python -m tooling.fields"
     assert written == shipped.transforms(written), "run python -m tooling.fields"
+    page = reference.PAGE.read_text(encoding="utf-8")
+    assert page == reference.page(page), "run python -m tooling.fields"
 
 
 @every_sourcetype

@@ -8,6 +8,7 @@ import csv
 import json
 import re
 from functools import cache
+from pathlib import Path
 
 import pytest
 from defender_alerts import clouds
@@ -18,6 +19,7 @@ from standins.polling import PolledInput
 from tooling import paths
 
 README = paths.ROOT / "README.md"
+FIELDS = paths.ROOT / "docs" / "fields.md"
 DOCUMENTS = ("README.md", "CHANGELOG.md", "docs/architecture.md")
 Row = dict[str, str]
 
@@ -26,9 +28,9 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def rows_below(mark: str) -> list[Row]:
-    """Give the rows of the first table behind a mark in the README, by the titles of its columns."""
-    _, found, rest = README.read_text(encoding="utf-8").partition(mark)
+def rows_below(mark: str, page: Path = README) -> list[Row]:
+    """Give the rows of the first table behind a mark in a page, by the titles of its columns."""
+    _, found, rest = page.read_text(encoding="utf-8").partition(mark)
     assert found, mark
     table = re.search(r"(?:^\|.*\|\n)+", rest, re.MULTILINE)
     assert table, mark
@@ -154,7 +156,7 @@ HAVING = {"all": SOURCETYPES, "alerts": SOURCETYPES, "all but SIEM": CURRENT, "G
 
 
 def test_the_fields_of_a_search_are_those_of_the_configuration() -> None:
-    rows = rows_below("the same\nfor events of the old add-ons")
+    rows = [*rows_below("## Fields of alerts and incidents", FIELDS), *rows_below("## Fields of evidence", FIELDS)]
     told = {name: HAVING[row["in events of"]] for row in rows for name in names(row["field"])}
     known: dict[str, set[str]] = {}
     with (paths.PACKAGE / "lookups" / "defender_siem_fields.csv").open(encoding="utf-8", newline="") as text:
@@ -176,14 +178,15 @@ def computed(sourcetype: str) -> set[str]:
         elif kind == "EXTRACT":
             found |= set(re.findall(r"\(\?<(\w+)>", value))
         elif kind == "REPORT":
-            found |= set(re.findall(r"\(\?<(\w+)>", conf("transforms")[value]["REGEX"]))
+            for transform in value.split(", "):
+                found |= set(re.findall(r"\(\?<(\w+)>", conf("transforms")[transform]["REGEX"]))
         elif kind == "LOOKUP":
             found |= set(value.partition(" OUTPUT ")[2].split())
     return found
 
 
 def test_the_macros_are_those_of_the_configuration() -> None:
-    told = [name for row in rows_below("as many values as there are pieces") for name in names(row.get("macro", ""))]
+    told = [name for row in rows_below("lists all of them") for name in names(row.get("macro", ""))]
     assert told == conf("macros").sections()
 
 

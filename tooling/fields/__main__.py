@@ -1,4 +1,4 @@
-"""Write package/default/props.conf and transforms.conf."""
+"""Write package/default/props.conf and transforms.conf, and the reference in docs/fields.md."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The two files that are made of all this."""
+"""The files that are made of all this."""
 
 from __future__ import annotations
 
 from tooling import paths
-from tooling.fields import evidence
+from tooling.fields import evidence, reference
 from tooling.fields.conf import Source, stanzas
 
 PROPS = paths.PACKAGE / "default" / "props.conf"
@@ -26,6 +26,7 @@ def transforms(written: str) -> str:
 
 
 def write() -> None:
-    """Write both."""
+    """Write all of them."""
     PROPS.write_text(props(), encoding="utf-8")
     TRANSFORMS.write_text(transforms(TRANSFORMS.read_text(encoding="utf-8")), encoding="utf-8")
+    reference.PAGE.write_text(reference.page(reference.PAGE.read_text(encoding="utf-8")), encoding="utf-8")
