@@ -20,14 +20,17 @@ NUMBERS = range(120)
 ENDPOINT_SEVERITIES = ("UnSpecified", "Informational", "Low", "Medium", "High")
 LONG = "What happened, and how we know. " * 190
 
-# What a piece of Graph's evidence names, if nothing else is there: a host or resource, an account, an address.
+# What a piece of Graph's evidence names, itself or in the evidence inside it: a host or resource, an account, an address.
 NAMES_A_HOST = {
     *("deviceEvidence", "ioTDeviceEvidence", "fileEvidence", "processEvidence", "registryValueEvidence"),
     *("cloudLogonSessionEvidence", "azureResourceEvidence", "amazonResourceEvidence", "googleCloudResourceEvidence"),
+    *("blobContainerEvidence", "blobEvidence", "hostLogonSessionEvidence", "malwareEvidence", "sasTokenEvidence"),
+    *("teamsMessageEvidence", "kubernetesNamespaceEvidence", "kubernetesClusterEvidence"),
 }
 NAMES_AN_ACCOUNT = {
     *("userEvidence", "mailboxEvidence", "mailboxConfigurationEvidence", "analyzedMessageEvidence"),
-    *("deviceEvidence", "processEvidence"),
+    *("deviceEvidence", "processEvidence", "cloudLogonSessionEvidence", "hostLogonSessionEvidence", "malwareEvidence"),
+    *("submissionMailEvidence", "teamsMessageEvidence"),
 }
 NAMES_AN_ADDRESS = {
     "ipEvidence",
@@ -35,6 +38,13 @@ NAMES_AN_ADDRESS = {
     "ioTDeviceEvidence",
     "analyzedMessageEvidence",
     "submissionMailEvidence",
+    *(
+        "containerEvidence",
+        "kubernetesPodEvidence",
+        "dnsEvidence",
+        "kubernetesServiceEvidence",
+        "networkConnectionEvidence",
+    ),
 }
 
 

@@ -74,6 +74,19 @@ DOCUMENTED: list[tuple[str, dict[str, Any], Any]] = [
     # [T] substr: from 1, or from the end
     ('substr("string", 1, 3) + substr("string", -3)', {}, "string"),
     ('substr("string", 4)', {}, "ing"),
+    # [J] json_extract_exact: a key that holds periods
+    (
+        'json_extract_exact(splunk_path, "system.splunk.path")',
+        {"splunk_path": '{"system.splunk.path":"/opt/splunk/"}'},
+        "/opt/splunk/",
+    ),
+    # [M] mvappend and mvjoin
+    (
+        'mvappend("initial value", middle, "last value")',
+        {"middle": ["a", "b"]},
+        ["initial value", "a", "b", "last value"],
+    ),
+    ('mvjoin(base, " OR ")', {"base": ["a", "b", "c"]}, "a OR b OR c"),
     # [T] spath
     (
         'spath(_raw, "vendorProductSet.product.desc.locDesc")',
