@@ -32,7 +32,7 @@ _FULL_PIPE = 1.0
 # So long does splunkd wait for a process that it has asked to end, as far as is known; the promise is half of that.
 _SPLUNKD_KILLS_AFTER = 10
 
-# Whether any comes again depends on what the pipe holds.
+# Whether any comes again depends on what the pipe holds, and on what of it has been read when the run ends.
 _AT_MOST_A_BATCH_AGAIN = replace(
     A_BATCH_AGAIN,
     holds=lambda story: not story.missing and story.later.raws != [] and max(story.repeated) <= BATCH,
@@ -173,7 +173,7 @@ SPLUNK: Group[Processes] = Group(
             WHAT_WAS_READ,
             -9,
             (),
-            A_BATCH_AGAIN,
+            _AT_MOST_A_BATCH_AGAIN,
             SUBJECTS,
             run=_kill_while_it_writes,
         ),
@@ -189,7 +189,7 @@ SPLUNK: Group[Processes] = Group(
                     "taken is read again by the next run."
                 ),
             ),
-            A_BATCH_AGAIN,
+            _AT_MOST_A_BATCH_AGAIN,
             SUBJECTS,
             run=_close_stdout_while_it_writes,
         ),
