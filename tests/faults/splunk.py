@@ -10,7 +10,6 @@ from faults.installed import SUBJECTS
 from faults.processes import Processes
 from faults.row import (
     A_BATCH_AGAIN,
-    BATCH,
     EVERYTHING,
     GOES_ON,
     NOTHING,
@@ -22,7 +21,7 @@ from faults.row import (
     Ran,
     Row,
 )
-from faults.subjects import GRAPH_ALERTS, SIEM_ALERTS
+from faults.subjects import SIEM_ALERTS
 from integration.installation import DAY
 from standins.microsoft.faults import throttled
 from standins.splunkd import IndexedEvent, InputProcess
@@ -32,16 +31,18 @@ _FULL_PIPE = 1.0
 # So long does splunkd wait for a process that it has asked to end, as far as is known; the promise is half of that.
 _SPLUNKD_KILLS_AFTER = 10
 
-# Whether any comes again depends on what the pipe holds, and on what of it has been read when the run ends.
-_AT_MOST_A_BATCH_AGAIN = replace(
-    A_BATCH_AGAIN,
-    holds=lambda story: not story.missing and story.later.raws != [] and max(story.repeated) <= BATCH,
-)
-
 
 def _publish_many(stage: Processes) -> None:
     """Records of five days ago, so that those of the last hour are asked for later in the run."""
     stage.publish_many(ago=5 * DAY)
+
+
+def _publish_an_answer(stage: Processes) -> None:
+    """Records that come in one answer: the first batch is larger than a pipe then, so a run that is read no further is in its middle.
+
+    Of more records, the first window that holds any may hold a few, and all of these be saved before the run ends.
+    """
+    stage.publish(stage.subject.answer, first=10_000)
 
 
 class _AtEvent:
@@ -148,12 +149,12 @@ SPLUNK: Group[Processes] = Group(
         Row(
             "a pipe that is never read",
             "Splunk reads no further behind the first event, and disables the input",
-            _publish_many,
+            _publish_an_answer,
             WHAT_WAS_READ,
             0,
             (),
-            _AT_MOST_A_BATCH_AGAIN,
-            (SIEM_ALERTS, GRAPH_ALERTS),
+            A_BATCH_AGAIN,
+            SUBJECTS,
             run=_terminate_and_never_read_on,
         ),
         Row(
@@ -169,18 +170,18 @@ SPLUNK: Group[Processes] = Group(
         Row(
             "SIGKILL while it writes",
             "the process is killed when its first event has come",
-            _publish_many,
+            _publish_an_answer,
             WHAT_WAS_READ,
             -9,
             (),
-            _AT_MOST_A_BATCH_AGAIN,
+            A_BATCH_AGAIN,
             SUBJECTS,
             run=_kill_while_it_writes,
         ),
         Row(
             "stdout closed",
             "splunkd's end of the pipe is closed when the first event has come",
-            _publish_many,
+            _publish_an_answer,
             WHAT_WAS_READ,
             1,
             (
@@ -189,7 +190,7 @@ SPLUNK: Group[Processes] = Group(
                     "taken is read again by the next run."
                 ),
             ),
-            _AT_MOST_A_BATCH_AGAIN,
+            A_BATCH_AGAIN,
             SUBJECTS,
             run=_close_stdout_while_it_writes,
         ),

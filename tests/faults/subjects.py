@@ -37,6 +37,7 @@ class Subject:
         breaks: how often one is made that the service fails over, or whose answer breaks off.
         splits: its records hold others, which become events of their own.
         many: so many records make several batches.
+        answer: so many come in one answer, with the twenty that a stage begins with.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Subject:
     breaks: int = 5
     splits: bool = False
     many: int = 2_500
+    answer: int = 900
 
     @property
     def host(self) -> str:
@@ -209,6 +211,7 @@ SPLIT_INCIDENTS = Subject(
     breaks=6,
     splits=True,
     many=500,
+    answer=25,
 )
 TODAYS = (ENDPOINT_ALERTS, GRAPH_ALERTS, PLAIN_INCIDENTS, SPLIT_INCIDENTS)
 EVERY_KIND = (SIEM_ALERTS, *TODAYS)
