@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tooling import browser, cim_models, inspection, package, paths, steps, venvs
+from tooling import browser, cim_models, debian, inspection, package, paths, steps, venvs
 from tooling.splunk_pythons import SPLUNK_PYTHONS
 
 PYTHON = venvs.DEV.python
@@ -87,6 +87,7 @@ def checks() -> Iterator[Outcome]:
     for splunk_python in SPLUNK_PYTHONS:
         yield attempt(f"Splunk's Python {splunk_python.version}", splunk_python.make)
     yield attempt("Debian's Chromium", browser.make)
+    yield attempt(f"Debian's {' and '.join(debian.PROGRAMS)}", debian.programs)
     yield attempt("Splunk's CIM models", cim_models.make)
     build = attempt("build", package.build)
     yield build

@@ -14,6 +14,9 @@ ENVIRONMENT = ("DEBIAN_FRONTEND=noninteractive",)
 # sudo forgets them, and apt-get and debootstrap need them where a proxy is the only way out.
 KEPT = ("http_proxy", "https_proxy", "no_proxy")
 
+PROGRAMS = ("curl", "openssl")
+"""Each is the name of its package too."""
+
 
 @cache
 def root_prefix() -> tuple[str, ...]:
@@ -54,3 +57,15 @@ def install(package: str) -> None:
     update, fetch = as_root("apt-get", "update"), as_root("apt-get", "install", "-y", package)
     with steps.announced(f"Debian package {package}"):
         steps.run(f"apt-{package}", update, fetch)
+
+
+def programs() -> None:
+    """Install the programs whose commands the documents and sentences name, unless they are there.
+
+    Raises:
+        NotAvailableError: there's no way to be root.
+        StepError: apt-get failed.
+    """
+    for program in PROGRAMS:
+        if shutil.which(program) is None:
+            install(program)

@@ -232,7 +232,7 @@ KV_STORE: Group[Processes] = Group(
             3,
             (
                 (
-                    "The checkpoint could not be read in the KV store (ConnectionRefusedError: …). splunkd did not answer. "
+                    "The checkpoint could not be read in the KV store (ConnectionRefusedError: …). splunkd gave no usable answer. "
                     f"See splunkd.log. {NOTHING_LOST}"
                 ),
             ),

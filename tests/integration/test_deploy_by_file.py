@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,7 +74,6 @@ def deployed(fresh: Installation) -> Iterator[Installation]:
     fresh.save_way()
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the document's commands are curl's")
 def test_files_and_one_posted_secret_make_an_input_that_collects(deployed: Installation, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     post, look = fenced("sh")

@@ -87,7 +87,7 @@ def test_each_page_says_so_too(install: Install, splunk_pythons: dict[str, Path]
 def test_each_page_says_that_splunkd_does_not_answer(installed: Installation) -> None:
     installed.splunkd.faults.add(Fault("/(configs|data|storage|authentication)/", dropped=True))
     for page, refusal in _refusals(installed).items():
-        assert "splunkd does not answer this page (RemoteDisconnected: " in refusal, page
+        assert "splunkd gives this page no usable answer (RemoteDisconnected: " in refusal, page
 
 
 @pytest.mark.parametrize("path", ["configs/conf-", "storage/passwords", "storage/collections/data"])

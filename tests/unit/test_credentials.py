@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,7 +168,6 @@ def test_the_lines_of_a_key_are_known_to_be_hidden() -> None:
     assert key_lines("") == ()
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl program here")
 @pytest.mark.parametrize("traditional", [False, True])
 def test_the_commands_that_the_sentences_name_do_what_they_say(tmp_path: Path, *, traditional: bool) -> None:
     (tmp_path / "encrypted.pem").write_text(PAIR.encrypted_key_pem(traditional=traditional))

@@ -222,7 +222,7 @@ def test_a_store_that_can_be_read_and_not_written_is_an_error_at_the_save(
 
 
 def test_a_splunkd_that_is_not_there_is_an_error(splunkd: Splunkd, store: KVStorePlaces) -> None:
-    with splunkd.unreachable(), pytest.raises(CheckpointError, match="splunkd did not answer"):
+    with splunkd.unreachable(), pytest.raises(CheckpointError, match="splunkd gave no usable answer"):
         store.places_of(KIND, INPUT)
 
 

@@ -248,7 +248,7 @@ def _explain(verb: str, error: SplunkdError, status: str) -> CheckpointError:
         named = next((limit for limit in limits if limit.startswith("max_")), "what was lowered")
         advice = f"The limit is set in limits.conf, [kvstore]: raise {named} there, or take it out, and restart Splunk."
     elif error.status == 0:
-        advice = "splunkd did not answer. See splunkd.log."
+        advice = "splunkd gave no usable answer. See splunkd.log."
     else:
         advice = "See splunkd.log and mongod.log, and `splunk show kvstore-status`."
     called = f"; splunkd calls the store {status}" if status else ""

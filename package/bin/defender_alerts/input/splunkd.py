@@ -298,7 +298,9 @@ def explained_to_a_page(error: SplunkdError) -> str:
         return str(explained(error))
     if error.status:
         return str(error)
-    return str(ServiceError(f"splunkd does not answer this page ({error}). See splunkd.log, and load the page again."))
+    return str(
+        ServiceError(f"splunkd gives this page no usable answer ({error}). See splunkd.log, and load the page again.")
+    )
 
 
 def _message(error: binding.HTTPError) -> str:
