@@ -230,7 +230,8 @@ class Drain:
 
 def _left_open(run: InputRun) -> bool:
     """Whether all that a run has complained of is an instant whose records went on moving: that is the next run's."""
-    return run.status == 1 and all("They move while they are read" in line for line in run.stderr)
+    moving = ["They move while they are read" in line for line in run.stderr]
+    return run.status == 1 and moving != [] and all(moving)
 
 
 def _wait(process: InputProcess, moment: Moment | None, began: float) -> None:
