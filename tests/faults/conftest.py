@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,26 @@ from faults.polls import Polls
 from faults.processes import Processes
 from faults.subjects import Subject
 from standins.microsoft.cloud import MicrosoftCloud
+from standins.polling import MemoryPlaces, MemorySink, PolledInput
 from standins.splunkd import Splunkd
 from standins.splunkd.kvstore import STATE_ANSWERS
 
 
 @pytest.fixture
 def polls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Subject], Polls]]:
+    """Each stage is of an input that has collected nothing yet; all of a test's are of one tenant."""
     with MicrosoftCloud() as cloud:
-        yield lambda subject: Polls(subject, subject.input(cloud), monkeypatch)
+        inputs: dict[str, PolledInput] = {}
+
+        def stage(subject: Subject) -> Polls:
+            if subject.source.meter is not None:
+                subject.source.meter(cloud).clear()
+            if subject.name not in inputs:
+                inputs[subject.name] = subject.input(cloud)
+            polled = inputs[subject.name]
+            return Polls(subject, replace(polled, store=MemoryPlaces(), sink=MemorySink()), monkeypatch)
+
+        yield stage
 
 
 @pytest.fixture(scope="session")

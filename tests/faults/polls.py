@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
@@ -30,6 +31,8 @@ class Polls:
 
     Attributes:
         machine: this machine's clock.
+        monotonic: the same, as seconds that never jump.
+        around: what goes on around the next run.
         network: the way to Microsoft, where a row changes more of it than proxy and time-out.
         plan: what is polled, where a row changes that.
         met: a fault, and how often the next run has to meet it: as often as it is worth trying.
@@ -40,6 +43,8 @@ class Polls:
     polled: PolledInput
     patch: pytest.MonkeyPatch
     machine: Callable[[], int] = machine_time
+    monotonic: Callable[[], float] = time.monotonic
+    around: AbstractContextManager[Any] = field(default_factory=nullcontext)
     network: Callable[[Network], Network] = field(default=lambda network: network)
     plan: Callable[[Plan], Plan] = field(default=lambda plan: plan)
     earlier: list[str] = field(default_factory=list)
@@ -104,9 +109,11 @@ class Polls:
                 log,
                 owner=polled.owner,
                 machine=lambda: self.machine(),  # noqa: PLW0108 - a row may change it during the run
-                monotonic=lambda: time.monotonic() + polled.jumped,
+                monotonic=lambda: self.monotonic() + polled.jumped,
             )
-            failures = poll(self.plan(polled.plan()), given).failures
+            around, self.around = self.around, nullcontext()
+            with around:
+                failures = poll(self.plan(polled.plan()), given).failures
         except StoppedError:
             failures = []
         except AddonError as error:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from faults.administrator import ADMINISTRATOR
 from faults.api import API
 from faults.kvstore import KV_STORE
 from faults.machine import MACHINE
@@ -34,6 +35,7 @@ GROUPS: tuple[Group[Any], ...] = (
     KV_STORE,
     MEMORY,
     SPLUNK,
+    ADMINISTRATOR,
     NETWORK,
     MACHINE,
 )
@@ -78,12 +80,13 @@ def _lines(row: Row[Any], subjects: Sequence[Subject]) -> Iterator[str]:
 
 def _names(subjects: Sequence[Subject]) -> str:
     """All of them, or all but the few that are missing, or one by one."""
-    missing = [subject.name for subject in EVERY_KIND if subject not in subjects]
+    names = [subject.name for subject in subjects]
+    missing = [subject.name for subject in EVERY_KIND if subject.name not in names]
     if not missing:
         return "all"
     if len(missing) == 1:
         return f"all but {missing[0]}"
-    return ", ".join(subject.name for subject in subjects)
+    return ", ".join(names)
 
 
 def _line(*cells: str) -> str:

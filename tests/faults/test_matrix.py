@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from faults.administrator import ADMINISTRATOR, AtStep
 from faults.api import API
 from faults.kvstore import KV_STORE
 from faults.machine import MACHINE
@@ -71,6 +73,15 @@ def test_what_Splunk_does_to_a_run_ends_as_its_row_says(
     processes: OnProcesses, row: Row[Processes], subject: Subject
 ) -> None:
     row.play(processes(subject))
+
+
+@plays(ADMINISTRATOR)
+def test_what_an_administrator_does_at_any_step_of_a_run_ends_as_its_row_says(
+    polls: OnPolls, row: Row[Polls], subject: Subject
+) -> None:
+    assert isinstance(row.provoke, AtStep)
+    for step in row.provoke.steps(polls(subject)):
+        replace(row, provoke=replace(row.provoke, step=step)).play(polls(subject))
 
 
 @plays(NETWORK)
