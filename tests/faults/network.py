@@ -15,9 +15,10 @@ from standins.microsoft import faults
 from standins.microsoft.certificates import Certificate
 from standins.polling import ChangedSettings, http_proxy
 
+_CORRECT_THE_LOGIN = "Correct User name and Password under Configuration > Proxy."
 _CHECK_THE_PROXY = "Check host, port and type under Configuration > Proxy, and that the proxy lets {host}:443 pass."
 _NO_WAY = (
-    "The proxy opens no way to {{host}} (…{status}…). Check that the proxy lets {{host}}:443 pass and that it can resolve "
+    "The proxy opens no way to {{host}}:443 (…{status}…). Check that the proxy lets {{host}}:443 pass and that it can resolve "
     "that name.{{retirement}}"
 )
 _NOWHERE = "nowhere.windows.invalid"
@@ -96,7 +97,7 @@ NETWORK: Group[Polls] = Group(
             _wrong_password,
             NOTHING,
             2,
-            ("The proxy refuses its username and password (HTTP 407). Correct them under Configuration > Proxy.",),
+            (f"The proxy refuses this user name and password. {_CORRECT_THE_LOGIN}",),
             WHEN_OVER,
         ),
         Row(

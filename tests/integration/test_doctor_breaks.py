@@ -196,7 +196,7 @@ def test_a_proxy_that_wants_another_login_is_named_and_everything_behind_it_skip
         installed.cloud.proxy_credentials = (PROXY_USER, PROXY_PASSWORD)
         done = visit(installed, "--input", NARROW, "--json", python=python)
     assert done.status == 1
-    assert "407" in done.of("proxy")["found"]
+    assert "asks for a user name and password" in done.of("proxy")["found"]
     assert "Configuration > Proxy" in done.of("proxy")["advice"]
     assert done.outcomes()["tls"] == done.outcomes()["token"] == done.outcomes()["api"] == {"skipped"}
     assert done.of("credentials")["outcome"] == "ok"
@@ -208,4 +208,4 @@ def test_a_proxy_that_is_not_there_is_named(installed: Installation, python: Pat
         installed.splunkd.conf.write("ta_defender_alerts_settings", APP, "proxy", {"proxy_port": "9"})
         done = visit(installed, "--input", NARROW, "--json", python=python)
     assert done.status == 1
-    assert "Nothing answers at http://127.0.0.1:9" in done.of("proxy")["found"]
+    assert "Nothing answers at http://127.0.0.1:9 ([Errno 111] Connection refused)" in done.of("proxy")["found"]

@@ -210,7 +210,7 @@ FAILURES = (
         lambda installed: installed.cloud.forget_host(SIEM_HOST),
         CONNECTION,
         1,
-        (f"The proxy opens no way to {SIEM_HOST}", "it can resolve that name", REPLACEMENTS),
+        (f"The proxy opens no way to {SIEM_HOST}:443", "it can resolve that name", REPLACEMENTS),
     ),
     Failure(
         "captive portal before the API",

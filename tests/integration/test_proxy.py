@@ -109,7 +109,7 @@ def test_a_wrong_proxy_password_is_said_as_such(behind_proxy: Installation) -> N
         behind_proxy.run(NARROW),
         "Configuration Error",
         2,
-        "The proxy refuses its username and password (HTTP 407). Correct them under Configuration > Proxy.",
+        "The proxy refuses this user name and password. Correct User name and Password under Configuration > Proxy.",
     )
 
 
@@ -118,7 +118,12 @@ def test_a_proxy_that_wants_credentials_and_gets_none_is_said_as_such(behind_pro
     behind_proxy.save_proxy(behind_proxy.cloud.proxy)
     behind_proxy.cloud.proxy_credentials = (USER, PASSWORD)
     _assert_refused(
-        behind_proxy, behind_proxy.run(NARROW), "Configuration Error", 2, "HTTP 407", "Configuration > Proxy"
+        behind_proxy,
+        behind_proxy.run(NARROW),
+        "Configuration Error",
+        2,
+        "The proxy asks for a user name and password",
+        "Configuration > Proxy",
     )
 
 

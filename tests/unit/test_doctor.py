@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import trustme
+from defender_alerts.credentials.certificate import read_certificate
 from defender_alerts.doctor import microsoft, way
 from defender_alerts.doctor.case import Case
-from defender_alerts.doctor.certificates import read_names
 from defender_alerts.doctor.checks import Examination
 from defender_alerts.doctor.report import Outcome, Result
 from defender_alerts.doctor.table import CHECKS
@@ -88,6 +88,13 @@ def test_a_proxy_that_refuses_the_login_ends_the_way(polled: PolledInput, kind: 
     assert found["api", SIEM].found == "Not checked, because proxy failed."
 
 
+def test_a_proxy_whose_own_certificate_is_not_trusted_is_told_from_what_is_behind_it(polled: PolledInput) -> None:
+    network = dataclasses.replace(polled.network(), proxy=http_proxy(polled.cloud.https_proxy), ca_pem="")
+    found = examine(case_of(polled, network))
+    assert outcomes(found, Outcome.FAILED) == {("proxy", "")}
+    assert found["proxy", ""].found.startswith("The certificate of the proxy itself is not trusted")
+
+
 def test_a_proxy_that_is_not_there_is_found_by_its_port(polled: PolledInput) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = server.getsockname()[1]
@@ -153,13 +160,13 @@ def test_without_the_additional_authority_nothing_is_trusted_and_no_token_is_ask
 
 def test_the_names_of_a_certificate_are_read() -> None:
     pair = KeyPair(name="corp")
-    names = read_names(pair.der)
-    assert names.subject == names.issuer
-    assert "corp" in names.subject
+    read = read_certificate(pair.der)
+    assert read.subject == read.issuer
+    assert read.subject.common == "corp"
     leaf = trustme.CA(organization_name="Ünïcode & Sons").issue_cert("a.example", common_name="a.example")
-    names = read_names(_der(leaf.cert_chain_pems[0].bytes()))
-    assert "CN=a.example" in names.subject
-    assert "O=Ünïcode & Sons" in names.issuer
+    read = read_certificate(_der(leaf.cert_chain_pems[0].bytes()))
+    assert "CN=a.example" in str(read.subject)
+    assert "O=Ünïcode & Sons" in str(read.issuer)
 
 
 def _der(pem: bytes) -> bytes:

@@ -93,7 +93,7 @@ def read_authorities(text: str, now: dt.datetime | None = None) -> Authorities:
             broken.append(LeftOut(number, "", "can't be read"))
             continue
         details = _details(encoded)
-        name = details.name if details else ""
+        name = details.subject.common if details else ""
         if details and details.not_after < now:
             unfit.append(LeftOut(number, name, f"expired on {details.not_after.date().isoformat()}"))
         elif not is_for_servers:

@@ -1,4 +1,4 @@
-"""An X.509 certificate (RFC 5280), as far as signing in needs it: fingerprints, public key, dates."""
+"""An X.509 certificate (RFC 5280), as far as the add-on needs it: fingerprints, public key, dates, names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from . import der, pem
 from .rsa import RSA, PublicNumbers
 
 _EXPLICIT_VERSION = 0xA0
-_COMMON_NAME = b"\x55\x04\x03"  # 2.5.4.3
+# RFC 5280, appendix A.1; attributes that are not here add nothing to a name's being known.
+_ATTRIBUTES = {b"\x55\x04\x03": "CN", b"\x55\x04\x0a": "O", b"\x55\x04\x0b": "OU"}
 _BMP_STRING = 0x1E
 _UTC_TIME = re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z")
 _GENERALIZED_TIME = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z")
@@ -19,15 +20,31 @@ _GENERALIZED_TIME = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z")
 _CENTURY_TURNS = 50
 
 
+class Name(tuple[tuple[str, str], ...]):
+    """To whom a certificate belongs, or who has issued it: label and text of each attribute, the most specific last."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """For a sentence, such as ``CN=graph.microsoft.com, O=Microsoft``."""
+        return ", ".join(map("=".join, self)) or "nobody named"
+
+    @property
+    def common(self) -> str:
+        """The common name, the most specific one of several; empty where there is none."""
+        return dict(self).get("CN", "")
+
+
 @dataclass(frozen=True)
 class Certificate:
-    """One certificate; ``key`` is None where its key is not for RSA, ``name`` empty where it has no common name."""
+    """One certificate; ``key`` is None where its key is not for RSA."""
 
     encoded: bytes = field(repr=False)
     key: PublicNumbers | None = field(repr=False)
     not_before: dt.datetime
     not_after: dt.datetime
-    name: str = ""
+    subject: Name
+    issuer: Name
 
     @property
     def sha1(self) -> bytes:
@@ -56,25 +73,21 @@ def read_certificate(encoded: bytes) -> Certificate:
         fields = to_be_signed.members()
         # Version 1 certificates leave the version out.
         first = 1 if fields[0].tag == _EXPLICIT_VERSION else 0
-        _serial, _algorithm, _issuer, validity, subject, key = fields[first : first + 6]
-        not_before, not_after = validity.members()
-        return Certificate(encoded, _public_key(key), _time(not_before), _time(not_after), _common_name(subject))
+        _serial, _algorithm, issuer, validity, subject, key = fields[first : first + 6]
+        begins, ends = map(_time, validity.members())
+        return Certificate(encoded, _public_key(key), begins, ends, _name(subject), _name(issuer))
     except (der.MalformedError, IndexError, ValueError) as error:
         raise ValueError(f"not a certificate: {error}") from error
 
 
-def _common_name(subject: der.Value) -> str:
-    """The last common name of the subject, which is the most specific one."""
-    names = [
-        value
-        for attributes in subject.members()
-        for attribute in attributes.members(der.SET)
-        for identifier, value in [attribute.members()]
-        if identifier.of(der.OBJECT_IDENTIFIER) == _COMMON_NAME
-    ]
-    if not names:
-        return ""
-    return names[-1].content.decode("utf-16-be" if names[-1].tag == _BMP_STRING else "utf-8", "replace")
+def _name(value: der.Value) -> Name:
+    return Name(
+        (label, text.content.decode("utf-16-be" if text.tag == _BMP_STRING else "utf-8", "replace"))
+        for relative in value.members()
+        for attribute in relative.members(der.SET)
+        for kind, text in [attribute.members()]
+        if (label := _ATTRIBUTES.get(kind.of(der.OBJECT_IDENTIFIER)))
+    )
 
 
 def _public_key(information: der.Value) -> PublicNumbers | None:

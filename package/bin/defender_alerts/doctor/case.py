@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Callable
-from urllib.parse import urlsplit
 
 from defender_alerts import clouds
 from defender_alerts.apis import Api
@@ -19,24 +18,6 @@ from defender_alerts.http.session import open_session, trust
 from defender_alerts.kinds import Kind
 from defender_alerts.settings import Account, Network
 from defender_alerts.times import machine_time
-
-
-@dataclass(frozen=True)
-class Way:
-    """The proxy by which a host is reached; ``source`` is where it is set."""
-
-    kind: str
-    host: str
-    port: int
-    source: str
-
-    @property
-    def resolves(self) -> bool:
-        """Whether it is the proxy that looks names up."""
-        return self.kind != "socks5"
-
-    def __str__(self) -> str:
-        return f"{self.kind}://{self.host}:{self.port}"
 
 
 @dataclass
@@ -77,16 +58,6 @@ class Case:
     def hosts(self) -> Sequence[str]:
         """The login host and those of the APIs."""
         return tuple(dict.fromkeys((self.cloud.authority_host, *(api.host for api in self.apis.values()))))
-
-    def way(self, host: str) -> Way | None:
-        """The proxy to a host; None for a direct way."""
-        with open_session(self.network, trust(""), host) as session:
-            url = session.proxies.get("https") or session.proxies.get("all") or ""
-        if not url:
-            return None
-        address = urlsplit(url)
-        source = "Configuration > Proxy" if self.network.proxy else "the environment of splunkd (https_proxy)"
-        return Way(address.scheme, address.hostname or "", address.port or 0, source)
 
     def caller(self, host: str) -> Caller:
         """A caller that asks once: the examination shall say what is, not outlast it."""

@@ -4,51 +4,34 @@ from __future__ import annotations
 
 import socket
 
+from defender_alerts.diagnostics.probes import Look, look, proxy_failure, proxy_in_use
+from defender_alerts.http.failures import CERTIFICATE_REASONS, Failure
 from defender_alerts.http.session import trust
 
 from .case import Case
-from .certificates import Look, look_unverified, look_verified
 from .report import Finding, Outcome, failed, failed_by, ok
 
 _HTTPS = 443
-_AT_THE_PROXY = frozenset({"proxy", "proxy login"})
-_UNTRUSTED = "untrusted certificate"
-_BAD_CERTIFICATES = frozenset(
-    {
-        _UNTRUSTED,
-        "expired certificate",
-        "certificate not yet valid",
-        "weak certificate",
-        "incomplete chain",
-        "certificate of another host",
-    }
-)
 _MOST_ADDRESSES = 4
 
 
 def proxy(case: Case, _: str) -> Finding:
     """Whether the proxy is there, and takes its login."""
     host = case.cloud.authority_host
-    way = case.way(host)
-    if way is None:
+    used = proxy_in_use(case.network, host)
+    if used is None:
         return ok("None is set: Microsoft is reached directly.")
-    try:
-        socket.create_connection((way.host, way.port), timeout=case.network.timeout).close()
-    except OSError as error:
-        return failed(
-            f"Nothing answers at {way} ({' '.join(str(error).split())[:160]}).",
-            f"Check host, port and type under {way.source}, and that this host may connect to it.",
-        )
-    failure = look_unverified(case.network, host).failure
-    if failure is not None and failure.reason in _AT_THE_PROXY:
+    failure = proxy_failure(case.network, host)
+    # What is wrong with this host alone, other checks say of each.
+    if failure is not None and failure.reason.startswith("proxy"):
         return failed_by(failure.error)
-    return ok(f"{way} answers. It is set under {way.source}.")
+    return ok(f"{used} answers. It is set under {used.source}.")
 
 
 def names(case: Case, host: str) -> Finding:
     """Whether this host can resolve a name, where it is this host that has to."""
-    way = case.way(host)
-    if way is not None and way.resolves:
+    used = proxy_in_use(case.network, host)
+    if used is not None and used.resolves:
         return Finding(Outcome.SKIPPED, "Not checked: the proxy resolves the name.")
     try:
         found = socket.getaddrinfo(host, _HTTPS, type=socket.SOCK_STREAM)
@@ -63,25 +46,33 @@ def names(case: Case, host: str) -> Finding:
 
 def certificate(case: Case, host: str) -> Finding:
     """Whose certificate answers for a host, who has issued it, and by whom that is trusted."""
-    look = look_verified(case.network, host, trust(""))
-    trusted = "trusted by the public roots"
-    if look.failure is not None and look.failure.reason == _UNTRUSTED and case.network.ca_pem:
-        look = look_verified(case.network, host, trust(case.network.ca_pem))
-        trusted = (
-            "trusted by the certificates under Configuration > Network alone. So it is not Microsoft's own: a proxy "
-            "on the way inspects TLS"
-        )
-    if look.failure is None:
-        if case.clock.observe(look.date) is not None:
+    network = case.network
+    seen = look(network, host, trust(network.ca_pem))
+    if seen.failure is None:
+        if case.clock.observe(seen.date) is not None:
             case.heard = True
-        return ok(f"{_shown(look)}, {trusted}.")
-    finding = failed_by(look.failure.error)
-    if look.failure.reason not in _BAD_CERTIFICATES:
+        public = look(network, host, trust("")).failure if network.ca_pem else None
+        return ok(f"{_shown(seen)}, {_trusted_by(public)}.")
+    finding = failed_by(seen.failure.error)
+    if seen.failure.reason not in CERTIFICATE_REASONS:
         return finding
-    seen = look_unverified(case.network, host)
-    return failed(f"{finding.found} {_shown(seen)}." if seen.names else finding.found, finding.advice)
+    seen = look(network, host, None)
+    return failed(f"{finding.found} {_shown(seen)}." if seen.reached else finding.found, finding.advice)
 
 
-def _shown(look: Look) -> str:
-    assert look.names is not None  # noqa: S101 - a look without failure has come to the end of its handshake
-    return f"The certificate of {look.names.subject} is issued by {look.names.issuer}"
+def _trusted_by(public: Failure | None) -> str:
+    """By whom a certificate is trusted, if with the public roots alone it fails like this."""
+    if public is None:
+        return "trusted by the public roots"
+    if public.reason in CERTIFICATE_REASONS:
+        return (
+            "trusted by the certificates under Configuration > Network alone. So it is not Microsoft's own: a proxy on "
+            "the way inspects TLS"
+        )
+    return "trusted by the public roots or the certificates under Configuration > Network"
+
+
+def _shown(seen: Look) -> str:
+    if seen.certificate is None:
+        return "The certificate can't be read"
+    return f"The certificate of {seen.certificate.subject} is issued by {seen.certificate.issuer}"

@@ -275,7 +275,7 @@ class Caller:
                     return read(answer)
                 raise self._refused(host, answer, explain, token)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            failure = no_answer(host, error, own_ca=self._session.has_own_ca)
+            failure = no_answer(host, error, self._session)
             if not failure.may_pass:
                 raise failure.error from error
             self._drop_connections()

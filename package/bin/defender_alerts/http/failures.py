@@ -6,6 +6,7 @@ requests 2.32.5 and urllib3 1.26.20): so the marks are looked for in the names a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -17,21 +18,26 @@ from defender_alerts.errors import (
     UnknownHostError,
 )
 
+from .session import Session
+
 
 class Failure(NamedTuple):
-    """Why no answer came: a word for the log, the error, and whether trying again may help."""
+    """Why no answer came: a word for the log, the error, whether trying again may help, and the cause in short."""
 
     reason: str
     error: AddonError
     may_pass: bool
+    detail: str = ""
 
 
 class _Row(NamedTuple):
     """How a failure is recognised, and what is said of it.
 
     Attributes:
+        mark: a regular expression.
         may_pass: another try may meet something else.
         with_own_ca: what is said instead where the settings hold CA certificates.
+        without_login: what is said instead where the proxy is used without a login.
     """
 
     mark: str
@@ -40,6 +46,7 @@ class _Row(NamedTuple):
     error: type[AddonError] = ConnectionFailedError
     may_pass: bool = True
     with_own_ca: str = ""
+    without_login: str = ""
 
 
 _FAILED = "The connection to {host} failed ({detail}). The next run asks again."
@@ -57,11 +64,28 @@ _ROWS = (
         may_pass=False,
     ),
     _Row(
-        # The words behind the number are each proxy's own.
-        "Tunnel connection failed: 407",
+        # The words behind 407 are each proxy's own.
+        "Tunnel connection failed: 407|SOCKS5 authentication failed|authentication methods were rejected",
         "proxy login",
-        "The proxy refuses its username and password (HTTP 407). Correct them under Configuration > Proxy.",
+        "The proxy refuses this user name and password. Correct User name and Password under Configuration > Proxy.",
         ConfigurationError,
+        may_pass=False,
+        without_login="The proxy asks for a user name and password. Fill in User name and Password under "
+        "Configuration > Proxy.",
+    ),
+    _Row(
+        # http/connection says so of TLS with the proxy itself.
+        "No TLS with the proxy: .*mismatch",
+        "proxy certificate",
+        "The certificate of the proxy is for another name ({detail}). Enter the name in the certificate as Host under "
+        "Configuration > Proxy.",
+        may_pass=False,
+    ),
+    _Row(
+        "No TLS with the proxy: .*CERTIFICATE_VERIFY_FAILED",
+        "proxy certificate",
+        "The certificate of the proxy itself is not trusted ({detail}). Save the certificate of its CA under "
+        f"{_CA_FIELD} first.",
         may_pass=False,
     ),
     _Row(
@@ -110,26 +134,28 @@ _ROWS = (
     ),
     _Row(
         # What a proxy says of a name that it can't resolve or reach: 404, 502, 503, 504, each with its own words.
-        "Tunnel connection failed",
+        "Tunnel connection failed|SOCKS5Error: 0x",
         "refused tunnel",
-        "The proxy opens no way to {host} ({detail}). Check that the proxy lets {host}:443 pass and that it can "
+        "The proxy opens no way to {host}:443 ({detail}). Check that the proxy lets {host}:443 pass and that it can "
         "resolve that name.",
+        UnknownHostError,
+    ),
+    _Row(
+        # PySocks of the name behind a SOCKS proxy; of the proxy's own name it says so without its own class.
+        "GeneralProxyError: Socket error: .*gaierror",
+        "unknown host",
+        "This machine can't resolve the name {host}, and has to as long as the proxy does not. Tick The proxy resolves "
+        "names under Configuration > Proxy.",
         UnknownHostError,
     ),
     # Behind a proxy urllib3 calls a connection that breaks off a ProxyError or not, as it happens to break.
     _Row("RemoteDisconnected", "no connection", _FAILED),
     _Row("ConnectionResetError", "no connection", _FAILED),
     _Row(
-        "ProxyError",
+        "ProxyError|SOCKS",
         "proxy",
         "The proxy could not be used to reach {host} ({detail}). Check host, port and type under Configuration > "
         "Proxy, and that the proxy lets {host}:443 pass.",
-    ),
-    _Row(
-        "SOCKS",
-        "proxy",
-        "The SOCKS proxy could not be used to reach {host} ({detail}). Check host, port, type and credentials under "
-        "Configuration > Proxy.",
     ),
     _Row(
         "gaierror",
@@ -144,22 +170,26 @@ _ROWS = (
         "request timeout under Configuration > Network.",
         SlowAnswerError,
     ),
+    _Row("^SSLError", "no TLS", _FAILED),
     _Row("", "no connection", _FAILED),
 )
+CERTIFICATE_REASONS = frozenset(row.reason for row in _ROWS if _UNTRUSTED in row.sentence)
+"""The reasons that blame the certificate of the host that was asked."""
 
 
-def no_answer(host: str, error: Exception, *, own_ca: bool = False) -> Failure:
+def no_answer(host: str, error: Exception, session: Session) -> Failure:
     """What a failed exchange with ``host`` means.
 
     Args:
         host: that was asked.
         error: what the libraries raised.
-        own_ca: the settings hold CA certificates.
+        session: by which it was asked.
     """
     chain = " ".join(f"{type(link).__name__}: {link}" for link in causes(error))
-    row = next(row for row in _ROWS if row.mark in chain)
-    sentence = (own_ca and row.with_own_ca) or row.sentence
-    return Failure(row.reason, row.error(sentence.format(host=host, detail=detail(error, chain))), row.may_pass)
+    row = next(row for row in _ROWS if re.search(row.mark, chain))
+    said = (session.has_own_ca and row.with_own_ca) or (not session.has_login and row.without_login) or row.sentence
+    cause = _detail(error, chain)
+    return Failure(row.reason, row.error(said.format(host=host, detail=cause)), row.may_pass, cause)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -174,7 +204,7 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         error = inner if isinstance(inner, BaseException) else error.__cause__ or context
 
 
-def detail(error: Exception, chain: str) -> str:
+def _detail(error: Exception, chain: str) -> str:
     """The innermost cause in its own words; of a certificate, OpenSSL's reason alone."""
     *_, innermost = causes(error)
     verification = chain.rpartition("certificate verify failed: ")[2].partition(" (_ssl")[0]

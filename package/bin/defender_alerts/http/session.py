@@ -65,9 +65,6 @@ class ContextAdapter(HTTPAdapter):
     ``REQUESTS_CA_BUNDLE`` in place of a session's ``verify`` (seen in requests 2.32.5).
     """
 
-    # "Required" lets the context verify, as it does by itself.
-    cert_reqs = "CERT_REQUIRED"
-
     def __init__(self, context: ssl.SSLContext, on_dead_addresses: OnDeadAddresses | None = None) -> None:
         self._context = context
         self._pools = {"https": pool_class(on_dead_addresses)}
@@ -99,7 +96,7 @@ class ContextAdapter(HTTPAdapter):
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the verification to the context: it is complete."""
         del url, verify, cert
-        conn.cert_reqs = self.cert_reqs
+        conn.cert_reqs = self._context.verify_mode
 
 
 class Session(requests.Session):
@@ -110,6 +107,11 @@ class Session(requests.Session):
     """
 
     has_own_ca = False
+
+    @property
+    def has_login(self) -> bool:
+        """Whether the proxy is shown a user name and password."""
+        return any("@" in url for url in self.proxies.values())
 
 
 def open_session(
@@ -130,8 +132,10 @@ def open_session(
     session.adapters.clear()
     session.mount("https://", ContextAdapter(trusted, on_dead_addresses))
     session.headers["Accept-Encoding"] = ACCEPT_ENCODING
-    if network.proxy is not None:
-        session.proxies = {"https": network.proxy.url}
-    else:
-        session.proxies = PROCESS.proxies_for(host)
+    session.proxies = proxies_for(network, host)
     return session
+
+
+def proxies_for(network: Network, host: str) -> dict[str, str]:
+    """The proxies to a host by scheme, as ``requests`` takes them; none for a direct way."""
+    return {"https": network.proxy.url} if network.proxy else PROCESS.proxies_for(host)

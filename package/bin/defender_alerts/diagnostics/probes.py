@@ -1,0 +1,144 @@
+"""Proxy and certificates on the way to a host of Microsoft's: what is there, and what keeps it from working."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import warnings
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from defender_alerts.credentials.certificate import Certificate, read_certificate
+from defender_alerts.errors import ConnectionFailedError
+from defender_alerts.http.failures import CERTIFICATE_REASONS, Failure, no_answer
+from defender_alerts.http.session import open_session, proxies_for, trust
+from defender_alerts.settings import Network
+
+# TLS is spoken with what is behind the tunnel: so the proxy has opened it.
+_BEHIND_THE_PROXY = CERTIFICATE_REASONS | {"no TLS"}
+# Said in words that fit; whatever else happens is no answer of a proxy's.
+_OF_THE_PROXY = frozenset({"proxy login", "proxy certificate", "refused tunnel", "unknown host"})
+
+
+@dataclass(frozen=True)
+class ProxyInUse:
+    """The proxy by which a host is reached; ``source`` is where it is set."""
+
+    kind: str
+    host: str
+    port: int
+    source: str
+
+    @property
+    def resolves(self) -> bool:
+        """Whether it is the proxy that looks names up."""
+        return self.kind != "socks5"
+
+    def __str__(self) -> str:
+        """Without its login."""
+        return f"{self.kind}://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a connection went.
+
+    Attributes:
+        reached: whether the handshake came to its end.
+        certificate: what the host has shown; None where it can't be read.
+        failure: what ended the connection before the handshake was through; None for nothing.
+        date: the answer's ``Date``; None where there is none.
+    """
+
+    reached: bool
+    certificate: Certificate | None
+    failure: Failure | None
+    date: str | None = None
+
+
+def proxy_in_use(network: Network, host: str) -> ProxyInUse | None:
+    """The proxy to a host; None for a direct way."""
+    proxies = proxies_for(network, host)
+    url = proxies.get("https") or proxies.get("all")
+    if not url:
+        return None
+    address = urlsplit(url)
+    source = "Configuration > Proxy" if network.proxy else "the environment of splunkd (https_proxy)"
+    return ProxyInUse(address.scheme, address.hostname or "", address.port or 0, source)
+
+
+def proxy_failure(network: Network, host: str) -> Failure | None:
+    """What keeps the proxy from opening a way to a host; None for nothing. What is said in the tunnel is no matter."""
+    proxy = proxy_in_use(network, host)
+    if proxy is None:
+        return None
+    correct = f"Correct Type, Host or Port under {proxy.source}"
+    try:
+        socket.create_connection((proxy.host, proxy.port), network.timeout).close()
+    except (OSError, UnicodeError) as error:
+        # Python's own words for a name that is not known differ from one system to the next.
+        why = "its name can't be resolved" if isinstance(error, (socket.gaierror, UnicodeError)) else str(error)
+        sentence = f"Nothing answers at {proxy} ({why}). {correct}, or have a firewall on the way opened."
+        return Failure("proxy", ConnectionFailedError(sentence), may_pass=True)
+    failure = look(network, host, trust(network.ca_pem)).failure
+    if failure is None or failure.reason in _BEHIND_THE_PROXY:
+        return None
+    if failure.reason in _OF_THE_PROXY:
+        return failure
+    sentence = (
+        f"{proxy} takes connections but does not answer as a proxy of this type that lets {host}:443 pass "
+        f"({failure.detail}). {correct}."
+    )
+    return failure._replace(error=ConnectionFailedError(sentence))
+
+
+def look(network: Network, host: str, trusted: ssl.SSLContext | None) -> Look:
+    """Shake hands with a host, and send it a bare HEAD.
+
+    Args:
+        network: the way.
+        host: to reach.
+        trusted: verifies who answers; None to see what whoever answers shows: then its answer is not used.
+    """
+    context = trusted or trust("")
+    if trusted is None:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    seen = _watch(context)
+    failure, date = None, None
+    with open_session(network, context, host) as session, warnings.catch_warnings():
+        warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+        try:
+            url = f"https://{host}/"
+            with session.request("HEAD", url, timeout=network.timeout, allow_redirects=False, stream=True) as response:
+                date = response.headers.get("Date")
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            failure = no_answer(host, error, session)
+        # The first handshake with a proxy of type https is its own.
+        shown = seen[1 if session.proxies.get("https", "").startswith("https://") else 0 :]
+    # Who has shown a certificate that is believed has been reached: what comes behind it is other checks' business.
+    return Look(bool(shown), _readable(shown[0]) if shown else None, None if shown else failure, date)
+
+
+def _watch(context: ssl.SSLContext) -> list[bytes]:
+    """The certificates of the handshakes that will come to their end with this context, as they do."""
+    seen: list[bytes] = []
+
+    class Watched:
+        def do_handshake(self, *args: Any) -> None:
+            super().do_handshake(*args)  # type: ignore[misc] # of the class beside this one
+            seen.append(self.getpeercert(binary_form=True) or b"")  # type: ignore[attr-defined]
+
+    context.sslsocket_class = type("Socket", (Watched, ssl.SSLSocket), {})
+    context.sslobject_class = type("Inner", (Watched, ssl.SSLObject), {})  # TLS inside the TLS of a proxy
+    return seen
+
+
+def _readable(encoded: bytes) -> Certificate | None:
+    try:
+        return read_certificate(encoded)
+    except ValueError:
+        return None
