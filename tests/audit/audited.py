@@ -97,7 +97,7 @@ class Audited:
             store = self.store()
             store.room = room
             log = logging.getLogger("tests.audit")
-            given = Surroundings(self._network(), store, sink, self.stop, log, owner="tests/audit")
+            given = Surroundings(self._network(), store, sink, self.stop, log, writer="tests/audit")
             result = poll(self._plan(), given)
             assert room is None or store.room == 0
         finally:

@@ -24,7 +24,6 @@ NOT_NAMED: dict[str, str] = {
     "There is no input {name} of the kind {kind name} here.": "tests/integration/test_doctor.py provokes both halves",
     "{…} The certificate of the account {…} expires on": "tests/integration/test_secrets.py provokes it, by its key",
     "{…} The client secret of the account {…} expires on": "tests/integration/test_secrets.py provokes it, by its key",
-    "region={…} this run ends": "tests/unit/test_lease.py provokes it, and compares the words behind it",
 }
 """The beginnings of messages of which no test names words that are theirs alone, and why not."""
 

@@ -107,7 +107,7 @@ class Polls:
                 polled.sink,
                 polled.stop,
                 log,
-                owner=polled.owner,
+                writer=polled.writer,
                 machine=lambda: self.machine(),  # noqa: PLW0108 - a row may change it during the run
                 monotonic=lambda: self.monotonic() + polled.jumped,
             )

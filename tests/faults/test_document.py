@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from defender_alerts import collector, delivery, lease, place
+from defender_alerts import collector, delivery, place, poll
 from defender_alerts.apis import siem
-from defender_alerts.times import TICKS_PER_SECOND
 from faults.table import DOCUMENT, GROUPS, matrix, parts
 
 
@@ -24,7 +23,7 @@ def test_the_numbers_in_the_document_are_those_of_the_code() -> None:
     text = " ".join(DOCUMENT.read_text(encoding="utf-8").split())
     for sentence in (
         f"at most one batch: {delivery.BATCH_VERSIONS:,} versions or {delivery.BATCH_BYTES / 1_000_000:.1f} MB",
-        f"runs out after {lease.LENGTH // TICKS_PER_SECOND} s",
+        f"waits {poll.LONGEST_HANDOVER:.0f} s",
         f"an answer of {siem.MOST_RECORDS:,} alerts or more",
         f"more than {place.MOST_SEEN:,} versions",
         f"{collector.LONGEST_ANSWER_KEPT // 1_000_000} million characters",

@@ -96,8 +96,7 @@ def place_of_0_1_0(installation: Installation, watermark: int, delivered: list[b
         "seen": base64.b64encode(packed).decode("ascii"),
         "generation": 0,
         "revision": 3,
-        "lease_owner": "",
-        "lease_until": "1970-01-01T00:00:00.0000000Z",
+        "writer": "a1b2c3d4e5f60718",
     }
 
 

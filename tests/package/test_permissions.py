@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from defender_alerts.lease import NOBODY
 from defender_alerts.orders import Order
 from defender_alerts.parts import DeliveredParts
 from defender_alerts.place import Deletion, Place, PlaceKey, Reset
@@ -52,7 +51,6 @@ def test_the_collection_declares_its_fields(built_app: Path) -> None:
     key = PlaceKey("kind", "input", "tenant", "cloud", "region")
     place = {
         **Place.first(key, 0).document(),
-        **NOBODY.fields(),
         **Reset(key, 0, 1).document(),
         **Order(key, 0, Seen(), 0).document(),
         **delivered_parts(key),

@@ -57,7 +57,7 @@ class MemoryPlaces:
             raise CheckpointError("the stand-in's store can't be read")
         with self._lock:
             found = [self.documents[key] for key in keys if key in self.documents]
-            names = ("_key", "generation", "revision", "lease_owner", "lease_until")
+            names = ("_key", "generation", "revision", "writer")
             return [{name: document[name] for name in names if name in document} for document in found]
 
     def read(self, *keys: str) -> list[Mapping[str, Any]]:
@@ -204,7 +204,7 @@ class PolledInput:
     stop: NoWaiting = field(default_factory=NoWaiting)
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("standins.polling"))
     timeout: float = 5.0
-    owner: str = "this/process"
+    writer: str = "this process"
     jumped: float = 0.0
     """Seconds that the process believes to have passed more than have."""
 
@@ -258,7 +258,7 @@ class PolledInput:
             self.sink,
             self.stop,
             self.log,
-            owner=self.owner,
+            writer=self.writer,
             monotonic=lambda: time.monotonic() + self.jumped,
         )
         return poll(plan, given)

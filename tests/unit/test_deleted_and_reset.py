@@ -17,7 +17,6 @@ from defender_alerts import delivery
 from defender_alerts.doctor.places import places
 from defender_alerts.errors import CheckpointError, ConfigurationError
 from defender_alerts.input.resetting import delete_input, order_resets
-from defender_alerts.lease import LENGTH, Lease
 from defender_alerts.place import MARGIN, Deletion, Place, find_place, is_reset, latest_places, what_counts
 from defender_alerts.setup.status import KnownInput, statuses
 from defender_alerts.times import seconds
@@ -102,7 +101,7 @@ class Scene:
 
     def as_an_input_of_its_own(self) -> PolledInput:
         """What is polled from now on, and what it brings; the run under way goes on with its own."""
-        self.polled = replace(self.polled, sink=MemorySink(), owner="another/process")
+        self.polled = replace(self.polled, sink=MemorySink(), writer="another process")
         return self.polled
 
 
@@ -325,10 +324,9 @@ def test_a_deleted_input_is_nowhere_shown(input_of: Callable[[Source], PolledInp
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_a_lease_of_a_deleted_input_is_not_waited_for(input_of: Callable[[Source], PolledInput]) -> None:
+def test_what_a_deleted_input_saves_late_is_not_waited_for(input_of: Callable[[Source], PolledInput]) -> None:
     scene = Scene.of(SIEM, input_of(SIEM), MemoryPlaces(), collected=True)
-    held = Lease("elsewhere/1/x", scene.cloud.clock.now() + LENGTH).fields()
-    late = {**scene.polled.store.history[-1], **held}
+    late = {**scene.polled.store.history[-1], "writer": "another process"}
     scene.delete()
     scene.polled.store.save(late)
     scene.as_an_input_of_its_own()
@@ -346,7 +344,7 @@ class _Interfered(History):
         self.polled.start_time = "-170d"
 
     def _begins_anew(self) -> None:
-        self.polled = replace(self.polled, sink=MemorySink(), owner=f"{self.polled.owner}+")
+        self.polled = replace(self.polled, sink=MemorySink(), writer=f"{self.polled.writer}+")
         self.repeats_allowed = 0
         self.watermark = self.settled = 0
 

@@ -13,7 +13,6 @@ from defender_alerts.input import kvstore
 from defender_alerts.input.kvstore import KVStorePlaces
 from defender_alerts.input.resetting import delete_input
 from defender_alerts.input.splunkd import Splunkd as Client
-from defender_alerts.lease import Lease
 from defender_alerts.orders import Order
 from defender_alerts.parts import DeliveredParts
 from defender_alerts.place import Deletion, Place, PlaceKey, Reset, latest_places
@@ -73,12 +72,10 @@ def test_an_input_gets_all_its_places_and_nobody_elses(store: KVStorePlaces) -> 
 def test_the_heads_of_places_come_without_their_memory(store: KVStorePlaces) -> None:
     places = [_place("eu"), _place("us"), _place("uk")]
     for place in places:
-        store.save({**place.document(), **Lease("host/1/x", place.watermark).fields()})
+        store.save(place.document())
     heads = store.heads_of(*(str(place.key) for place in places[:2]), "nowhere")
     assert {head["_key"] for head in heads} == {str(place.key) for place in places[:2]}
-    assert {frozenset(head) for head in heads} == {
-        frozenset({"_key", "generation", "revision", "lease_owner", "lease_until"})
-    }
+    assert {frozenset(head) for head in heads} == {frozenset({"_key", "generation", "revision", "writer"})}
 
 
 def test_a_deleted_input_takes_its_places_with_it(store: KVStorePlaces) -> None:

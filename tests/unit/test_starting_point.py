@@ -85,7 +85,7 @@ def forwarders(cloud: MicrosoftCloud) -> tuple[PolledInput, PolledInput]:
     """Give an input on two forwarders, each with a KV store of its own; the second stands by."""
     cloud.clock.freeze(cloud.clock.now())
     first = _input(GRAPH, cloud, "-2h")
-    return first, replace(first, store=MemoryPlaces(), sink=MemorySink(), owner="cold/process")
+    return first, replace(first, store=MemoryPlaces(), sink=MemorySink(), writer="cold process")
 
 
 def test_a_forwarder_whose_KV_store_is_new_begins_at_start_time(

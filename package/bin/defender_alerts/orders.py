@@ -149,7 +149,7 @@ class StandingOrder:
     def execute(self, reader: RegionReader, delivery: Delivery) -> None:
         """Deliver what is wanted, as far as the API still shows it; afterwards nothing is pending.
 
-        To be called when the region has been collected up to now, and while the process holds the lease on the place.
+        To be called when the region has been collected up to now, while the place is this process's.
 
         Args:
             reader: of the order's region.

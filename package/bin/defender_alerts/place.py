@@ -77,9 +77,10 @@ class Place:
     """How far one region has been collected; times in ticks.
 
     ``generation`` counts how often the place has been reset or its input deleted, ``revision`` how often it has been
-    saved since. ``collected`` is when a run was last through with it, by the server's clock; None before the first
-    time. ``lacking`` are the records that lack something, by identity, in the order in which they are asked for again.
-    ``held`` is a time that this run must not settle, since it could not be read whole; None for none.
+    saved since, ``writer`` is the id of the run that did so last. ``collected`` is when a run was last through with it,
+    by the server's clock; None before the first time. ``lacking`` are the records that lack something, by identity, in
+    the order in which they are asked for again. ``held`` is a time that this run must not settle, since it could not be
+    read whole; None for none.
     """
 
     key: PlaceKey
@@ -89,6 +90,7 @@ class Place:
     seen: Seen = field(default_factory=Seen)
     generation: int = 0
     revision: int = 0
+    writer: str = ""
     collected: int | None = None
     lacking: dict[str, Lacking] = field(default_factory=dict)
     held: int | None = None
@@ -132,6 +134,7 @@ class Place:
             "lacking": json.dumps([[name, iso(one.time), one.gone] for name, one in self.lacking.items()]),
             "generation": self.generation,
             "revision": self.revision,
+            "writer": self.writer,
         }
 
     @classmethod
@@ -157,6 +160,7 @@ class Place:
                 seen=Seen.unpack(document["seen"]),
                 generation=int(document["generation"]),
                 revision=int(document["revision"]),
+                writer=str(document.get("writer", "")),
                 # Versions of this add-on that did not note it have left places without.
                 collected=parse_iso(document["collected"]) if document.get("collected") else None,
                 lacking={
@@ -164,7 +168,7 @@ class Place:
                     for name, time, gone in json.loads(document.get("lacking") or "[]")
                 },
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CheckpointError(
                 f"The checkpoint {key} is damaged ({error}). Nothing was collected. Restore the collection "
                 "ta_defender_alerts_checkpoints from a backup of the KV store, or reset the checkpoint to the time of "
@@ -365,11 +369,19 @@ def _key_of(document: Mapping[str, Any]) -> PlaceKey | None:
     return PlaceKey(*parts) if len(parts) == _PARTS else None
 
 
+def who_saved(head: Mapping[str, Any]) -> tuple[str, int]:
+    """The writer of a place's document and its revision; nobody's where these can't be read."""
+    try:
+        return str(head.get("writer", "")), int(head["revision"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return "", -1
+
+
 def _generation(document: Mapping[str, Any]) -> int:
     """The generation of a document, that in its key where its own can't be read."""
     try:
         return int(document["generation"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         last = str(document.get("_key")).rpartition(":")[2]
         return int(last) if _is_number(last) else 0
 
@@ -392,7 +404,7 @@ class PlaceStore(Protocol):
         """The documents of all places of an input, also those of another tenant or cloud."""
 
     def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
-        """``_key``, generation, revision and lease of those documents that exist, without the rest of them."""
+        """``_key``, generation, revision and writer of those documents that exist, without the rest of them."""
 
     def save(self, document: Mapping[str, Any]) -> None:
         """Save one document, replacing the one with the same key."""

@@ -7,10 +7,11 @@ the event that asks it to stop.
 from __future__ import annotations
 
 import logging
+import secrets
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, Protocol
 
@@ -18,7 +19,7 @@ from . import clouds
 from .apis import Api, OwnSettings
 from .auth import ResourceBearer, TokenSource
 from .collector import RegionCollector, RegionJob
-from .errors import AddonError, CheckpointError, ConfigurationError, StoppedError
+from .errors import AddonError, CheckpointError, ConfigurationError
 from .events import EventSink, Origin
 from .http.calls import Caller, Stop
 from .http.clock import ServerClock
@@ -27,17 +28,17 @@ from .http.pace import Limit, Pace
 from .http.session import open_session, trust
 from .keeper import PlaceKeeper
 from .kinds import Kind
-from .lease import LENGTH, Lease, new_owner
 from .orders import StandingOrder
 from .parts import DeliveredParts, PartStore
-from .place import Place, PlaceKey, PlaceStore, find_place, has_older, is_reset, latest_places, what_counts
+from .place import Place, PlaceKey, PlaceStore, find_place, has_older, latest_places, what_counts
 from .regions import RegionOutcome, collect_side_by_side
 from .settings import Account, Network, Polling
 from .times import iso, machine_time, parse_start, seconds
 from .versions import fingerprint
 from .wording import key_values
 
-_LEASE_POLL = 2.0
+# A process that is asked to stop, as when its input is edited, has ended well before that.
+LONGEST_HANDOVER = 10.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Surroundings:
     """What a poll is given to work with.
 
     Attributes:
-        owner: this process's name in a lease.
+        writer: this run's id in what it saves.
         begun: set when the regions begin: from then on there may be batches under way that should be finished.
         machine: this machine's clock, in ticks.
         monotonic: seconds that never jump.
@@ -76,7 +77,7 @@ class Surroundings:
     sink: EventSink
     stop: Stop
     log: logging.Logger
-    owner: str = field(default_factory=new_owner)
+    writer: str = field(default_factory=lambda: secrets.token_hex(8))
     begun: threading.Event = field(default_factory=threading.Event)
     machine: Callable[[], int] = machine_time
     monotonic: Callable[[], float] = time.monotonic
@@ -143,26 +144,25 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
     tokens = TokenSource(plan.account, cloud, token_caller)
     bearers = {region: ResourceBearer(tokens, api.audience, api.errors.resource_hint) for region, api in apis.items()}
     tenant = next(iter(bearers.values())).tenant()
-    documents = _free_places(plan, given, token_caller.clock)
+    documents = given.store.places_of(plan.kind.name, plan.polling.name)
     _tell_other_places(documents, tenant, plan, given.log)
     start = parse_start(plan.polling.start_time, token_caller.clock.now())
 
-    collectors: list[RegionCollector] = []
-    for region, api in apis.items():
-        key = PlaceKey(plan.kind.name, plan.polling.name, tenant, cloud.name, region)
+    def collector(region: str, *, again: bool = False) -> RegionCollector | None:
+        api, key = apis[region], PlaceKey(plan.kind.name, plan.polling.name, tenant, cloud.name, region)
         try:
-            place = find_place(key, documents, start)
+            found = given.store.places_of(plan.kind.name, plan.polling.name) if again else documents
+            place = find_place(key, found, start)
         except CheckpointError as error:
             beforehand[region] = error
-            continue
+            return None
+        if again and not place.revision:
+            # It was not another process: the place was reset or deleted.
+            return None
         _tell_future(plan, place, token_caller.clock.now(), given.log)
-        holder = next(_holders(documents, given.owner, token_caller.clock.now(), key), "")
-        if holder:
-            given.log.warning("region=%s is left to another process, which is at work on it: %s", region, holder)
-            continue
         order = None
         try:
-            order = StandingOrder.find(place, what_counts(documents), given.store, given.log)
+            order = StandingOrder.find(place, what_counts(found), given.store, given.log)
         except CheckpointError as error:
             # What was missed once must not cost what is new.
             beforehand[region] = error
@@ -171,15 +171,22 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
         _tell_start(plan, place, api, given.log)
         job = RegionJob(
             api,
-            PlaceKeeper(place, given.store, given.owner, caller.clock.now, has_older=has_older(place, documents)),
+            PlaceKeeper(place, given.store, given.writer, caller.clock.now, has_older=has_older(place, found)),
             _origin(plan, key, api),
             seconds(plan.polling.overlap),
             order,
             DeliveredParts(key, place.generation, given.store) if plan.kind.part_sourcetype else None,
         )
-        collectors.append(RegionCollector(job, caller=caller, bearer=bearers[region], sink=given.sink, log=given.log))
+        return RegionCollector(job, caller=caller, bearer=bearers[region], sink=given.sink, log=given.log)
+
+    collectors = [collector(region) for region in apis]
     given.begun.set()
-    return PollResult(tuple(collect_side_by_side(collectors, given.stop, given.log)), beforehand)
+    outcomes = collect_side_by_side([one for one in collectors if one], given.stop, given.log)
+    taken = [one.collector.region for one in outcomes if one.outcome == "taken"]
+    if taken and not given.stop.wait(LONGEST_HANDOVER):
+        collectors = [collector(region, again=True) for region in taken]
+        outcomes += collect_side_by_side([one for one in collectors if one], given.stop, given.log)
+    return PollResult(tuple(outcomes), beforehand)
 
 
 def _apis(plan: Plan) -> tuple[dict[str, Api], dict[str, AddonError]]:
@@ -231,32 +238,6 @@ def _tell_future(plan: Plan, place: Place, now: int, log: logging.Logger) -> Non
         plan.polling.start_time,
         iso(now),
     )
-
-
-def _holders(
-    documents: Sequence[Mapping[str, Any]], owner: str, now: int, wanted: PlaceKey | None = None
-) -> Iterator[str]:
-    """Who keeps ``owner`` out of an input's places, or of one of them."""
-    for key, document in latest_places(documents).items():
-        # A lease from before a reset is that of a process which has to end.
-        if wanted in {None, key} and not is_reset(document, documents):
-            lease = Lease.of(document)
-            if lease is not None and lease.keeps_out(owner, now):
-                yield lease.owner
-
-
-def _free_places(plan: Plan, given: Surroundings, clock: ServerClock) -> Sequence[Mapping[str, Any]]:
-    """The input's documents, as soon as no other process is at work on them, or has been seen to stay at work."""
-    waited = 0.0
-    while True:
-        documents = given.store.places_of(plan.kind.name, plan.polling.name)
-        holder = next(_holders(documents, given.owner, clock.now()), "")
-        if not holder or seconds(waited) > LENGTH:
-            return documents
-        given.log.info("input=%s waits for another process, %s, to finish", plan.polling.name, holder)
-        if given.stop.wait(_LEASE_POLL):
-            raise StoppedError
-        waited += _LEASE_POLL
 
 
 def _tell_other_places(documents: Sequence[Mapping[str, Any]], tenant: str, plan: Plan, log: logging.Logger) -> None:

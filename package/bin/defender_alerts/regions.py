@@ -49,7 +49,7 @@ class _RegionThread(threading.Thread):
             self.collector.run()
         except PlaceTakenError as taken:
             outcome = "taken"
-            self._log.warning("region=%s this run ends: %s", self.collector.region, taken)
+            self._log.warning("region=%s is left: %s", self.collector.region, taken)
         except StoppedError:
             outcome = "stopped"
         except AddonError as error:

@@ -1,4 +1,4 @@
-"""What the checkpoints of an input say: how far it has come, who is at work, how much it remembers."""
+"""What the checkpoints of an input say: how far it has come, how much it remembers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from defender_alerts.errors import CheckpointError
-from defender_alerts.lease import Lease
 from defender_alerts.place import MOST_SEEN, Place, PlaceKey, latest_places
 from defender_alerts.times import TICKS_PER_SECOND, iso
 
@@ -40,13 +39,9 @@ def _place(key: PlaceKey, document: Mapping[str, Any], interval: str, now: int) 
     except CheckpointError as error:
         return failed_by(error)
     lag = max(0, (now - place.watermark) // TICKS_PER_SECOND)
-    lease = Lease.of(document)
-    holder = (
-        f"{lease.owner} is at work on it" if lease is not None and lease.is_held(now) else "nobody is at work on it"
-    )
     found = (
         f"Tenant {key.tenant} in {key.cloud}: collected up to {iso(place.watermark)} ({lag} s ago), remembers "
-        f"{len(place.seen)} versions, saved {place.revision} times; {holder}."
+        f"{len(place.seen)} versions, saved {place.revision} times."
     )
     if lag > _late(interval):
         return warning(

@@ -28,7 +28,7 @@ from .splunkd import Splunkd, SplunkdError, content_of, documents
 
 _DATA = f"storage/collections/data/{CHECKPOINTS}"
 
-_HEAD = "_key,generation,revision,lease_owner,lease_until"
+_HEAD = "_key,generation,revision,writer"
 # All that the status of an input is made of; what is remembered of versions makes megabytes and is left where it is.
 _STATUS = "_key,kind,input,tenant,cloud,region,watermark,collected,remembered,generation,start,time,category,sentence,"
 _STATUS += "began,deleted"
@@ -91,7 +91,7 @@ class KVStorePlaces:
         return self._read({"kind": kind, "input": input_name})
 
     def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
-        """``_key``, generation, revision and lease of those documents that exist, without the rest of them.
+        """``_key``, generation, revision and writer of those documents that exist, without the rest of them.
 
         Raises:
             CheckpointError: the store can't be read.

@@ -1,0 +1,399 @@
+"""Two processes on one input: one goes on where the other has come to, and nothing is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from defender_alerts.delivery import BATCH_VERSIONS
+from defender_alerts.errors import CheckpointError
+from defender_alerts.place import PlaceKey, Reset
+from defender_alerts.poll import LONGEST_HANDOVER
+from defender_alerts.times import parse_iso, seconds
+from standins.microsoft.samples import siem_alert
+from standins.polling import MemorySink, NoWaiting, PolledInput
+
+
+def _alerts(polled: PolledInput, count: int) -> list[str]:
+    now = polled.cloud.clock.now()
+    alerts = [siem_alert(number, now - seconds(3_600) + number) for number in range(count)]
+    polled.cloud.siem("eu").add_all(polled.tenant, alerts)
+    return [alert.decode() for alert in alerts]
+
+
+def _another(polled: PolledInput) -> PolledInput:
+    """Another process on the same input and the same store."""
+    return replace(polled, writer="another process", sink=MemorySink(), stop=NoWaiting())
+
+
+def _let_two_read_at_once(polled: PolledInput) -> None:
+    """Let the first two who read the store's places go on when both have."""
+    usual, together = polled.store.places_of, threading.Barrier(2)
+
+    def read_together(kind: str, name: str) -> list[Mapping[str, Any]]:
+        documents = usual(kind, name)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(30)
+            together.abort()
+        return documents
+
+    polled.store.places_of = read_together  # type: ignore[method-assign]
+
+
+def _behind_each_batch(polled: PolledInput, act: Callable[[int], None]) -> None:
+    """Do something each time a batch has been saved; ``act`` is told how many have been written."""
+    save = polled.store.save
+    acted: set[int] = set()
+
+    def saved(document: Mapping[str, Any]) -> None:
+        save(document)
+        written = len(polled.sink.batches)
+        if written not in {0, *acted} and document["writer"] == polled.writer:
+            acted.add(written)
+            act(written)
+
+    polled.store.save = saved  # type: ignore[method-assign]
+
+
+def _reset(polled: PolledInput, start: int) -> None:
+    document = next(iter(polled.store.documents.values()))
+    key = PlaceKey(*(document[name] for name in ("kind", "input", "tenant", "cloud", "region")))
+    polled.store.save(Reset(key, start, document["generation"] + 1).document())
+
+
+def test_the_last_save_of_a_run_alone_says_when_the_place_was_collected(polled: PolledInput) -> None:
+    _alerts(polled, 1_500)
+    assert polled.poll().failures == []
+    *before, first = [document["collected"] for document in polled.store.history]
+    assert len(before) > 1
+    assert set(before) == {""}
+    polled.cloud.clock.advance(60)
+    now = polled.cloud.clock.now()
+    polled.cloud.siem("eu").add_all(polled.tenant, [siem_alert(9_000, now - seconds(30))])
+    polled.sink.room = len(polled.sink.taken)
+    assert len(polled.poll().failures) == 1
+    assert polled.store.history[-1]["collected"] == first
+    polled.sink.room = None
+    assert polled.poll().failures == []
+    # The clock of the answers has whole seconds.
+    assert parse_iso(polled.store.history[-1]["collected"]) > parse_iso(first) + seconds(58)
+
+
+def test_a_quiet_poll_reads_once_and_saves_once(polled: PolledInput) -> None:
+    assert polled.poll().failures == []
+    reads: list[str] = []
+    usual = polled.store.heads_of
+
+    def heads_of(*keys: str) -> object:
+        reads.extend(keys)
+        return usual(*keys)
+
+    polled.store.heads_of = heads_of  # type: ignore[method-assign,assignment]
+    saves = len(polled.store.history)
+    assert polled.poll().failures == []
+    assert (reads, len(polled.store.history) - saves) == ([], 1)
+
+
+def test_two_processes_that_begin_at_once_lose_nothing_and_repeat_a_batch_or_two(polled: PolledInput) -> None:
+    """Both read the store before either has saved: as close as two processes can come."""
+    alerts = _alerts(polled, 6_000)
+    polled.most_records = 10_000
+    other = _another(polled)
+    _let_two_read_at_once(polled)
+    threads = [threading.Thread(target=process.poll) for process in (polled, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert polled.poll().failures == []
+    delivered = polled.sink.raws() + other.sink.raws()
+    assert set(delivered) == set(alerts)
+    assert len(delivered) - len(alerts) <= 2 * BATCH_VERSIONS
+
+
+def test_a_process_that_was_held_up_until_another_had_finished_leaves_all_to_it(
+    polled: PolledInput, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It read the store first and would save last: over everything that the other one has noted down."""
+    alerts = _alerts(polled, 2_500)
+    slow = _another(polled)
+    usual = polled.store.places_of
+
+    def held_up(kind: str, name: str) -> object:
+        documents = usual(kind, name)
+        polled.store.places_of = usual  # type: ignore[method-assign]
+        assert polled.poll().failures == []
+        return documents
+
+    polled.store.places_of = held_up  # type: ignore[method-assign,assignment]
+    assert [one.outcome for one in slow.poll().outcomes] == ["taken", "done"]
+    assert "another process has saved the checkpoint meanwhile" in caplog.text
+    assert slow.stop.waits == [LONGEST_HANDOVER]
+    assert (polled.sink.raws(), slow.sink.raws()) == (alerts, [])
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == alerts
+
+
+@pytest.mark.parametrize(("times", "outcomes"), [(1, ["done"]), (2, ["taken", "done"])])
+def test_what_a_dead_process_saves_late_is_saved_over_once(
+    polled: PolledInput, times: int, outcomes: list[str]
+) -> None:
+    """Splunkd may carry out the save of a killed process when the next one is long at work; a second was not killed."""
+    polled.overlap = 7_200
+    assert _another(polled).poll().failures == []
+    alerts = _alerts(polled, 3_500)
+    left = dict(polled.store.history[-1])
+
+    def saves_late(written: int) -> None:
+        if 2 <= written < 2 + times:
+            polled.store.save(left)
+
+    _behind_each_batch(polled, saves_late)
+    assert [one.outcome for one in polled.poll().outcomes] == outcomes
+    assert set(polled.sink.raws()) == set(alerts)
+    if outcomes == ["done"]:
+        assert polled.sink.raws() == alerts
+
+
+def test_a_run_that_finds_another_at_work_goes_on_once_and_then_leaves_the_region_to_it(
+    polled: PolledInput, caplog: pytest.LogCaptureFixture
+) -> None:
+    alerts = _alerts(polled, 3_500)
+
+    def another_saves(_: int) -> None:
+        (document,) = polled.store.documents.values()
+        polled.store.save({**document, "writer": "another", "revision": document["revision"] + 1})
+
+    _behind_each_batch(polled, another_saves)
+    result = polled.poll()
+    assert ([one.outcome for one in result.outcomes], result.failures) == (["taken", "taken"], [])
+    assert polled.stop.waits == [LONGEST_HANDOVER]
+    assert "region=eu is left: another process has saved the checkpoint meanwhile" in caplog.text
+    assert polled.sink.raws() == alerts[:2_000]
+
+
+def test_a_store_that_fails_at_the_handover_fails_the_region(polled: PolledInput) -> None:
+    _alerts(polled, 2_500)
+
+    def another_saves(_: int) -> None:
+        (document,) = polled.store.documents.values()
+        document["writer"] = "another"
+
+    _behind_each_batch(polled, another_saves)
+
+    class FailedMeanwhile(NoWaiting):
+        def wait(self, timeout: float | None = None) -> bool:
+            polled.store.unreadable = True
+            return super().wait(timeout)
+
+    polled.stop = FailedMeanwhile()
+    result = polled.poll()
+    assert [one.outcome for one in result.outcomes] == ["taken"]
+    assert [type(failure) for failure in result.failures] == [CheckpointError]
+
+
+ODD_HEADS: list[dict[str, Any]] = [
+    *({"writer": writer} for writer in ("", None, 0, -1, True, 1.5, [], {"a": 1}, "x" * 200, "\ud800")),
+    *({"revision": revision} for revision in (0, -1, 10**9, 10**30, 1.0, 2.5, 1e300, "7", True)),
+    {"lease_owner": "elsewhere/1/x", "lease_until": "9999-12-31T23:59:59.9999999Z"},
+    {"collected": "9999-12-31T23:59:59.9999999Z"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_HEADS, ids=ascii)
+def test_nothing_that_stands_in_a_document_keeps_a_run_out(polled: PolledInput, odd: dict[str, Any]) -> None:
+    polled.overlap = 7_200
+    assert polled.poll().failures == []
+    alerts = _alerts(polled, 10)
+    (document,) = polled.store.documents.values()
+    document.update(odd)
+    assert [one.outcome for one in polled.poll().outcomes] == ["done"]
+    assert polled.sink.raws() == alerts
+    assert polled.stop.waits == []
+
+
+@pytest.mark.parametrize("odd", ODD_HEADS, ids=ascii)
+def test_an_odd_document_that_appears_during_a_run_costs_one_handover_and_loses_nothing(
+    polled: PolledInput, odd: dict[str, Any]
+) -> None:
+    alerts = _alerts(polled, 2_500)
+
+    def made_odd(written: int) -> None:
+        if written == 1:
+            (document,) = polled.store.documents.values()
+            document.update(odd)
+
+    _behind_each_batch(polled, made_odd)
+    assert {one.outcome for one in polled.poll().outcomes} <= {"done", "taken"}
+    assert sum(polled.stop.waits) <= LONGEST_HANDOVER
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == alerts
+
+
+def test_a_place_that_was_reset_during_a_run_keeps_the_reset(
+    polled: PolledInput, caplog: pytest.LogCaptureFixture
+) -> None:
+    alerts = _alerts(polled, 2_500)
+    write = polled.sink.write
+    start = polled.cloud.clock.now() - seconds(7_200)
+
+    def reset_while_writing(*arguments: object) -> int:
+        written = write(*arguments)  # type: ignore[arg-type]
+        if len(polled.sink.batches) == 1:
+            polled.jumped += 5
+            _reset(polled, start)
+        return written
+
+    polled.sink.write = reset_while_writing  # type: ignore[method-assign,assignment]
+    result = polled.poll()
+    assert [one.outcome for one in result.outcomes] == ["taken"]
+    assert "an administrator has reset the checkpoint" in caplog.text
+    polled.sink.taken.clear()
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == alerts
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == alerts
+
+
+def test_a_reset_that_a_running_process_does_not_notice_counts_all_the_same(polled: PolledInput) -> None:
+    alerts = _alerts(polled, 10)
+    assert polled.poll().failures == []
+    _reset(polled, polled.cloud.clock.now() - seconds(7_200))
+    place = next(document for document in polled.store.documents.values() if not document["_key"].endswith(":reset"))
+    polled.store.save({**place, "watermark": place["watermark"]})
+    polled.sink.taken.clear()
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == alerts
+
+
+def test_a_damaged_reset_is_an_error_and_not_a_first_run(polled: PolledInput) -> None:
+    _alerts(polled, 1)
+    assert polled.poll().failures == []
+    _reset(polled, 0)
+    (reset,) = (document for key, document in polled.store.documents.items() if key.endswith(":reset"))
+    reset["start"] = "soon"
+    polled.sink.taken.clear()
+    (failure,) = polled.poll().failures
+    assert type(failure) is CheckpointError
+    assert "Reset it again" in str(failure)
+    assert polled.sink.taken == []
+
+
+class _InStep:
+    """Lets two threads take turns: neither writes its next batch before the other has written or ended."""
+
+    def __init__(self) -> None:
+        self._turns = threading.Barrier(2)
+
+    def meet(self) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            self._turns.wait(30)
+
+    def leave(self) -> None:
+        self._turns.abort()
+
+
+@pytest.mark.parametrize("begins", ["in step", "a batch later", "in the middle"])
+def test_two_processes_through_twenty_thousand_alerts_lose_nothing_and_repeat_two_batches_at_most(
+    polled: PolledInput, begins: str
+) -> None:
+    begun = polled.cloud.clock.now() - seconds(6 * 3_600)
+    raws = [siem_alert(number, begun + seconds(number)) for number in range(20_000)]
+    polled.cloud.siem("eu").add_all(polled.tenant, raws)
+    alerts = [raw.decode() for raw in raws]
+    other = _another(polled)
+    step, batches = _InStep(), {"in step": 0, "a batch later": 1, "in the middle": 10}[begins]
+    second = threading.Thread(target=_run_to_its_end, args=(other, step))
+    for process in (polled, other):
+        _wrap_writes(process, step, second if process is polled else None, batches)
+    if not batches:
+        _let_two_read_at_once(polled)
+        second.start()
+    _run_to_its_end(polled, step)
+    second.join()
+    assert polled.poll().failures == []
+    delivered = polled.sink.raws() + other.sink.raws()
+    assert set(delivered) == set(alerts)
+    assert len(delivered) - len(alerts) <= 2 * BATCH_VERSIONS
+
+
+def _run_to_its_end(process: PolledInput, step: _InStep) -> None:
+    try:
+        assert process.poll().failures == []
+    finally:
+        step.leave()
+
+
+def _wrap_writes(process: PolledInput, step: _InStep, second: threading.Thread | None, batches: int) -> None:
+    write = process.sink.write
+
+    def in_step(*arguments: object) -> int:
+        if second is not None and batches and len(process.sink.batches) == batches:
+            second.start()
+        written = write(*arguments)  # type: ignore[arg-type]
+        step.meet()
+        return written
+
+    process.sink.write = in_step  # type: ignore[method-assign,assignment]
+
+
+@pytest.mark.parametrize("regions", [("eu",), ("eu", "us")])
+def test_an_input_that_is_edited_in_the_middle_of_a_backlog_goes_on_in_its_next_process(
+    polled: PolledInput, regions: tuple[str, ...]
+) -> None:
+    """Splunkd ends the old process and starts the next one at once, while the old one still finishes its batch.
+
+    The next one may run on another member of a cluster that shares the KV store: nothing is known of it but what it saves.
+    """
+    polled.cloud.clock.freeze(polled.cloud.clock.now())
+    polled.regions = regions
+    alerts = _alerts(polled, 5_500)
+    polled.most_records = 10_000
+    new = _another(polled)
+    outcomes: list[tuple[str, str]] = []
+    thread = threading.Thread(
+        target=lambda: outcomes.extend((one.collector.region, one.outcome) for one in new.poll().outcomes)
+    )
+    usual = new.stop.wait
+
+    def wait(timeout: float | None = None) -> bool:
+        """The old process has ended meanwhile."""
+        old.join()
+        return usual(timeout)
+
+    new.stop.wait = wait  # type: ignore[method-assign]
+
+    write = polled.sink.write
+
+    def edited_while_writing(*arguments: Any) -> int:
+        written = write(*arguments)
+        if len(polled.sink.batches) == 2:
+            polled.stop.set()
+            thread.start()
+        return written
+
+    polled.sink.write = edited_while_writing  # type: ignore[method-assign]
+    old = threading.Thread(target=polled.poll)
+    old.start()
+    old.join()
+    thread.join()
+    assert dict(outcomes) == dict.fromkeys(regions, "done")
+    delivered = polled.sink.raws() + new.sink.raws()
+    assert set(delivered) == set(alerts)
+    assert len(delivered) - len(alerts) <= BATCH_VERSIONS
+
+
+@pytest.mark.parametrize("jump", [-10 * 365 * 86_400, -86_400, -3_600, -45, 45, 3_600, 86_400])
+def test_a_clock_that_jumps_between_two_processes_keeps_nobody_out(polled: PolledInput, jump: int) -> None:
+    _alerts(polled, 10)
+    assert _another(polled).poll().failures == []
+    polled.cloud.clock.advance(jump)
+    assert [one.outcome for one in polled.poll().outcomes] == ["done"]
+    assert polled.stop.waits == []
+    polled.cloud.clock.advance(-jump)
+    assert [one.outcome for one in _another(polled).poll().outcomes] == ["done"]
+    assert polled.stop.waits == []
