@@ -78,7 +78,7 @@ class AtStep:
     def _do(self, stage: Polls) -> None:
         self.deed(stage)
         # Who runs next is another process.
-        stage.polled = replace(stage.polled, owner="another/process")
+        stage.polled = replace(stage.polled, writer="another process")
 
 
 def _is_part_of_what_is_due(story: Story) -> bool:
@@ -125,14 +125,14 @@ ADMINISTRATOR: Group[Polls] = Group(
             "input deleted",
             "the input is deleted, and made anew under its name",
             _delete,
-            "region={region} this run ends: the input has been deleted; a new one of its name starts at its own start_time",
+            "region={region} is left: the input has been deleted; a new one of its name starts at its own start_time",
             "the new input starts at its `start_time`: everything, each version once, whatever the other run saved late",
         ),
         *_rows(
             "checkpoint reset",
             "the checkpoint is reset to two hours ago",
             _reset,
-            "region={region} this run ends: an administrator has reset the checkpoint; the next run starts where that says",
+            "region={region} is left: an administrator has reset the checkpoint; the next run starts where that says",
             "starts where the reset says: everything since then, each version once, whatever the other run saved late",
             subjects=(_SIEM_ALERTS,),
         ),
