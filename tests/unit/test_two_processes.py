@@ -41,7 +41,7 @@ def _let_two_read_at_once(polled: PolledInput) -> None:
             together.abort()
         return documents
 
-    polled.store.places_of = read_together  # type: ignore[method-assign]
+    polled.store.places_of = read_together  # type: ignore[method-assign,assignment]
 
 
 def _behind_each_batch(polled: PolledInput, act: Callable[[int], None]) -> None:
@@ -196,9 +196,11 @@ def test_a_store_that_fails_at_the_handover_fails_the_region(polled: PolledInput
     assert [type(failure) for failure in result.failures] == [CheckpointError]
 
 
+_WRITERS: list[Any] = ["", None, 0, -1, True, 1.5, [], {"a": 1}, "x" * 200, "\ud800"]
+_REVISIONS: list[Any] = [0, -1, 10**9, 10**30, 1.0, 2.5, 1e300, "7", True]
 ODD_HEADS: list[dict[str, Any]] = [
-    *({"writer": writer} for writer in ("", None, 0, -1, True, 1.5, [], {"a": 1}, "x" * 200, "\ud800")),
-    *({"revision": revision} for revision in (0, -1, 10**9, 10**30, 1.0, 2.5, 1e300, "7", True)),
+    *({"writer": writer} for writer in _WRITERS),
+    *({"revision": revision} for revision in _REVISIONS),
     {"lease_owner": "elsewhere/1/x", "lease_until": "9999-12-31T23:59:59.9999999Z"},
     {"collected": "9999-12-31T23:59:59.9999999Z"},
 ]
@@ -376,7 +378,7 @@ def test_an_input_that_is_edited_in_the_middle_of_a_backlog_goes_on_in_its_next_
             thread.start()
         return written
 
-    polled.sink.write = edited_while_writing  # type: ignore[method-assign]
+    polled.sink.write = edited_while_writing  # type: ignore[method-assign,assignment]
     old = threading.Thread(target=polled.poll)
     old.start()
     old.join()
