@@ -15,6 +15,8 @@ NOW = ticks.parse("2026-03-31T12:00:00Z")
 NOW_SECONDS = 1_774_958_400.0
 TENANTS = ("6f1f8b3a-0c58-4f5c-9a9b-5a7c0f3f1d11", "0d9e2c47-53b1-4f0e-8a61-b7c3d5e8f902")
 ALERTS = 150
+MERGED, INTO = 7, 3
+"""The incident that was merged, and the one that it leads to."""
 _HOUR = 3600 * ticks.PER_SECOND
 _GRAPH, _ENDPOINT, _SIEM, _SPLIT = range(4)
 
@@ -83,10 +85,11 @@ def _version(number: int, first: int, updated: int, status: str, way: int) -> In
 
 
 def _incidents() -> Iterator[IndexedEvent]:
+    """The newer half of the alerts belongs to incidents that an input collects; one of these was merged into another."""
     for number in range(1, 20):
         updated = NOW - round((number * 31 % 700 / 10 + 0.1) * _HOUR)
-        raw = graph_incident(number, updated)
-        yield _event("defender_incidents", "ms365:defender:incident", "global", number, updated, raw)
+        raw = graph_incident(number, updated, redirect_to=INTO if number == MERGED else None)
+        yield _event("defender_incidents", "ms365:defender:incident", "global", 4 * number - 1, updated, raw)
 
 
 def _event(  # noqa: PLR0917 - where it comes from, which one, when, what
@@ -95,7 +98,7 @@ def _event(  # noqa: PLR0917 - where it comes from, which one, when, what
     return IndexedEvent(
         raw=raw.decode(),
         time=f"{NOW_SECONDS + (updated - NOW) / ticks.PER_SECOND:.3f}",
-        source=f"{kind}:{TENANTS[number % 5 == 0]}:{region}:soc",
+        source=f"{kind}:{TENANTS[(number // 4 + 1) % 5 == 0]}:{region}:soc",
         sourcetype=sourcetype,
         host="graph.microsoft.com",
         index="defender",

@@ -13,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from standins.search import SearchKnowledge
+from standins.search.conf import Conf
 from standins.search.event_fields import fields_of_events
 from standins.search.reports import Search, read_chain, read_search
 from standins.search.rows import Table, When
@@ -22,6 +23,7 @@ from tooling import paths
 VIEWS = paths.PACKAGE / "default" / "data" / "ui" / "views"
 OVERVIEW = VIEWS / "defender_alerts_overview.xml"
 DETAIL = VIEWS / "defender_alert_detail.xml"
+INCIDENTS = VIEWS / "defender_incidents.xml"
 HEALTH = VIEWS / "defender_alerts_health.xml"
 LOG_FIELDS = frozenset(
     {
@@ -112,6 +114,16 @@ def event_fields(knowledge: SearchKnowledge) -> frozenset[str]:
     return fields_of_events(knowledge.props, knowledge.transforms, columns)
 
 
+def lookup_tables(knowledge: SearchKnowledge) -> dict[str, list[dict[str, str]]]:
+    """The add-on's lookup tables, by the name of their definition."""
+    tables = {}
+    for name, stanza in knowledge.transforms.items():
+        if "filename" in stanza:
+            with (paths.PACKAGE / "lookups" / stanza["filename"]).open(encoding="utf-8", newline="") as file:
+                tables[name] = list(csv.DictReader(file))
+    return tables
+
+
 def readable_fields(dashboard: Dashboard, knowledge: SearchKnowledge) -> frozenset[str]:
     """The fields that a dashboard's searches may read of their events."""
     return LOG_FIELDS if dashboard.path == HEALTH else event_fields(knowledge)
@@ -120,11 +132,14 @@ def readable_fields(dashboard: Dashboard, knowledge: SearchKnowledge) -> frozens
 class Runner:
     """A dashboard's data sources, read and run on events."""
 
-    def __init__(self, dashboard: Dashboard, knowledge: SearchKnowledge, tokens: Mapping[str, str]) -> None:
+    def __init__(
+        self, dashboard: Dashboard, knowledge: SearchKnowledge, tokens: Mapping[str, str], macros: Conf | None = None
+    ) -> None:
         self._dashboard = dashboard
-        self._knowledge = knowledge
+        self._macros = macros or knowledge.macros
         self._tokens = dashboard.defaults | dict(tokens)
         self._fields = readable_fields(dashboard, knowledge)
+        self._lookups = lookup_tables(knowledge)
         self._done: dict[str, Table] = {}
 
     def query(self, name: str) -> str:
@@ -136,8 +151,8 @@ class Runner:
         source = self._dashboard.sources[name]
         query = self.query(name)
         if source["type"] == "ds.chain":
-            return read_chain(query, self.read(source["options"]["extend"]), self._knowledge.macros)
-        return read_search(query, self._knowledge.macros, self._fields)
+            return read_chain(query, self.read(source["options"]["extend"]), self._macros, self._lookups)
+        return read_search(query, self._macros, self._fields, self._lookups)
 
     def run(self, name: str, events: list[Mapping[str, str | list[str]]], now: float) -> Table:
         """What a data source gives of events' fields, newest first, once and for all; tokens that it makes for others are kept."""

@@ -79,7 +79,7 @@ def test_the_macro_leaves_no_field_of_its_own_behind(knowledge: SearchKnowledge)
 
 
 def test_an_index_macro_with_alternatives_stays_one_term(knowledge: SearchKnowledge) -> None:
-    definition = knowledge.macros["defender_alerts_latest"]["definition"]
+    definition = knowledge.macros["defender_alerts_versions"]["definition"]
     assert definition.startswith("(`defender_alerts_index`) ")
 
 

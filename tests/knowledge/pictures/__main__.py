@@ -94,11 +94,19 @@ PICTURES = (
         studio.OVERVIEW,
         {},
         (
-            Drilldown("td", 2, DETAIL, frozenset({"form.tenant", "form.alert"})),
+            Drilldown("td", -1, DETAIL, frozenset({"form.tenant", "form.alert"})),
             Drilldown(
                 ".highcharts-point", 40, "/app/TA_defender_alerts/search", frozenset({"q", "earliest", "latest"})
             ),
         ),
+        height=2180,
+    ),
+    Picture(
+        "dashboard-incidents",
+        studio.INCIDENTS,
+        {},
+        (Drilldown("td", -1, DETAIL, frozenset({"form.tenant", "form.alert"})),),
+        height=1460,
     ),
     Picture("dashboard-alert", studio.DETAIL, {"alert": scene.alert_id(SHOWN_ALERT)}, ()),
     Picture("dashboard-health", studio.HEALTH, {}, (), scene=log, height=2030),
@@ -209,7 +217,7 @@ def draw(
     )
     page.add_style_tag(path=WORK / "page.css")
     page.add_script_tag(path=WORK / "page.js")
-    page.wait_for_timeout(8_000)  # charts move into place, and nothing says when they have
+    wait_until_still(page)
     asked = set(page.evaluate("window.asked"))
     faults += [f"{picture.name}: not the dashboard's search: {query}" for query in asked - results.keys()]
     faults += [f"{picture.name}: never asked for: {query}" for query in results.keys() - asked]
@@ -218,6 +226,17 @@ def draw(
         faults += follow(page, drilldown)
     page.close()
     return faults
+
+
+def wait_until_still(page: Page) -> None:
+    """Charts move into place, and nothing says when they have: wait until two looks in a row show the same."""
+    before = b""
+    for _ in range(30):
+        page.wait_for_timeout(4_000)
+        now = page.screenshot(full_page=True)
+        if now == before:
+            return
+        before = now
 
 
 def follow(page: Page, drilldown: Drilldown) -> list[str]:

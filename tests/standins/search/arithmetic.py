@@ -210,6 +210,12 @@ def _round(arguments: Sequence[Value]) -> Value:
     return as_number(math.copysign(math.floor(abs(number) * scale + 0.5), number) / scale)
 
 
+def _floor(arguments: Sequence[Value]) -> Value:
+    """Documented: rounded down to a whole number."""
+    number = number_of(arguments[0])
+    return None if number is None else math.floor(number)
+
+
 def _tonumber(arguments: Sequence[Value]) -> Value:
     number = number_of(arguments[0])
     return None if number is None else as_number(number)
@@ -248,6 +254,7 @@ def _split(arguments: Sequence[Value]) -> Value:
 
 
 _FUNCTIONS = {
+    "floor": EvalFunction(_floor, 1, 1),
     "max": EvalFunction(_max, 1, _ANY_NUMBER),
     "mvcount": EvalFunction(_mvcount, 1, 1),
     "mvindex": EvalFunction(_mvindex, 2, 2),

@@ -16,7 +16,7 @@ from standins.search.conf import Conf
 from standins.search.pipeline import expand_macros, split_at_pipes
 from standins.search.refusal import NotModelledError
 from standins.search.row_commands import ROW_COMMANDS
-from standins.search.rows import Command, Table, When, options, unchanged
+from standins.search.rows import Command, Table, When, options, unchanged, with_columns
 from standins.search.search_terms import read_terms
 from standins.search.table_commands import TABLE_COMMANDS
 
@@ -24,6 +24,8 @@ INDEXED = frozenset({"host", "index", "source", "sourcetype"})
 """Fields that tstats sees without a data model."""
 INTERNAL = frozenset({"_raw", "_time", "eventtype", "tag", *INDEXED})
 """What every event has, before anybody's props."""
+LookupTables = Mapping[str, Sequence[Mapping[str, str]]]
+"""The rows of lookup tables, by the name of their definition."""
 _TIME_MODIFIERS = ("_index_earliest", "_index_latest")
 
 
@@ -52,13 +54,14 @@ class Search:
         return table
 
 
-def read_search(search: str, macros: Conf, fields: Iterable[str]) -> Search:
+def read_search(search: str, macros: Conf, fields: Iterable[str], lookups: LookupTables | None = None) -> Search:
     """Read a search that begins with events.
 
     Args:
         search: its text; macros are replaced.
         macros: macros.conf.
         fields: what events have besides Splunk's own fields.
+        lookups: the tables that the lookup command may read.
 
     Raises:
         NotModelledError: something in it isn't known.
@@ -70,11 +73,11 @@ def read_search(search: str, macros: Conf, fields: Iterable[str]) -> Search:
         name, _, arguments = generating.strip().partition(" ")
         if name != "tstats":
             raise NotModelledError(f"a search that begins with {name}")
-        return _read([_tstats(arguments)], others, frozenset(INTERNAL))
-    return _read([_events(first)], others, frozenset(fields) | INTERNAL)
+        return _read([_tstats(arguments)], others, frozenset(INTERNAL), lookups or {})
+    return _read([_events(first)], others, frozenset(fields) | INTERNAL, lookups or {})
 
 
-def read_chain(search: str, base: Search, macros: Conf) -> Search:
+def read_chain(search: str, base: Search, macros: Conf, lookups: LookupTables | None = None) -> Search:
     """Read what a chain adds to its base search.
 
     Raises:
@@ -84,13 +87,16 @@ def read_chain(search: str, base: Search, macros: Conf) -> Search:
     first, *others = split_at_pipes(expand_macros(search, macros))
     if first.strip():
         raise NotModelledError(f"a chain that doesn't begin with a pipe: {first}")
-    return _read([], others, base.fields)
+    return _read([], others, base.fields, lookups or {})
 
 
-def _read(begin: list[Command], texts: Sequence[str], fields: frozenset[str]) -> Search:
+def _read(begin: list[Command], texts: Sequence[str], fields: frozenset[str], lookups: LookupTables) -> Search:
     commands = list(begin)
     for text in texts:
         name, _, arguments = text.strip().partition(" ")
+        if name == "lookup":
+            commands.append(_lookup(arguments.strip(), lookups))
+            continue
         if name not in _COMMANDS:
             raise NotModelledError(f"the search command {name!r}")
         commands.append(_COMMANDS[name](arguments.strip()))
@@ -122,6 +128,28 @@ def _events(text: str) -> Command:
         return Table([row for row in table.rows if first <= float(row["_time"][0]) < last and matches(row)])
 
     return Command(reads, unchanged, run)
+
+
+def _lookup(arguments: str, lookups: LookupTables) -> Command:
+    """``lookup <table> <field> OUTPUT <field>``, with the same names in the table; rows without a match get none."""
+    match = options(r"(\w+)\s+(\w+)\s+OUTPUT\s+(\w+)", "lookup", arguments)
+    table_name, key, output = match.groups()
+    if table_name not in lookups or not {key, output} <= set(lookups[table_name][0]):
+        raise NotModelledError(f"lookup {arguments}")
+    found = {row[key]: row[output] for row in lookups[table_name]}
+
+    def run(table: Table, _: When) -> Table:
+        rows = []
+        for row in table.rows:
+            if len(row.get(key, [])) > 1:
+                raise NotModelledError(f"lookup by several values: {arguments}")
+            value = found.get(row[key][0]) if row.get(key) else None
+            rows.append(
+                {**{name: v for name, v in row.items() if name != output}, **({output: [value]} if value else {})}
+            )
+        return Table(rows, with_columns(table.columns, [output]))
+
+    return Command(frozenset({key}), lambda fields: fields | {output}, run)
 
 
 def _tstats(arguments: str) -> Command:

@@ -106,6 +106,16 @@ def _table(arguments: str) -> Command:
 
 
 def _fields(arguments: str) -> Command:
+    """Documented: with ``-`` the fields that go; else those that stay, and ``_time`` and ``_raw`` with them."""
+    if not arguments.startswith("-"):
+        kept = frozenset(names_in(arguments))
+
+        def keep(table: Table, _: When) -> Table:
+            stay = kept | {"_time", "_raw"}
+            rows = [{name: values for name, values in row.items() if name in stay} for row in table.rows]
+            return Table(rows, table.columns and tuple(name for name in table.columns if name in stay))
+
+        return Command(kept, lambda fields: fields & (kept | {"_time", "_raw"}), keep)
     match = options(r"-\s+(.+)", "fields", arguments)
     removed = frozenset(names_in(match[1]))
 

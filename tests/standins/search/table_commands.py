@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from standins.search.arithmetic import AGGREGATES, number_of
+from standins.search.arithmetic import AGGREGATES, number_of, parse_expression
 from standins.search.eval_expressions import as_field
 from standins.search.eval_functions import Value
 from standins.search.refusal import NotModelledError
-from standins.search.rows import Command, Row, Table, When, names_in, options, unchanged
+from standins.search.rows import Command, Row, Table, When, for_eval, names_in, options, unchanged, with_columns
 
 
 def _head(arguments: str) -> Command:
@@ -67,42 +67,59 @@ def _dedup(arguments: str) -> Command:
     return Command(frozenset(names), unchanged, run)
 
 
-_AGGREGATE = r"(\w+)(?:\((\w+|sum\(\w+\))\))?(?:\s+[Aa][Ss]\s+(?:(\w+)|\"([^\"]+)\"))?"
+_AGGREGATE = (
+    r"(\w+)(?:\((\w+|sum\(\w+\)|eval\((?:[^()\"]|\"[^\"]*\"|\([^()]*\))+\))\))?"
+    r"(?:\s+[Aa][Ss]\s+(?:(\w+)|\"([^\"]+)\"))?"
+)
+_COUNTED = re.compile(r"eval\((.+)\)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class _Aggregate:
     name: str
-    of: str
-    over: Callable[[Sequence[Row]], list[str]]
+    reads: frozenset[str]
+    over: Callable[[Sequence[Row], When], list[str]]
 
 
-def _latest(of: str) -> Callable[[Sequence[Row]], list[str]]:
+def _latest(of: str) -> Callable[[Sequence[Row], When], list[str]]:
     """Documented: the chronologically latest value, by ``_time``."""
 
-    def over(rows: Sequence[Row]) -> list[str]:
+    def over(rows: Sequence[Row], _: When) -> list[str]:
         having = [row for row in rows if row.get(of)]
         return max(having, key=lambda row: float(row["_time"][0]))[of] if having else []
 
     return over
 
 
-def _over_values(of: str, function: Callable[[Sequence[str]], Value]) -> Callable[[Sequence[Row]], list[str]]:
-    return lambda rows: as_field(function([value for row in rows for value in row.get(of, ())]), of)
+def _counted(condition: str) -> _Aggregate:
+    """``count(eval(<condition>))``, documented: the rows for which it is true."""
+    expression = parse_expression(condition)
+
+    def over(rows: Sequence[Row], when: When) -> list[str]:
+        return [str(sum(expression.compute(for_eval(row, when)) is True for row in rows))]
+
+    return _Aggregate("", expression.reads, over)
+
+
+def _over_values(of: str, function: Callable[[Sequence[str]], Value]) -> Callable[[Sequence[Row], When], list[str]]:
+    return lambda rows, _: as_field(function([value for row in rows for value in row.get(of, ())]), of)
 
 
 def _aggregate(function: str, of: str, name: str) -> _Aggregate:
     """One aggregation. Of a sparkline nothing is modelled but that it is one."""
     name = name or (f"{function}({of})" if of else function)
+    counted = _COUNTED.fullmatch(of)
+    if function == "count" and counted:
+        return replace(_counted(counted[1]), name=name)
     if function == "sparkline" and of.startswith("sum("):
-        return _Aggregate(name, of[len("sum(") : -1], lambda _: ["##__SPARKLINE__##"])
+        return _Aggregate(name, frozenset({of[len("sum(") : -1]}), lambda *_: ["##__SPARKLINE__##"])
     if function == "latest" and of:
-        return _Aggregate(name, of, _latest(of))
+        return _Aggregate(name, frozenset({of}), _latest(of))
     if function == "count" and not of:
-        return _Aggregate(name, of, lambda rows: [str(len(rows))])
+        return _Aggregate(name, frozenset(), lambda rows, _: [str(len(rows))])
     if function not in AGGREGATES or not of.isidentifier():
         raise NotModelledError(f"the aggregation {function}({of})")
-    return _Aggregate(name, of, _over_values(of, AGGREGATES[function]))
+    return _Aggregate(name, frozenset({of}), _over_values(of, AGGREGATES[function]))
 
 
 def _aggregates(text: str, command: str) -> list[_Aggregate]:
@@ -125,15 +142,43 @@ def _stats(arguments: str) -> Command:
     names = names_in(by) if by else []
     columns = (*names, *(each.name for each in aggregates))
 
-    def run(table: Table, _: When) -> Table:
+    def run(table: Table, when: When) -> Table:
         groups = _groups(table.rows, names) if names else {(): table.rows}
         rows: list[Row] = []
         for group, members in sorted(groups.items()):
             row: Row = {name: [value] for name, value in zip(names, group, strict=True)}
-            rows.append(row | {each.name: values for each in aggregates if (values := each.over(members))})
+            rows.append(row | {each.name: values for each in aggregates if (values := each.over(members, when))})
         return Table(rows, columns)
 
-    return Command(frozenset({*names, *(each.of for each in aggregates if each.of)}), lambda _: frozenset(columns), run)
+    return Command(frozenset(names).union(*(each.reads for each in aggregates)), lambda _: frozenset(columns), run)
+
+
+def _eventstats(arguments: str) -> Command:
+    """Documented: as stats, but each row stays and is given its group's results; one that is in no group gets none.
+
+    Assumed: a row with several values of a field is in no group that the stand-in knows: it is refused.
+    """
+    functions, _, by = arguments.partition(" by ")
+    aggregates = _aggregates(functions, "eventstats")
+    names = names_in(by) if by else []
+    made = [each.name for each in aggregates]
+
+    def run(table: Table, when: When) -> Table:
+        groups: dict[tuple[str, ...], list[Row]] = {}
+        for row in table.rows:
+            if any(len(row.get(name, [])) > 1 for name in names):
+                raise NotModelledError(f"eventstats by a field with several values: {by}")
+            if all(row.get(name) for name in names):
+                groups.setdefault(tuple(row[name][0] for name in names), []).append(row)
+        results = {
+            group: {each.name: values for each in aggregates if (values := each.over(members, when))}
+            for group, members in groups.items()
+        }
+        rows = [row | results.get(tuple(row.get(name, [""])[0] for name in names), {}) for row in table.rows]
+        return Table(rows, with_columns(table.columns, made))
+
+    reads = frozenset(names).union(*(each.reads for each in aggregates))
+    return Command(reads, lambda fields: fields | frozenset(made), run)
 
 
 _SPANS = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 86400, 7 * 86400, 30 * 86400)
@@ -166,11 +211,11 @@ def _timechart(arguments: str) -> Command:
             raise NotModelledError(f"timechart with {len(series)} series and without limit=0")
         rows: list[Row] = []
         for time in times:
-            values = {value: aggregate.over(cells.get((time, value), [])) for value in series}
+            values = {value: aggregate.over(cells.get((time, value), []), when) for value in series}
             rows.append({"_time": [str(time)], **{value: texts for value, texts in values.items() if texts}})
         return Table(rows, ("_time", *series))
 
-    reads = {"_time", *([by] if by else []), *([aggregate.of] if aggregate.of else [])}
+    reads = {"_time", *([by] if by else []), *aggregate.reads}
     return Command(frozenset(reads), lambda _: frozenset({"_time", *([] if by else [aggregate.name])}), run)
 
 
@@ -194,6 +239,7 @@ def _transpose(arguments: str) -> Command:
 
 TABLE_COMMANDS: Mapping[str, Callable[[str], Command]] = {
     "dedup": _dedup,
+    "eventstats": _eventstats,
     "head": _head,
     "sort": _sort,
     "stats": _stats,

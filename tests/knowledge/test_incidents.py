@@ -1,0 +1,156 @@
+"""The view Incidents: which incidents it shows, what it counts, and where merged ones lead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from knowledge import scene, studio
+from knowledge.studio import INCIDENTS, Dashboard, Runner
+from standins.microsoft.graph_samples import graph_alert, graph_incident
+from standins.search import IndexedEvent, SearchKnowledge
+from standins.search.rows import Table
+
+Events = list[Mapping[str, str | list[str]]]
+HOUR = 3600 * 10_000_000
+
+
+@pytest.fixture(scope="module")
+def events(knowledge: SearchKnowledge) -> Events:
+    """Give the scene's events as searches see them, newest first."""
+    return [knowledge.search_fields(event) for event in scene.events()]
+
+
+def run(knowledge: SearchKnowledge, events: Events, **tokens: str) -> dict[str, Table]:
+    dashboard = Dashboard.read(INCIDENTS)
+    runner = Runner(dashboard, knowledge, tokens)
+    return {name: runner.run(name, events, scene.NOW_SECONDS) for name in dashboard.sources}
+
+
+def incident(number: int, hours_ago: float, *, alerts: list[bytes] | None = None, **members: object) -> IndexedEvent:
+    updated = scene.NOW - round(hours_ago * HOUR)
+    return event("ms365:defender:incident", updated, graph_incident(number, updated, alerts=alerts, **members))  # type: ignore[arg-type] # any member
+
+
+def alert(number: int, hours_ago: float, **members: object) -> IndexedEvent:
+    updated = scene.NOW - round(hours_ago * HOUR)
+    members = {"created": scene.NOW - 9 * HOUR} | members
+    return event("ms:defender:graph:alerts", updated, graph_alert(number, updated, **members))  # type: ignore[arg-type] # any member
+
+
+def event(sourcetype: str, updated: int, raw: bytes) -> IndexedEvent:
+    kind = "defender_incidents" if "incident" in sourcetype else "defender_graph_alerts"
+    return IndexedEvent(
+        raw=raw.decode(),
+        time=f"{scene.NOW_SECONDS + (updated - scene.NOW) / 10_000_000:.3f}",
+        source=f"{kind}:{scene.TENANTS[0]}:global:soc",
+        sourcetype=sourcetype,
+        host="graph.microsoft.com",
+        index="defender",
+    )
+
+
+def shown(knowledge: SearchKnowledge, found: list[IndexedEvent], **tokens: str) -> dict[str, Table]:
+    newest_first = sorted(found, key=lambda one: float(one.time or 0), reverse=True)
+    return run(knowledge, [knowledge.search_fields(one) for one in newest_first], **tokens)
+
+
+def test_each_incident_stands_there_once_as_it_is_now(knowledge: SearchKnowledge) -> None:
+    versions = [
+        incident(1, 5, status="active", assignedTo=None),
+        incident(1, 2, status="inProgress", assignedTo="anna"),
+    ]
+    (row,) = shown(knowledge, versions)["ds_list"].rows
+    assert (row["Incident"], row["Status"], row["Assignee"]) == (["1"], ["in progress"], ["anna"])
+
+
+def test_an_incident_has_the_alerts_the_hosts_and_the_users_of_its_alerts(knowledge: SearchKnowledge) -> None:
+    found = [incident(1, 1), alert(1, 2, status="new"), alert(2, 3, status="resolved"), alert(2, 4, status="new")]
+    results = shown(knowledge, found)
+    (row,) = results["ds_list"].rows
+    assert (row["Alerts"], row["Open"]) == (["2"], ["1"])
+    of_alerts = [knowledge.search_fields(one) for one in found[1:3]]
+    assert set(row["Hosts"][0].split(", ")) == {str(one["dest"]) for one in of_alerts}
+    assert set(row["Users"][0].split(", ")) == {str(one["user"]) for one in of_alerts}
+    assert {one["Alert"][0] for one in results["ds_alerts"].rows} == {str(one["id"]) for one in of_alerts}
+
+
+def test_alerts_that_an_incident_holds_inside_are_counted(knowledge: SearchKnowledge) -> None:
+    inside = [graph_alert(number, scene.NOW - HOUR) for number in (1, 2, 3)]
+    (row,) = shown(knowledge, [incident(1, 1, alerts=inside)])["ds_list"].rows
+    assert row["Alerts"] == ["3"]
+    assert row["Hosts"]
+    assert "SYSTEM" not in row.get("Users", [""])[0]
+
+
+def test_a_merged_incident_leads_to_its_target_and_so_do_its_alerts(knowledge: SearchKnowledge) -> None:
+    """Also those of which no later version says so."""
+    found = [incident(1, 5, redirect_to=2), incident(2, 1, status="active"), alert(1, 6), alert(4, 6)]
+    results = shown(knowledge, found, incident="1")
+    assert [row["Incident"] for row in results["ds_list"].rows] == [["2"]]
+    (chosen,) = results["ds_selected"].rows
+    assert (chosen["status"], chosen["target"]) == (["merged into 2"], ["2"])
+    assert len(results["ds_alerts"].rows) == 2
+    assert {row["Incident"][0] for row in results["ds_links"].rows} == {"1", "2"}
+    merged = shown(knowledge, found, state="merged")["ds_list"].rows
+    assert [(row["Incident"], row["Status"]) for row in merged] == [(["1"], ["merged into 2"])]
+
+
+def test_open_ones_come_first_and_the_most_severe_of_them(knowledge: SearchKnowledge, events: Events) -> None:
+    rows = run(knowledge, events, state="*")["ds_list"].rows
+    ranks = [
+        (row["Status"][0] != "resolved" and "merged" not in row["Status"][0], severity(row["Severity"][0]))
+        for row in rows
+    ]
+    assert ranks == sorted(ranks, reverse=True)
+    assert len(ranks) == len({(row["Tenant"][0], row["Incident"][0]) for row in rows})
+
+
+def severity(word: str) -> int:
+    return ["not provided", "informational", "low", "medium", "high", "critical"].index(word)
+
+
+def test_without_an_input_for_incidents_they_are_made_of_the_alerts_and_that_is_said(
+    knowledge: SearchKnowledge,
+) -> None:
+    results = shown(knowledge, [alert(1, 2, status="new"), alert(2, 3, status="resolved")])
+    (row,) = results["ds_list"].rows
+    assert (row["Incident"], row["Status"], row["Alerts"]) == (["1"], ["open"], ["2"])
+    assert "Add an input" in results["ds_notice"].rows[0]["text"][0]
+
+
+def test_an_empty_index_says_what_to_look_for(knowledge: SearchKnowledge) -> None:
+    """Where no incident is chosen there is nothing to fill in for the panels that show one: Splunk doesn't run them."""
+    runner = Runner(Dashboard.read(INCIDENTS), knowledge, {})
+    results = {name: runner.run(name, [], scene.NOW_SECONDS) for name in ("ds_notice", "ds_count", "ds_list")}
+    assert "defender_alerts_index" in results["ds_notice"].rows[0]["text"][0]
+    assert results["ds_count"].rows == [{"incidents": ["0"]}]
+
+
+def test_what_is_cut_is_said(knowledge: SearchKnowledge, events: Events) -> None:
+    query = Dashboard.read(INCIDENTS).sources["ds_records"]["options"]["query"]
+    assert query.count("| head 100000 |") == 1
+    dashboard = Dashboard.read(INCIDENTS)
+    dashboard.sources["ds_records"]["options"]["query"] = query.replace("head 100000", "head 50")
+    notice = dashboard.sources["ds_notice"]["options"]
+    notice["query"] = notice["query"].replace("rows_read>=100000", "rows_read>=50")
+    runner = Runner(dashboard, knowledge, {})
+    for name in ("ds_records", "ds_notice"):
+        table = runner.run(name, events, scene.NOW_SECONDS)
+    assert table.rows[0]["text"][0].startswith("**Cut.**")
+
+
+def test_the_filters_narrow_the_list(knowledge: SearchKnowledge, events: Events) -> None:
+    everything = run(knowledge, events, state="*")["ds_list"].rows
+    for token, column in (("tenant", "Tenant"), ("assignee", "Assignee")):
+        values = {row[column][0] for row in everything}
+        parts = [run(knowledge, events, state="*", **{token: value})["ds_list"].rows for value in values]
+        assert sum(map(len, parts)) == len(everything)
+    states = [run(knowledge, events, state=state)["ds_list"].rows for state in ("open", "resolved", "merged")]
+    assert all(states)
+    assert sum(map(len, states)) == len(everything)
+
+
+def test_the_view_reads_only_fields_that_the_addon_gives(knowledge: SearchKnowledge) -> None:
+    dashboard = Dashboard.read(INCIDENTS)
+    assert studio.readable_fields(dashboard, knowledge) >= {"incident_merged_into", "devices", "users", "assigned_to"}
