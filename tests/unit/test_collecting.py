@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Literal
 
 import pytest
-from defender_alerts import collector
 from defender_alerts.delivery import BATCH_VERSIONS
 from defender_alerts.errors import CheckpointError, StreamClosedError
 from defender_alerts.place import MARGIN
@@ -255,18 +254,6 @@ def test_one_instant_that_holds_more_than_an_answer_should_is_accepted_and_said(
     assert "the instant" in caplog.text
     _poll(polled)
     assert len(polled.sink.taken) == 2_200
-
-
-def test_an_answer_too_large_to_keep_is_read_in_narrower_windows(
-    polled: PolledInput, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(collector, "LONGEST_ANSWER_KEPT", 100_000)
-    now = polled.cloud.clock.now()
-    alerts = [siem_alert(number, now - number * seconds(60), CommandLine="x" * 20_000) for number in range(1, 40)]
-    _deliver(polled, alerts)
-    _poll(polled)
-    assert sorted(polled.sink.raws()) == sorted(_texts(alerts))
-    assert len(_calls(polled)) > 7
 
 
 def test_batches_hold_a_thousand_versions_or_2_4_megabytes_and_each_is_saved(polled: PolledInput) -> None:

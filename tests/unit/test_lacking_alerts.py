@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from defender_alerts import lacking as lacking_alerts
-from defender_alerts import place
+from defender_alerts import place, reading
 from defender_alerts.errors import AddonError, IncompleteError
 from defender_alerts.times import iso, parse_iso, seconds
 from hypothesis import given, settings
@@ -25,6 +25,7 @@ from standins.microsoft.graph_samples import graph_alert, graph_incident
 from standins.microsoft.odata_query import Query
 from standins.polling import PolledInput
 from standins.sources import INCIDENTS, customer
+from unit.past import past
 
 HOUR = seconds(3_600)
 HOST = "graph.microsoft.com"
@@ -330,3 +331,75 @@ def test_what_is_lacking_survives_the_checkpoint() -> None:
     former = one.document()
     del former["lacking"]
     assert place.Place.from_document(key, former).lacking == {}
+
+
+@pytest.mark.parametrize("count", [lacking_alerts.MOST_ASKED_SINGLY + over for over in (-1, 0, 1, 203)])
+def test_more_incidents_than_one_run_asks_for_come_with_later_runs(cloud: MicrosoftCloud, count: int) -> None:
+    tenant = Tenant(cloud, "split")
+    tenant.shelf.expansion_fails = lambda _: True
+    for number in range(1, count + 1):
+        tenant.put(number, 20_000 - number)
+    assert tenant.poll() == ("incomplete", count)
+    tenant.shelf.expansion_fails = None
+    for left in range(count - lacking_alerts.MOST_ASKED_SINGLY, 0, -lacking_alerts.MOST_ASKED_SINGLY):
+        assert tenant.poll() == ("incomplete", left)
+    assert tenant.poll() == ("done", 0)
+    assert tenant.lacking() == tenant.unindexed() == set()
+    assert tenant.times_each() == {1}
+
+
+@pytest.mark.parametrize("failing", past(lacking_alerts._MOST_FAILURES_IN_A_ROW))
+def test_however_many_incidents_fail_in_a_row_the_others_have_their_turn(cloud: MicrosoftCloud, failing: int) -> None:
+    """A run gives up after a few in a row, and the next one begins with those behind them."""
+    tenant = Tenant(cloud, "inside")
+    tenant.shelf.expansion_fails = lambda _: True
+    count = 16
+    for number in range(1, count + 1):
+        tenant.put(number, 20_000 - number)
+    assert tenant.poll() == ("incomplete", count)
+    tenant.shelf.expansion_fails = None
+    tenant.shelf.too_large.update(str(number) for number in range(1, failing + 1))
+    for _ in range(1 + failing // lacking_alerts._MOST_FAILURES_IN_A_ROW):
+        tenant.poll()
+    assert tenant.lacking() == set(map(str, range(1, failing + 1)))
+    tenant.shelf.too_large.clear()
+    tenant.poll()
+    assert tenant.poll() == ("done", 0)
+    assert tenant.times_each() == {1}
+
+
+@pytest.mark.parametrize("failing", [0, 1, reading.MOST_UNEXPANDED + 1, 3 * reading.MOST_UNEXPANDED])
+@MODES
+def test_however_many_answers_come_without_alerts_they_are_soon_asked_for_again(
+    cloud: MicrosoftCloud, mode: str, failing: int
+) -> None:
+    """In one run, whose windows are split all the while: an answer without alerts is asked for again, narrower, with them."""
+    tenant = Tenant(cloud, mode)
+    tenant.polled.most_records = 2
+    for number in range(1, 151):
+        tenant.put(number, 20_000 - 60 * number)
+    answers: list[Query] = []
+    tenant.shelf.before_answer = answers.append
+    tenant.shelf.expansion_fails = lambda _: len(answers) <= failing
+    assert tenant.poll() == ("done", 0)
+    asked = [answer.expands for answer in answers[failing:] if answer.since is not None]
+    assert asked.count(False) <= reading.MOST_UNEXPANDED
+    assert asked[-1]
+    assert tenant.lacking() == tenant.unindexed() == set()
+    assert tenant.times_each() == {1}
+
+
+def test_more_incidents_than_a_checkpoint_remembers_come_in_the_end(cloud: MicrosoftCloud) -> None:
+    """As many as there are in fact; the test above goes through all numbers around a limit that is lower."""
+    tenant, count = Tenant(cloud, "split"), place.MOST_LACKING + 37
+    tenant.shelf.expansion_fails = lambda _: True
+    for number in range(1, count + 1):
+        tenant.put(number, 20_000 - number)
+    assert tenant.poll() == ("incomplete", count)
+    assert tenant.unindexed() == set()
+    tenant.shelf.expansion_fails = None
+    for _ in range(1 + count // lacking_alerts.MOST_ASKED_SINGLY):
+        tenant.poll()
+    assert tenant.poll() == ("done", 0)
+    assert tenant.lacking() == set()
+    assert tenant.times_each() == {1}

@@ -301,8 +301,12 @@ class RegionCollector:
 def _kept(versions: Iterable[Version]) -> Iterator[Version]:
     """Pass on what is kept until the window is whole, as long as it is not too much."""
     characters = 0
+    times: list[int] = []
     for version in versions:
         characters += len(version.raw)
+        if not version.is_part:
+            times.append(version.time)
         if characters > LONGEST_ANSWER_KEPT:
-            raise CutShortError
+            # By them the window is split: halving alone would fetch a crowd at one instant forty times.
+            raise CutShortError(times)
         yield version

@@ -95,6 +95,8 @@ class Delivery:
                 continue
             self._place.seen.add(version.fingerprint, version.time)
             self._place.lacking.pop(version.completes, None)
+            if version.lacks:
+                self._place.lack(version.lacks, version.time)
             self.delivered.late += version.time < self._place.watermark
         self.delivered.new += len(batch)
         if self._parts is not None:

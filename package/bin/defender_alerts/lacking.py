@@ -11,7 +11,7 @@ import logging
 from .answers import Shown
 from .apis import Api
 from .errors import RecordGoneError
-from .place import MOST_LACKING, Lacking, Place
+from .place import MOST_LACKING, Place
 from .reading import MAY_BE_THE_EXPANSION, Recipient, RegionReader
 from .versions import Version, completed, fingerprint
 from .wording import key_values
@@ -41,6 +41,8 @@ class LackingAlerts:
         self._log = log
         # What has come that records lacked, with the time of the version that has it.
         self._completed: dict[str, int] = {}
+        # What is being delivered without, and is remembered with its event.
+        self._coming: set[str] = set()
         # What the checkpoint has no room to remember.
         self._not_remembered: set[str] = set()
         self._gone = 0
@@ -54,11 +56,11 @@ class LackingAlerts:
             self._place.lacking.clear()
 
     def judged(self, one: Shown) -> tuple[Version, bool]:
-        """The version of a record as it is to be delivered, and whether it is; what it lacks is noted."""
+        """The version of a record as it is to be delivered, and whether it is; with it, what it lacks is remembered."""
         version, place = one.version, self._place
         is_new = place.is_new(version.time, version.fingerprint)
         if one.lacks:
-            return version, self._remember(one) and is_new
+            return self._without(one, is_new=is_new)
         lacked = place.lacking.get(one.identity)
         if lacked is None or version.time < lacked.time:
             return version, is_new
@@ -68,23 +70,31 @@ class LackingAlerts:
         # The version that lacked its alerts was indexed as it was; with them split off, that is all of it.
         return version, version.time > lacked.time and version.fingerprint not in place.seen
 
-    def _remember(self, one: Shown) -> bool:
-        """Remember that a record lacks something; whether it is to be indexed as it is."""
-        time, place = one.version.time, self._place
-        done = completed(one.identity, time) if self._splits else fingerprint(one.identity, time)
+    def _without(self, one: Shown, *, is_new: bool) -> tuple[Version, bool]:
+        """The version of a record that lacks something, and whether it is to be indexed as it is."""
+        version, place = one.version, self._place
+        done = completed if self._splits else fingerprint
         before = place.lacking.get(one.identity)
-        if done in place.seen or (before is None and time < place.seen_from):
-            return self._splits
-        if before is None and len(place.lacking) >= MOST_LACKING:
+        if done(one.identity, version.time) in place.seen or (before is None and version.time < place.seen_from):
+            return version, self._splits and is_new
+        if before is None and not self._has_room(one.identity):
             self._not_remembered.add(one.identity)
-            place.hold(time)
-        elif before is None or before.time < time:
-            place.lacking[one.identity] = Lacking(time)
-        return True
+            place.hold(version.time)
+        elif is_new:
+            # Its answer may yet turn out to be cut short, and it come again with all that it lacks.
+            self._coming.add(one.identity)
+            return version._replace(lacks=one.identity), True
+        else:
+            place.lack(one.identity, version.time)
+        return version, is_new
+
+    def _has_room(self, identity: str) -> bool:
+        remembered = self._coming.union(self._place.lacking)
+        return identity in remembered or len(remembered) < MOST_LACKING
 
     def begin_answer(self) -> None:
         """What was judged and not delivered comes again, with a later answer."""
-        self._completed = {}
+        self._completed, self._coming = {}, set()
 
     def delivered(self) -> None:
         """What has been judged since the answer began is delivered: it lacks nothing any more."""
@@ -92,7 +102,7 @@ class LackingAlerts:
             self._not_remembered.discard(identity)
             if self._place.lacking.pop(identity, None) and self._splits and time >= self._place.seen_from:
                 self._place.seen.add(completed(identity, time), time)
-        self._completed = {}
+        self._completed, self._coming = {}, set()
 
     def ask_again(self, reader: RegionReader, recipient: Recipient) -> None:
         """Ask for them one by one, those first that have waited longest.

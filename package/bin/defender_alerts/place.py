@@ -104,6 +104,12 @@ class Place:
         """Whether this version still has to be delivered."""
         return time >= self.seen_from and version_fingerprint not in self.seen
 
+    def lack(self, identity: str, time: int) -> None:
+        """Remember that a record's version of ``time`` has come without something, unless a later one has."""
+        before = self.lacking.get(identity)
+        if before is None or before.time < time:
+            self.lacking[identity] = Lacking(time)
+
     def hold(self, time: int) -> None:
         """Stay before ``time`` for the rest of this run: the next one reads from there."""
         self.held = time if self.held is None else min(time, self.held)

@@ -29,6 +29,7 @@ class Version(NamedTuple):
         raw: the record's JSON exactly as it stood in the answer.
         is_part: it stood inside another record, as an alert does inside an incident.
         completes: the identity of the record that lacked something until this version is written; empty for none.
+        lacks: the identity of the record that lacks something from this version on; empty for none.
     """
 
     time: int
@@ -36,6 +37,7 @@ class Version(NamedTuple):
     raw: str
     is_part: bool = False
     completes: str = ""
+    lacks: str = ""
 
     @property
     def size(self) -> int:
