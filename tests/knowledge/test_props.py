@@ -173,7 +173,7 @@ def test_the_files_are_what_the_definition_of_the_fields_makes() -> None:
     assert shipped.PROPS.read_text(encoding="utf-8") == shipped.props(), "run python -m tooling.fields"
     assert written == shipped.transforms(written), "run python -m tooling.fields"
     page = reference.PAGE.read_text(encoding="utf-8")
-    assert page == reference.page(page), "run python -m tooling.fields"
+    assert page == shipped.page(page), "run python -m tooling.fields"
 
 
 @every_sourcetype

@@ -2,5 +2,5 @@
 
     python -m tooling.fields
 
-writes both. A field is a row of ``siem.py`` or ``current.py``; whatever stanza it stands in comes from there.
+writes both, and the tables of docs/fields.md. A field is a row of ``knowledge/fields.toml``, whatever stanza it is in.
 """

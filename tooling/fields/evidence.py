@@ -1,149 +1,63 @@
-"""What alerts of today's APIs are searched by: whom and what their evidence names.
-
-A row is a field, and says which members of a piece of evidence it is read from, in order. The endpoint API's pieces are
-flat; Graph's hold objects, by type (``fileDetails``, ``imageFile``, ``userAccount``).
-"""
+"""How fields are made that are neither the first that their row of the table leads to nor all different ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from tooling.fields import categories, regexes
-from tooling.fields.evidence_table import FIELDS, settings
 from tooling.fields.expressions import (
-    AN_ADDRESS,
     BUILT_IN,
-    BUILT_IN_SID,
+    EMPTY_BUT_UNKNOWN,
     LIST,
     NOBODY,
     PIECES,
-    SOMEBODY,
-    chosen,
     cleaned,
     each,
-    first,
-    has,
-    is_of,
     joined,
-    lacks,
     member,
     record,
     says,
     type_of,
-    unless,
-    where,
 )
+from tooling.fields.parts import NOTHING, all_of
 from tooling.fields.products import app
-
-_INCIDENT = 'sourcetype=="ms365:defender:incident"'
-_NOTHING = '""'
+from tooling.fields.table import FIELDS, Field, Step
 
 _MATCH_LIMIT = "10000000"
 
-_PROCESS = ("processId", "processCommandLine")
-_FILE = ("fileName", "sha256", "sha1", "fileDetails", "imageFile", "fileHashes")
-_ACCOUNTS = (
-    *("accountName", "userAccount.accountName"),
-    *(
-        "userPrincipalName",
-        "userAccount.userPrincipalName",
-        "upn",
-        "recipientEmailAddress",
-        "recipients{0}",
-        "recipient",
-    ),
-)
-_FILE_NAMES = FIELDS["file_name"].singles
-_FILE_FOLDERS = FIELDS["file_path"].singles
-_HASHES = FIELDS["file_hash"].singles
-_ADDRESSES = ("ipAddress.ipAddress", "ipAddress", "senderIp", "senderIP", "sourceAddress.ipAddress")
-_PARENT_NAMES = ("parentProcessFileName", "parentProcessImageFile.fileName")
-_PARENT_FOLDERS = ("parentProcessFilePath", "parentProcessImageFile.filePath")
 
-
-def _is_process(piece: str) -> str:
-    return has(piece, *_PROCESS)
-
-
-def _is_no_process(piece: str) -> str:
-    return lacks(piece, *_PROCESS)
-
-
-def _is_file(piece: str) -> str:
-    return f"{has(piece, *_FILE)} OR {is_of(piece, 'blob', 'fileHash')}"
-
-
-def _path(folders: tuple[str, ...], names: tuple[str, ...], without_folder: str) -> Callable[[str], str]:
-    folder, name = chosen(*folders, otherwise=_NOTHING), chosen(*names, otherwise=_NOTHING)
-    return lambda piece: joined(folder(piece), name(piece), without_folder=without_folder)
-
-
-def _registry_path(piece: str) -> str:
-    hive, key, value = (member(piece, path) for path in ("registryHive", "registryKey", "registryValueName"))
-    of_hive = rf'if({says(piece, "registryHive")}, {hive}."\\", "")'
-    of_value = rf'if({says(piece, "registryValueName")}, "\\".{value}, "")'
-    return f"if({says(piece, 'registryKey')}, {of_hive}.{key}.{of_value}, null())"
-
-
-def _without_domain(user: str) -> str:
-    return rf'nullif(replace({user},"(?s)\A.*\x5c",""),"")'
-
-
-def _is_built_in(piece: str) -> str:
-    return " OR ".join(says(piece, path, BUILT_IN_SID) for path in ("userSid", "userAccount.userSid"))
-
-
-_LOGGED_ON = tuple(f"loggedOnUsers{{{number}}}.accountName" for number in range(3))
-_account = unless(_is_built_in, chosen(*_ACCOUNTS, what=SOMEBODY))
-_named_user = first(where(_is_no_process, chosen(*_ACCOUNTS)))
-_user = ", ".join(
-    [
-        record("relatedUser.userName", empty=NOBODY),
-        first(where(_is_no_process, _account)),
-        first(_account),
-        record(*_LOGGED_ON, empty=NOBODY),
-        first(chosen(*_LOGGED_ON, what=SOMEBODY)),
-    ]
-)
-
-
-_DEVICES = ("deviceDnsName", "hostName")
-_URL = r'(?:[^"\\]|\\/)++'
-
-
-def _has_role(*roles: str) -> Callable[[str], str]:
-    return lambda piece: rf'match({member(piece, "roles")},"\b(?:{"|".join(roles)})\b")'
-
-
-_attacked, _attacking = _has_role("attacked", "destination"), _has_role("attacker", "source")
-
-
-def _host(*by_role: str, addresses: tuple[str, ...] = ()) -> str:
-    """The device's name, else its id, else what else names a place.
-
-    Args:
-        by_role: what comes before the first device of the evidence.
-        addresses: members of evidence that are addresses, where an address may stand for the host.
-    """
-    return "coalesce({})".format(
-        ", ".join(
-            [
-                record("computerDnsName"),
-                *by_role,
-                first(chosen(*_DEVICES)),
-                record(
-                    *(f"{alert}devices{{0}}.deviceDnsName" for alert in ("", "alerts{0}.", "alerts{1}.", "alerts{2}."))
-                ),
-                record("machineId"),
-                first(chosen("mdeDeviceId", *addresses, "resourceName", "deviceName", what=AN_ADDRESS)),
-            ]
-        )
+def _path(folders: Step, names: Step, without_folder: str) -> Callable[[str], str]:
+    return lambda piece: joined(
+        folders.chosen(piece, otherwise=NOTHING), names.chosen(piece, otherwise=NOTHING), without_folder=without_folder
     )
 
 
-def _number(key: str, field: str) -> str:
-    """A number of the record, which may stand there as a text."""
-    return regexes.text_member(key, field, r"\d+", opened='"?', closed="")
+def _file_path() -> str:
+    """The names are those of file_name, without the ones that count for some types alone."""
+    (folders,), (names,) = FIELDS["file_path"].steps, FIELDS["file_name"].steps
+    typed = FIELDS["file_name"].typed
+    names = Step({of: listed for of, listed in names.paths.items() if of not in typed})
+    return all_of("file", _path(folders, names, r"(?s)\A<.*\z"))
+
+
+def _parent_process() -> str:
+    folders, names = FIELDS["parent_process"].steps
+    return all_of("process", _path(folders, names, r"\A<"))
+
+
+def _registry_path(piece: str) -> str:
+    hive, key, value = FIELDS["registry_path"].steps
+    of_hive = _case(piece, hive, lambda text: rf'{text}."\\"')
+    of_value = _case(piece, value, lambda text: rf'"\\".{text}')
+    there = " OR ".join(says(piece, path) for path in key.of_evidence)
+    of_key = member(piece, key.of_evidence[0]) if len(key.of_evidence) == 1 else key.chosen(piece)
+    return f"if({there}, {of_hive}.{of_key}.{of_value}, null())"
+
+
+def _case(piece: str, step: Step, made: Callable[[str], str]) -> str:
+    """What is made of the first member that says something, else ""."""
+    pairs = [f"{says(piece, path)}, {made(member(piece, path))}" for path in step.of_evidence]
+    return f"case({', '.join(pairs)}, true(), {NOTHING})"
 
 
 def _word(field: str) -> str:
@@ -151,111 +65,106 @@ def _word(field: str) -> str:
     return f'nullif(replace(lower(replace({field},"[^A-Za-z]","")),"\\A(?:unknown|notavailable|null)\\z",""),"")'
 
 
-def _texts(key: str) -> str:
-    """A list of texts of the record."""
-    return f'json_array_to_mv(nullif(json_extract(_raw,"{key}"),"[]"))'
-
-
-def _of_host(path: str, *by_role: Callable[[Callable[[str], str]], Callable[[str], str]]) -> str:
-    """A member of the device that a role chooses, and of no other where that device doesn't have it.
-
-    Args:
-        path: of the member.
-        by_role: which devices, in order.
-    """
-    its = where(_is_device, chosen(path, otherwise=_NOTHING))
-    return f'nullif(coalesce({", ".join(first(role(its)) for role in by_role)}),"")'
-
-
-def _is_device(piece: str) -> str:
-    return " OR ".join(says(piece, path) for path in _DEVICES)
-
-
-def _when(condition: Callable[[str], str]) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
-    return lambda value: where(condition, value)
-
-
-def _of_dest(path: str) -> str:
-    return _of_host(path, _when(_attacked), lambda value: unless(_attacking, value), lambda value: value)
+def _techniques() -> str:
+    """JSON's lists, of the alert or of those inside an incident, where a path leads to nothing as ``[]``."""
+    lists = [f'json_extract(_raw,"{path}")' for path in FIELDS["mitre_technique_id"].keys(siem=False)]
+    lists = [f'nullif({text},"[]")' if "{}" in text else text for text in lists]
+    return f"mvdedup(json_array_to_mv(coalesce({', '.join(lists)})))"
 
 
 def _type(piece: str) -> str:
     graph_s = type_of(piece)
     named = rf'replace({graph_s},"(?s)\A.*\.|Evidence\z","")'
-    return (
-        f'case(match({graph_s},"."), {named}, {says(piece, "entityType")}, {member(piece, "entityType")}, true(), "")'
-    )
+    (step,) = FIELDS["evidence_type"].steps
+    others = [f"{says(piece, path)}, {member(piece, path)}" for path in step.of_evidence]
+    return f'case({", ".join([f"""match({graph_s},".")""", named, *others])}, true(), "")'
 
 
 def _roles(piece: str) -> str:
-    roles = member(piece, "roles")
-    return rf'if(isnotnull({roles}), replace({roles},"[\[\]\x22\s]",""), "")'
+    (step,) = FIELDS["evidence_role"].steps
+    pairs = [
+        rf'isnotnull({member(piece, path)}), replace({member(piece, path)},"[\[\]\x22\s]","")'
+        for path in step.of_evidence
+    ]
+    return f'case({", ".join(pairs)}, true(), "")'
 
 
-def _of_file(field: str, path: str, of: str) -> Callable[[str], str]:
-    """The members of a file, and one that only evidence of one type has under this name."""
+# A list, of which the first that is somebody counts.
+_ACCOUNTS_THAT_ARE_NOBODY = rf"(?i)\A(?:\s*{BUILT_IN}\s*(?:[;,]|\z))+\s*"
 
-    def value(piece: str) -> str:
-        pairs = [
-            f"{says(piece, each_path)}, {member(piece, each_path)}"
-            for each_path in FIELDS[field].singles
-            if each_path != path
-        ]
-        typed = f"{is_of(piece, of)} AND {says(piece, path)}, {member(piece, path)}"
-        return f'case({", ".join([*pairs, typed])}, true(), "")'
 
-    return value
+def _siem_users() -> Mapping[str, str]:
+    """The account that a detection names, and those that were logged on."""
+    named, logged_on = (step.of_records("siem") for step in FIELDS["user"].steps if "siem" in step.paths)
+    lists = [cleaned(f'replace(json_extract(_raw,"{path}"),"{_ACCOUNTS_THAT_ARE_NOBODY}","")') for path in logged_on]
+    others = lists[0] if len(lists) == 1 else f"coalesce({', '.join(lists)})"
+    return {"user": f"coalesce({record(*named, empty=NOBODY)}, {others})"}
 
 
 VALUES: Mapping[str, str] = {
-    "categories": regexes.list_member(("categories",), categories.LIST),
+    "match_limit": _MATCH_LIMIT,
+    "app": app(),
     "category": categories.category(),
     "mitre_tactic": categories.tactic("mitre_tactic"),
     "mitre_tactic_id": categories.tactic("mitre_tactic_id"),
+    "mitre_technique_id": _techniques(),
+    "severity": record(*FIELDS["severity"].keys(siem=False), empty=EMPTY_BUT_UNKNOWN),
     "classification": _word("vendor_classification"),
     "determination": _word("vendor_determination"),
-    "priority_score": _number("priorityScore", "priority_score"),
-    "merged_into": _number("redirectIncidentId", "incident_merged_into"),
-    "custom_tags": _texts("customTags"),
-    "system_tags": _texts("systemTags"),
-    "match_limit": _MATCH_LIMIT,
-    "record_tenant": regexes.text_member("aadTenantId|tenantId", "record_tenant", r"[\w-]+"),
-    "incident_number": _number("incidentId", "incident_id"),
-    "evidence": regexes.list_member(("evidence", "entities"), LIST),
-    "alerts": regexes.list_member(("alerts",), "defender_alerts_inside"),
-    "app": app(),
-    "alert_url": regexes.text_member("alertWebUrl", "alert_url", _URL),
-    "incident_url": regexes.text_member("incidentWebUrl|incidentUri", "incident_url", _URL),
-    "dest": _host(first(where(_attacked, chosen(*_DEVICES))), first(unless(_attacking, chosen(*_DEVICES)))),
-    "src": _host(
-        first(where(_attacking, chosen(*_DEVICES))),
-        first(where(_attacking, chosen(*_ADDRESSES, what=AN_ADDRESS))),
-        addresses=_ADDRESSES,
-    ),
-    "user": _without_domain(f"if({_INCIDENT}, {record('assignedTo')}, coalesce({_user}))"),
-    "user_name": _without_domain(f"coalesce({record('relatedUser.userName')}, {_named_user})"),
-    "file_name": each(where(_is_file, _of_file("file_name", "name", "blob"))),
-    "file_path": each(where(_is_file, _path(_FILE_FOLDERS, _FILE_NAMES, r"(?s)\A<.*\z"))),
-    "file_hash": each(where(_is_file, _of_file("file_hash", "value", "fileHash"))),
-    "fields_of_evidence": settings(),
-    "dest_ip": f"coalesce({_of_dest('lastIpAddress')}, {first(chosen('destinationAddress.ipAddress'))})",
-    "dest_nt_host": _of_dest("hostName"),
-    "src_ip": "coalesce({}, {})".format(
-        first(where(_attacking, chosen("lastIpAddress", *_ADDRESSES, what=AN_ADDRESS))),
-        first(chosen("sourceAddress.ipAddress", "senderIp", "senderIP", what=AN_ADDRESS)),
-    ),
-    "process_id": each(where(_is_process, chosen("processId", otherwise=_NOTHING))),
-    "parent_process_id": each(where(_is_process, chosen("parentProcessId", otherwise=_NOTHING))),
-    "evidence_type": each(_type),
-    "evidence_verdict": each(chosen("verdict", otherwise=_NOTHING)),
-    "evidence_remediation": each(chosen("remediationStatus", otherwise=_NOTHING)),
-    "evidence_detection": each(chosen("detectionStatus", otherwise=_NOTHING)),
-    "evidence_role": each(_roles),
-    "process": each(where(_is_process, chosen("processCommandLine", otherwise=_NOTHING))),
-    "process_name": each(where(_is_process, chosen("fileName", "imageFile.fileName", otherwise=_NOTHING))),
-    "parent_process": each(where(_is_process, _path(_PARENT_FOLDERS, _PARENT_NAMES, r"\A<"))),
+    "file_path": _file_path(),
+    "parent_process": _parent_process(),
     "registry_path": each(_registry_path),
+    "evidence_type": each(_type),
+    "evidence_role": each(_roles),
 }
+"""By field, for events of today's APIs."""
+
+SIEM_VALUES: Mapping[str, str] = {
+    **_siem_users(),
+    "file_path": joined(
+        record(*FIELDS["file_path"].keys(siem=True)), f'coalesce({record(*FIELDS["file_name"].keys(siem=True))},"")'
+    ),
+}
+"""By field, for events of the SIEM API."""
+
+
+def _keys(field: Field) -> str:
+    """What stands in a regular expression for the field's keys, wherever in a record they are."""
+    return "|".join(dict.fromkeys(path for paths in field.paths.values() for path in paths))
+
+
+def _one_of(keys: str) -> str:
+    return f"(?:{keys})" if "|" in keys else keys
+
+
+def _of(field: Field, value: str = r'[^"\\]+', **marks: str) -> str:
+    return regexes.text_member("|".join(field.keys(siem=False)), field.name, value, **marks)
+
+
+def _inside(field: Field) -> str:
+    """A member of an object that the record has."""
+    holders, keys = zip(*(path.split(".") for path in field.keys(siem=False)), strict=True)
+    holder, key = (_one_of("|".join(dict.fromkeys(names))) for names in (holders, keys))
+    return rf'"{holder}"\s*+:\s*+\{{[^{{}}]*?"{key}"\s*+:\s*+"(?<{field.name}>[^"\\]+)"'
+
+
+def _json(field: Field) -> str:
+    texts = [f'json_extract(_raw,"{path}")' for path in field.keys(siem=False)]
+    return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
+
+
+READINGS: Mapping[str, Callable[[Field], str]] = {
+    "word": _of,
+    "id": lambda field: _of(field, r"[\w-]+"),
+    "number": lambda field: _of(field, r"\d+", opened='"?', closed=""),
+    "link": lambda field: _of(field, r'(?:[^"\\]|\\/)++'),
+    "list": lambda field: regexes.list_member(field.keys(siem=False), field.name),
+    "anywhere": lambda field: rf'"{_one_of(_keys(field))}"\s*+:\s*+"(?<{field.name}>[^"\\]+)"',
+    "inside": _inside,
+    "keys": lambda field: _one_of(_keys(field)),
+    "json": _json,
+}
+"""How else ``current.conf`` reads what a row leads to: by a regular expression, or as the JSON that it is."""
 
 _ALERT = ("evidence", "entities", "alertId", "serviceSource", "alertWebUrl")
 _NO_PIECE = (
@@ -281,12 +190,3 @@ TRANSFORMS = f"""
 # A REPORT, because an EXTRACT finds one value and this finds several (MV_ADD). MATCH_LIMIT: see props.conf.
 {_transform("defender_evidence_of_alert", LIST).strip()}
 {_transform("defender_evidence_inside", "defender_alerts_inside")}"""
-
-# A list, of which the first that is somebody counts.
-_LOGGED_ON_SIEM = rf'replace(json_extract(_raw,"LogOnUsers"),"(?i)\A(?:\s*{BUILT_IN}\s*(?:[;,]|\z))+\s*","")'
-
-SIEM_VALUES: Mapping[str, str] = {
-    "user": record("UserName", empty=NOBODY),
-    "logged_on": cleaned(_LOGGED_ON_SIEM),
-    "file_path": joined(record("FilePath"), f'coalesce({record("FileName")},"")'),
-}

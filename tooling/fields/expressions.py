@@ -19,13 +19,14 @@ PIECES = "defender_evidence_pieces"
 
 EMPTY = r"\s*(?:-|null|\(null\)|unknown)?\s*"
 """What says nothing: CIM forbids these as values."""
+EMPTY_BUT_UNKNOWN = r"\s*(?:-|null|\(null\))?\s*"
 BUILT_IN = (
     r"(?:[^;,\x5c]*\x5c)?(?:system|local ?system|local ?service|network ?service|anonymous logon|root|(?:dwm|umfd)-\d+)"
 )
 NOBODY = rf"(?:{EMPTY}|{BUILT_IN})"
 """Accounts that every host has say nothing either. Windows translates some of these names, so SIDs count as well."""
 BUILT_IN_SID = r'"\AS-1-5-(?:7|18|19|20|90-.*|96-.*)\z"'
-_SAYS_SOMETHING = rf'"(?i)\A(?!{EMPTY}\z)"'
+SAYS_SOMETHING = rf'"(?i)\A(?!{EMPTY}\z)"'
 _NOWHERE = r"(?:::ffff:)?(?:0\.0\.0\.0|127\.[\d.]+|255\.255\.255\.255)|::1?|(?:0{1,4}:){7}0{0,3}[01]"
 SOMEBODY = rf'"(?i)\A(?!{NOBODY}\z)"'
 AN_ADDRESS = rf'"(?i)\A(?!\s*\{{|(?:{EMPTY}|{_NOWHERE})\z)"'
@@ -61,7 +62,7 @@ def member(piece: str, path: str) -> str:
     return f'json_extract({piece},"{path}")'
 
 
-def says(piece: str, path: str, what: str = _SAYS_SOMETHING) -> str:
+def says(piece: str, path: str, what: str = SAYS_SOMETHING) -> str:
     """Whether a member of a piece says something, or is what another pattern wants."""
     return f"match({member(piece, path)},{what})"
 
@@ -98,22 +99,6 @@ def type_of(piece: str) -> str:
 def is_of(piece: str, *types: str) -> str:
     """Whether a piece is of one of these types of Graph."""
     return rf'match({type_of(piece)},"\.(?:{"|".join(types)})Evidence\z")'
-
-
-def chosen(*paths: str, otherwise: str = "", what: str = _SAYS_SOMETHING) -> Callable[[str], str]:
-    """The first member of a piece that says something.
-
-    Args:
-        paths: in the order in which they are preferred.
-        otherwise: an expression for what it is if none does; NULL if there is no expression.
-        what: ``AN_ADDRESS`` and ``SOMEBODY`` leave out addresses of no host and accounts that every host has.
-    """
-
-    def value(piece: str) -> str:
-        pairs = [f"{says(piece, path, what)}, {member(piece, path)}" for path in paths]
-        return f"case({', '.join([*pairs, *([f'true(), {otherwise}'] if otherwise else [])])})"
-
-    return value
 
 
 def where(condition: Callable[[str], str], value: Callable[[str], str]) -> Callable[[str], str]:
