@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from defender_alerts import clouds
+from defender_alerts import clouds, lateness
 from defender_alerts.kinds import KINDS
 from splunk_add_on_ucc_framework import global_config
 from standins.polling import PolledInput
@@ -194,7 +194,7 @@ def test_the_keys_of_the_log_are_those_that_a_run_writes(polled: PolledInput) ->
     (outcome,) = polled.poll().outcomes
     told = [name for row in rows_below("| `action=run_done`") for name in names(row["key of `region_done`"])]
     # input/run.py puts the input, the account and the outcome in front of the collector's story.
-    assert sorted(told) == sorted({"input", "account", "outcome", *outcome.collector.story(1.0)})
+    assert sorted(told) == sorted({"input", "account", "outcome", *outcome.collector.story(1.0), *lateness.KEYS})
 
 
 @cache

@@ -16,6 +16,7 @@ from .http.calls import Caller
 from .http.clock import MOST_SKEW
 from .keeper import PlaceKeeper
 from .lacking import LackingAlerts
+from .lateness import Lateness
 from .orders import StandingOrder
 from .parts import DeliveredParts
 from .place import MOST_SEEN
@@ -42,6 +43,7 @@ class RegionJob:
         overlap: how late a version may become visible, in ticks.
         order: to collect again what an audit has found missing; None where there is none.
         parts: the memory of what has been cut out of records and delivered; None where nothing is cut out.
+        interval: from one run to the next, in ticks; 0 where it is not known.
     """
 
     api: Api
@@ -50,6 +52,7 @@ class RegionJob:
     overlap: int
     order: StandingOrder | None = None
     parts: DeliveredParts | None = None
+    interval: int = 0
 
 
 class RegionCollector:
@@ -80,6 +83,7 @@ class RegionCollector:
         self._open_from: int | None = None
         self._kept: list[Version] = []
         self._lacking = LackingAlerts(job.api, self._place, log)
+        self._lateness = Lateness(self._place, overlap=job.overlap, interval=job.interval, now=caller.clock.now())
         # What could not be read whole.
         self._open: dict[str, str] = {}
 
@@ -173,6 +177,8 @@ class RegionCollector:
     def _new(self, shown: Iterator[Shown]) -> Iterator[Version]:
         for one in shown:
             version, is_new = self._lacking.judged(one)
+            if is_new and one.identity:
+                self._lateness.note(version, self._caller.clock.now())
             if is_new:
                 if one.remark:
                     self._log.warning(
@@ -295,6 +301,8 @@ class RegionCollector:
             "throttled_seconds": self._caller.throttled_seconds,
             "paced_seconds": self._caller.paced_seconds,
             "seconds": lasted,
+            "overlap_seconds": self._overlap // TICKS_PER_SECOND,
+            **self._lateness.story(delivered.new - delivered.parts),
         }
 
 

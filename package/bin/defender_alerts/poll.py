@@ -176,6 +176,7 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
             seconds(plan.polling.overlap),
             order,
             DeliveredParts(key, place.generation, given.store) if plan.kind.part_sourcetype else None,
+            interval=seconds(plan.polling.every),
         )
         return RegionCollector(job, caller=caller, bearer=bearers[region], sink=given.sink, log=given.log)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -154,6 +155,15 @@ class Polling:
     interval: str
     start_time: str
     overlap: int
+
+    @property
+    def every(self) -> int:
+        """Seconds from one run to the next; 0 where that is not known, as with a cron schedule."""
+        try:
+            given = float(self.interval)
+        except ValueError:
+            return 0
+        return max(SHORTEST_INTERVAL, int(given)) if 0 <= given < math.inf else 0
 
 
 def without_invisible(text: str) -> str:

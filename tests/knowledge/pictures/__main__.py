@@ -229,9 +229,16 @@ def draw(
 
 
 def wait_until_still(page: Page) -> None:
-    """Charts move into place, and nothing says when they have: wait until two looks in a row show the same."""
+    """Charts move into place, and nothing says when they have: wait until two looks in a row show the same.
+
+    On a slow machine some are measured before their panel has its size: a window that changes its own has them look again.
+    """
     before = b""
+    size = page.viewport_size or {"width": 1280, "height": 1500}
     for _ in range(30):
+        page.set_viewport_size({"width": size["width"] - 8, "height": size["height"]})
+        page.wait_for_timeout(1_000)
+        page.set_viewport_size({"width": size["width"], "height": size["height"]})
         page.wait_for_timeout(4_000)
         now = page.screenshot(full_page=True)
         if now == before:
