@@ -12,15 +12,15 @@ that, and starts on older Pythons too: see ``defender_alerts.first_look``.
 
 import os
 import sys
-from pathlib import Path
 
 if __name__ == "__main__" and "--self" in sys.argv[1:]:
     sys.dont_write_bytecode = True
-    from defender_alerts.first_look.command import Start
     from defender_alerts.first_look.command import main as look
-    from defender_alerts.input.shell import ask_password as ask
+    from defender_alerts.input import shell
 
-    sys.exit(look(sys.argv[1:], Start(Path(__file__).resolve().parent.parent, sys.stdout, os.environ, ask)))
+    sys.exit(
+        look(sys.argv[1:], shell.Shell(sys.stdout, sys.stderr, os.environ, shell.ask_password, shell.never_stopped()))
+    )
 
 import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do
 from defender_alerts.environment import PROCESS

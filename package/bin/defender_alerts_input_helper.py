@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from splunklib.modularinput.validation_definition import ValidationDefinition
 
 PROCESS.prepare()
+process.make_imports_cheap()
 
 
 def validate_input(script: Script, definition: ValidationDefinition) -> None:
     """Check the fields of an input that is created or edited."""
-    with process.importing():
-        from defender_alerts.input.run import validate
+    from defender_alerts.input.run import validate
+
     validate(script.get_scheme().title, definition)
 
 
@@ -33,6 +34,6 @@ def stream_events(script: Script, inputs: InputDefinition, _event_writer: EventW
 
     The events go out by ``defender_alerts.events``, whose docstring says why; and splunklib would make 0 of any status.
     """
-    with process.importing():
-        from defender_alerts.input.run import run
+    from defender_alerts.input.run import run
+
     process.end(run(script.get_scheme().title, inputs, sys.stdout.buffer))

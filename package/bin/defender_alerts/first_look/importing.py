@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from defender_alerts.doctor.report import Outcome, Result
-
-from .app import App, Library, canonical
 
 _SECONDS = 60
 _AT_A_TIME = 4
@@ -20,6 +20,8 @@ _MARK = "first look: "
 _LONGEST = 300
 # Puts lib/ on the path, as every script of the add-on does.
 _FIRST = "import_declare_test"
+# What the others import before all else, and nobody starts.
+_NO_ENTRIES = frozenset({_FIRST, "defender_alerts_python_version"})
 # What an input imports only when it runs.
 _RUN = "defender_alerts.input.run"
 # What the add-on takes from Splunk's own Python.
@@ -33,10 +35,10 @@ sys.path.insert(0, folder)
 import importlib, json, os, traceback
 # solnlib looks there for the name of the app.
 __file__ = os.path.join(folder, names[1] + ".py")
-told = {"files": {}}
+told = {"error": "", "files": {}}
 try:
     for name in names:
-        told["files"][name] = str(getattr(importlib.import_module(name), "__file__", ""))
+        told["files"][name] = getattr(importlib.import_module(name), "__file__", "") or ""
 except BaseException as error:
     told["error"] = type(error).__name__
     told["text"] = " ".join(str(error).split())
@@ -59,8 +61,19 @@ _CRASHED = "Report it, with Splunk's version and the operating system. The other
 _OTHERS = "Look for a copy that an administrator or another app has put there, and take it away."
 
 
-@dataclass(frozen=True)
-class Failure:
+class Library(NamedTuple):
+    """A library in ``lib/``, by its own metadata; ``modules`` is what it may be imported as."""
+
+    name: str
+    version: str
+    modules: frozenset[str]
+
+    def __str__(self) -> str:
+        """For a sentence."""
+        return f"{self.name} {self.version}"
+
+
+class Failure(NamedTuple):
     """Why something can't be imported.
 
     Attributes:
@@ -74,153 +87,133 @@ class Failure:
 
 
 class Importer:
-    """Imports things out of one app."""
+    """Imports things out of the add-on's folder."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self._libraries = app.libraries()
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lib = folder / "lib"
+        self._libraries = [
+            _library(path) for path in sorted(self._lib.glob("*.dist-info"), key=lambda path: path.name.lower())
+        ]
 
-    def splunks_modules(self) -> Iterator[Result]:
+    def splunks_modules(self) -> Result:
         """Look whether this is Splunk's Python."""
-        for name in SPLUNKS:
-            failure = self._attempt(name)
-            if failure is not None:
-                yield Result("splunk", name, Outcome.FAILED, f"It can't be imported: {failure.found}.", failure.advice)
-                return
-        yield Result("splunk", "", Outcome.OK, "Splunk's own Python modules are there.", "")
+        failure = self._attempt(SPLUNKS)
+        if failure is not None:
+            return Result("splunk", "", Outcome.FAILED, f"It can't be imported: {failure.found}.", failure.advice)
+        return Result("splunk", "", Outcome.OK, "Splunk's own Python modules are there.", "")
 
     def libraries(self) -> Iterator[Result]:
         """Import each bundled library: a line for each that is broken, with those that it takes with it."""
         broken: dict[str, tuple[Failure, list[str]]] = {}
-        everything = [module for library in self._libraries for module in library.modules]
         # One process for all, and one for each only where that fails.
-        one_by_one = self._libraries if self._attempt(*everything) is not None else []
-        for library, failure in zip(one_by_one, self._side_by_side([one.modules for one in one_by_one])):
+        whole = self._attempt([module for library in self._libraries for module in library.modules])
+        one_by_one = self._libraries if whole else []
+        for library, failure in zip(one_by_one, self._side_by_side([list(one.modules) for one in one_by_one])):
             if failure is not None:
-                culprit = failure.library or str(library)
-                _, others = broken.setdefault(culprit, (failure, []))
-                if culprit != str(library):
-                    others.append(str(library))
-        for culprit, (failure, others) in broken.items():
-            also = f" Neither can {', '.join(others)}, which need it." if others else ""
-            yield Result(
-                "library", culprit, Outcome.FAILED, f"It can't be imported: {failure.found}.{also}", failure.advice
-            )
+                broken.setdefault(failure.library or str(library), (failure, []))[1].append(str(library))
+        for culprit, (failure, takes) in broken.items():
+            others = ", ".join(one for one in takes if one != culprit)
+            also = f" Neither can {others}, which need it." if others else ""
+            found = f"It can't be imported: {failure.found}.{also}"
+            yield Result("library", culprit, Outcome.FAILED, found, failure.advice)
         yield from self._differing()
         if not broken:
             yield Result("library", "", Outcome.OK, f"All can be imported: {', '.join(map(str, self._libraries))}.", "")
 
     def _differing(self) -> Iterator[Result]:
-        locked, there = self._app.locked(), {canonical(one.name): one.version for one in self._libraries}
-        seen = [canonical(one.name) for one in self._libraries]
-        advice = _REINSTALL.format(folder=self._app.folder)
-        for name in sorted({*locked, *there}):
-            versions = [one.version for one in self._libraries if canonical(one.name) == name]
-            if seen.count(name) > 1:
-                found = f"lib/ holds more than one version: {', '.join(versions)}; {locked.get(name)} belongs there."
-                yield Result("library", name, Outcome.WARNING, found, advice)
-            elif versions != [locked.get(name)]:
-                found = f"lib/ holds {', '.join(versions) or 'none'}; {locked.get(name, 'none')} belongs there."
-                yield Result("library", name, Outcome.WARNING if versions else Outcome.FAILED, found, advice)
+        """Compare what is there with the versions that the add-on was made with."""
+        locked = {
+            _canonical(name): one for name, one in _found(r"^([\w.-]+)==([\w.]+)", self._lib / "requirements.txt")
+        }
+        there: dict[str, list[str]] = {name: [] for name in locked}
+        for library in self._libraries:
+            there.setdefault(_canonical(library.name), []).append(library.version)
+        for name, versions in sorted(there.items()):
+            belongs = locked.get(name, "none")
+            if versions != [belongs]:
+                found = f"lib/ holds {' and '.join(versions) or 'none'}; {belongs} belongs there."
+                outcome = Outcome.WARNING if versions else Outcome.FAILED
+                yield Result("library", name, outcome, found, _REINSTALL.format(folder=self._folder))
 
     def entries(self) -> Iterator[Result]:
         """Import each entry point, and what it imports only later: a line for each that fails."""
+        folder = self._folder
+        kinds = set(_found(r"^\[(\w+)\]\s*$", folder / "default" / "inputs.conf"))
+        names = sorted({*kinds, *(path.stem for path in (folder / "bin").glob("*.py"))} - _NO_ENTRIES)
         good = []
-        kinds, entries = self._app.kinds(), self._app.entries()
-        failures = self._side_by_side([(name, _RUN) if name in kinds else (name,) for name in entries])
-        for name, failure in zip(entries, failures):
+        failures = self._side_by_side([[name, _RUN] if name in kinds else [name] for name in names])
+        for name, failure in zip(names, failures):
             if failure is None:
-                good.append(name)
+                good.append(f"{name}.py")
                 continue
             needs = f"It needs the library {failure.library}, which fails" if failure.library else "It fails"
             yield Result("entry", f"{name}.py", Outcome.FAILED, f"{needs}: {failure.found}.", failure.advice)
-        missing = [kind for kind in kinds if not (self._app.bin / f"{kind}.py").is_file()]
-        for kind in missing:
-            advice = _REINSTALL.format(folder=self._app.folder)
-            yield Result("entry", f"{kind}.py", Outcome.FAILED, "It is missing.", advice)
         if good:
-            found = f"{len(good)} can be imported: {', '.join(f'{name}.py' for name in good)}."
-            yield Result("entry", "", Outcome.OK, found, "")
+            yield Result("entry", "", Outcome.OK, f"These can be imported: {', '.join(good)}.", "")
 
-    def _side_by_side(self, attempts: Sequence[Sequence[str]]) -> list[Failure | None]:
-        """Make attempts, a process for each and a few at a time; what came of them, in their order."""
+    def _side_by_side(self, groups: Sequence[Sequence[str]]) -> Iterator[Failure | None]:
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            return list(pool.map(lambda modules: self._attempt(*modules), attempts))
+            yield from pool.map(self._attempt, groups)
 
-    def _attempt(self, *modules: str) -> Failure | None:
-        command = [sys.executable, "-B", "-c", _CHILD, str(self._app.bin), _MARK, _FIRST, *modules]
+    def _attempt(self, modules: Sequence[str]) -> Failure | None:
+        folder = str(self._folder / "bin")
         try:
             done = subprocess.run(  # noqa: S603 - this Python, and names of the add-on's own
-                command,
+                [sys.executable, "-B", "-c", _CHILD, folder, _MARK, _FIRST, *modules],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=_SECONDS,
                 check=False,
-                cwd=str(self._app.bin),
+                cwd=folder,
             )
         except subprocess.TimeoutExpired:
             return Failure("", f"it was not done after {_SECONDS} seconds", _CRASHED)
-        except OSError as error:
-            return Failure("", f"{sys.executable} can't be started ({error})", _NOT_SPLUNKS)
-        told = _told(done.stdout)
-        if told is None:
-            last = _last_line(done.stderr)
-            return Failure("", f"the process ended with {done.returncode} without a word{last}", _CRASHED)
-        if "error" in told:
-            return self._failure(told)
-        return self._strangers(told, modules)
-
-    def _failure(self, told: dict[str, object]) -> Failure:
-        path = [str(one) for one in told["path"]] if isinstance(told["path"], list) else []
-        missing = str(told["missing"]).partition(".")[0]
-        found = f"{told['error']}: {told['text']}"[:_LONGEST].rstrip(".")
-        if missing == "splunk":
-            return Failure("", found, _NOT_SPLUNKS)
-        library = self._library_of(missing, path)
-        if told["error"] == "PermissionError":
-            return Failure(library, found, _NOT_READABLE.format(folder=self._app.folder))
-        return Failure(library, found, _REINSTALL.format(folder=self._app.folder))
-
-    def _library_of(self, missing: str, path: Iterable[str]) -> str:
-        """The library that a failure comes of: the missing one, else the innermost in whose code it happened."""
-        for name in (missing, *reversed([_below(self._app.lib, file) for file in path])):
-            for library in self._libraries:
-                if name and name in library.modules:
-                    return str(library)
-        return ""
-
-    def _strangers(self, told: dict[str, object], modules: Iterable[str]) -> Failure | None:
-        """A library that was found elsewhere than in lib/ is not the one that the add-on was tested with."""
-        files = told["files"] if isinstance(told["files"], dict) else {}
-        for name in modules:
-            library = self._owner(name)
-            file = str(files.get(name) or "")
-            if library is not None and file and not _below(self._app.lib, file):
-                return Failure(str(library), f"{file} takes its place, which is not the add-on's", _OTHERS)
+        _, mark, said = done.stdout.decode("utf-8", "replace").rpartition(_MARK)
+        if not mark:
+            last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:_LONGEST]
+            return Failure("", f"the process ended with {done.returncode} without a word ({last})", _CRASHED)
+        told = json.loads(said)
+        if told["error"]:
+            found = f"{told['error']}: {told['text']}"[:_LONGEST].rstrip(".")
+            missing = told["missing"].partition(".")[0]
+            library = self._first_library(missing, *map(self._top, reversed(told["path"])))
+            unreadable = told["error"] == "PermissionError"
+            advice = _NOT_SPLUNKS if missing == "splunk" else _NOT_READABLE if unreadable else _REINSTALL
+            return Failure(library, found, advice.format(folder=self._folder))
+        for name, file in told["files"].items():
+            # Found elsewhere than in lib/, it is not what the add-on was tested with.
+            library = self._first_library(name)
+            if library and file and not self._top(file):
+                return Failure(library, f"{file} takes its place, which is not the add-on's", _OTHERS)
         return None
 
-    def _owner(self, module: str) -> Library | None:
-        return next((library for library in self._libraries if module in library.modules), None)
+    def _top(self, file: str) -> str:
+        """The module at the top of lib/ that a file belongs to; empty if it does not."""
+        inside = os.path.realpath(file).partition(os.path.realpath(str(self._lib)) + os.sep)[2]
+        return re.split(r"[\\/]|\.py$", inside)[0]
+
+    def _first_library(self, *modules: str) -> str:
+        """The library of the first of these modules that is of one; empty if none is."""
+        owners = {module: str(library) for library in self._libraries for module in library.modules}
+        return next((owners[module] for module in modules if module in owners), "")
 
 
-def _below(folder: Path, file: str) -> str:
-    """The module at the top of a folder that a file belongs to; empty if it does not."""
+def _library(folder: Path) -> Library:
+    name, _, version = folder.name[: -len(".dist-info")].partition("-")
+    return Library(
+        name, version, frozenset(_found(r"^(?!bin/|__pycache__/)([A-Za-z_]\w*)(?:/|\.py,)", folder / "RECORD"))
+    )
+
+
+def _canonical(name: str) -> str:
+    """A library's name as all spellings of it have it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _found(pattern: str, path: Path) -> list[Any]:
+    """What ``re.findall`` finds in the lines of a file; nothing where it can't be read."""
     try:
-        first = Path(file).resolve().relative_to(folder.resolve()).parts[0]
-    except (ValueError, IndexError):
-        return ""
-    return first[: -len(".py")] if first.endswith(".py") else first
-
-
-def _told(output: bytes) -> dict[str, object] | None:
-    for line in reversed(output.decode("utf-8", "replace").splitlines()):
-        if line.startswith(_MARK):
-            told = json.loads(line[len(_MARK) :])
-            return told if isinstance(told, dict) else None
-    return None
-
-
-def _last_line(output: bytes) -> str:
-    lines = output.decode("utf-8", "replace").split("\n")
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return f" ({last[:_LONGEST]})" if last else ""
+        return re.findall(pattern, path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    except OSError:
+        return []

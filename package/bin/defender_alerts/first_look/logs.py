@@ -9,8 +9,6 @@ from pathlib import Path
 
 from defender_alerts.doctor.report import Outcome, Result
 
-from .app import App
-
 COMPONENTS = ("ExecProcessor", "PersistentScript", "AdminManagerExternal", "ModularInputs", "CalcFieldProcessor")
 """Who in splunkd says that an input, a REST handler or a calculated field has failed."""
 OURS = re.compile(r"(?i)defender|wdatp")
@@ -20,51 +18,49 @@ _HOURS = 24
 _MOST, _LONGEST = 3, 300
 # 11-27-2026 02:18:51.123 +0000 ERROR ExecProcessor [1234 ExecProcessor] - message from ...
 _LINE = re.compile(
-    r"(?P<time>\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d+ [+-]\d{4}) (?P<level>ERROR|WARN|FATAL) +(?P<component>\w+)"
+    r"(?P<time>\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d+ [+-]\d{4}) (?:ERROR|WARN|FATAL) +(?P<component>\w+)"
     r"(?: +\[[^\]]*\])? +- (?P<text>.*)"
 )
 _TIME = "%m-%d-%Y %H:%M:%S.%f %z"
 # What a traceback is made of, but for its last line: splunkd gives each line an entry of its own.
 _OF_A_TRACEBACK = re.compile(r"Traceback \(most recent call last\):\s*$|[:}\"] {3,}\S")
-_MESSAGE_FROM = re.compile(r"message from \"(?P<from>[^\"]*)\" ?(?P<said>.*)|From \{(?P<file>[^}]*)\}: ?(?P<told>.*)")
+# The command line that a complaint comes of, in quotes or braces.
+_FROM = re.compile(r"(?:message from \"|From \{)[^\"}]*?(?P<script>[\w.]+\.py)[^\"}]*[\"}]:? ?(?P<said>.*)")
 _OWN_ERROR = re.compile(r"log_level=(?:ERROR|CRITICAL) .*?\| (?P<text>.*)")
 
 
-def splunkds(app: App, now: dt.datetime) -> Iterator[Result]:
+def splunkds(logs: Path, now: dt.datetime) -> Iterator[Result]:
     """What splunkd.log says of the add-on, of the last day: a line for each component that complains."""
-    log = app.logs / "splunkd.log"
-    if not log.is_file():
-        yield Result("splunkd.log", "", Outcome.SKIPPED, f"There is no {log}.", "")
-        return
     try:
-        lines = _tail(log)
+        said = list(_recent(_tail(logs / "splunkd.log"), now))
+    except FileNotFoundError:
+        yield Result("splunkd.log", "", Outcome.SKIPPED, f"There is no {logs / 'splunkd.log'}.", "")
     except OSError as error:
         found, advice = f"It can't be read ({error}).", "Run this as the user that runs splunkd."
         yield Result("splunkd.log", "", Outcome.WARNING, found, advice)
-        return
-    yield from complaints("splunkd.log", _recent(lines, now))
+    else:
+        yield from complaints("splunkd.log", said)
 
 
 def complaints(check: str, said: Iterable[tuple[str, str]]) -> Iterator[Result]:
     """Results of pairs of component and text, in the order of time."""
-    by_component: dict[str, list[str]] = {}
+    by_component: dict[str, dict[str, None]] = {}
     for component, text in said:
-        one = short(text)
-        if one:
-            texts = by_component.setdefault(component, [])
-            if one in texts:
-                texts.remove(one)
-            texts.append(one)
+        one = _FROM.sub(r"\g<script>: \g<said>", text)[:_LONGEST].strip()
+        if not _OF_A_TRACEBACK.search(text) and not one.endswith(".py:"):
+            texts = by_component.setdefault(component, {})
+            texts.pop(one, None)
+            texts[one] = None
     for component, texts in sorted(by_component.items()):
-        yield Result(check, component, Outcome.WARNING, " | ".join(reversed(texts[-_MOST:])), ADVICE)
+        yield Result(check, component, Outcome.WARNING, " | ".join([*reversed(texts)][:_MOST]), ADVICE)
     if not by_component:
         yield Result(check, "", Outcome.OK, f"No error of the add-on's in the last {_HOURS} hours.", "")
 
 
-def own(app: App) -> Iterator[Result]:
+def own(logs: Path) -> Iterator[Result]:
     """The last error in the log of each input; whether it has been mended since is not looked at."""
     found = False
-    for path in sorted(app.logs.glob("ta_defender_alerts_*.log")):
+    for path in sorted(logs.glob("ta_defender_alerts_*.log")):
         try:
             errors = [match.group("text") for match in map(_OWN_ERROR.search, _tail(path)) if match]
         except OSError as error:
@@ -77,29 +73,11 @@ def own(app: App) -> Iterator[Result]:
         yield Result("log", "", Outcome.OK, "No error in the logs of the inputs.", "")
 
 
-def short(text: str) -> str:
-    """A complaint, without the command line it comes of; empty for what only leads up to one."""
-    if _OF_A_TRACEBACK.search(text):
-        return ""
-    match = _MESSAGE_FROM.match(text)
-    if not match:
-        return text[:_LONGEST].strip()
-    where = (match.group("from") or match.group("file") or "").split()
-    said = (match.group("said") or match.group("told") or "").strip()
-    script = next((Path(word).name for word in where if word.endswith(".py")), "")
-    return f"{script}: {said}"[:_LONGEST] if said else ""
-
-
 def _recent(lines: Iterable[str], now: dt.datetime) -> Iterator[tuple[str, str]]:
-    since = now - dt.timedelta(hours=_HOURS)
-    for line in lines:
-        match = _LINE.match(line)
-        if match and match.group("component") in COMPONENTS and OURS.search(match.group("text")):
-            try:
-                time = dt.datetime.strptime(match.group("time"), _TIME)  # noqa: DTZ007 - the format has %z
-            except ValueError:
-                continue
-            if time >= since:
+    for match in filter(None, map(_LINE.match, lines)):
+        if match.group("component") in COMPONENTS and OURS.search(match.group("text")):
+            time = dt.datetime.strptime(match.group("time"), _TIME)  # noqa: DTZ007 - the format has %z
+            if time >= now - dt.timedelta(hours=_HOURS):
                 yield match.group("component"), match.group("text")
 
 

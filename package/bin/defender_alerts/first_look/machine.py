@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,6 @@ from pathlib import Path
 import defender_alerts_python_version
 
 from defender_alerts.doctor.report import Outcome, Result
-
-from .app import App
 
 _MOST_NAMED = 5
 
@@ -36,60 +33,42 @@ def openssl() -> Result:
     return Result("openssl", "", Outcome.OK, f"{ssl.OPENSSL_VERSION}.", "")
 
 
-def permissions(app: App) -> Iterator[Result]:
-    """Look whether the user of this process can read the add-on and write logs; for root, whether Splunk's user can."""
-    user = _User(app.home)
-    unreadable = [path for path in sorted(_files(app.folder)) if not user.may(path, read=True)]
-    if unreadable:
-        named = ", ".join(str(path.relative_to(app.folder)) for path in unreadable[:_MOST_NAMED])
-        more = f" and {len(unreadable) - _MOST_NAMED} more" if len(unreadable) > _MOST_NAMED else ""
-        found = f"{user} can't read {named}{more} in {app.folder}."
-        advice = f"Let the user that runs splunkd own all of it: chown -R that user {app.folder}."
+def permissions(folder: Path, home: Path) -> Iterator[Result]:
+    """Look whether Splunk's user can read the add-on in ``folder``, and write logs in ``home``, SPLUNK_HOME.
+
+    That is the user of this process; for root, to whom everything is open, the owner of SPLUNK_HOME.
+    """
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    owner = home.stat() if is_root and home.exists() and home.stat().st_uid != 0 else None
+    user = "This user" if owner is None else f"The owner of Splunk (uid {owner.st_uid})"
+    logs = home / "var" / "log" / "splunk"
+    written = (logs, *sorted(logs.glob("ta_defender_alerts_*.log")))
+    unwritable = [str(path) for path in written if not _may(path, os.W_OK, owner)]
+    closed = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if not _may(path, os.R_OK, owner)]
+    if closed:
+        more = f" and {len(closed) - _MOST_NAMED} more" if len(closed) > _MOST_NAMED else ""
+        found = f"{user} can't read {', '.join(closed[:_MOST_NAMED])}{more} in {folder}."
+        advice = f"Let the user that runs splunkd own all of it: chown -R that user {folder}."
         yield Result("files", "", Outcome.FAILED, found, advice)
     else:
-        yield Result("files", "", Outcome.OK, f"{user} can read the whole of {app.folder}.", "")
-    advice = "Let the user that runs splunkd write there; without a log, an input does not start."
-    if not app.logs.is_dir():
+        yield Result("files", "", Outcome.OK, f"{user} can read the whole of {folder}.", "")
+    if not logs.is_dir():
         advice = "Start it with $SPLUNK_HOME/bin/splunk cmd python3.9, which says where Splunk is."
-        yield Result("logs", "", Outcome.FAILED, f"There is no folder {app.logs}.", advice)
-        return
-    closed = [path for path in (app.logs, *sorted(app.logs.glob("ta_defender_alerts_*.log"))) if not user.may(path)]
-    if closed:
-        yield Result("logs", "", Outcome.FAILED, f"{user} can't write {', '.join(map(str, closed))}.", advice)
+        yield Result("logs", "", Outcome.FAILED, f"There is no folder {logs}.", advice)
+    elif unwritable:
+        advice = "Let the user that runs splunkd write there; without a log, an input does not start."
+        yield Result("logs", "", Outcome.FAILED, f"{user} can't write {', '.join(unwritable)}.", advice)
     else:
-        yield Result("logs", "", Outcome.OK, f"{user} can write to {app.logs}.", "")
+        yield Result("logs", "", Outcome.OK, f"{user} can write to {logs}.", "")
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for below, folders, files in os.walk(str(folder)):
-        for name in (*folders, *files):
-            yield Path(below) / name
-
-
-class _User:
-    """Who splunkd runs as: the user of this process; for root, to whom everything is open, the owner of SPLUNK_HOME."""
-
-    def __init__(self, home: Path) -> None:
-        own = os.geteuid() if hasattr(os, "geteuid") else -1
-        self._owner = None
-        if own == 0 and home.exists() and home.stat().st_uid != 0:
-            self._owner = home.stat()
-
-    def __str__(self) -> str:
-        return "This user" if self._owner is None else f"The owner of Splunk (uid {self._owner.st_uid})"
-
-    def may(self, path: Path, *, read: bool = False) -> bool:
-        if self._owner is None:
-            return os.access(str(path), os.R_OK if read else os.W_OK)
-        try:
-            held = path.stat()
-        except OSError:
-            return False
-        for matches, bits in (
-            (held.st_uid == self._owner.st_uid, (stat.S_IRUSR, stat.S_IWUSR)),
-            (held.st_gid == self._owner.st_gid, (stat.S_IRGRP, stat.S_IWGRP)),
-            (True, (stat.S_IROTH, stat.S_IWOTH)),
-        ):
-            if matches:
-                return bool(held.st_mode & bits[0 if read else 1])
+def _may(path: Path, mode: int, owner: os.stat_result | None) -> bool:
+    if owner is None:
+        return os.access(str(path), mode)
+    try:
+        held = path.stat()
+    except OSError:
         return False
+    # The bits of the owner, the group and the others; in each, reading is 4 and writing 2, as in ``mode``.
+    shift = 6 if held.st_uid == owner.st_uid else 3 if held.st_gid == owner.st_gid else 0
+    return bool(held.st_mode >> shift & mode)

@@ -20,14 +20,13 @@ from splunklib import binding, client
 from defender_alerts.errors import ConfigurationError
 
 from .names import APP
+from .shell import is_authentication_token
 from .splunkd import Splunkd
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 # A search over a long range keeps its caller waiting.
 _LONGEST_SILENCE = 600
 _SESSION_PREFIX = "Splunk "
-# An authentication token is a JSON Web Token (Splunk, "Set up authentication with tokens"), a session key is not.
-_JWT_BEGINS, _JWT_DOTS = "eyJ", 2
 
 AskPassword = Callable[[str], str]
 
@@ -64,7 +63,7 @@ def local_splunkd(way: Way, environment: Mapping[str, str], ask: AskPassword) ->
     token = environment.get(way.variable, "")
     if way.username or not token:
         token = str(log_in(way, environment, ask, None).token)
-    if _is_authentication_token(token):
+    if is_authentication_token(token):
         return _SplunkdByToken(way.uri, token)
     return Splunkd(way.uri, token.removeprefix(_SESSION_PREFIX))
 
@@ -114,11 +113,7 @@ def log_in(
 def _credentials(way: Way, environment: Mapping[str, str], ask: AskPassword) -> dict[str, str]:
     token = environment.get(way.variable, "")
     if token and not way.username:
-        return {"splunkToken": token} if _is_authentication_token(token) else {"token": token}
+        return {"splunkToken": token} if is_authentication_token(token) else {"token": token}
     if not way.username:
         raise ConfigurationError(f"Nobody is logged in to {way.uri}: give --username, or set {way.variable}.")
     return {"username": way.username, "password": ask(f"Password of {way.username} at {way.uri}: ")}
-
-
-def _is_authentication_token(token: str) -> bool:
-    return token.startswith(_JWT_BEGINS) and token.count(".") == _JWT_DOTS

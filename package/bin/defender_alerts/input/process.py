@@ -5,36 +5,25 @@ What it saves is in docs/performance.md. The setup pages do without: their proce
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import logging
 import os
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
 
 # ``requests`` looks for either, to guess the encoding of an answer that names none, and runs without them. Answers are
 # read as bytes here, and nothing is guessed; Splunk's own site-packages may hold either, too.
 _NEEDLESS = ("chardet", "charset_normalizer")
 
 
-@contextlib.contextmanager
-def importing() -> Iterator[None]:
-    """While inside, libraries are imported without what no poll uses, and without looking for garbage among them."""
-    gc.disable()
-    for name in _NEEDLESS:
-        # Python's own way to say that a module is not there.
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
-    try:
-        with warnings.catch_warnings():
-            # splunkd would log that requests misses both as an error, with every poll.
-            warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
-            yield
-    finally:
-        # They stay to the end: no later look for garbage needs to visit them.
-        gc.freeze()
-        gc.enable()
+def make_imports_cheap() -> None:
+    """Let libraries be imported without what no poll uses, and with few looks for garbage among them."""
+    gc.set_threshold(10_000)
+    # None is Python's own way to say that a module is not there.
+    sys.modules.update(dict.fromkeys(_NEEDLESS))  # type: ignore[arg-type]
+    # splunkd would log that requests misses both as an error, with every poll.
+    warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
 
 
 def end_by(seconds: float, status: int) -> None:

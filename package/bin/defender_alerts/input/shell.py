@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .login import AskPassword
 
 LOCAL_TOKEN = "SPLUNK_TOKEN"  # noqa: S105 - the name of a variable
+# An authentication token is a JSON Web Token (Splunk, "Set up authentication with tokens"), a session key is not.
+_JWT_BEGINS, _JWT_DOTS = "eyJ", 2
 
 
 @dataclass(frozen=True)
@@ -46,3 +48,8 @@ def ask_password(prompt: str) -> str:
 def never_stopped() -> Stop:
     """A stop that nobody asks for: an audit is ended with Ctrl-C."""
     return threading.Event()
+
+
+def is_authentication_token(token: str) -> bool:
+    """Whether it goes into the header as Bearer, as a session key does not."""
+    return token.startswith(_JWT_BEGINS) and token.count(".") == _JWT_DOTS
