@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from defender_alerts import audit as audit_module
+from defender_alerts import orders
 from defender_alerts.answers import CutShortError
 from defender_alerts.audit import Finding, Means, Question, RegionReport, SearchFailedError, audit
 from defender_alerts.place import Place, PlaceKey
@@ -21,6 +22,7 @@ from standins.microsoft import ticks
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.siem import SiemBehaviour
 from standins.polling import SECRET, MemoryPlaces, MemorySink, NoWaiting, PolledInput
+from unit.past import past
 
 NAMES = ("FullId", "AlertPart", "LastProcessedTimeUtc")
 DAY = 86_400 * ticks.PER_SECOND
@@ -70,12 +72,12 @@ class Volume:
         alerts = [small_alert(moment, moment) for moment in moments]
         self.polled.cloud.siem("eu").add_all(self.polled.tenant, alerts)
 
-    def audit(self, *, span: int = DAY) -> RegionReport:
+    def audit(self, *, span: int = DAY, collect: bool = False) -> RegionReport:
         plan = self.polled.plan()
         key = PlaceKey(plan.kind.name, plan.polling.name, self.polled.tenant.guid, "commercial", "eu")
         store = MemoryPlaces()
         store.save(Place.first(key, self.now).document())
-        question = Question(plan.kind, plan.polling.name, plan.own, plan.account, self.now - span, self.now)
+        question = Question(plan.kind, plan.polling.name, plan.own, plan.account, self.now - span, self.now, collect)
         log = logging.getLogger("tests.audit")
         given = Surroundings(self.polled.network(), store, MemorySink(), NoWaiting(), log)
         means = Means(given.caller, store, self.index, given.stop, self.found.append, log, 0.0, time.monotonic)
@@ -149,6 +151,20 @@ def test_alerts_are_compared_in_stretches(volume: Volume, monkeypatch: pytest.Mo
     assert volume.index.asked >= 5
     assert (report.existing, report.missing) == (1_000, 4)
     assert [one.time for one in volume.found] == lost
+
+
+@pytest.mark.parametrize("lost", past(20))
+def test_more_missing_alerts_than_an_order_takes_are_left_to_the_next_audit(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    assert orders.MOST_ORDERED > 20
+    monkeypatch.setattr(audit_module, "MOST_ORDERED", 20)
+    moments = [volume.now - DAY + number * 60 * ticks.PER_SECOND for number in range(lost + 1)]
+    volume.fill(moments)
+    volume.index.counts[moments[0]] += 1
+    report = volume.audit(collect=True)
+    assert (report.missing, report.ordered) == (lost, min(lost, 20))
+    assert ("It takes 20 at a time: audit again then for the others." in report.note) == (lost > 20)
 
 
 def test_memory_does_not_grow_with_the_range(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from cryptography.hazmat.primitives import hashes
 from defender_alerts.apis.siem import RESOURCES
-from defender_alerts.auth import ADVICE
+from defender_alerts.auth import _MOST_ASSERTIONS, ADVICE
 from defender_alerts.errors import (
     AddonError,
     AuthenticationError,
@@ -24,6 +24,7 @@ from standins.key_pairs import KeyPair, rsa_key
 from standins.microsoft import faults
 from standins.microsoft.samples import siem_alert
 from standins.polling import SECRET, PolledInput
+from unit.past import past
 
 LOGIN = "login.microsoftonline.com"
 PAIR = KeyPair()
@@ -364,6 +365,26 @@ def test_what_another_assertion_would_not_better_is_asked_once(certified: Polled
     with pytest.raises(AuthenticationError, match=f"AADSTS{code}"):
         certified.poll(**WITH_CERTIFICATE)
     assert _token_calls(certified) == 1
+
+
+@pytest.mark.parametrize("code", [5002730, 700027, 700024])
+@pytest.mark.parametrize("refused", past(_MOST_ASSERTIONS))
+def test_however_often_assertions_are_refused_a_run_makes_a_few_and_the_next_one_collects(
+    certified: PolledInput, code: int, refused: int
+) -> None:
+    """Also where this host's clock is wrong by an hour, which only a refusal tells."""
+    certified.cloud.clock.skew(3_600)
+    certified.cloud.faults.add(LOGIN, faults.Status(401, _body(code)), times=refused)
+    for _ in range(refused + 1):
+        certified.cloud.journal.clear()
+        try:
+            failures = certified.poll(**WITH_CERTIFICATE).failures
+        except AuthenticationError:
+            assert _token_calls(certified) <= _MOST_ASSERTIONS
+            continue
+        assert failures == []
+        return
+    pytest.fail("it never collects")
 
 
 def test_a_key_of_another_certificate_is_refused_before_anybody_is_asked(certified: PolledInput) -> None:

@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from defender_alerts.input.connections import _MOST_IDLE
 from defender_alerts.input.splunkd import Splunkd as Client
 from defender_alerts.input.splunkd import SplunkdError
 from standins.splunkd import Fault, Splunkd
+from unit.past import past
 
 DATA = "storage/collections/data/ta_defender_alerts_checkpoints"
 
@@ -48,15 +50,19 @@ def test_calls_behind_each_other_share_one_connection(splunkd: Splunkd, client: 
     assert splunkd.connections == before + 1
 
 
-def test_calls_at_the_same_time_have_a_connection_each_and_their_own_answer(splunkd: Splunkd, client: Client) -> None:
-    keys = [str(number) for number in range(8)]
+@pytest.mark.parametrize("threads", [4, *past(_MOST_IDLE, least=_MOST_IDLE - 1)[:-2]])
+def test_calls_at_the_same_time_have_a_connection_each_and_their_own_answer(
+    splunkd: Splunkd, client: Client, threads: int
+) -> None:
+    keys = [str(number) for number in range(2 * threads)]
     client.post_json(f"{DATA}/batch_save", [{"_key": key} for key in keys])
     splunkd.faults.add(Fault(DATA, delay=0.2))
     before = splunkd.connections
-    with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(lambda key: client.get(f"{DATA}/{key}")["_key"], keys))
+    with ThreadPoolExecutor(threads) as pool:
+        answers = list(pool.map(lambda key: client.get(f"{DATA}/{key}")["_key"], keys))
     assert answers == keys
-    assert splunkd.connections - before <= 4
+    # Those beyond the most that are kept are closed, and opened anew.
+    assert splunkd.connections - before <= threads + 2 * max(0, threads - _MOST_IDLE)
 
 
 def test_a_connection_that_was_closed_while_idle_is_opened_again(splunkd: Splunkd, client: Client) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from defender_alerts import events
 from defender_alerts.errors import StreamClosedError
 from defender_alerts.events import Origin, XmlStream
 from defender_alerts.times import parse_iso
@@ -23,6 +24,7 @@ from defender_alerts.versions import Version, fingerprint
 from hypothesis import given
 from hypothesis import strategies as st
 from standins.microsoft.hostile_text import HOSTILE_TEXT, HostileText
+from unit.past import past
 
 _ORIGIN = Origin(
     stanza="defender_siem_alerts://test",
@@ -84,6 +86,12 @@ def test_text_that_breaks_naive_writers_means_the_same_behind_the_stream_and_spa
     before, event, after = _written('{"a":0}', raw, '{"b":0}')
     assert json.loads(_data(event)) == {"text": hostile.meaning}
     assert (_data(before), _data(after)) == ('{"a":0}', '{"b":0}')
+
+
+@pytest.mark.parametrize("length", past(events._PIECE))
+def test_events_of_any_length_come_whole(length: int) -> None:
+    raws = [json.dumps("<" * length), *map(str, range(length % 1_000)), json.dumps("é" * length)]
+    assert [_data(event) for event in _written(*raws)] == raws
 
 
 def test_carriage_returns_between_tokens_survive_the_parser() -> None:

@@ -21,6 +21,7 @@ from defender_alerts.trouble import Trouble
 from defender_alerts.versions import Seen, Version, fingerprint
 from standins.polling import MemoryPlaces, NoWaiting
 from standins.splunkd import KVStoreState, Splunkd
+from unit.past import past
 
 KIND, INPUT = "defender_siem_alerts", "emea"
 COLLECTION = "ta_defender_alerts_checkpoints"
@@ -168,20 +169,28 @@ def test_each_state_of_the_store_has_a_sentence_of_its_own(
 
 
 @pytest.mark.usefixtures("store")
-def test_a_store_that_is_starting_is_waited_for(splunkd: Splunkd) -> None:
+@pytest.mark.parametrize("seconds_until_ready", [*range(0, 15, 2), *past(int(kvstore.LONGEST_START))])
+def test_a_store_that_is_starting_is_waited_for_so_long_and_no_longer(
+    splunkd: Splunkd, seconds_until_ready: int
+) -> None:
     class ReadyAfterAWhile(NoWaiting):
         def wait(self, timeout: float | None = None) -> bool:
-            if sum(self.waits) > 60:
+            asked_to_stop = super().wait(timeout)
+            if sum(self.waits) >= seconds_until_ready:
                 splunkd.kvstore.state = KVStoreState.READY
-            return super().wait(timeout)
+            return asked_to_stop
 
     waiting = ReadyAfterAWhile()
     patient = KVStorePlaces(
         Client(splunkd.server_uri, splunkd.session_key()), waiting, LOG, monotonic=lambda: sum(waiting.waits)
     )
     splunkd.kvstore.state = KVStoreState.STARTING
+    if seconds_until_ready > kvstore.LONGEST_START:
+        with pytest.raises(CheckpointError, match="still starting after 120 s"):
+            patient.places_of(KIND, INPUT)
+        splunkd.kvstore.state = KVStoreState.READY
     assert patient.places_of(KIND, INPUT) == []
-    assert 60 < sum(waiting.waits) < 120
+    assert sum(waiting.waits) <= kvstore.LONGEST_START + kvstore._START_POLL
 
 
 def test_a_wait_for_the_store_ends_when_the_process_is_asked_to_stop(
@@ -193,14 +202,20 @@ def test_a_wait_for_the_store_ends_when_the_process_is_asked_to_stop(
         store.places_of(KIND, INPUT)
 
 
-@pytest.mark.parametrize("times", [1, 3])
-def test_a_store_that_fails_over_is_tried_again_within_two_seconds(
+@pytest.mark.parametrize("times", past(len(kvstore._BACKOFFS)))
+def test_a_store_that_fails_over_is_tried_again_a_few_times_and_then_left_to_the_next_run(
     splunkd: Splunkd, store: KVStorePlaces, stop: NoWaiting, times: int
 ) -> None:
     splunkd.kvstore.refuse_next(times)
+    tries = len(kvstore._BACKOFFS) + 1
+    for _ in range(times // tries):
+        stop.waits.clear()
+        with pytest.raises(CheckpointError, match="HTTP 503"):
+            store.save(_place().document())
+        assert stop.waits == list(kvstore._BACKOFFS)
     store.save(_place().document())
     assert len(store.places_of(KIND, INPUT)) == 1
-    assert sum(stop.waits) < 2
+    assert sum(kvstore._BACKOFFS) < 2
 
 
 def test_a_connection_that_breaks_is_tried_again(splunkd: Splunkd, store: KVStorePlaces) -> None:

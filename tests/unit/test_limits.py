@@ -1,0 +1,278 @@
+"""Every limit in the code that collects has a test that goes beyond it: a new one without is red.
+
+A limit is a number at which the code begins to do something else: it gives up, cuts, forgets, leaves to the next run. Such
+numbers have names (ruff's PLR2004 lets no comparison have a bare one), and stand at the top of a module or of a class.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tooling import paths
+
+TESTS = paths.ROOT / "tests"
+PRODUCT = paths.ROOT / "package" / "bin" / "defender_alerts"
+# What collecting consists of; who knows whom is in docs/architecture.md.
+COLLECTING = (
+    *("answers.py", "auth.py", "collector.py", "delivery.py", "events.py", "keeper.py", "lacking.py", "orders.py"),
+    *("parts.py", "place.py", "poll.py", "reading.py", "records.py", "regions.py", "versions.py", "windows.py"),
+    *("apis/*.py", "http/*.py"),
+    *("input/connections.py", "input/kvstore.py", "input/resetting.py", "input/run.py", "input/splunkd.py"),
+)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Which test goes beyond a limit.
+
+    Attributes:
+        test: file and function.
+        furthest: how far it goes, in the limit's own unit; None: it takes its numbers from the limit, by its name.
+    """
+
+    test: str
+    furthest: float | None = None
+
+
+_PAST, _LACKING = "unit/test_past_limits.py", "unit/test_lacking_alerts.py"
+_STOPPING = Sweep(
+    "integration/test_stopping.py::test_SIGTERM_ends_the_process_in_time_where_Splunk_never_reads_on", math.inf
+)
+_25_000 = (
+    "unit/test_moving_records.py::"
+    "test_25_000_records_of_which_some_move_are_delivered_once_in_time_order_at_half_of_the_limits"
+)
+_BACKOFFS = Sweep("unit/test_calls.py::test_without_Retry_After_the_waits_double_with_jitter_up_to_a_minute", 256)
+_SPLUNKD = Sweep("unit/test_patience.py::test_a_splunkd_that_is_busy_for_less_than_two_minutes_is_waited_for", 50)
+_STARTING = Sweep("unit/test_kvstore.py::test_a_store_that_is_starting_is_waited_for_so_long_and_no_longer")
+_CALLS = "faults/test_counts.py::test_any_number_of_calls_that_fail_in_a_row_delays_what_there_is_and_no_more"
+_ANY_WINDOWS = "unit/test_windows.py::test_sparse_answers_widen_the_windows_up_to_eight_days"
+_SPARSE = Sweep(_ANY_WINDOWS, 100 * 86_400 * 10_000_000)
+
+LIMITS = {
+    "apis.endpoint._ALERTS": Sweep(_25_000, 25_000),
+    "apis.graph._ALERTS": Sweep(_25_000, 25_000),
+    "apis.incidents._INCIDENTS": Sweep(_25_000, 25_000),
+    "apis.graph.LIMITS": Sweep(
+        "unit/test_pace.py::test_however_many_calls_there_are_half_of_each_limit_is_used_and_no_more", 200
+    ),
+    "apis.odata._TRIES_FOR_ONE": Sweep(f"{_LACKING}::test_an_outage_of_any_length_costs_no_alert", 25),
+    "apis.odata.Collection.most_skip": Sweep(
+        f"{_PAST}::test_an_instant_of_any_size_is_collected_as_far_as_records_can_be_skipped_and_then_by_links"
+    ),
+    "apis.odata.ODataApi.retention": Sweep(
+        "unit/test_starting_point.py::test_a_start_before_Microsofts_memory_is_said", 1_800 * 86_400 * 10_000_000
+    ),
+    "apis.siem.MOST_RECORDS": Sweep(f"{_PAST}::test_any_number_of_alerts_in_an_hour_comes_once"),
+    "apis.siem.SiemApi.retention": Sweep(
+        "unit/test_starting_point.py::test_a_start_before_Microsofts_memory_is_said", 1_800 * 86_400 * 10_000_000
+    ),
+    "auth._MOST_ASSERTIONS": Sweep(
+        "unit/test_auth.py::test_however_often_assertions_are_refused_a_run_makes_a_few_and_the_next_one_collects"
+    ),
+    "collector.LONGEST_ANSWER_KEPT": Sweep(f"{_PAST}::test_an_answer_of_any_length_costs_few_calls"),
+    "collector._BEGINNING": Sweep(
+        "unit/test_starting_point.py::test_a_start_before_Microsofts_memory_is_said", 1_620 * 86_400 * 10_000_000
+    ),
+    "delivery.BATCH_VERSIONS": Sweep(f"{_PAST}::test_any_number_of_versions_is_written_in_batches_of_a_thousand"),
+    "delivery.BATCH_BYTES": Sweep(
+        f"{_PAST}::test_any_number_of_bytes_is_written_in_batches_that_one_version_alone_makes_larger"
+    ),
+    "events._PIECE": Sweep("unit/test_events.py::test_events_of_any_length_come_whole"),
+    "events._LONGEST_PIECE": _STOPPING,
+    "http.body.PIECE": Sweep(
+        "unit/test_body.py::test_a_body_arrives_whole_in_steps_that_are_never_larger_than_the_limit"
+    ),
+    "http.body.LARGEST_BODY": Sweep(
+        "unit/test_body.py::test_ten_gigabytes_of_white_space_end_a_region_and_nothing_else", 10_000_000_000
+    ),
+    "http.body.LONGEST_ARRIVAL": Sweep("unit/test_body.py::test_what_the_service_spends_is"),
+    "http.calls.FIRST_BACKOFF": _BACKOFFS,
+    "http.calls.LONGEST_BACKOFF": _BACKOFFS,
+    "http.calls.LONGEST_RETRY_AFTER": Sweep(f"{_PAST}::test_a_wait_of_any_length_is_waited_for_or_left_to_a_later_run"),
+    "http.calls.LARGEST_TEXT": Sweep(
+        "unit/test_body.py::test_a_refusal_is_read_up_to_a_limit_and_said_without_what_is_longer"
+    ),
+    "http.calls.Patience.failures": Sweep(_CALLS, 23),
+    "http.calls.Patience.throttlings": Sweep(_CALLS, 23),
+    "http.clock.MOST_SKEW": Sweep(
+        f"{_PAST}::test_a_clock_that_is_wrong_by_any_time_hides_nothing_and_is_said_where_it_matters"
+    ),
+    "http.connection.LONGEST_CONNECT": Sweep(
+        "unit/test_connection.py::test_each_address_that_swallows_connections_costs_its_own_short_wait_and_is_named"
+    ),
+    "input.connections._MOST_IDLE": Sweep(
+        "unit/test_connections.py::test_calls_at_the_same_time_have_a_connection_each_and_their_own_answer"
+    ),
+    "input.kvstore.LONGEST_START": _STARTING,
+    "input.kvstore._START_POLL": Sweep(_STARTING.test, 300),
+    "input.kvstore._BACKOFFS": Sweep(
+        "unit/test_kvstore.py::test_a_store_that_fails_over_is_tried_again_a_few_times_and_then_left_to_the_next_run"
+    ),
+    "input.resetting._LONGEST_PROCESS": Sweep(
+        "unit/test_deleted_and_reset.py::"
+        "test_notes_of_deleted_inputs_last_for_30_days_and_take_what_was_saved_late_with_them",
+        200 * 86_400 * 10_000_000,
+    ),
+    "input.run._LONGEST_END": _STOPPING,
+    "input.run._LONGEST_WORD": _STOPPING,
+    "input.splunkd._BACKOFFS": _SPLUNKD,
+    "input.splunkd._LONGEST_BACKOFF": _SPLUNKD,
+    "keeper._FRESH": Sweep(
+        f"{_PAST}::test_a_save_that_comes_any_time_after_the_last_look_does_not_bring_a_deleted_input_back"
+    ),
+    "lacking.MOST_ASKED_SINGLY": Sweep(f"{_LACKING}::test_more_incidents_than_one_run_asks_for_come_with_later_runs"),
+    "lacking._MOST_FAILURES_IN_A_ROW": Sweep(
+        f"{_LACKING}::test_however_many_incidents_fail_in_a_row_the_others_have_their_turn"
+    ),
+    "lacking.RUNS_UNTIL_GONE": Sweep(
+        f"{_LACKING}::test_an_incident_that_is_not_shown_in_three_runs_is_named_once_and_asked_for_no_more"
+    ),
+    "orders.MOST_ORDERED": Sweep(
+        "audit/test_volume.py::test_more_missing_alerts_than_an_order_takes_are_left_to_the_next_audit"
+    ),
+    "parts._KEPT": Sweep(
+        "unit/test_parts.py::test_what_no_incident_shows_any_more_is_forgotten_once_in_a_process",
+        500 * 86_400 * 10_000_000,
+    ),
+    "parts._MOST_DAYS_HELD": Sweep("unit/test_parts.py::test_few_days_are_held_in_memory_however_many_are_touched"),
+    "place.MOST_LACKING": Sweep(f"{_LACKING}::test_more_incidents_than_a_checkpoint_remembers_come_in_the_end"),
+    "place.MOST_SEEN": Sweep(
+        f"{_PAST}::test_any_number_of_alerts_inside_the_overlap_comes_once_or_ends_the_run_with_what_to_do"
+    ),
+    "poll.LONGEST_HANDOVER": Sweep(
+        "unit/test_two_processes.py::test_a_run_that_finds_another_at_work_goes_on_once_and_then_leaves_the_region_to_it"
+    ),
+    "reading.MOST_PAGES": Sweep("unit/test_pages.py::test_a_chain_of_too_many_pages_is_an_error_and_no_end"),
+    "reading.MOST_READINGS": Sweep(
+        f"{_PAST}::test_an_instant_that_moves_for_any_number_of_readings_is_whole_or_left_to_the_next_run"
+    ),
+    "reading.MOST_UNEXPANDED": Sweep(
+        f"{_LACKING}::test_however_many_answers_come_without_alerts_they_are_soon_asked_for_again"
+    ),
+    "records.LARGEST_RECORD": Sweep(f"{_PAST}::test_a_record_of_any_length_spares_its_neighbours"),
+    "records._DEEPEST": Sweep(f"{_PAST}::test_a_record_of_any_depth_spares_its_neighbours"),
+    "regions.STOP_GRACE": Sweep(
+        "integration/test_stopping.py::test_SIGTERM_while_Microsoft_does_not_answer_ends_the_run_soon", math.inf
+    ),
+    "regions._LONGEST_BATCH": _STOPPING,
+    "windows._FIRST_WIDTH": _SPARSE,
+    "windows._WIDEST": _SPARSE,
+    "windows._GROWTHS": Sweep("unit/test_windows.py::test_nearly_empty_answers_widen_them_at_once", 5_000 / 77),
+}
+
+NO_LIMITS = {
+    "apis.odata._HTTPS": "a port",
+    "auth._JWT_PARTS": "a format",
+    "auth.ADVICE": "Microsoft's codes",
+    "auth._TRANSIENT": "Microsoft's codes",
+    "http.body._GZIP_WINDOW": "a format",
+    "http.calls._REDIRECTS": "codes of HTTP",
+    "http.calls.Request.accepts": "codes of HTTP",
+    "http.session._PARTIAL_CHAIN": "a flag of OpenSSL's",
+    "input.run._TICK": "how often something is looked at",
+    "input.splunkd._NO_PATIENCE": "none",
+    "input.splunkd._TIMEOUT": "of one call: what comes then is what comes of a connection that breaks, which is swept",
+    "lacking._MOST_NAMED": "how many a sentence names",
+    "parts._DAY": "a unit",
+    "place._PARTS": "a format",
+    "poll.Surroundings.writer": "how long an id is",
+    "reading._EVER": "all times there are",
+    "records._SMALLEST_READ": "how much is read at once",
+    "records._EXCERPT": "how much a sentence quotes",
+    "records._LOOK": "how far is looked ahead",
+    "regions._TICK": "how often something is looked at",
+    "versions.FINGERPRINT_BYTES": "a format",
+}
+
+
+def _numbers(value: ast.expr) -> bool:
+    """Whether a number stands in it that is neither 0 nor 1: those are beginnings, flags, and the least that there is."""
+    return any(
+        isinstance(one, ast.Constant)
+        and isinstance(one.value, (int, float))
+        and not isinstance(one.value, bool)
+        and (isinstance(one.value, float) or one.value not in {0, 1})
+        for one in ast.walk(value)
+    )
+
+
+def named_numbers(text: str) -> Iterator[str]:
+    """The names, in a module or a class, of what is made of numbers."""
+    tree = ast.parse(text)
+    scopes: list[ast.Module | ast.ClassDef] = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    for scope in (tree, *scopes):
+        for statement in scope.body:
+            if isinstance(statement, ast.Assign):
+                targets, value = statement.targets, statement.value
+            elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+                targets, value = [statement.target], statement.value
+            else:
+                continue
+            names = [one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)]
+            # By name, or what has a name of this kind stands for a number all the same.
+            if _numbers(value) or (isinstance(scope, ast.Module) and any("MOST" in name for name in names)):
+                yield from (f"{scope.name}.{name}" if isinstance(scope, ast.ClassDef) else name for name in names)
+
+
+def _found() -> set[str]:
+    found = set()
+    for pattern in COLLECTING:
+        files = sorted(PRODUCT.glob(pattern))
+        assert files, pattern
+        for file in files:
+            module = ".".join(file.relative_to(PRODUCT).with_suffix("").parts)
+            found |= {f"{module}.{name}" for name in named_numbers(file.read_text(encoding="utf-8"))}
+    return found
+
+
+def _value(limit: str) -> Any:
+    """What the code has under this name."""
+    parts = limit.split(".")
+    names = [parts.pop()]
+    if parts[-1][0].isupper():
+        names.insert(0, parts.pop())
+    value: Any = importlib.import_module(f"defender_alerts.{'.'.join(parts)}")
+    for name in names:
+        value = getattr(value, name)
+    return value
+
+
+def _size(value: Any) -> float:
+    """How large a limit is: of a collection how many records it gives, of several steps how many there are."""
+    if isinstance(value, (int, float)):
+        return value
+    return float(value.most_records if hasattr(value, "most_records") else len(value))
+
+
+def test_each_number_of_the_code_that_collects_is_a_limit_with_a_sweep_or_said_to_be_none() -> None:
+    assert set(LIMITS).isdisjoint(NO_LIMITS)
+    # Each collection has its own, beside how many records it gives.
+    assert {*_found(), "apis.odata.Collection.most_skip"} == {*LIMITS, *NO_LIMITS}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_the_sweep_of_each_limit_goes_beyond_it(limit: str) -> None:
+    sweep = LIMITS[limit]
+    file, _, name = sweep.test.partition("::")
+    tree = ast.parse((TESTS / file).read_text(encoding="utf-8"))
+    assert [one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and one.name == name] == [name]
+    if sweep.furthest is not None:
+        assert sweep.furthest > _size(_value(limit))
+        return
+    used = {one.attr for one in ast.walk(tree) if isinstance(one, ast.Attribute)}
+    used |= {one.id for one in ast.walk(tree) if isinstance(one, ast.Name)}
+    used |= {one.value for one in ast.walk(tree) if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+    assert limit.rpartition(".")[2] in used, f"{file} does not take its numbers from {limit}"
+
+
+def test_a_new_limit_is_found_wherever_it_stands() -> None:
+    text = "_MOST_X = 7\nA: int = 2\n(B, C) = (3, 4)\nD = seconds(5)\nE = 'x'\nF = 1\nclass K:\n    g: int = 6\n    h: int = 0\n"
+    assert set(named_numbers(text)) == {"_MOST_X", "A", "B", "C", "D", "K.g"}
