@@ -19,7 +19,7 @@ from faults.subjects import Subject
 from standins.microsoft import faults
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.faults import Scripted
-from standins.polling import SECRET, PolledInput
+from standins.polling import SECRET, PolledInput, trust_once
 from standins.sources import ROLES
 
 LOGIN = "login.microsoftonline.com"
@@ -110,6 +110,7 @@ class Polls:
                 writer=polled.writer,
                 machine=lambda: self.machine(),  # noqa: PLW0108 - a row may change it during the run
                 monotonic=lambda: self.monotonic() + polled.jumped,
+                trust=trust_once,
             )
             around, self.around = self.around, nullcontext()
             with around:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from defender_alerts.apis import Api, OwnSettings
@@ -18,6 +19,7 @@ from defender_alerts.apis.odata import ODataApi
 from defender_alerts.apis.siem import RESOURCES, SiemApi
 from defender_alerts.errors import CheckpointError, StreamClosedError
 from defender_alerts.events import Origin, event_data
+from defender_alerts.http.session import trust
 from defender_alerts.kinds import KINDS
 from defender_alerts.place import Deletion, PlaceKey
 from defender_alerts.poll import Plan, PollResult, Surroundings, poll
@@ -30,6 +32,9 @@ from standins.microsoft.proxy import ProxyAddress
 
 SECRET = "nobody's~secret.0123456789"
 MOST_DOCUMENT_BYTES = 16 * 1024 * 1024
+
+trust_once = cache(trust)
+"""What polls in this process trust: to load the public roots takes longer than most polls."""
 
 
 class MemoryPlaces:
@@ -260,6 +265,7 @@ class PolledInput:
             self.log,
             writer=self.writer,
             monotonic=lambda: time.monotonic() + self.jumped,
+            trust=trust_once,
         )
         return poll(plan, given)
 

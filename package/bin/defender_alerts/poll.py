@@ -69,6 +69,7 @@ class Surroundings:
         begun: set when the regions begin: from then on there may be batches under way that should be finished.
         machine: this machine's clock, in ticks.
         monotonic: seconds that never jump.
+        trust: makes a TLS context of the certificates in the settings.
         clock: the server's time, as far as it has been learned.
     """
 
@@ -81,11 +82,12 @@ class Surroundings:
     begun: threading.Event = field(default_factory=threading.Event)
     machine: Callable[[], int] = machine_time
     monotonic: Callable[[], float] = time.monotonic
+    trust: Callable[[str], ssl.SSLContext] = trust
     trusted: ssl.SSLContext = field(init=False)
     clock: ServerClock = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "trusted", trust(self.network.ca_pem))
+        object.__setattr__(self, "trusted", self.trust(self.network.ca_pem))
         object.__setattr__(self, "clock", ServerClock(self.machine, self.monotonic))
 
     def caller(self, host: str, limits: Sequence[Limit] = (), clock: ServerClock | None = None) -> Caller:

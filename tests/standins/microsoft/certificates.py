@@ -6,7 +6,7 @@ import ssl
 import threading
 from datetime import datetime, timedelta, timezone
 from enum import Enum
-from functools import cached_property
+from functools import cache, cached_property
 
 import trustme
 from cryptography import x509
@@ -102,6 +102,12 @@ class Authority:
         leaf = trustme.LeafCert(pem, certificate.public_bytes(serialization.Encoding.PEM), [])
         # A server of today would not show such a key; an old proxy does.
         return _serving(leaf, "DEFAULT:@SECLEVEL=0")
+
+
+@cache
+def authority() -> Authority:
+    """The authority of every cloud in this process: what was issued once need not be issued for each test."""
+    return Authority()
 
 
 def _serving(leaf: trustme.LeafCert, ciphers: str = "") -> ssl.SSLContext:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import Self
 
 from standins.microsoft import hosts
-from standins.microsoft.certificates import Authority
+from standins.microsoft.certificates import authority
 from standins.microsoft.clock import CloudClock
 from standins.microsoft.directory import Directory
 from standins.microsoft.endpoint import EndpointApi, EndpointService
@@ -39,7 +39,7 @@ class MicrosoftCloud:
         self.endpoint_apis = tuple(EndpointApi(place, self.clock) for place in hosts.ENDPOINT)
         self.graph_apis = tuple(GraphApi(place, self.clock) for place in hosts.GRAPH)
         self._workers = Workers()
-        self._authority = Authority()
+        self._authority = authority()
         services: dict[str, Service] = {
             login.host: EntraService(login, self.entra, self.clock) for login in hosts.LOGIN
         }
