@@ -9,7 +9,7 @@ Usage: ./build.sh COMMAND
 
   demo      build the add-on and show it at work, against stand-ins for Microsoft's cloud and Splunk
   ui        build it and leave its setup pages running against the stand-ins, for your browser; Ctrl-C ends it
-  test      build it, run all tests and checks, and sum up
+  test      build it, run all tests and checks, and sum up; "test unit docs" runs the tests in these folders alone
   chaos     build it and kill it 300 times at random moments: is anything lost, how much comes twice?
             --kills N, --seed N and --inputs NAME,NAME, or CHAOS_KILLS, CHAOS_SEED and CHAOS_INPUTS in the environment
   bench     build it and measure it: CPU, memory, time and calls of polls, beside a floor; --help lists cases and options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,21 +63,30 @@ def one(name: str, verdict: str, message: str = "") -> Outcome:
     return Outcome(name, Counter({verdict: 1}), detail, text)
 
 
-def test() -> int:
+def test(folders: Sequence[str]) -> int:
     """Run all checks and print the summary.
+
+    Args:
+        folders: those of tests/ whose tests are run and nothing else; none for all tests and every other check.
 
     Returns:
         The exit status: 0 if nothing failed and, with CI=true, everything ran.
+
+    Raises:
+        StepError: there is no such folder.
     """
+    for folder in folders:
+        if not (paths.ROOT / "tests" / folder).is_dir():
+            raise steps.StepError(f"There is no folder tests/{folder}.")
     outcomes = []
-    for outcome in checks():
+    for outcome in checks(folders):
         outcomes.append(outcome)
         if outcome.text:
             steps.say(f"{outcome.text}\n")
     return summarize(outcomes, must_run=os.environ.get("CI") == "true")
 
 
-def checks() -> Iterator[Outcome]:
+def checks(folders: Sequence[str]) -> Iterator[Outcome]:
     """Run the checks one after the other; without an environment or a build, the rest would mean nothing."""
     for needed in (venvs.DEV, venvs.UCC_PIP):
         outcome = attempt(f"set-up of {needed.name}", needed.make)
@@ -93,10 +102,11 @@ def checks() -> Iterator[Outcome]:
     yield build
     if build.verdict == FAILED:
         return
-    for name, command in LINTERS:
+    for name, command in LINTERS if not folders else ():
         yield attempt(name, lint(name, command))
-    yield tests()
-    yield appinspect()
+    yield tests(folders)
+    if not folders:
+        yield appinspect()
 
 
 def attempt(name: str, action: Callable[[], None]) -> Outcome:
@@ -133,12 +143,13 @@ def appinspect() -> Outcome:
     return one("AppInspect", PASSED if report.passed else FAILED, str(report))
 
 
-def tests() -> Outcome:
-    """Run pytest, which shows its progress and its failures itself."""
+def tests(folders: Sequence[str]) -> Outcome:
+    """Run pytest, which shows its progress and its failures itself, in these folders of tests/ or in all."""
     steps.say("  pytest:")
     JUNIT.parent.mkdir(parents=True, exist_ok=True)
     JUNIT.unlink(missing_ok=True)
-    status = subprocess.run(PYTEST, cwd=paths.ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+    command = (*PYTEST, *(f"tests/{folder}" for folder in folders))
+    status = subprocess.run(command, cwd=paths.ROOT, stdin=subprocess.DEVNULL, check=False).returncode
     steps.say("")
     if not JUNIT.is_file():
         return one("pytest", FAILED, f"pytest ended with status {status} and wrote no report.")
@@ -148,7 +159,8 @@ def tests() -> Outcome:
 def counted(report: str, status: int) -> Outcome:
     """Read pytest's JUnit report: a status that is not 0 is a failure, whatever the report says.
 
-    What tests have recorded as `report` comes behind the numbers, a line each, in the order of the letters.
+    What tests have recorded as `report` comes behind the numbers, a line each, in the order of the letters. Behind it
+    how long each folder took, the longest first.
 
     Args:
         report: its XML.
@@ -172,7 +184,20 @@ def counted(report: str, status: int) -> Outcome:
         return Outcome("pytest", counts, f"pytest ended with status {status}.")
     numbers = ", ".join(f"{counts[word]} {word.lower()}" for word in (PASSED, FAILED, NOT_RUN) if counts[word])
     not_run = [f"{count} not run: {why}" for why, count in reasons.items()]
-    return Outcome("pytest", counts, "\n".join([numbers, *not_run, *sorted(recorded)]))
+    return Outcome("pytest", counts, "\n".join([numbers, *not_run, *sorted(recorded), *durations(root)]))
+
+
+def durations(report: ET.Element) -> Iterator[str]:
+    """Tell of each folder below tests/ how many tests it has and how long they took, set-up and all."""
+    numbers, lasted = Counter[str](), defaultdict[str, float](float)
+    for case in report.iter("testcase"):
+        _, _, below = case.get("classname", "").partition("tests.")
+        folder = below.partition(".")[0]
+        if folder:
+            numbers[folder] += 1
+            lasted[folder] += float(case.get("time", "0"))
+    for folder, lasts in sorted(lasted.items(), key=lambda each: -each[1]):
+        yield f"tests/{folder}: {numbers[folder]} tests, {lasts:.0f} s of one worker"
 
 
 def summarize(outcomes: Sequence[Outcome], *, must_run: bool) -> int:

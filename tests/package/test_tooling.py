@@ -74,6 +74,22 @@ def test_what_tests_record_for_the_summary_comes_behind_the_numbers() -> None:
     assert checks.counted(recorded, 0).detail == "3 passed\na: all\nb: 2 of 2"
 
 
+def test_the_summary_says_how_long_each_folder_took_the_longest_first() -> None:
+    cases = "".join(
+        f"<testcase classname='tests.{module}' name='a' time='{time}'/>"
+        for module, time in (("unit.test_a", 1.25), ("ui.test_b.TestC", 4), ("unit.test_d", 1.25))
+    )
+    assert checks.counted(f"<testsuites><testsuite>{cases}</testsuite></testsuites>", 0).detail.splitlines()[1:] == [
+        "tests/ui: 1 tests, 4 s of one worker",
+        "tests/unit: 2 tests, 2 s of one worker",
+    ]
+
+
+def test_a_folder_of_tests_that_is_not_there_is_an_error_before_anything_is_done() -> None:
+    with pytest.raises(steps.StepError, match="There is no folder tests/unti"):
+        checks.test(["unit", "unti"])
+
+
 @pytest.mark.parametrize("status", [1, 2, 3, 5])
 def test_pytests_status_counts_where_its_report_has_no_failure(status: int) -> None:
     outcome = checks.counted("<testsuites><testsuite><testcase name='a'/></testsuite></testsuites>", status)

@@ -33,9 +33,10 @@ def json_fields(raw: str, limits: SearchLimits) -> dict[str, list[str]]:
     if limits.extraction_cutoff and len(encoded) > limits.extraction_cutoff:
         cut = encoded[: limits.extraction_cutoff].decode(errors="ignore")
     fields: dict[str, list[str]] = {}
+    most = limits.fields
     try:
         for name, value in _leaves(cut, is_cut=len(cut) < len(raw)):
-            if name in fields or not limits.fields or len(fields) < limits.fields:
+            if name in fields or not most or len(fields) < most:
                 fields.setdefault(name, []).append(value)
     except _CutError:
         pass

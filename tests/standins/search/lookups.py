@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from standins.search.conf import Conf, Stanza
@@ -81,16 +82,20 @@ def _lookup(name: str, value: str, transforms: Conf, folders: Sequence[Path]) ->
     path = next((folder / stanza["filename"] for folder in folders if (folder / stanza["filename"]).is_file()), None)
     if path is None:
         raise FileNotFoundError(f"{name}: {stanza['filename']}")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     return Lookup(
-        rows=rows,
+        rows=_rows(path, path.stat().st_mtime_ns),
         inputs=_columns_and_fields(matches),
         outputs=_columns_and_fields(parts[2]),
         overwrites=parts[1] == "OUTPUT",
         ignores_case=stanza.get("case_sensitive_match", "true").lower() in {"false", "0"},
         default=stanza.get("default_match") if int(stanza.get("min_matches", "0")) else None,
     )
+
+
+@cache
+def _rows(path: Path, _changed: int) -> Sequence[Mapping[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def _columns_and_fields(text: str) -> list[tuple[str, str]]:

@@ -3,25 +3,52 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from standins.splunkd.forks import Forks
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from standins.splunkd.home import Home
 
 
 class Children:
-    """Starts nothing itself; knows the Python, the environment and the log that children share."""
+    """Runs scripts to their end; knows the Python, the environment and the log that all children share."""
 
-    def __init__(self, home: Home, python: Path) -> None:
+    def __init__(self, home: Home, python: Path, app: str) -> None:
         self.home = home
         self.python = python
         self.launch_conf: dict[str, str] = {}
         self.uid: int | None = None
         self._lock = threading.Lock()
+        self._forks = Forks(python, home.fork_server, [home.apps / app / folder for folder in ("bin", "lib")])
+
+    def run(self, arguments: Sequence[str], stdin: bytes, seconds: float) -> subprocess.CompletedProcess[bytes]:
+        """Run a script: its file and its arguments.
+
+        Raises:
+            subprocess.TimeoutExpired: it took longer.
+        """
+        if not self.launch_conf:
+            return self._forks.run(arguments, stdin, self.environment(), seconds)
+        # What more the environment says may make a difference to an import already.
+        return subprocess.run(
+            [str(self.python), *arguments],
+            input=stdin,
+            capture_output=True,
+            env=self.environment(),
+            cwd="/",
+            timeout=seconds,
+            check=False,
+        )
+
+    def close(self) -> None:
+        """End what is kept running for `run`."""
+        self._forks.close()
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """The environment of splunkd, and what the administrator put into splunk-launch.conf (`launch_conf`, `extra`).

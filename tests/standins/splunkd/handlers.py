@@ -7,7 +7,6 @@ Other than a real splunkd with handlerpersistentmode, every call has a process o
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -121,16 +120,7 @@ class Handlers:
         return "create", names[0], arguments
 
     def _run(self, handler: Handler, request: dict[str, Any]) -> dict[str, Any]:
-        command = [str(self._children.python), str(self._children.home.run_script)]
-        done = subprocess.run(
-            command,
-            input=json.dumps(request).encode(),
-            capture_output=True,
-            env=self._children.environment(),
-            cwd="/",
-            timeout=_SECONDS,
-            check=False,
-        )
+        done = self._children.run([str(self._children.home.run_script)], json.dumps(request).encode(), _SECONDS)
         for line in done.stderr.decode(errors="replace").splitlines():
             self._children.log("ERROR", "AdminManagerExternal", f"{handler.member}: {line}")
         try:

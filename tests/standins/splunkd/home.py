@@ -31,6 +31,7 @@ class Home:
         self.certificate = root / "etc" / "auth" / "server.pem"
         self.run_script = root / "bin" / "runScript.py"
         self.run_persistent = root / "bin" / "runPersistent.py"
+        self.fork_server = root / "bin" / "forkServer.py"
 
     def site_packages(self) -> Path:
         """Where Splunk's own Python modules stand."""
@@ -56,7 +57,7 @@ class Home:
             write_certificate(self.certificate)
         compiled = shutil.ignore_patterns("__pycache__")
         shutil.copytree(_SITE / "splunk", self.site_packages() / "splunk", dirs_exist_ok=True, ignore=compiled)
-        for script in (self.run_script, self.run_persistent):
+        for script in (self.run_script, self.run_persistent, self.fork_server):
             shutil.copy(_SITE / script.name, script)
         if not (self.apps / app.name).exists():
             shutil.copytree(app, self.apps / app.name, ignore=compiled)

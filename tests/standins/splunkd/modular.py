@@ -7,7 +7,6 @@ Source: Splunk "Modular inputs overview", "Create a modular input script", "Intr
 from __future__ import annotations
 
 import re
-import subprocess
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -139,15 +138,7 @@ class ModularInputs:
 
     def _run(self, script: str, flag: str, stdin: str) -> bytes:
         command = [str(self._children.python), script, flag]
-        done = subprocess.run(
-            command,
-            input=stdin.encode(),
-            capture_output=True,
-            env=self._children.environment(),
-            cwd="/",
-            timeout=_SECONDS,
-            check=False,
-        )
+        done = self._children.run(command[1:], stdin.encode(), _SECONDS)
         for line in done.stderr.decode(errors="replace").splitlines():
             self._children.log_stderr(command, line)
         if flag == "--scheme" and done.returncode:

@@ -8,7 +8,6 @@ Other than a real splunkd, every call has a process of its own.
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -82,16 +81,8 @@ class Scripts:
         return Answer(int(answer.get("status", 200)), body.encode(), headers.get("Content-Type", "text/plain"))
 
     def _run(self, script: Script, request: dict[str, Any]) -> dict[str, Any]:
-        run_persistent = self._children.home.run_persistent
-        done = subprocess.run(
-            [str(self._children.python), str(run_persistent), script.file, script.module, script.handler],
-            input=json.dumps(request).encode(),
-            capture_output=True,
-            env=self._children.environment(),
-            cwd="/",
-            timeout=_SECONDS,
-            check=False,
-        )
+        arguments = [str(self._children.home.run_persistent), script.file, script.module, script.handler]
+        done = self._children.run(arguments, json.dumps(request).encode(), _SECONDS)
         for line in done.stderr.decode(errors="replace").splitlines():
             self._children.log("ERROR", "PersistentScript", f"From {{{script.file}}}: {line}")
         try:

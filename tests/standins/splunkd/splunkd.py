@@ -49,7 +49,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         self._home = Home(home)
         self._home.install(app)
         self._app = app.name
-        children = Children(self._home, python)
+        children = Children(self._home, python, app.name)
         self._children = children
         self.home = home
         self.conf = ConfFiles(home)
@@ -99,6 +99,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
             self.modular.introspect()
         except BaseException:
             self._port.close()
+            self._children.close()
             raise
         return self
 
@@ -114,6 +115,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
                 with contextlib.suppress(BaseException):
                     process.wait()
         self._port.close()
+        self._children.close()
         if self._port.failures and error is None:
             raise AssertionError("the stand-in splunkd failed:\n" + "\n".join(self._port.failures))
 

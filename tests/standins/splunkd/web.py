@@ -108,7 +108,7 @@ class SplunkWeb:
         return answer
 
     def _send(self, method: str, target: str, user: str, body: str) -> tuple[int, bytes]:
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         # Assumed: where splunkd wants certificates of its callers, Splunk Web has one, by which the pages are reached.

@@ -129,7 +129,7 @@ class Passage:
             return refusal(503, f"The splunkd daemon cannot be reached by splunkweb: {error}")
 
     def _send(self, method: str, target: str, key: str, content_type: str, body: bytes) -> Reply:
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         address = urlsplit(self._splunkd.server_uri)

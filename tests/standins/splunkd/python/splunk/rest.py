@@ -65,7 +65,7 @@ def simpleRequest(  # noqa: PLR0917 - Splunk's signature
         method = "POST" if method == "GET" else method
         body = jsonargs if jsonargs is not None else urllib.parse.urlencode(postargs or {}, doseq=True)
         headers["Content-Type"] = "application/json" if jsonargs is not None else "application/x-www-form-urlencoded"
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # splunkd's certificate is self-signed; so does Splunk's own
     host, port = _management_port()
