@@ -148,7 +148,7 @@ def tests(folders: Sequence[str]) -> Outcome:
     steps.say("  pytest:")
     JUNIT.parent.mkdir(parents=True, exist_ok=True)
     JUNIT.unlink(missing_ok=True)
-    command = (*PYTEST, *(f"tests/{folder}" for folder in folders))
+    command = [*map(str, PYTEST), *(f"tests/{folder}" for folder in folders)]
     status = subprocess.run(command, cwd=paths.ROOT, stdin=subprocess.DEVNULL, check=False).returncode
     steps.say("")
     if not JUNIT.is_file():
