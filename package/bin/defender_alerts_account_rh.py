@@ -9,7 +9,7 @@ from typing import Any
 from defender_alerts.credentials.pair import not_after
 from defender_alerts.environment import PROCESS
 from defender_alerts.input.credentials import use_readable_credentials
-from defender_alerts.input.inputs import saved_inputs
+from defender_alerts.input.inputs import saved_inputs, texts
 from defender_alerts.input.names import ACCOUNT_CONF
 from defender_alerts.input.page import PageHandler, answering
 from defender_alerts.input.saved import MASKS, account_secrets, load_settings, undecipherable_accounts
@@ -92,8 +92,7 @@ class AccountHandler(PageHandler):
 
     def _stored(self) -> dict[str, str]:
         with answering():
-            stanza = self.splunkd().stanza(ACCOUNT_CONF, self.callerArgs.id) or {}
-        return {key: str(value) for key, value in stanza.items() if value is not None}
+            return texts(self.splunkd().stanza(ACCOUNT_CONF, self.callerArgs.id) or {})
 
     def _check(self, stored: Mapping[str, str]) -> AccountCheck | None:
         """Make ``payload`` what is to be stored; the check of it, None where none is made.

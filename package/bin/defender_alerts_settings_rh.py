@@ -6,11 +6,11 @@ the module that UCC generates for the other tabs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from defender_alerts.environment import PROCESS
 from defender_alerts.input.credentials import use_readable_credentials
+from defender_alerts.input.inputs import texts
 from defender_alerts.input.names import ACCOUNT_CONF, SETTINGS_CONF
 from defender_alerts.input.page import PageHandler, answering
 from defender_alerts.input.saved import MASKS, proxy_secrets
@@ -44,13 +44,13 @@ class SettingsHandler(PageHandler):
 
     def _check_proxy(self) -> str:
         splunkd = self.splunkd()
-        fields = {**_texts(splunkd.stanza(SETTINGS_CONF, "proxy")), **self.payload}
+        fields = {**texts(splunkd.stanza(SETTINGS_CONF, "proxy") or {}), **self.payload}
         if not is_true(fields.get("proxy_enabled")):
             return ""
         given = self.payload.get(_PASSWORD)
         is_kept = given is None or given in MASKS
         proxy = read_proxy(fields, proxy_secrets(splunkd) if is_kept else {_PASSWORD: given or ""})
-        network = _texts(splunkd.stanza(SETTINGS_CONF, "network"))
+        network = texts(splunkd.stanza(SETTINGS_CONF, "network") or {})
         accounts = splunkd.stanzas(ACCOUNT_CONF).values()
         check_proxy(
             proxy,
@@ -63,7 +63,3 @@ class SettingsHandler(PageHandler):
     def _check_network(self) -> str:
         left_out = check_ca_bundle(self.payload.get("ca_bundle", ""))
         return f"Of the CA certificates, some count for nothing: {left_out}." if left_out else ""
-
-
-def _texts(stanza: Mapping[str, Any] | None) -> dict[str, str]:
-    return {key: str(value) for key, value in (stanza or {}).items() if value is not None}

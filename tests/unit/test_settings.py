@@ -63,7 +63,7 @@ WITH_CERTIFICATE = {**ACCOUNT, "auth_type": "certificate", "certificate": PAIR.p
 def test_an_account_of_before_there_were_certificates_has_a_secret() -> None:
     account = read_account("corp", {**ACCOUNT, "certificate": "no matter"}, {**SECRETS, "private_key": "no matter"})
     assert (account.auth_type, account.client_secret) == ("client_secret", "nobody's")
-    assert (account.certificate, account.private_key, account.certificate_expires) == ("", "", None)
+    assert (account.certificate, account.private_key, account.expires) == ("", "", None)
 
 
 def test_an_account_with_a_certificate_is_read_and_knows_its_last_day() -> None:
@@ -71,9 +71,8 @@ def test_an_account_with_a_certificate_is_read_and_knows_its_last_day() -> None:
     account = read_account("corp", stanza, {**SECRETS, "private_key": PAIR.key_pem.replace("\n", "")})
     assert (account.certificate, account.private_key, account.client_secret) == (PAIR.pem, PAIR.key_pem, "")
     expires = PAIR.certificate.not_valid_after_utc.date()
-    assert account.certificate_expires == expires
-    assert account.certificate_lasts(expires - dt.timedelta(days=3)) == 3
-    assert account.secret_lasts(expires) is None
+    assert account.expires == expires
+    assert account.lasts(expires - dt.timedelta(days=3)) == 3
 
 
 def test_an_account_with_a_certificate_hides_its_key_whole_and_line_by_line() -> None:

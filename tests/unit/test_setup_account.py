@@ -154,7 +154,7 @@ def test_a_tenant_that_does_not_exist_refuses_the_account(polled: PolledInput) -
 
 def test_a_proxy_that_wants_a_password_refuses_the_account(polled: PolledInput) -> None:
     polled.cloud.proxy_credentials = ("user", "password")
-    with pytest.raises(ConfigurationError, match="407"):
+    with pytest.raises(ConfigurationError, match="The proxy asks for a user name and password"):
         check(polled)
 
 

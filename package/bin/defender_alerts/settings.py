@@ -67,10 +67,10 @@ class Account:
     private_key: str = field(default="", repr=False)
 
     @property
-    def certificate_expires(self) -> dt.date | None:
-        """The day (UTC) on which the certificate expires, None where there is none."""
+    def expires(self) -> dt.date | None:
+        """The day (UTC) on which the certificate, or the client secret, expires; None where that was not noted."""
         if self.auth_type != CERTIFICATE:
-            return None
+            return self.secret_expires
         from .credentials.pair import not_after
 
         return not_after(self.certificate)
@@ -86,16 +86,9 @@ class Account:
             secret for secret in (self.client_secret, self.private_key, *key_lines(self.private_key)) if secret
         )
 
-    def secret_lasts(self, today: dt.date) -> int | None:
-        """For how many more days the client secret is good, as far as there is one and that was noted."""
-        if self.auth_type == CERTIFICATE or self.secret_expires is None:
-            return None
-        return (self.secret_expires - today).days
-
-    def certificate_lasts(self, today: dt.date) -> int | None:
-        """For how many more days the certificate is good, None where there is none."""
-        expires = self.certificate_expires
-        return None if expires is None else (expires - today).days
+    def lasts(self, today: dt.date) -> int | None:
+        """For how many more days the account can sign in, as far as that is known."""
+        return None if self.expires is None else (self.expires - today).days
 
 
 @dataclass(frozen=True)

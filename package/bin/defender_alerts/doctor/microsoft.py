@@ -31,17 +31,13 @@ _RENEWAL = {
 def credentials(case: Case, _: str) -> Finding:
     """Until when the secret or certificate is good, as far as that is known."""
     account = case.account
-    today = dt.datetime.now(dt.timezone.utc).date()
-    if account.auth_type == CERTIFICATE:
-        what, day, lasts = "certificate", account.certificate_expires, account.certificate_lasts(today)
-    else:
-        what, day, lasts = "client secret", account.secret_expires, account.secret_lasts(today)
+    what, lasts = account.auth_type.replace("_", " "), account.lasts(dt.datetime.now(dt.timezone.utc).date())
     if lasts is None:
         return ok(
             f"The account signs in with a {what}. When it expires is not noted; the account's field Secret expires is "
             "for that."
         )
-    found = f"The account signs in with a {what} that expires on {day}, in {lasts} days."
+    found = f"The account signs in with a {what} that expires on {account.expires}, in {lasts} days."
     if lasts > SECRET_WARNING_DAYS:
         return ok(found)
     return warning(found, _RENEWAL[account.auth_type])

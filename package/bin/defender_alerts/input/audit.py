@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
-from typing import TextIO
 
 from defender_alerts.audit import MakesCallers, Means, Question, audit
 from defender_alerts.errors import AddonError, ConfigurationError, StoppedError
@@ -24,7 +23,7 @@ from defender_alerts.times import machine_time, parse_start
 from .audit_report import JsonWriter, TextWriter, Writer
 from .inputs import find_input
 from .kvstore import KVStorePlaces
-from .log import Redaction
+from .log import Redaction, logger_on
 from .login import Way, local_splunkd, log_in
 from .names import ACCOUNT_CONF
 from .saved import load_account, load_settings
@@ -117,7 +116,7 @@ def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction:
     else:
         known = {LOCAL_TOKEN: splunkd.session_key}
         service = log_in(Way(here.uri, "", LOCAL_TOKEN), known, shell.ask, None)
-    log = _log(shell.err, redaction)
+    log = logger_on(shell.err, "defender_alerts_audit", logging.INFO, redaction)
     means = Means(
         caller=_callers(network, shell, log),
         store=KVStorePlaces(splunkd, shell.stop, log),
@@ -159,15 +158,6 @@ def _callers(network: Network, shell: Shell, log: logging.Logger) -> MakesCaller
         )
 
     return caller
-
-
-def _log(err: TextIO, redaction: Redaction) -> logging.Logger:
-    """Waits and other news on standard error: the input's own log is the input's."""
-    log = logging.Logger("defender_alerts_audit", logging.INFO)  # noqa: LOG001 - of this audit alone
-    handler = logging.StreamHandler(err)
-    handler.addFilter(redaction)
-    log.addHandler(handler)
-    return log
 
 
 def _refused(error: SplunkdError) -> str:

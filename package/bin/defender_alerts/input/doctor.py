@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
-from typing import TextIO
 
 from defender_alerts.doctor.report import InputReport, Outcome, as_json, as_text
 from defender_alerts.errors import AddonError, ConfigurationError
@@ -17,7 +16,7 @@ from defender_alerts.times import iso, machine_time
 
 from .examining import AS_ADMINISTRATOR, SETTINGS, Examiner
 from .inputs import find_inputs
-from .log import Redaction
+from .log import Redaction, logger_on
 from .login import Way, local_splunkd
 from .shell import LOCAL_TOKEN, Shell
 from .splunkd import SplunkdError
@@ -35,7 +34,9 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
         way = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
         splunkd = local_splunkd(way, shell.environment, shell.ask)
         redaction.hide(splunkd.session_key)
-        examiner = Examiner(splunkd, shell.stop, _log(shell.err, redaction), redaction)
+        examiner = Examiner(
+            splunkd, shell.stop, logger_on(shell.err, "defender_alerts_doctor", logging.WARNING, redaction), redaction
+        )
         reports = [examiner.examine(one) for one in find_inputs(splunkd, options.input, options.kind)]
     except AddonError as error:
         status, sentence = ConfigurationError.exit_status, str(error)
@@ -75,12 +76,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
     parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
     return parser
-
-
-def _log(err: TextIO, redaction: Redaction) -> logging.Logger:
-    """Warnings on standard error: the inputs' own logs are the inputs'."""
-    log = logging.Logger("defender_alerts_doctor", logging.WARNING)  # noqa: LOG001 - of this examination alone
-    handler = logging.StreamHandler(err)
-    handler.addFilter(redaction)
-    log.addHandler(handler)
-    return log

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Callable
+from typing import Callable, TextIO
 from urllib.parse import quote, quote_plus
 
 from solnlib import log as splunk_log
@@ -172,6 +172,15 @@ def _owned(path: Path) -> str:
     except (OSError, NotImplementedError):
         # NotImplementedError is Windows'. The reason stands by itself.
         return ""
+
+
+def logger_on(err: TextIO, name: str, level: int, redaction: Redaction) -> logging.Logger:
+    """A logger of a command at a shell, on its standard error: the inputs' own logs are the inputs'."""
+    logger = logging.Logger(name, level)  # noqa: LOG001 - of this command alone
+    handler = logging.StreamHandler(err)
+    handler.addFilter(redaction)
+    logger.addHandler(handler)
+    return logger
 
 
 def set_level(logger: logging.Logger, redaction: Redaction, loglevel: str) -> None:

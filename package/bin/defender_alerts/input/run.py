@@ -24,6 +24,7 @@ from defender_alerts.kinds import KINDS, Kind
 from defender_alerts.poll import Plan, PollResult, Surroundings, poll
 from defender_alerts.regions import STOP_GRACE
 from defender_alerts.settings import (
+    CERTIFICATE,
     SECRET_WARNING_DAYS,
     Account,
     Network,
@@ -208,24 +209,21 @@ class _InputRun:
 
     def _mind_the_secret(self, account: Account) -> None:
         today = dt.datetime.now(dt.timezone.utc).date()
-        days = account.certificate_lasts(today)
-        if days is not None and days <= SECRET_WARNING_DAYS:
-            self._log.warning(
-                "%s The certificate of the account %s expires on %s. Make a new one with its key, upload it in Entra "
-                "ID > App registrations > Certificates & secrets > Certificates, and paste both into the account.",
-                key_values(input=self._name, account=account.name, certificate_expires_in_days=days),
-                account.name,
-                account.certificate_expires,
-            )
-        days = account.secret_lasts(today)
-        if days is not None and days <= SECRET_WARNING_DAYS:
-            self._log.warning(
-                "%s The client secret of the account %s expires on %s. Make a new one in Entra ID > App registrations "
-                "> Certificates & secrets, and paste its value into the account.",
-                key_values(input=self._name, account=account.name, secret_expires_in_days=days),
-                account.name,
-                account.secret_expires,
-            )
+        days = account.lasts(today)
+        if days is None or days > SECRET_WARNING_DAYS:
+            return
+        has_certificate = account.auth_type == CERTIFICATE
+        key = "certificate_expires_in_days" if has_certificate else "secret_expires_in_days"
+        self._log.warning(
+            "%s The certificate of the account %s expires on %s. Make a new one with its key, upload it in Entra ID > "
+            "App registrations > Certificates & secrets > Certificates, and paste both into the account."
+            if has_certificate
+            else "%s The client secret of the account %s expires on %s. Make a new one in Entra ID > App registrations "
+            "> Certificates & secrets, and paste its value into the account.",
+            key_values(input=self._name, account=account.name, **{key: days}),
+            account.name,
+            account.expires,
+        )
 
     def _mind_the_authorities(self, network: Network) -> None:
         if not network.ca_pem:

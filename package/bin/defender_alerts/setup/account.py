@@ -6,12 +6,14 @@ API that the tenant does not have, is no obstacle for the other inputs: it is ke
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import queue
+import ssl
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Union
@@ -135,7 +137,7 @@ def check_account(
     refuse_secret_id(account)
     wanted = [(kind, audiences) for kind in kinds if (audiences := kind.audiences(account.cloud))]
     resources = dict.fromkeys(audience for _, audiences in wanted for audience in audiences)
-    outcomes = _Asking(account, network).ask(resources, began + seconds)
+    outcomes = _ask(account, network, list(resources), began + seconds)
     _refuse_what_no_input_could_use(list(outcomes.values()))
     return AccountCheck(
         iso(machine_time())[:10],
@@ -143,57 +145,47 @@ def check_account(
     )
 
 
-class _Asking:
-    """Token requests for several resources, each on a thread and a connection of its own."""
+def _ask(account: Account, network: Network, audiences: Sequence[str], until: float) -> Mapping[str, _Outcome]:
+    """Ask for a token for each, on a thread and a connection of its own; the outcomes that have come by then."""
+    trusted, stop = trust(network.ca_pem), threading.Event()
+    came: queue.Queue[tuple[str, _Outcome]] = queue.Queue()
 
-    def __init__(self, account: Account, network: Network) -> None:
-        self._account = account
-        self._network = network
-        self._cloud = clouds.cloud(account.cloud)
-        self._trusted = trust(network.ca_pem)
-        self._stop = threading.Event()
-        self._came: queue.Queue[tuple[str, _Outcome]] = queue.Queue()
-
-    def ask(self, audiences: Iterable[str], until: float) -> Mapping[str, _Outcome]:
-        """The outcome of each request that has one by then, in the order of the audiences."""
-        waiting = list(audiences)
-        for audience in waiting:
-            # A thread that hangs in a connection can't be ended: it must keep neither the answer nor the process.
-            threading.Thread(target=self._ask_one, args=(audience,), name=f"check {audience}", daemon=True).start()
-        came: dict[str, _Outcome] = {}
-        try:
-            while len(came) < len(waiting):
-                audience, outcome = self._came.get(timeout=max(0.0, until - time.monotonic()))
-                came[audience] = outcome
-        except queue.Empty:
-            # What has not come by now is not checked, and said to be.
-            pass
-        self._stop.set()
-        return {audience: came[audience] for audience in waiting if audience in came}
-
-    def _ask_one(self, audience: str) -> None:
+    def ask(audience: str) -> None:
         outcome: _Outcome
         try:
-            outcome = self._token(audience)
+            outcome = _token(account, network, audience, trusted, stop)
         except StoppedError:
             return
         except AddonError as error:
             outcome = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the page shows a sentence
             outcome = unforeseen(error, _LOG)
-        self._came.put((audience, outcome))
+        came.put((audience, outcome))
 
-    def _token(self, audience: str) -> Token:
-        with open_session(self._network, self._trusted, self._cloud.authority_host) as session:
-            caller = Caller(
-                session,
-                timeout=min(self._network.timeout, _LONGEST_WAIT),
-                clock=ServerClock(machine_time, time.monotonic),
-                stop=self._stop,
-                log=_LOG,
-                patience=Patience(failures=1, throttlings=1),
-            )
-            return TokenSource(self._account, self._cloud, caller).acquire(audience)
+    for audience in audiences:
+        # A thread that hangs in a connection can't be ended: it must keep neither the answer nor the process.
+        threading.Thread(target=ask, args=(audience,), name=f"check {audience}", daemon=True).start()
+    outcomes: dict[str, _Outcome] = {}
+    # What has not come by then is not checked, and said to be.
+    with contextlib.suppress(queue.Empty):
+        while len(outcomes) < len(audiences):
+            outcomes.update([came.get(timeout=max(0.0, until - time.monotonic()))])
+    stop.set()
+    return {audience: outcomes[audience] for audience in audiences if audience in outcomes}
+
+
+def _token(account: Account, network: Network, audience: str, trusted: ssl.SSLContext, stop: threading.Event) -> Token:
+    cloud = clouds.cloud(account.cloud)
+    with open_session(network, trusted, cloud.authority_host) as session:
+        caller = Caller(
+            session,
+            timeout=min(network.timeout, _LONGEST_WAIT),
+            clock=ServerClock(machine_time, time.monotonic),
+            stop=stop,
+            log=_LOG,
+            patience=Patience(failures=1, throttlings=1),
+        )
+        return TokenSource(account, cloud, caller).acquire(audience)
 
 
 def _refuse_what_no_input_could_use(outcomes: list[_Outcome]) -> None:
