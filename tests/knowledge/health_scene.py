@@ -26,6 +26,8 @@ SOC, TRIED, MACHINES = "soc", "tried_out", "machines"
 SECRET_DAYS, CERTIFICATE_DAYS = 12, 20
 COUNTS = {SIEM.kind: 40, GRAPH.kind: 120, INCIDENTS.kind: 8, ENDPOINT.kind: 15}
 """How many records the first runs find."""
+LATE = 1
+"""How many more the second run of the input for Graph's alerts finds, that Microsoft has shown late."""
 RETRY_AFTER = 2
 
 
@@ -35,6 +37,7 @@ class Story:
 
     Attributes:
         well: by the first run of each input, with records to deliver.
+        late: by one that found an alert that Microsoft had not shown the run before.
         throttled: by one that Graph told to wait.
         expiring: by runs of an account whose secret, and of one whose certificate, expires soon.
         refused: by runs without permission, and with a secret that is no longer known.
@@ -42,6 +45,7 @@ class Story:
     """
 
     well: Sequence[IndexedEvent]
+    late: Sequence[IndexedEvent]
     throttled: Sequence[IndexedEvent]
     expiring: Sequence[IndexedEvent]
     refused: Sequence[IndexedEvent]
@@ -50,7 +54,7 @@ class Story:
     @functools.cached_property
     def events(self) -> list[IndexedEvent]:
         """All of it, newest first."""
-        return newest_first([*self.well, *self.throttled, *self.expiring, *self.refused, *self.unreachable])
+        return newest_first([*self.well, *self.late, *self.throttled, *self.expiring, *self.refused, *self.unreachable])
 
     @property
     def now(self) -> float:
@@ -103,14 +107,25 @@ def with_a_day_before(story: Story) -> list[IndexedEvent]:
     for step in range(288):
         busy = 1 + math.sin((step - 60) / 288 * 2 * math.pi)
         for number, event in enumerate(done):
+            line = event
             values: dict[str, float] = {}
             if "action=region_done" in event.raw:
                 backlog = 80 - abs(step - 150) if number % 3 == 0 and 120 < step < 180 else 0
                 new = int(busy * (step * (number + 7) % 5) * (number % 4 != 1))
                 lag = 1 + step * (number + 3) % 7 + 20 * max(0, backlog)
+                line = told_late(line, number, step)
                 values = {"new": new, "lag_seconds": lag, "calls": 1 + step % 3 * (number % 2) + max(0, backlog) // 2}
-            found.append(earlier(event, 300 * step, **values))
+            found.append(earlier(line, 300 * step, **values))
     return newest_first(found)
+
+
+def told_late(event: IndexedEvent, number: int, step: int) -> IndexedEvent:
+    """The line of a run that has found some versions late; of one input so late that its overlap is too short."""
+    least = 20 + step * (number + 5) % 40 + (300 if number == 1 and step % 50 == 0 else 0)
+    told = f" late_share={0.01 * (step % 4):g}"
+    if step % 4:
+        told += f" late_at_least_p99={least - 5} late_at_least_max={least} late_at_most_max={least + 300}"
+    return replace(event, raw=event.raw.rstrip("\n") + told)
 
 
 class _Recorder:
@@ -135,6 +150,10 @@ class _Recorder:
             self._run(source, MACHINES if source is ENDPOINT else SOC)
         self._run(SIEM, TRIED)
         well = self._lines()
+        # An alert of a minute ago, which the run before was not shown.
+        GRAPH.publish(cloud, here.tenant, [GRAPH.make(COUNTS[GRAPH.kind] + LATE, cloud.clock.now() - MINUTE)])
+        self._run(GRAPH, SOC)
+        late = self._lines()
         cloud.faults.add(GRAPH.host, faults.throttled(RETRY_AFTER))
         self._run(GRAPH, SOC)
         throttled = self._lines()
@@ -156,7 +175,7 @@ class _Recorder:
         here.application.secrets[:], here.application.roles = secrets, dict(ROLES)
         cloud.faults.add(SIEM_HOST, faults.ShowCertificate(Certificate.UNKNOWN_AUTHORITY), times=None)
         self._run(SIEM, SOC)
-        return Story(well, throttled, expiring, refused, self._lines())
+        return Story(well, late, throttled, expiring, refused, self._lines())
 
     def _add(self, source: Source, name: str, **fields: str) -> None:
         if source is SIEM:

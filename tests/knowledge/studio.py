@@ -23,11 +23,13 @@ from tooling import paths
 VIEWS = paths.PACKAGE / "default" / "data" / "ui" / "views"
 OVERVIEW = VIEWS / "defender_alerts_overview.xml"
 DETAIL = VIEWS / "defender_alert_detail.xml"
+ENTITY = VIEWS / "defender_entity.xml"
 INCIDENTS = VIEWS / "defender_incidents.xml"
 HEALTH = VIEWS / "defender_alerts_health.xml"
 LOG_FIELDS = frozenset(
     {
         "account", "action", "calls", "certificate_expires_in_days", "exc_l", "lag_seconds", "log_level", "new", "outcome",
+        "late_at_least_max", "late_at_least_p99", "late_at_most_max", "late_share", "overlap_seconds",
         "paced_seconds", "pid", "region", "seconds", "secret_expires_in_days", "throttled_seconds", "watermark",
     }
 )  # fmt: skip
@@ -126,7 +128,7 @@ def lookup_tables(knowledge: SearchKnowledge) -> dict[str, list[dict[str, str]]]
 
 def readable_fields(dashboard: Dashboard, knowledge: SearchKnowledge) -> frozenset[str]:
     """The fields that a dashboard's searches may read of their events."""
-    return LOG_FIELDS if dashboard.path == HEALTH else event_fields(knowledge)
+    return LOG_FIELDS | {"app"} if dashboard.path == HEALTH else event_fields(knowledge)
 
 
 class Runner:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from knowledge import health_scene
 from knowledge.health_scene import (
     CERTIFICATE_DAYS,
     COUNTS,
+    LATE,
     MACHINES,
     RETRY_AFTER,
     SECRET_DAYS,
@@ -45,7 +47,7 @@ UCC = paths.BUILT_APP / "appserver" / "static" / "js" / "build" / "custom"
 INGESTED = frozenset(
     {"event_account", "event_index", "event_input", "modular_input_name", "n_events", "sourcetype_ingested"}
 )
-DELIVERED = sum(COUNTS.values()) + COUNTS[INCIDENTS.kind]
+DELIVERED = sum(COUNTS.values()) + LATE + COUNTS[INCIDENTS.kind]
 """How many events the runs delivered: those of the first runs, and again all incidents through a second input."""
 UNREACHABLE = "Connection Error"
 OUR_SEARCH = re.compile(r"index\s*=\s*_internal source=\*ta_defender_alerts\*[^\[\]]*")
@@ -233,8 +235,12 @@ def test_uccs_dashboard_lists_the_errors_that_are_chosen(knowledge: SearchKnowle
 
 def test_every_search_of_the_view_gives_something(knowledge: SearchKnowledge, story: Story) -> None:
     results = view(knowledge, story.events, story.now)
-    assert {name for name, table in results.items() if not table.rows} == set()
+    # The events are those of the log alone.
+    elsewhere = {"ds_versions", "ds_volume"}
+    assert {name for name, table in results.items() if not table.rows} == elsewhere
     for name, table in results.items():
+        if name in elsewhere:
+            continue
         empty = {column for column in table.columns or () if not any(column in row for row in table.rows)}
         assert not empty, f"{name}: {empty}"
 
@@ -242,22 +248,19 @@ def test_every_search_of_the_view_gives_something(knowledge: SearchKnowledge, st
 def test_the_view_has_each_input_and_region_as_its_last_run_left_it(knowledge: SearchKnowledge, story: Story) -> None:
     day = view(knowledge, story.events, story.now, **{"range.earliest": "-24h"})
     rows = places(day["ds_places"].rows, "Kind", "Input", "Region")
-    assert {key: row["Last run"][0] for key, row in rows.items()} == {
+    assert {key: row["State"][0] for key, row in rows.items()} == {
         (SIEM.kind, SOC, "us"): "done",
         (SIEM.kind, SOC, "eu"): "failed",
-        (SIEM.kind, SOC, "all"): "failed",
-        (SIEM.kind, TRIED, "uk"): "done",
-        (SIEM.kind, TRIED, "all"): "failed",
+        # Its last run was refused a token, and came to no region.
+        (SIEM.kind, TRIED, "uk"): "failed",
         (GRAPH.kind, SOC, "global"): "done",
-        (GRAPH.kind, SOC, "all"): "done",
         (INCIDENTS.kind, SOC, "global"): "done",
-        (INCIDENTS.kind, SOC, "all"): "done",
         (INCIDENTS.kind, "certified", "global"): "done",
-        (INCIDENTS.kind, "certified", "all"): "done",
         (ENDPOINT.kind, MACHINES, "global"): "failed",
-        (ENDPOINT.kind, MACHINES, "all"): "failed",
     }
-    assert rows[GRAPH.kind, SOC, "global"]["New a day"] == [str(COUNTS[GRAPH.kind])]
+    states = [row["State"][0] for row in day["ds_places"].rows]
+    assert states == sorted(states, key=lambda state: state != "failed")
+    assert rows[GRAPH.kind, SOC, "global"]["New a day"] == [str(COUNTS[GRAPH.kind] + LATE)]
     assert rows[SIEM.kind, SOC, "eu"]["New a day"] == [str(COUNTS[SIEM.kind])]
     assert (rows[SIEM.kind, SOC, "eu"]["Runs"], rows[SIEM.kind, SOC, "eu"]["Failed"]) == (["3"], ["1"])
     assert {float(row["Lag (min)"][0]) < 2 for row in rows.values() if "Lag (min)" in row} == {True}
@@ -276,6 +279,69 @@ def test_lag_grows_while_an_input_says_nothing(knowledge: SearchKnowledge, story
     assert [row["State"] for row in soon["ds_silent_list"].rows] == [["running"]]
 
 
+def test_an_input_that_never_came_to_a_region_is_there_and_its_lag_is_not_taken_for_none(
+    knowledge: SearchKnowledge, story: Story
+) -> None:
+    refused = [event for event in of_input(story.refused, SIEM.kind, TRIED) if "action=run_done" in event.raw]
+    results = view(knowledge, [*refused, *of_input(story.well, GRAPH.kind, SOC)], story.now)
+    rows = [(row["State"], row["Region"], row["Lag (min)"]) for row in results["ds_places"].rows]
+    assert rows[0] == (["failed"], ["not begun"], ["unknown"])
+    assert only(results["ds_lag"], "minutes") == "unknown"
+    assert only(results["ds_failed"], "failed") == "1"
+
+
+def test_what_the_panels_show_agrees(knowledge: SearchKnowledge, story: Story) -> None:
+    for now in (story.now, story.now + 5_000, story.now + 9_000):
+        results = view(knowledge, story.events, now)
+        rows = results["ds_places"].rows
+        failing = {(row["Kind"][0], row["Input"][0]) for row in rows if row["State"][0] in {"failed", "incomplete"}}
+        assert only(results["ds_failed"], "failed") == str(len(failing))
+        assert only(results["ds_late"], "late") == str(sum(row["State"][0] in {"late", "silent"} for row in rows))
+        lags = [row["Lag (min)"][0] for row in rows]
+        assert only(results["ds_lag"], "minutes") == max(lags, key=float)
+
+
+def test_the_delay_is_shown_with_advice_by_what_is_certain_alone(knowledge: SearchKnowledge, story: Story) -> None:
+    (line, *_) = (one for one in of_input(story.well, GRAPH.kind, SOC) if "action=region_done" in one.raw)
+
+    def told(**values: float) -> IndexedEvent:
+        return replace(line, raw=line.raw.rstrip() + "".join(f" {name}={value:g}" for name, value in values.items()))
+
+    def row(*lines: IndexedEvent) -> dict[str, list[str]]:
+        (found,) = view(knowledge, list(lines), story.now)["ds_delay"].rows
+        return found
+
+    never = row(told(late_share=0))
+    assert (never["Late (%)"], never["Advice"]) == (["0"], ["nothing came late"])
+    short = told(late_share=0.05, late_at_least_p99=100, late_at_least_max=120, late_at_most_max=5_000)
+    assert row(short)["Advice"] == ["the overlap is long enough"]
+    long = told(late_share=0.05, late_at_least_p99=300, late_at_least_max=400, late_at_most_max=700)
+    both = row(short, long)
+    assert (both["At least (s)"], both["Overlap (s)"]) == (["400"], ["600"])
+    assert both["Advice"] == ["Raise the overlap to 840 s"]
+    assert view(knowledge, [line], story.now)["ds_delay"].rows == []
+
+
+def test_a_jump_in_the_volume_of_a_product_is_told(knowledge: SearchKnowledge) -> None:
+    now = 1_774_958_400.0
+
+    def versions(app: str, count: int, days_ago: float) -> list[dict[str, str]]:
+        event = {"sourcetype": "ms:defender:graph:alerts", "index": "defender", "app": app}
+        return [{**event, "_time": f"{now - 86_400 * days_ago - 1 - each:.0f}"} for each in range(count)]
+
+    events = [
+        *versions("Sentinel", 60, 0), *versions("Identity", 90, 0), *versions("Identity", 70, 1), *versions("Cloud", 30, 0),
+        *(one for day in range(1, 8) for one in versions("Cloud", 28, day)), *versions("Office", 200, 3),
+    ]  # fmt: skip
+    events.sort(key=lambda event: -float(event["_time"]))
+    runner = Runner(Dashboard.read(HEALTH), knowledge, {})
+    rows = {row["Product"][0]: row["Warning"][0] for row in runner.run("ds_volume", events, now).rows}  # type: ignore[arg-type] # texts alone
+    assert rows["Cloud"] == "as usual"
+    assert rows["Sentinel"].startswith("New here.")
+    assert rows["Identity"].startswith("Three times")
+    assert rows["Office"].startswith("Hardly any")
+
+
 def test_the_figures_on_top_are_those_of_the_tables(knowledge: SearchKnowledge, story: Story) -> None:
     results = view(knowledge, story.events, story.now)
     assert only(results["ds_new"], "new") == str(DELIVERED)
@@ -290,7 +356,7 @@ def test_the_figures_on_top_are_those_of_the_tables(knowledge: SearchKnowledge, 
 def test_calls_are_set_against_the_limits(knowledge: SearchKnowledge, story: Story) -> None:
     rows = places(view(knowledge, story.events, story.now)["ds_calls"].rows, "Kind", "Input", "Region")
     graph = rows[GRAPH.kind, SOC, "global"]
-    assert (graph["Calls"], graph["Throttled (s)"], graph["Held back (s)"]) == (["4"], [str(RETRY_AFTER)], ["0"])
+    assert (graph["Calls"], graph["Throttled (s)"], graph["Held back (s)"]) == (["5"], [str(RETRY_AFTER)], ["0"])
     assert "% of limit" in graph
     assert "% of limit" not in rows[SIEM.kind, SOC, "eu"]
     busy = [earlier(event, 0, calls=75, seconds=60) for event in of_input(story.well, ENDPOINT.kind, MACHINES)[1:2]]

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -41,6 +41,7 @@ ESBUILD = (
     "--define:global=window",
     *(f"--loader:.{kind}=dataurl" for kind in ("svg", "png", "woff", "woff2")),
 )
+SHOWN_HOST = "srv-dc-01.contoso.example"
 SHOWN_ALERT = 136  # it came through two inputs, and its host and user have others
 
 
@@ -68,11 +69,14 @@ def alerts() -> Scene:
 
 
 def log() -> Scene:
-    """A day of the inputs' log, as the built add-on writes it."""
+    """A day of the inputs' log, as the built add-on writes it, and the alerts of that time."""
     python = next(python for python in SPLUNK_PYTHONS if python.version == "3.9")
     with tempfile.TemporaryDirectory() as folder:
         story = health_scene.record(paths.BUILT_APP, python.program, Path(folder) / "splunk")
-    return Scene(health_scene.with_a_day_before(story), story.now)
+    moved = story.now - scene.NOW_SECONDS
+    received = [replace(event, time=f"{float(event.time or 0) + moved:.3f}") for event in scene.events()]
+    events = [*health_scene.with_a_day_before(story), *received]
+    return Scene(health_scene.newest_first(events), story.now)
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,9 @@ PICTURES = (
         (Drilldown("td", -1, DETAIL, frozenset({"form.tenant", "form.alert"})),),
         height=1460,
     ),
-    Picture("dashboard-alert", studio.DETAIL, {"alert": scene.alert_id(SHOWN_ALERT)}, ()),
-    Picture("dashboard-health", studio.HEALTH, {}, (), scene=log, height=2030),
+    Picture("dashboard-alert", studio.DETAIL, {"alert": scene.alert_id(SHOWN_ALERT)}, (), height=1650),
+    Picture("dashboard-entity", studio.ENTITY, {"entity": SHOWN_HOST}, (), height=1340),
+    Picture("dashboard-health", studio.HEALTH, {}, (), scene=log, height=2560),
 )
 
 

@@ -248,6 +248,16 @@ def _mvindex(arguments: Sequence[Value]) -> Value:
     return values[int(position)] if position is not None and 0 <= position < len(values) else None
 
 
+def _mvzip(arguments: Sequence[Value]) -> Value:
+    """Documented: the first values of both with the delimiter between them, then the second, and so on.
+
+    Assumed: it ends with the shorter one, and is NULL if either is.
+    """
+    delimiter = single_text(arguments[2], "mvzip") if len(arguments) > 2 else ","
+    left, right = as_values(arguments[0]), as_values(arguments[1])
+    return as_value([f"{one}{delimiter}{other}" for one, other in zip(left, right)])
+
+
 def _split(arguments: Sequence[Value]) -> Value:
     text, delimiter = (single_text(value, "split") for value in arguments)
     return None if text is None or not delimiter else as_value(text.split(delimiter))
@@ -259,6 +269,7 @@ _FUNCTIONS = {
     "mvcount": EvalFunction(_mvcount, 1, 1),
     "mvindex": EvalFunction(_mvindex, 2, 2),
     "mvrange": EvalFunction(_mvrange, 2, 2),
+    "mvzip": EvalFunction(_mvzip, 2, 3),
     "relative_time": EvalFunction(_relative_time, 2, 2),
     "round": EvalFunction(_round, 1, 2),
     "split": EvalFunction(_split, 2, 2),
