@@ -296,6 +296,7 @@ def test_what_the_panels_show_agrees(knowledge: SearchKnowledge, story: Story) -
         rows = results["ds_places"].rows
         failing = {(row["Kind"][0], row["Input"][0]) for row in rows if row["State"][0] in {"failed", "incomplete"}}
         assert only(results["ds_failed"], "failed") == str(len(failing))
+        assert all(int(row["Failed"][0]) for row in rows if row["State"][0] in {"failed", "incomplete"})
         assert only(results["ds_late"], "late") == str(sum(row["State"][0] in {"late", "silent"} for row in rows))
         lags = [row["Lag (min)"][0] for row in rows]
         assert only(results["ds_lag"], "minutes") == max(lags, key=float)

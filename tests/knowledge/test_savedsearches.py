@@ -9,6 +9,7 @@ from datetime import datetime
 
 import pytest
 from knowledge import scene, studio
+from standins.microsoft.graph_samples import graph_incident
 from standins.search import Fields, IndexedEvent, SearchKnowledge
 from standins.search.conf import read_conf
 from standins.search.reports import INTERNAL, Search, read_search
@@ -214,6 +215,22 @@ def test_updated_incidents_are_found_with_their_latest_version(knowledge: Search
     (found,) = run(INCIDENTS, knowledge, versions)
     assert found["_time"] == [str(scene.NOW_SECONDS - 600 + 240)]
     assert found["incident_url"][0].startswith("https://security.microsoft.com/incident2/")
+
+
+def test_an_incident_that_was_merged_into_another_is_not_told(knowledge: SearchKnowledge) -> None:
+    """Its update says no more than that: what there is to do is in the other one."""
+    updated = scene.NOW - 600 * 10_000_000
+
+    def incident(number: int, redirect_to: int | None) -> IndexedEvent:
+        return IndexedEvent(
+            raw=graph_incident(number, updated, redirect_to=redirect_to).decode(),
+            time=str(scene.NOW_SECONDS - 600),
+            source=f"defender_incidents:{scene.TENANTS[0]}:global:soc",
+            sourcetype="ms365:defender:incident", host="h", index="i",
+        )  # fmt: skip
+
+    found = run(INCIDENTS, knowledge, [incident(1, 2), incident(2, None), incident(3, None)])
+    assert {row["incident_id"][0] for row in found} == {"2", "3"}
 
 
 @pytest.mark.parametrize("is_last", [False, True])
