@@ -226,44 +226,48 @@ def summary(check: AccountCheck) -> str:
     """What an account can feed, for its row in the table of accounts."""
     feeds = [one.kind for one in check.kinds if one.finding is Finding.FEEDS]
     sentences = [f"Can feed {', '.join(feeds)}." if feeds else "Can feed no input."]
-    for words, finding in _HEADINGS:
+    for finding, (words, _) in _SAID.items():
         kinds_of: dict[str, list[str]] = {}
         for one in check.kinds:
             if one.finding is finding:
-                kinds_of.setdefault(one.detail, []).append(one.kind)
-        sentences += [words.format(detail=detail.rstrip("."), kinds=", ".join(k)) for detail, k in kinds_of.items()]
+                kinds_of.setdefault(one.detail.rstrip("."), []).append(one.kind)
+        sentences += [words.format(detail=detail, kinds=", ".join(kinds)) for detail, kinds in kinds_of.items()]
     return " ".join(sentences)
 
 
-_HEADINGS = (
-    ("Missing permission for {kinds}: {detail}.", Finding.MISSING),
-    ("Not in this tenant, for {kinds}: {detail}.", Finding.UNKNOWN),
-    ("Not checked, for {kinds}: {detail}.", Finding.UNCHECKED),
-)
+# In the row of the account, and in full with what to do.
+_SAID = {
+    Finding.MISSING: (
+        "Missing permission for {kinds}: {detail}.",
+        (
+            "The account {name} can't feed {kind}: its application lacks the permission {detail}. Add it in Entra ID > App "
+            "registrations > API permissions as an application permission and grant admin consent, then edit the account "
+            "and save it: that checks again."
+        ),
+    ),
+    Finding.UNKNOWN: (
+        "Not in this tenant, for {kinds}: {detail}.",
+        (
+            "The account {name} can't feed {kind}: its tenant does not know {detail} (AADSTS500011) or has disabled it "
+            "(AADSTS500014). Check that the tenant has the licence for it, then edit the account and save it: that checks "
+            "again."
+        ),
+    ),
+    Finding.UNCHECKED: (
+        "Not checked, for {kinds}: {detail}.",
+        (
+            "Whether the account {name} can feed {kind} was not checked: {detail}. Edit the account and save it to check "
+            "again."
+        ),
+    ),
+}
 
 
 def warnings(name: str, check: AccountCheck) -> list[str]:
     """A sentence for each kind of input that the account can't feed, or may not be able to."""
-    return [explained(name, one) for one in check.kinds if one.finding is not Finding.FEEDS]
+    return [explained(name, one) for one in check.kinds if one.finding in _SAID]
 
 
 def explained(name: str, one: KindCheck) -> str:
-    """What was found for a kind of input, and what to do."""
-    if one.finding is Finding.MISSING:
-        return (
-            f"The account {name} can't feed {one.kind}: its application lacks the permission {one.detail}. Add it in "
-            "Entra ID > App registrations > API permissions as an application permission and grant admin consent, "
-            "then edit the account and save it: that checks again."
-        )
-    if one.finding is Finding.UNKNOWN:
-        return (
-            f"The account {name} can't feed {one.kind}: its tenant does not know {one.detail} (AADSTS500011) or "
-            "has disabled it (AADSTS500014). Check that the tenant has the licence for it, then edit the account and "
-            "save it: that checks again."
-        )
-    if one.finding is Finding.UNCHECKED:
-        return (
-            f"Whether the account {name} can feed {one.kind} was not checked: {one.detail.rstrip('.')}. Edit the "
-            "account and save it to check again."
-        )
-    return f"The account {name} can feed {one.kind}."
+    """Why an account can't feed a kind of input, and what to do."""
+    return _SAID[one.finding][1].format(name=name, kind=one.kind, detail=one.detail.rstrip("."))
