@@ -77,7 +77,7 @@ def test_a_host_all_of_whose_addresses_swallow_connections_is_one_that_did_not_a
     monkeypatch.setattr(connection, "LONGEST_CONNECT", 0.1)
     polled.proxy = replace(http_proxy(polled.cloud.proxy), host="proxy.example")
     port = polled.cloud.proxy.port
-    said = r"127\.0\.0\.2, 127\.0\.0\.3 of proxy\.example did not take the connection"
+    said = r"in time \(127\.0\.0\.2, 127\.0\.0\.3 of proxy\.example did not take the connection\)"
     with swallowing("127.0.0.2", port), swallowing("127.0.0.3", port), pytest.raises(AddonError, match=said):
         polled.poll()
 

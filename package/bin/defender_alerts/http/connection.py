@@ -76,8 +76,8 @@ class _Connection(HTTPSConnection):
                 self.on_dead_addresses(self.host, dead, str(address[0]))
             return opened
         if isinstance(failure, socket.timeout):
-            # Without its cause, whose words would say less.
-            raise ConnectTimeoutError(self, f"{', '.join(dead)} of {self.host} did not take the connection")
+            # Without its cause, whose words would say less; and without the connection, which is no word for anybody.
+            raise ConnectTimeoutError(f"{', '.join(dead)} of {self.host} did not take the connection")
         raise NewConnectionError(self, f"Failed to establish a new connection: {failure}") from failure
 
     def _connect_tls_proxy(self, hostname: str, conn: socket.socket) -> socket.socket:
