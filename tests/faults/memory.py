@@ -33,7 +33,7 @@ _STORE_SAYS = "; splunkd calls the store ready). See splunkd.log and mongod.log,
 
 
 def _days(stage: Processes) -> list[dict[str, Any]]:
-    days = [one for one in stage.installed.places() if "parts_of" in one]
+    days = [one for one in stage.installed.places() if "split_alerts_of" in one]
     assert days
     return days
 
@@ -115,7 +115,7 @@ def _failing_writes(after: int) -> Callable[[Processes], object]:
 
 def _failing_days(stage: Processes) -> None:
     stage.publish_many()
-    stage.installed.splunkd.kvstore.fail_writes(of=":parts:")
+    stage.installed.splunkd.kvstore.fail_writes(of=":split_alerts:")
 
 
 def _run_with_saves_of_the_place_failing_from_the_first_event_on(stage: Processes) -> Ran:

@@ -178,7 +178,7 @@ class Installation:
     def places(self) -> list[dict[str, Any]]:
         """The documents of the collection of checkpoints, without last errors and notes of deleted inputs."""
         documents = self.splunkd.kvstore.documents(COLLECTION)
-        return [document for document in documents if not document["_key"].endswith((":trouble", ":deleted"))]
+        return [document for document in documents if not document["_key"].endswith((":last_error", ":deleted"))]
 
     def calls_to_splunkd(self) -> list[Call]:
         """What splunkd was asked since the last reset."""

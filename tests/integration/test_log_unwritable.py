@@ -113,5 +113,5 @@ def test_an_error_of_such_a_run_is_said_once(home: Installation) -> None:
 
 def _trouble(installation: Installation) -> dict[str, str]:
     documents = installation.splunkd.kvstore.documents("ta_defender_alerts_checkpoints")
-    [trouble] = [document for document in documents if document["_key"].endswith(":trouble")]
+    [trouble] = [document for document in documents if document["_key"].endswith(":last_error")]
     return dict(trouble)

@@ -84,15 +84,15 @@ class MemoryPlaces:
         with self._lock:
             for name, document in list(self.documents.items()):
                 of_place = all(document.get(field) == value for field, value in asdict(key).items())
-                if (of_place or document.get("parts_of") == str(key)) and document["generation"] < generation:
+                if (of_place or document.get("split_alerts_of") == str(key)) and document["generation"] < generation:
                     del self.documents[name]
 
     def delete_before(self, deletion: Deletion) -> None:
         names = (deletion.kind, deletion.input)
         with self._lock:
             for name, document in list(self.documents.items()):
-                belongs = (document.get("kind", document.get("parts_kind")), document.get("input"))
-                if names not in {belongs, (belongs[0], document.get("parts_input"))}:
+                belongs = (document.get("kind", document.get("split_alerts_kind")), document.get("input"))
+                if names not in {belongs, (belongs[0], document.get("split_alerts_input"))}:
                     continue
                 if document.get("generation", -1) < deletion.generation:
                     del self.documents[name]
@@ -109,7 +109,7 @@ class MemoryPlaces:
     def delete_parts(self, place: str, before: str) -> None:
         with self._lock:
             for key, document in list(self.documents.items()):
-                if document.get("parts_of") == place and document["day"] < before:
+                if document.get("split_alerts_of") == place and document["day"] < before:
                     del self.documents[key]
 
 

@@ -86,7 +86,7 @@ def test_html_in_an_error_stays_text(workplace: Workplace) -> None:
     time = "2026-11-01T00:00:00.0000000Z"
     # Whatever became of an input of that name before: the run began later.
     began = "2099-01-01T00:00:00.0000000Z"
-    key = f"{KIND}:corp_eu:trouble"
+    key = f"{KIND}:corp_eu:last_error"
     workplace.splunkd.kvstore.put(COLLECTION, {**document, "_key": key, "time": time, "began": began})
     workplace.open("inputs")
     expect(cell(workplace, "status_error")).to_have_text(f"server error: {HOSTILE}")

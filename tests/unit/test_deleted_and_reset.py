@@ -307,7 +307,7 @@ def test_a_last_error_of_a_run_that_began_before_the_deletion_is_not_told_of_a_n
     assert told() == [True, True]
     # A deletion takes those of before, and no others.
     delete_input(store, SIEM.kind, NAME, now + seconds(5))
-    assert [key for key in store.documents if key.endswith(":trouble")] == []
+    assert [key for key in store.documents if key.endswith(":last_error")] == []
 
 
 def test_a_deleted_input_is_nowhere_shown(input_of: Callable[[Source], PolledInput]) -> None:

@@ -141,7 +141,7 @@ def test_older_generations_of_one_place_are_deleted_and_no_others(splunkd: Splun
     key = _place().key
     store.delete_older(key, 2)
     newest = [str(document["_key"]) for document in _all_of_an_input(2)]
-    assert _keys(splunkd) == sorted([*newest, str(_place("us").key), f"{KIND}:{INPUT}:eu:trouble"])
+    assert _keys(splunkd) == sorted([*newest, str(_place("us").key), f"{KIND}:{INPUT}:eu:last_error"])
 
 
 STATES = {

@@ -101,5 +101,5 @@ def test_a_damaged_day_is_an_error_and_not_an_empty_one(damage: dict[str, object
     memory.add(_version(1))
     memory.save()
     next(iter(store.documents.values())).update(damage)
-    with pytest.raises(CheckpointError, match=r"The memory of delivered alerts .*:parts:2026-11-23 is damaged"):
+    with pytest.raises(CheckpointError, match=r"The memory of delivered alerts .*:split_alerts:2026-11-23 is damaged"):
         _memory(store).is_new(_version(1))

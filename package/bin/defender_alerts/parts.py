@@ -85,9 +85,9 @@ class DeliveredParts:
             self._store.save(
                 {
                     "_key": self._document_key(day),
-                    "parts_of": str(self._key),
-                    "parts_kind": self._key.kind,
-                    "parts_input": self._key.input,
+                    "split_alerts_of": str(self._key),
+                    "split_alerts_kind": self._key.kind,
+                    "split_alerts_input": self._key.input,
                     "day": day,
                     "generation": self._generation,
                     "fingerprints": base64.b64encode(b"".join(sorted(self._days[day]))).decode("ascii"),
@@ -106,7 +106,7 @@ class DeliveredParts:
             self._is_tidy = True
 
     def _document_key(self, day: str) -> str:
-        return f"{self._key.of_generation(self._generation)}:parts:{day}"
+        return f"{self._key.of_generation(self._generation)}:split_alerts:{day}"
 
     def _day(self, day: str) -> set[bytes]:
         if day in self._days:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .times import iso, parse_iso
 
-_SUFFIX = "trouble"
+_SUFFIX = "last_error"
 
 
 @dataclass(frozen=True)

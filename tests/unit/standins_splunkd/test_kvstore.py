@@ -154,15 +154,15 @@ def test_writes_fail_after_so_many_whether_or_not_they_are_stored(splunkd: Splun
 
 
 def test_writes_of_documents_with_a_certain_key_fail_and_no_others(splunkd: Splunkd, places: Any) -> None:
-    fault = splunkd.kvstore.fail_writes(of=":parts:", after=1)
-    places.batch_save({"_key": "a:parts:1", "text": "b"})
-    places.batch_save({"_key": "a", "text": "a:parts:2"})
+    fault = splunkd.kvstore.fail_writes(of=":split_alerts:", after=1)
+    places.batch_save({"_key": "a:split_alerts:1", "text": "b"})
+    places.batch_save({"_key": "a", "text": "a:split_alerts:2"})
     with pytest.raises(HTTPError):
-        places.batch_save({"text": "c", "_key": "a:parts:3"})
+        places.batch_save({"text": "c", "_key": "a:split_alerts:3"})
     places.batch_save({"_key": "b"})
 
     assert fault.hits == 1
-    assert [document["_key"] for document in places.query()] == ["a", "a:parts:1", "b"]
+    assert [document["_key"] for document in places.query()] == ["a", "a:split_alerts:1", "b"]
 
 
 def test_a_dropped_connection_and_a_closed_port_are_different_things(splunkd: Splunkd, places: Any) -> None:

@@ -142,7 +142,7 @@ class KVStorePlaces:
         """
         older = _older_than(generation)
         self._delete({**asdict(key), **older})
-        self._delete({"parts_of": str(key), **older})
+        self._delete({"split_alerts_of": str(key), **older})
 
     def delete_before(self, deletion: Deletion) -> None:
         """Delete what the deletion of an input rules out.
@@ -154,7 +154,7 @@ class KVStorePlaces:
         # A last error is of no generation, and nothing else says when its run began.
         earlier = {"began": {"$not": {"$gt": iso(deletion.deleted)}}}
         self._delete({"kind": deletion.kind, "input": deletion.input, **older, **earlier})
-        self._delete({"parts_kind": deletion.kind, "parts_input": deletion.input, **older})
+        self._delete({"split_alerts_kind": deletion.kind, "split_alerts_input": deletion.input, **older})
 
     def deletions_before(self, time: int) -> list[Deletion]:
         """The inputs that were deleted before a time in ticks, as far as that can be read.
@@ -179,7 +179,7 @@ class KVStorePlaces:
         Raises:
             CheckpointError: the store can't be written.
         """
-        self._delete({"parts_of": place, "day": {"$lt": before}})
+        self._delete({"split_alerts_of": place, "day": {"$lt": before}})
 
     def _read(self, query: Mapping[str, Any], **fields: str) -> list[Mapping[str, Any]]:
         def call() -> list[Mapping[str, Any]]:
