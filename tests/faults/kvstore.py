@@ -197,7 +197,7 @@ KV_STORE: Group[Processes] = Group(
             "disabled",
             "server.conf disables the store",
             _state(KVStoreState.DISABLED),
-            "The KV store is disabled on this instance, and inputs keep their place in it. Remove disabled = true from "
+            "The KV store is disabled on this instance, and inputs keep their checkpoints in it. Remove disabled = true from "
             "[kvstore] in server.conf and restart Splunk, or move the input to an instance that has one. "
             f"{NOTHING_LOST} (splunkd says: HTTP 503: …)",
         ),

@@ -45,7 +45,7 @@ _TROUBLES = (
         "disabled",
         _in_state(KVStoreState.DISABLED),
         _READY,
-        "The KV store is disabled on this instance, and inputs keep their place in it. Remove disabled = true from "
+        "The KV store is disabled on this instance, and inputs keep their checkpoints in it. Remove disabled = true from "
         "[kvstore] in server.conf and restart Splunk",
     ),
     Trouble(

@@ -33,7 +33,7 @@ def order(installation: Installation, user: str = "admin", **fields: str) -> dic
 
 def test_an_input_that_has_never_run_here_is_not_here(installed: Installation) -> None:
     status = shown(installed)
-    assert (status["here"], status["collected"], status["error"]) == (False, None, None)
+    assert (status["here"], status["collected"], status["last_error"]) == (False, None, None)
 
 
 def test_a_success_is_shown_with_its_time_lag_and_what_is_remembered(installed: Installation) -> None:
@@ -41,7 +41,7 @@ def test_a_success_is_shown_with_its_time_lag_and_what_is_remembered(installed: 
     assert installed.run(NARROW).status == 0
     status = shown(installed)
     [eu] = status["regions"]
-    assert (status["here"], status["error"], eu["region"], eu["seen"]) == (True, None, "eu", 3)
+    assert (status["here"], status["last_error"], eu["region"], eu["seen"]) == (True, None, "eu", 3)
     assert status["collected"] == eu["collected"] > eu["watermark"][:10]
     assert 0 <= status["lag_seconds"] < 60
 
@@ -51,24 +51,24 @@ def test_an_error_is_shown_until_a_run_comes_through(installed: Installation) ->
     assert installed.run(NARROW).status == 1
     status = shown(installed)
     assert (status["here"], status["collected"]) == (True, None)
-    assert status["error"] == status["regions"][0]["error"]
-    assert status["error"]["category"] == "permission_error"
+    assert status["last_error"] == status["regions"][0]["last_error"]
+    assert status["last_error"]["category"] == "permission_error"
     installed.cloud.faults.clear()
     installed.cloud.clock.skew(INTERVAL)
     assert installed.run(NARROW).status == 0
-    assert shown(installed)["error"] is None
+    assert shown(installed)["last_error"] is None
 
 
 def test_an_error_before_the_regions_is_shown_and_names_no_secret(installed: Installation) -> None:
     installed.application.secrets.clear()
     assert installed.run(NARROW).status == 2
-    assert "The client secret of the account corp is wrong" in shown(installed)["error"]["sentence"]
+    assert "The client secret of the account corp is wrong" in shown(installed)["last_error"]["sentence"]
     assert installed.splunkd.places_of(installed.secret) == []
     installed.application.add_secret(installed.secret)
     installed.cloud.clock.skew(INTERVAL)
     assert installed.run(NARROW).status == 0
     assert not any("for the first time" in line.text for line in installed.log(NARROW))
-    assert shown(installed)["error"] is None
+    assert shown(installed)["last_error"] is None
 
 
 def test_a_status_takes_one_call_to_the_kv_store_for_all_inputs(installed: Installation) -> None:

@@ -250,7 +250,7 @@ def _tell_other_places(documents: Sequence[Mapping[str, Any]], tenant: str, plan
         return
     log.warning(
         "input=%s collects the tenant %s in the cloud %s for the first time; it collected %s before. The new one is "
-        "collected from start_time on, and the old one's place is kept.",
+        "collected from start_time on, and the old one's checkpoint is kept.",
         plan.polling.name,
         tenant,
         plan.account.cloud,

@@ -124,7 +124,7 @@ class Examiner:
         status = str(info.get("kvStoreStatus", "")).lower()
         if status not in {"", "ready"}:
             raise ConfigurationError(
-                f"The KV store is {status}, and inputs keep their place in it. See mongod.log, [kvstore] in "
+                f"The KV store is {status}, and inputs keep their checkpoints in it. See mongod.log, [kvstore] in "
                 "server.conf and `splunk show kvstore-status`."
             )
         documents = KVStorePlaces(self._splunkd, self._stop, self._log).places_of(one.kind, one.name)

@@ -65,7 +65,7 @@ class RegionStatus:
             "lag_seconds": self.lag(now),
             "seen": self.remembered,
             "restart": _text(self.restart),
-            "error": _error(self.trouble),
+            "last_error": _error(self.trouble),
         }
 
 
@@ -101,7 +101,7 @@ class InputStatus:
             "here": self.is_here,
             "collected": _text(self.collected),
             "lag_seconds": max(lags, default=None),
-            "error": _error(self.last_trouble),
+            "last_error": _error(self.last_trouble),
             "regions": [region.shown(now) for region in self.regions],
         }
 

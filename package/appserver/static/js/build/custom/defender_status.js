@@ -26,7 +26,7 @@ export async function statusOf(kind, name) {
         // It was added after the answer that is shared.
         asked = 0;
     }
-    return found || { here: false, regions: [], error: null };
+    return found || { here: false, regions: [], last_error: null };
 }
 
 /** Order that an input starts again; `from` undefined means at its start time. Fails with a sentence. */

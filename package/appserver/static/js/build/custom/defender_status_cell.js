@@ -15,7 +15,7 @@ const SHOWN = {
     status_regions: (status) => status.regions.map((region) => region.region).join(", "),
     status_collected: (status) => (status.here ? readable(status.collected) : NOT_HERE),
     status_lag: (status) => length(status.lag_seconds),
-    status_error: (status) => (status.error ? brief(status.error) : ""),
+    status_error: (status) => (status.last_error ? brief(status.last_error) : ""),
 };
 
 export default class DefenderStatusCell {
@@ -31,7 +31,7 @@ export default class DefenderStatusCell {
         try {
             const status = await statusOf(this.kind, this.row.name);
             this.el.textContent = SHOWN[this.field](status);
-            this.el.title = this.field === "status_error" && status.error ? status.error.sentence : "";
+            this.el.title = this.field === "status_error" && status.last_error ? status.last_error.sentence : "";
         } catch (error) {
             this.el.textContent = "unknown";
             this.el.title = error.message;

@@ -91,7 +91,7 @@ export default class DefenderStatusRow {
                 }),
             ];
         }
-        const whole = status.error && !status.regions.some((one) => one.error && one.error.time === status.error.time);
+        const whole = status.last_error && !status.regions.some((one) => one.last_error && one.last_error.time === status.last_error.time);
         const rows = status.regions.map((one) => [
             one.region,
             readable(one.collected),
@@ -99,11 +99,11 @@ export default class DefenderStatusRow {
             length(one.lag_seconds),
             one.seen === null ? "" : String(one.seen),
             one.restart ? readable(one.restart) : "",
-            one.error ? `${readable(one.error.time)}: ${one.error.sentence}` : "",
+            one.last_error ? `${readable(one.last_error.time)}: ${one.last_error.sentence}` : "",
         ]);
         const states = table(`Status of ${this.row.name}`, COLUMNS, rows);
         return whole
-            ? [states, element("p", { text: `${readable(status.error.time)}: ${status.error.sentence}` })]
+            ? [states, element("p", { text: `${readable(status.last_error.time)}: ${status.last_error.sentence}` })]
             : [states];
     }
 
