@@ -59,8 +59,8 @@ _TROUBLES = (
     ),
     _StoreTrouble(
         "disabled",
-        "The KV store is disabled on this instance, and inputs keep their checkpoints in it. Remove disabled = true from "
-        "[kvstore] in server.conf and restart Splunk, or move the input to an instance that has one.",
+        "The KV store is disabled on this instance, and inputs keep their checkpoints in it. Remove disabled = true "
+        "from [kvstore] in server.conf and restart Splunk, or move the input to an instance that has one.",
     ),
     _StoreTrouble(
         "failed",
