@@ -10,7 +10,9 @@ from typing import Any
 
 from knowledge import siem_events
 from knowledge.current_events import ENDPOINT, GRAPH, INCIDENT, SPLIT_ALERT, Kind
-from knowledge.siem_events import PROCESSED, SHAPES
+from knowledge.public_shapes import SHAPES, SIEM, Shape
+from knowledge.siem_events import PROCESSED
+from knowledge.siem_events import SHAPES as SIEM_SHAPES
 from standins.microsoft import endpoint_samples, graph_schema
 from standins.microsoft.graph_samples import evidence, graph_alert, incident_alerts
 from standins.microsoft.samples import siem_alert
@@ -64,7 +66,22 @@ class Source:
     sourcetype: str
     model: str
     tags: tuple[str, ...]
-    samples: Callable[[], Iterator[Sample]]
+    own_samples: Callable[[], Iterator[Sample]]
+    published: tuple[str, ...] = ()
+    """Where shapes are published that its own samples have."""
+
+    def samples(self) -> Iterator[Sample]:
+        """Those of the stand-ins, and one in each shape that is published."""
+        yield from self.own_samples()
+        for shape in self._shapes():
+            yield Sample(f"{shape.name}, {shape.source}", shape.kind.event(shape.raw), shape.lacks)
+
+    def shapes(self) -> tuple[str, ...]:
+        """Where the shapes of its samples are published."""
+        return tuple(dict.fromkeys([*self.published, *(shape.source for shape in self._shapes())]))
+
+    def _shapes(self) -> list[Shape]:
+        return [shape for shape in SHAPES if shape.kind.sourcetype == self.sourcetype]
 
 
 def _without_anybody(raw: str) -> frozenset[str]:
@@ -76,7 +93,7 @@ def _without_anybody(raw: str) -> frozenset[str]:
 
 
 def _siem() -> Iterator[Sample]:
-    for shape in SHAPES:
+    for shape in SIEM_SHAPES:
         for number in NUMBERS:
             raw = siem_alert(number, PROCESSED, shape=shape).decode()
             yield Sample(f"{shape}, {number}", siem_events.event(raw), _without_anybody(raw))
@@ -151,7 +168,7 @@ def _incidents() -> Iterator[Sample]:
 
 
 SOURCES = (
-    Source("wdatp:alerts", "Alerts", ("alert",), _siem),
+    Source("wdatp:alerts", "Alerts", ("alert",), _siem, SIEM),
     Source("ms:defender:atp:alerts", "Alerts", ("alert",), _endpoint),
     Source("ms:defender:graph:alerts", "Alerts", ("alert",), lambda: _graph(GRAPH)),
     Source("ms365:defender:incident:alerts", "Alerts", ("alert",), lambda: _graph(SPLIT_ALERT)),

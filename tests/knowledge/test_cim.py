@@ -84,6 +84,14 @@ def test_the_report_adds_up(record_property: RecordProperty) -> None:
     assert samples > 1_500
 
 
+@every_source
+def test_the_report_names_where_the_shapes_of_the_samples_are_published(
+    source: Source, record_property: RecordProperty
+) -> None:
+    record_property("report", f"CIM {source.model:17} {source.sourcetype:30} shapes: {'; '.join(source.shapes())}")
+    assert source.shapes()
+
+
 def wheel_version() -> str:
     return cim_models.WHEEL.name.split("-")[1]
 

@@ -122,6 +122,16 @@ def test_the_user_of_a_graph_alert_is_evidence_then_who_was_logged_on(
     assert (fields.get("user"), fields.get("user_name")) == (user, user_name)
 
 
+@every_graph_alert
+def test_an_account_that_ran_a_process_comes_after_one_that_is_evidence_by_itself(
+    knowledge: SearchKnowledge, kind: Kind
+) -> None:
+    process = graph_evidence("processEvidence", processId=4, userAccount={"accountName": "anna"})
+    user = graph_evidence("userEvidence", userAccount={"accountName": "bjorn"})
+    for evidence, found in (([process, user], "bjorn"), ([process], "anna")):
+        assert fields_of(knowledge, kind, kind.raw(evidence=evidence))["user"] == found
+
+
 # Evidence.
 
 

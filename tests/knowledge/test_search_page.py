@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from knowledge import siem_events
+from knowledge import cost, siem_events
 from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, INCIDENT, SOURCE_STANZA, SPLIT_ALERT, Kind
 from knowledge.current_fields import every_kind
 from knowledge.siem_events import PROCESSED
@@ -156,6 +156,18 @@ def test_the_event_types_are_those_of_the_settings(knowledge: SearchKnowledge) -
     for name, _, model in rows:
         tags = set(knowledge.tags[f"eventtype={name}"])
         assert tags == ({"alert"} if model == "Alerts" else {"ticketing", "incident"})
+
+
+def test_the_page_counts_the_calls_of_json_functions(knowledge: SearchKnowledge) -> None:
+    table = TEXT.partition("<!-- JSON calls: tests/knowledge/test_search_page.py -->")[2].partition("\n\nWhat")[0]
+    rows = re.findall(r"^\| [^|`]+ \| (\d+) \| (\d+) \| (.*) \|$", table, re.MULTILINE)
+    assert len(rows) == 2
+    for sourcetype, (count, fields, most) in zip(("wdatp:alerts", ENDPOINT.sourcetype), rows, strict=True):
+        found = cost.calls(knowledge.props[sourcetype])
+        told = {name: int(number) for name, number in re.findall(r"`(\w+)` (\d+)", most)}
+        assert (int(count), int(fields)) == (sum(found.values()), sum(map(bool, found.values())))
+        assert told == {name: found[name] for name in told}
+        assert sorted(told.values()) == sorted(found.values())[-len(told) :]
 
 
 def test_every_field_macro_and_file_that_the_page_names_exists(knowledge: SearchKnowledge) -> None:
