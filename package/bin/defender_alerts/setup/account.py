@@ -240,24 +240,24 @@ _SAID = {
     Finding.MISSING: (
         "Missing permission for {kinds}: {detail}.",
         (
-            "The account {name} can't feed {kind}: its application lacks the permission {detail}. Add it in Entra ID > App "
-            "registrations > API permissions as an application permission and grant admin consent, then edit the account "
-            "and save it: that checks again."
+            "The account {name} can't feed {kind}: its application lacks the permission {detail}. Add it in Entra ID > "
+            "App registrations > API permissions as an application permission and grant admin consent, then edit the "
+            "account and save it: that checks again."
         ),
     ),
     Finding.UNKNOWN: (
         "Not in this tenant, for {kinds}: {detail}.",
         (
             "The account {name} can't feed {kind}: its tenant does not know {detail} (AADSTS500011) or has disabled it "
-            "(AADSTS500014). Check that the tenant has the licence for it, then edit the account and save it: that checks "
-            "again."
+            "(AADSTS500014). Check that the tenant has the licence for it, then edit the account and save it: that "
+            "checks again."
         ),
     ),
     Finding.UNCHECKED: (
         "Not checked, for {kinds}: {detail}.",
         (
-            "Whether the account {name} can feed {kind} was not checked: {detail}. Edit the account and save it to check "
-            "again."
+            "Whether the account {name} can feed {kind} was not checked: {detail}. Edit the account and save it to "
+            "check again."
         ),
     ),
 }
