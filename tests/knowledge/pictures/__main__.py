@@ -8,7 +8,9 @@ never asked for, and where a drill-down leads elsewhere than it should.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -128,7 +130,7 @@ def main(names: Sequence[str]) -> int:
         steps.complain(error)
         return 1
     knowledge = SearchKnowledge.load(paths.PACKAGE)
-    faults = []
+    faults = against_schemas(chosen)
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=str(browser.CHROMIUM), args=["--no-sandbox"])
@@ -160,14 +162,30 @@ def bundle() -> None:
     if npm is None:
         raise steps.NotAvailableError("The pictures of the dashboards need npm, which comes with node 20.")
     WORK.mkdir(parents=True, exist_ok=True)
+    lock = WORK / "package-lock.json"
+    is_there = (
+        (WORK / "node_modules").exists() and lock.exists() and lock.read_bytes() == (HERE / lock.name).read_bytes()
+    )
     for name in ("package.json", "package-lock.json", "page.jsx"):
         shutil.copy(HERE / name, WORK / name)
-    with steps.announced("npm packages"):
-        steps.run(
-            "npm", (npm, "ci", "--prefix", WORK, "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund")
-        )
+    if not is_there:
+        options = ("--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund")
+        with steps.announced("npm packages"):
+            steps.run("npm", (npm, "ci", "--prefix", WORK, *options))
     with steps.announced("bundle"):
         steps.run("esbuild", (WORK / "node_modules" / ".bin" / "esbuild", *ESBUILD), cwd=WORK)
+
+
+def against_schemas(pictures: Sequence[Picture]) -> list[str]:
+    """What Splunk's own schemas say against the options of the dashboards' panels."""
+    files = []
+    for picture in pictures:
+        file = WORK / f"{picture.name}.json"
+        file.write_text(json.dumps(studio.Dashboard.read(picture.view).definition), encoding="utf-8")
+        files.append(file)
+    command = ("node", HERE / "schema.cjs", WORK / "node_modules", *files)
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [*found.stdout.splitlines(), *([found.stderr] if found.returncode else [])]
 
 
 def columns(table: Table) -> dict[str, Any]:
