@@ -9,6 +9,7 @@ from tooling import paths
 from tooling.fields.table import FIELDS, INCIDENT, LEFT_OUT, SIEM, Field
 
 PAGE = paths.ROOT / "docs" / "fields.md"
+PROPS = "package/default/props.conf"
 _MARK = "<!-- {}: made of knowledge/fields.toml by `python -m tooling.fields`. Change it there. -->\n\n"
 
 
@@ -19,7 +20,9 @@ def page(written: str, texts: Mapping[str, str]) -> str:
         written: the page as it is.
         texts: the files that are edited and those that are made, by name, for their sizes.
     """
-    tables = {**{name: table() for name, table in _TABLES.items()}, "sizes": _sizes(texts)}
+    calls = _json_calls(texts[PROPS])
+    tables = {name: _fields(only, calls) for name, only in _TABLES.items()}
+    tables |= {"left out": _left_out(), "sizes": _sizes(texts)}
     for name, table in tables.items():
         mark = _MARK.format(name)
         rows = "\n".join(table) + "\n"
@@ -44,13 +47,32 @@ def events(field: Field) -> str:
     return "all" if SIEM in types else "all but SIEM"
 
 
-def _fields(only: Callable[[Field], bool]) -> Iterator[str]:
-    yield "| field | in events of | what it is | CIM | read from |"
-    yield "|---|---|---|---|---|"
+def _json_calls(props: str) -> Mapping[str, str]:
+    """How many calls of JSON functions an event of the SIEM API costs, and one of the others, by field."""
+    calls: dict[str, list[str]] = {}
+    for sourcetype in ("wdatp:alerts", "ms:defender:graph:alerts"):
+        settings = props.partition(f"\n[{sourcetype}]\n")[2].partition("\n[")[0]
+        for name, value in re.findall(r"^EVAL-(\w+) = (.*)$", settings, re.MULTILINE):
+            if count := len(re.findall(r"\bjson_\w+\(", value)):
+                calls.setdefault(name, []).append(f"{count}{' (SIEM)' if sourcetype == 'wdatp:alerts' else ''}")
+    return {name: ", ".join(reversed(counts)) for name, counts in calls.items()}
+
+
+def _fields(only: Callable[[Field], bool], calls: Mapping[str, str]) -> Iterator[str]:
+    yield "| field | in events of | what it is | CIM | read from | JSON calls |"
+    yield "|---|---|---|---|---|---|"
     for field in FIELDS.values():
         if only(field):
             models = ", ".join(model.replace("_", " ") for model in field.models)
-            yield f"| `{field.name}` | {events(field)} | {field.meaning} | {models} | {_read_from(field)} |"
+            cells = (
+                f"`{field.name}`",
+                events(field),
+                field.meaning,
+                models,
+                _read_from(field),
+                calls.get(field.name, ""),
+            )
+            yield f"| {' | '.join(cells)} |"
 
 
 def _left_out() -> Iterator[str]:
@@ -88,9 +110,8 @@ def _by_type(paths: Mapping[str, tuple[str, ...]]) -> str:
     return "; ".join(f"{', '.join(of)}: {', '.join(f'`{path}`' for path in read)}" for read, of in types.items())
 
 
-_TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
-    "records": lambda: _fields(lambda field: not field.is_of_evidence and not field.is_siem_name),
-    "evidence": lambda: _fields(lambda field: field.is_of_evidence and not field.is_siem_name),
-    "SIEM names": lambda: _fields(lambda field: field.is_siem_name),
-    "left out": _left_out,
+_TABLES: Mapping[str, Callable[[Field], bool]] = {
+    "records": lambda field: not field.is_of_evidence and not field.is_siem_name,
+    "evidence": lambda field: field.is_of_evidence and not field.is_siem_name,
+    "SIEM names": lambda field: field.is_siem_name,
 }

@@ -30,7 +30,7 @@ def transforms(written: str) -> str:
 def page(written: str) -> str:
     """The text of docs/fields.md: what is written by hand, and what is made."""
     edited = {f"knowledge/{name}": (conf.KNOWLEDGE / name).read_text(encoding="utf-8") for name in EDITED}
-    return reference.page(written, {**edited, "package/default/props.conf": props()})
+    return reference.page(written, {**edited, reference.PROPS: props()})
 
 
 def write() -> None:
