@@ -25,6 +25,8 @@ from defender_alerts.audit import SearchFailedError
 from defender_alerts.kinds import Kind
 from defender_alerts.times import TICKS_PER_SECOND
 
+from .splunkd import message_of
+
 MOST_ROWS = 20_000
 
 # Members of a record that tell its versions apart, by kind of input: what ``Api.identify`` reads.
@@ -100,7 +102,8 @@ class SplunkIndex:
         except binding.AuthenticationError as error:
             raise SearchFailedError("Splunk's search head no longer accepts the session. Log in again.") from error
         except binding.HTTPError as error:
-            raise SearchFailedError(f"Splunk refuses the search ({said(error)}).") from error
+            what = f"HTTP {error.status}: {message_of(error)}"
+            raise SearchFailedError(f"Splunk refuses the search ({what}).") from error
         except (OSError, http.client.HTTPException) as error:
             raise SearchFailedError(
                 f"Splunk did not answer the search ({type(error).__name__}: {error}). See splunkd.log, or audit a "
@@ -116,12 +119,3 @@ class SplunkIndex:
 
     def _of(self, source: str) -> str:
         return f'search index=* source="{source}" sourcetype="{self._sourcetype}"'
-
-
-def said(error: binding.HTTPError) -> str:
-    """What splunkd says of a refusal: its status and its messages, be they JSON or XML."""
-    try:
-        words = " ".join(str(message["text"]) for message in json.loads(error.body)["messages"])
-    except (ValueError, KeyError, TypeError):
-        return " ".join(str(error).split())[:200]
-    return f"HTTP {error.status}: {words}"

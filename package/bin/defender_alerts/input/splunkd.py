@@ -157,7 +157,7 @@ class Splunkd:
         except binding.AuthenticationError as error:
             raise SplunkdError(http.client.UNAUTHORIZED, "splunkd no longer accepts the session key") from error
         except binding.HTTPError as error:
-            raise SplunkdError(error.status, f"HTTP {error.status}: {_message(error)}") from error
+            raise SplunkdError(error.status, f"HTTP {error.status}: {message_of(error)}") from error
         except (OSError, HTTPError) as error:
             raise _unanswered(error) from error
         if not body:
@@ -303,7 +303,7 @@ def explained_to_a_page(error: SplunkdError) -> str:
     )
 
 
-def _message(error: binding.HTTPError) -> str:
+def message_of(error: binding.HTTPError) -> str:
     """What splunkd says: its Atom or JSON messages, or the reason of the status line."""
     try:
         messages = json.loads(error.body)["messages"]
