@@ -61,9 +61,8 @@ FEEDS = (
 )
 REMARKS = {
     ALERTS: "",
-    INCIDENTS: "Brings the same alerts as alerts (defender_graph_alerts).",
-    SIEM: "Brings the same alerts as alerts (defender_graph_alerts). "
-    "Brings the same alerts as incidents (defender_incidents).",
+    INCIDENTS: "Same alerts as alerts (defender_graph_alerts).",
+    SIEM: "Same alerts as 2 other inputs.",
 }
 
 LATEST = "`defender_alerts_latest`"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from defender_alerts.environment import PROCESS
@@ -16,7 +17,9 @@ from defender_alerts.input.resetting import delete_input
 from defender_alerts.input.splunkd import SplunkdError
 from defender_alerts.kinds import KINDS
 from defender_alerts.settings import cleaned, read_polling
+from defender_alerts.setup.health import health
 from defender_alerts.setup.inputs import Remark, SavedInput, check_input, remarks
+from defender_alerts.setup.status import KnownInput, statuses
 from defender_alerts.times import machine_time
 
 PROCESS.prepare()
@@ -27,6 +30,9 @@ class InputHandler(PageHandler):
 
     What is no reason to refuse an input is a remark: each row of the table gets its own as ``remarks`` and ``advice``,
     anew with each list, since UCC's pages show nothing of a message that comes with a successful answer (6.6).
+
+    The page sorts and searches by what stands in the rows alone, so each has how it is doing as ``health``: for users
+    who may read the checkpoints. What is shown of it comes from ``defender_alerts_status``, for everybody.
     """
 
     def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
@@ -72,22 +78,43 @@ class InputHandler(PageHandler):
         """Add to each input what there is to say of it."""
         kind, said = self.handler.get_endpoint().input_type, {}
         try:
-            inputs, accounts = self._inputs(), self.splunkd().stanzas(ACCOUNT_CONF)
+            known, accounts = saved_inputs(self.splunkd()), self.splunkd().stanzas(ACCOUNT_CONF)
         except SplunkdError as error:
             # The inputs are there all the same.
             logging.getLogger(__name__).warning("no remarks: %s", error)
-            inputs, accounts = [], {}
+            known, accounts = [], {}
+        inputs = [saved for one in known if (saved := SavedInput.read(one.kind, one.name, one.stanza))]
         for this in inputs:
             if this.kind == kind and this.name in confInfo:
                 said[this.name] = remarks(this, inputs, accounts)
         for name, item in confInfo.items():
             item["remarks"] = " ".join(remark.brief for remark in said.get(name, []))
             item["advice"] = " ".join(remark.sentence for remark in said.get(name, []))
+        self._add_health(confInfo, known, accounts, said)
         return said
 
-    def _inputs(self) -> list[SavedInput]:
-        found = [SavedInput.read(one.kind, one.name, one.stanza) for one in saved_inputs(self.splunkd())]
-        return [one for one in found if one]
+    def _add_health(
+        self,
+        confInfo: Any,  # noqa: N803 - Splunk's name
+        known: Sequence[KnownInput],
+        accounts: Mapping[str, Mapping[str, str]],
+        said: Mapping[str, Sequence[Remark]],
+    ) -> None:
+        """Add to each input how it is doing, to be sorted and searched by."""
+        kind = self.handler.get_endpoint().input_type
+        listed = [one for one in known if one.kind == kind and one.name in confInfo]
+        try:
+            store = KVStorePlaces(self.splunkd(), threading.Event(), logging.getLogger(__name__))
+            documents = store.status_documents() if listed else []
+        except SplunkdError:
+            # Whose user may not read them, and where the store is down: the page's cells say which.
+            return
+        now = machine_time()
+        for one, status in zip(listed, statuses(listed, documents)):
+            has_account = cleaned(one.stanza.get("account") or "") in accounts
+            found = health(one, status, has_account=has_account, now=now)
+            words = (found.sort_key, found.line, *(remark.brief for remark in said.get(one.name, ())))
+            confInfo[one.name]["health"] = " ".join(words)
 
     def _stored(self) -> dict[str, str]:
         with answering():

@@ -5,7 +5,8 @@ On the host with the input:
     $SPLUNK_HOME/bin/splunk cmd python3.9 $SPLUNK_HOME/etc/apps/TA_defender_alerts/bin/defender_alerts_reset.py corp
         --from 2026-11-01T00:00:00Z --username admin
 
-A run that is under way ends, and the next one starts there. The password is asked for without echo; an authentication
+What that brings twice, or leaves out for ever, is shown, and asked about; with --yes it is not asked. A run that is
+under way ends, and the next one starts there. The password is asked for without echo; an authentication
 token or session key may be in the environment as SPLUNK_TOKEN.
 """
 
@@ -15,8 +16,9 @@ import sys
 import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do
 from defender_alerts.environment import PROCESS
 from defender_alerts.input.reset import main
-from defender_alerts.input.shell import Shell, ask_password, never_stopped
+from defender_alerts.input.shell import Shell, ask_password, confirmation, never_stopped
 
 if __name__ == "__main__":
     PROCESS.prepare()
-    sys.exit(main(sys.argv[1:], Shell(sys.stdout, sys.stderr, os.environ, ask_password, never_stopped())))
+    shell = Shell(sys.stdout, sys.stderr, os.environ, ask_password, never_stopped(), confirm=confirmation())
+    sys.exit(main(sys.argv[1:], shell))

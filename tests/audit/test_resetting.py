@@ -5,23 +5,32 @@ from __future__ import annotations
 import io
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from audit.audited import PASSWORD, Audited
 from defender_alerts.input.reset import main
+from defender_alerts.input.resetting import Effect
 from defender_alerts.input.shell import Shell, never_stopped
+from defender_alerts.times import parse_iso, seconds
 from integration.installation import BROAD
 
 COUNTS = {"us": 3, "eu": 4, "uk": 5}
 
 
-def _reset(audited: Audited, *options: str, name: str = BROAD, user: str = "admin") -> tuple[int, str, str]:
+def _reset(
+    audited: Audited,
+    *options: str,
+    name: str = BROAD,
+    user: str = "admin",
+    confirm: Callable[[str], bool] | None = lambda _: True,
+) -> tuple[int, str, str]:
     splunkd = audited.installation.splunkd
     out, err = io.StringIO(), io.StringIO()
     environment = {"SPLUNK_TOKEN": splunkd.session_key(user)}
     port = splunkd.server_uri.rpartition(":")[2]
-    shell = Shell(out, err, environment, lambda _: PASSWORD, never_stopped())
+    shell = Shell(out, err, environment, lambda _: PASSWORD, never_stopped(), confirm=confirm)
     status = main([name, *options, "--port", port], shell)
     return status, out.getvalue(), err.getvalue()
 
@@ -67,6 +76,44 @@ def test_what_cannot_be_reset_is_said(audited: Audited, options: tuple[str, ...]
     status, out, err = _reset(audited, *options, name=name)
     assert (status, out) == (2, "")
     assert says in err
+
+
+def test_at_a_terminal_it_shows_what_it_does_and_asks(audited: Audited) -> None:
+    audited.publish(COUNTS)
+    assert audited.run().failures == []
+    asked: list[str] = []
+
+    def refuse(question: str) -> bool:
+        asked.append(question)
+        return False
+
+    status, out, err = _reset(audited, "--from=-30d", confirm=refuse)
+    assert (status, err, asked) == (1, "Nothing was ordered.\n", [f"Let the input {BROAD} start again?"])
+    assert [line.partition(":")[0] for line in out.splitlines()] == ["eu", "uk", "us"]
+    assert out.count("to now again; what is indexed of it will be indexed twice. The checkpoint is at ") == 3
+    assert audited.run().failures == []
+    assert len(audited.indexed) == 12
+
+
+def test_without_a_terminal_a_script_has_to_say_that_it_is_meant(audited: Audited) -> None:
+    audited.publish(COUNTS)
+    assert audited.run().failures == []
+    status, _, err = _reset(audited, "--from=-30d", confirm=None)
+    assert (status, err) == (
+        2,
+        "There is no terminal to ask at, so nothing was ordered. Add --yes if it is meant.\n",
+    )
+    assert _reset(audited, "--from=-30d", "--yes", confirm=None)[0] == 0
+    assert audited.run().failures == []
+    assert len(audited.indexed) == 24
+
+
+def test_what_would_never_be_collected_is_said_before_it_is_asked() -> None:
+    checkpoint = parse_iso("2026-11-01T00:00:00Z")
+    later, earlier = (Effect("eu", checkpoint + seconds(hour * 3600), checkpoint) for hour in (1, -1))
+    assert str(later) == "alerts between 2026-11-01 00:00 UTC and 2026-11-01 01:00 UTC will NEVER be collected."
+    assert "collects 2026-10-31 23:00 UTC to now again" in str(earlier)
+    assert (later.skips, earlier.skips, Effect("eu", checkpoint, None).skips) == (True, False, False)
 
 
 def test_somebody_who_may_not_write_checkpoints_cannot_reset_them(audited: Audited) -> None:

@@ -56,13 +56,15 @@ def test_an_input_whose_alerts_another_one_brings_is_saved_with_a_warning_that_n
     named = "The enabled input all_alerts (defender_graph_alerts) brings the same alerts of this tenant"
     assert warning.startswith(named)
     content = answer["entry"][0]["content"]
-    assert content["remarks"] == "Brings the same alerts as all_alerts (defender_graph_alerts)."
+    assert content["remarks"] == "Same alerts as all_alerts (defender_graph_alerts)."
     assert content["advice"] == warning
     # The other one's row says it, too.
     remark = row(tidy, "all_alerts", "defender_graph_alerts")["remarks"]
-    assert remark == "Brings the same alerts as endpoints (defender_endpoint_alerts)."
+    assert remark == "Same alerts as endpoints (defender_endpoint_alerts)."
     edited = tidy.splunkd.web.post(f"{APP}_defender_incidents/incidents", {"alerts": "split"})
-    assert [text.split()[3] for text in warned(edited)] == ["all_alerts", "endpoints"]
+    [warning] = warned(edited)
+    both = "all_alerts (defender_graph_alerts), endpoints (defender_endpoint_alerts)"
+    assert f"The enabled inputs {both} bring the same alerts of this tenant" in warning
     # Nothing of it is stored, and it goes with its cause.
     assert "brings the same" not in tidy.stored("inputs")
     tidy.splunkd.web.post(f"{APP}_defender_graph_alerts/all_alerts", {"disabled": "1"})

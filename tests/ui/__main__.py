@@ -71,8 +71,8 @@ INTRODUCTION = """
 
   - Configuration > Accounts > Add, with what is below. Mistype something: it is refused as Microsoft would refuse it.
   - The same with the other application: the table of accounts says which permission is missing, and for which input.
-  - Inputs > Create New Input with that account: the column Remarks tells what it lacks.
-  - Inputs: three of them bring the same alerts, says the column Remarks. Disable two, and load the page again.
+  - Inputs > Create New Input with that account: the column Health tells what it lacks.
+  - Inputs: three of them bring the same alerts, says the column Health. Disable two.
   - Configuration > Accounts: delete the account contoso, which two inputs use.
 
     Tenant                    {tenant}

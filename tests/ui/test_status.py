@@ -7,6 +7,7 @@ from standins.microsoft.faults import Status
 from ui.workplace import KIND, SIEM_HOST, Workplace
 
 COLLECTION = "ta_defender_alerts_checkpoints"
+ENDED = "Your Splunk session has ended. Reload the page and log in again."
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> Paste."
 
 
@@ -47,24 +48,25 @@ def resets(workplace: Workplace) -> list[str]:
     return [one["start"] for one in workplace.splunkd.kvstore.documents(COLLECTION) if "start" in one]
 
 
-def test_an_input_that_has_never_run_here_is_not_on_this_host(workplace: Workplace) -> None:
+def test_an_input_that_has_never_run_here_says_so_and_can_not_be_reset(workplace: Workplace) -> None:
     have_input(workplace)
     workplace.open("inputs")
-    expect(cell(workplace, "status_collected")).to_have_text("not on this host")
-    expect(cell(workplace, "status_regions")).to_have_text("eu")
+    expect(cell(workplace, "health")).to_contain_text("No run yet (starts within 300 s)")
     workplace.row("corp_eu").get_by_role("button", name="Expand row - corp_eu").click()
-    expect(workplace.page.get_by_text("this input has never run here")).to_be_visible()
+    expect(workplace.page.get_by_text("This input has not run on this host yet.")).to_be_visible()
+    for button in ("Reset checkpoint", "Collect again"):
+        expect(workplace.page.get_by_role("button", name=button)).to_be_hidden()
     workplace.picture("status-not-here")
 
 
 def test_after_a_success_the_table_and_the_row_say_when_and_how_far(workplace: Workplace) -> None:
     have_collected(workplace)
     workplace.open("inputs")
-    expect(cell(workplace, "status_collected")).to_contain_text("UTC")
-    expect(cell(workplace, "status_lag")).to_contain_text("s")
-    expect(cell(workplace, "status_error")).to_have_text("")
+    expect(cell(workplace, "health")).to_contain_text("Collecting, ")
+    expect(cell(workplace, "health")).to_contain_text(" behind")
     region = expand(workplace).get_by_role("row").nth(1)
     expect(region).to_contain_text("eu")
+    expect(region).to_contain_text("UTC")
     expect(workplace.page.get_by_text("Overlap (s)")).to_be_visible()
     workplace.picture("status-collected")
 
@@ -74,8 +76,8 @@ def test_after_an_error_the_table_says_what_to_do(workplace: Workplace) -> None:
     workplace.cloud.faults.add(SIEM_HOST, Status(403), times=None)
     assert workplace.splunkd.run_input(KIND, "corp_eu").status == 1
     workplace.open("inputs")
-    expect(cell(workplace, "status_collected")).to_have_text("never")
-    expect(cell(workplace, "status_error")).to_contain_text("permission")
+    expect(cell(workplace, "health")).to_contain_text("Failed: ")
+    expect(cell(workplace, "health").locator("svg")).to_have_attribute("data-state", "failed")
     expect(expand(workplace).get_by_role("row").nth(1)).to_contain_text("permission")
     workplace.picture("status-error")
 
@@ -89,7 +91,7 @@ def test_html_in_an_error_stays_text(workplace: Workplace) -> None:
     key = f"{KIND}:corp_eu:last_error"
     workplace.splunkd.kvstore.put(COLLECTION, {**document, "_key": key, "time": time, "began": began})
     workplace.open("inputs")
-    expect(cell(workplace, "status_error")).to_have_text(f"server error: {HOSTILE}")
+    expect(cell(workplace, "health")).to_have_text(f"Failed: {HOSTILE}")
     expand(workplace)
     expect(workplace.page.get_by_text(f"2026-11-01 00:00:00 UTC: {HOSTILE}")).to_be_visible()
     assert workplace.page.locator("img[src=x]").count() == 0
@@ -99,6 +101,7 @@ def test_a_reset_by_click_takes_a_confirmation_and_collects_again(workplace: Wor
     have_collected(workplace)
     table = expand(workplace)
     question = ask(workplace, "Reset checkpoint")
+    expect(question.get_by_text("eu: collects")).to_contain_text("to now again; the checkpoint is at")
     workplace.picture("status-reset")
     question.get_by_role("button", name="Cancel").click()
     expect(question).to_be_hidden()
@@ -110,26 +113,58 @@ def test_a_reset_by_click_takes_a_confirmation_and_collects_again(workplace: Wor
     assert len(workplace.splunkd.run_input(KIND, "corp_eu").events) == 3
 
 
+def test_the_question_says_how_much_is_indexed_twice(workplace: Workplace) -> None:
+    have_input(workplace)
+    workplace.publish_alerts(3)
+    workplace.splunkd.searches.add(workplace.splunkd.run_input(KIND, "corp_eu").events)
+    expand(workplace)
+    question = ask(workplace, "Collect again")
+    question.get_by_label("From").fill("-2d")
+    expect(question.get_by_text("3 indexed events of this time found here will be indexed twice.")).to_be_visible()
+    workplace.picture("status-collect-again-twice")
+    assert resets(workplace) == []
+
+
+def test_the_question_warns_of_what_would_never_be_collected(workplace: Workplace) -> None:
+    have_collected(workplace)
+    [place] = [one for one in workplace.splunkd.kvstore.documents(COLLECTION) if "watermark" in one]
+    old = dict.fromkeys(("watermark", "settled", "seen_from"), "2026-11-01T00:00:00.0000000Z")
+    workplace.splunkd.kvstore.put(COLLECTION, {**place, **{name: old[name] for name in old if name in place}})
+    expand(workplace)
+    question = ask(workplace, "Collect again")
+    question.get_by_label("From").fill("2026-11-02T00:00:00Z")
+    expect(
+        question.get_by_text(
+            "Warning: alerts of eu between 2026-11-01 00:00:00 UTC and 2026-11-02 00:00:00 UTC will never be collected."
+        )
+    ).to_be_visible()
+    workplace.picture("status-collect-again-never")
+
+
 def test_collecting_again_starts_at_the_time_that_was_typed(workplace: Workplace) -> None:
     have_collected(workplace)
     expand(workplace)
-    question = ask(workplace, "Collect again from")
+    question = ask(workplace, "Collect again")
     question.get_by_label("Region").select_option("eu")
-    question.get_by_label("Time").fill("2026-11-01T00:00:00Z")
+    question.get_by_label("From").fill("2026-11-01T00:00:00Z")
     workplace.picture("status-collect-again")
-    question.get_by_role("button", name="Collect again from").click()
+    question.get_by_role("button", name="Collect again").click()
     expect(workplace.page.get_by_text("The next run of eu starts at 2026-11-01 00:00:00 UTC.")).to_be_visible()
     assert resets(workplace) == ["2026-11-01T00:00:00.0000000Z"]
 
 
-def test_a_time_that_is_none_is_refused_with_the_sentence(workplace: Workplace) -> None:
+def test_what_is_refused_is_said_in_the_dialog_which_keeps_what_was_typed(workplace: Workplace) -> None:
     have_collected(workplace)
     expand(workplace)
-    question = ask(workplace, "Collect again from")
-    question.get_by_label("Time").fill("yesterday")
-    question.get_by_role("button", name="Collect again from").click()
-    expect(workplace.page.get_by_role("alert")).to_contain_text("should be ISO 8601 in UTC")
-    workplace.seen_refusals += 1
+    question = ask(workplace, "Collect again")
+    expect(question.get_by_text("eu: collects")).to_be_visible()
+    question.get_by_label("From").fill("yesterday")
+    question.get_by_role("button", name="Collect again").click()
+    expect(question.get_by_role("alert")).to_contain_text("should be ISO 8601 in UTC")
+    expect(question.get_by_role("alert").locator("svg")).to_have_attribute("data-state", "failed")
+    expect(question.get_by_label("From")).to_have_value("yesterday")
+    workplace.picture("status-refused-time")
+    workplace.seen_refusals += len(workplace.refusals)
     assert resets(workplace) == []
 
 
@@ -137,10 +172,24 @@ def test_a_user_without_the_capability_is_refused_and_sees_why(workplace: Workpl
     have_collected(workplace)
     workplace.web.user = "analyst"
     workplace.open("inputs")
-    expect(cell(workplace, "status_collected")).to_contain_text("UTC")
+    expect(cell(workplace, "health")).to_contain_text("Collecting")
     expand(workplace)
-    ask(workplace, "Reset checkpoint").get_by_role("button", name="Reset checkpoint").click()
-    expect(workplace.page.get_by_role("alert")).to_contain_text("capability admin_all_objects")
+    question = ask(workplace, "Reset checkpoint")
+    expect(question.get_by_role("alert")).to_contain_text("capability admin_all_objects")
+    question.get_by_role("button", name="Reset checkpoint").click()
+    expect(question.get_by_role("alert")).to_contain_text("capability admin_all_objects")
     workplace.picture("status-refused")
-    workplace.seen_refusals += 1
+    workplace.seen_refusals += 2
     assert resets(workplace) == []
+
+
+def test_a_session_that_has_ended_is_named_with_what_to_do(workplace: Workplace) -> None:
+    have_collected(workplace)
+    expand(workplace)
+    workplace.web.log_everybody_out()
+    question = ask(workplace, "Reset checkpoint")
+    expect(question.get_by_role("alert")).to_have_text(ENDED)
+    question.get_by_role("button", name="Cancel").click()
+    workplace.page.get_by_role("button", name="Check this input").click()
+    expect(workplace.page.get_by_role("region", name="Check of corp_eu").get_by_role("alert")).to_contain_text(ENDED)
+    workplace.seen_refusals += 2

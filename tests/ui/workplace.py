@@ -32,7 +32,7 @@ class InputKind:
     defaults: dict[str, str]
 
 
-GRAPH = InputKind("defender_graph_alerts", "Defender alerts (Microsoft Graph)", {})
+GRAPH = InputKind("defender_graph_alerts", "Defender alerts (Microsoft Graph)", {"interval": "60"})
 INCIDENTS = InputKind("defender_incidents", "Defender incidents (Microsoft Graph)", {"alerts": "none"})
 ENDPOINT = InputKind("defender_endpoint_alerts", "Defender for Endpoint alerts", {"region": "global"})
 SIEM = InputKind(
@@ -156,7 +156,7 @@ class Workplace:
         """Open the row of the input of this name."""
         self.open("inputs")
         self.row(name).get_by_role("button", name=f"Expand row - {name}").click()
-        expect(self.page.get_by_role("button", name="Reset checkpoint")).to_be_visible()
+        expect(self.page.get_by_role("button", name="Check this input")).to_be_visible()
 
     def tab_to(self, target: Locator) -> None:
         """Press Tab until this has the focus."""

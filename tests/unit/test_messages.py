@@ -89,8 +89,8 @@ REFUSED = [
         "The proxy type 'ftp' is none of http, https, socks5. Correct it under Configuration > Proxy.",
     ),
     Provoked(
-        lambda: parse_from("yesterday", 0, "--from", "=-2d"),
-        "--from is 'yesterday', and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative (=-2d).",
+        lambda: parse_from("yesterday", 0, "--from", "--from=-2d"),
+        "--from is 'yesterday', and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative, such as --from=-2d.",
     ),
 ]
 

@@ -76,9 +76,25 @@ def test_an_input_that_brings_the_same_is_named_from_both_sides(pair: Pair) -> N
     for this, other in (both, both[::-1]):
         said = remarks(this, both, ACCOUNTS)
         expected = f"The enabled input {other.name} ({other.kind}) brings the same {pair.same} of this tenant"
-        brief = f"Brings the same {pair.same} as {other.name} ({other.kind})."
+        brief = f"Same {pair.same} as {other.name} ({other.kind})."
         assert [remark.brief for remark in said] == ([brief] if pair.same else [])
         assert [remark.sentence.partition(":")[0] for remark in said] == ([expected] if pair.same else [])
+
+
+@pytest.mark.parametrize("count", [2, 9, 99])
+def test_many_inputs_that_bring_the_same_are_one_remark_that_names_all(count: int) -> None:
+    others = [saved(GRAPH, f"other_{number}") for number in range(count)]
+    [said] = remarks(saved(GRAPH, A), others, ACCOUNTS)
+    assert said.brief == f"Same alerts as {count} other inputs."
+    assert all(f"{other.name} ({other.kind})" in said.sentence for other in others)
+    assert f"Splunk indexes them {count + 1} times. Disable all but one, unless all are wanted." in said.sentence
+
+
+def test_an_input_whose_account_is_gone_is_told_so() -> None:
+    [said] = remarks(saved(GRAPH, A, account="gone"), [saved(GRAPH, B)], ACCOUNTS)
+    assert said.brief == "Its account gone does not exist."
+    assert "The account gone of this input does not exist, so it collects nothing." in said.sentence
+    assert remarks(saved(GRAPH, A, account="gone", disabled="1"), [], ACCOUNTS) == []
 
 
 @pytest.mark.parametrize(
@@ -94,7 +110,6 @@ def test_inputs_that_do_not_run_are_not_named_and_nothing_is_said_of_them() -> N
     assert remarks(this, [off], ACCOUNTS) == []
     assert remarks(off, [this], ACCOUNTS) == []
     assert remarks(this, [saved(GRAPH, B, account="gone")], ACCOUNTS) == []
-    assert remarks(saved(GRAPH, A, account="gone"), [this], ACCOUNTS) == []
 
 
 def test_two_inputs_of_one_name_and_different_kinds_are_two() -> None:

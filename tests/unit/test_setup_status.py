@@ -61,6 +61,11 @@ def test_an_input_with_a_region_that_never_came_through_never_came_through() -> 
     assert status(place("eu").document(), place("us", collected=None).document()).collected is None
 
 
+def test_the_lag_is_not_known_where_one_region_has_none() -> None:
+    assert status(place("eu").document()).shown(NOW)["lag_seconds"] is None
+    assert status(place("eu").document(), of=known("eu")).shown(NOW)["lag_seconds"] == 60.0
+
+
 def test_a_lag_is_never_negative() -> None:
     assert status(place("eu", behind=-MINUTE).document()).regions[0].lag(NOW) == 0
 

@@ -14,6 +14,9 @@ from .times import iso, parse_iso
 
 _SUFFIX = "last_error"
 
+FAILED, INCOMPLETE = "failed", "incomplete"
+"""How the run ended, as in the log. Incomplete: all that came is collected, and something is still to come."""
+
 
 @dataclass(frozen=True)
 class Trouble:
@@ -25,6 +28,7 @@ class Trouble:
         category: of the error, as in the log.
         sentence: what happened and what to do; without secrets.
         began: when the run began, by this machine's clock: what became of a deleted input is not told of a new one.
+        outcome: ``FAILED`` or ``INCOMPLETE``.
     """
 
     kind: str
@@ -34,6 +38,7 @@ class Trouble:
     category: str
     sentence: str
     began: int = 0
+    outcome: str = FAILED
 
     @property
     def key(self) -> str:
@@ -51,6 +56,7 @@ class Trouble:
             "category": self.category,
             "sentence": self.sentence,
             "began": iso(self.began),
+            "outcome": self.outcome,
         }
 
     @classmethod
@@ -65,6 +71,7 @@ class Trouble:
                 str(document["category"]),
                 str(document["sentence"]),
                 parse_iso(document["began"]),
+                str(document.get("outcome") or FAILED),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             return None

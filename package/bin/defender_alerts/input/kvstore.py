@@ -31,7 +31,7 @@ _DATA = f"storage/collections/data/{CHECKPOINTS}"
 _HEAD = "_key,generation,revision,writer"
 # All that the status of an input is made of; what is remembered of versions makes megabytes and is left where it is.
 _STATUS = "_key,kind,input,tenant,cloud,region,watermark,collected,remembered,generation,start,time,category,sentence,"
-_STATUS += "began,deleted"
+_STATUS += "began,outcome,deleted"
 
 LONGEST_START = 120.0
 _START_POLL = 2.0

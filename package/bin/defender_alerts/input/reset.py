@@ -1,6 +1,8 @@
 """The reset at a shell: an administrator's word that an input shall start again, at a time of their choice.
 
-Exit status: 0 ordered; 2 settings, arguments or credentials; 3 the KV store failed.
+At a terminal it shows what that does and asks; a script says --yes.
+
+Exit status: 0 ordered; 1 not confirmed; 2 settings, arguments or credentials; 3 the KV store failed.
 """
 
 from __future__ import annotations
@@ -16,23 +18,24 @@ from defender_alerts.times import iso, machine_time
 from .inputs import find_input
 from .kvstore import KVStorePlaces
 from .login import Way, local_splunkd
-from .resetting import order_resets, parse_from
+from .resetting import effects, order_resets, parse_from
 from .shell import LOCAL_TOKEN, Shell
 from .splunkd import SplunkdError
+
+NOT_CONFIRMED = 1
 
 
 def main(arguments: Sequence[str], shell: Shell) -> int:
     """Reset the places of one input; return the exit status."""
     options = _parser().parse_args(list(arguments))
     try:
-        _reset(options, shell)
+        return _reset(options, shell)
     except AddonError as error:
         shell.err.write(f"{error}\n")
         return error.exit_status
     except SplunkdError as error:
         shell.err.write(f"splunkd refuses or does not answer ({error}). Log in as an administrator of this host.\n")
         return ConfigurationError.exit_status
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,16 +51,32 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--region", default="", help="only this region (default: all)")
     parser.add_argument("--kind", choices=sorted(KINDS), help="kind of the input, where several have one of this name")
+    parser.add_argument("--yes", action="store_true", help="do not ask; needed where no terminal is there to ask at")
     parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
     parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
     return parser
 
 
-def _reset(options: argparse.Namespace, shell: Shell) -> None:
-    start = parse_from(options.start, machine_time(), "--from", "=-2d")
+def _reset(options: argparse.Namespace, shell: Shell) -> int:
+    start = parse_from(options.start, machine_time(), "--from", "--from=-2d")
     way = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
     splunkd = local_splunkd(way, shell.environment, shell.ask)
     known = find_input(splunkd, options.input, options.kind)
     store = KVStorePlaces(splunkd, shell.stop, logging.getLogger(__name__))
+    for effect in effects(store, known.kind, known.name, start, options.region):
+        shell.out.write(f"{effect.region}: {effect}\n")
+    if not options.yes and not _is_meant(known.name, shell):
+        return NOT_CONFIRMED
     for reset in order_resets(store, known.kind, known.name, start, options.region):
         shell.out.write(f"{reset.key.region} of tenant {reset.key.tenant}: the next run starts at {iso(start)}.\n")
+    return 0
+
+
+def _is_meant(name: str, shell: Shell) -> bool:
+    if shell.confirm is None:
+        raise ConfigurationError("There is no terminal to ask at, so nothing was ordered. Add --yes if it is meant.")
+    shell.out.flush()
+    if shell.confirm(f"Let the input {name} start again?"):
+        return True
+    shell.err.write("Nothing was ordered.\n")
+    return False

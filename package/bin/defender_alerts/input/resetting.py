@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.place import Deletion, PlaceStore, Reset, resets
-from defender_alerts.times import parse_start, seconds
+from defender_alerts.place import Deletion, PlaceStore, Reset, latest_places, resets
+from defender_alerts.times import iso, parse_iso, parse_start, seconds
 
 # No process that was at work on an input when it was deleted lives for so long: then the note of it can go, too.
 _LONGEST_PROCESS = seconds(30 * 86_400)
@@ -25,6 +27,55 @@ class DeletingStore(PlaceStore, Protocol):
         """Delete the note that an input was deleted."""
 
 
+@dataclass(frozen=True)
+class Effect:
+    """What a reset of a region would do: times in ticks, ``checkpoint`` None where it can't be read.
+
+    Attributes:
+        start: where the next run would start.
+        checkpoint: where it would go on without the reset.
+    """
+
+    region: str
+    start: int
+    checkpoint: int | None
+
+    @property
+    def skips(self) -> bool:
+        """Whether what lies before the start would never be collected."""
+        return self.checkpoint is not None and self.start > self.checkpoint
+
+    def __str__(self) -> str:
+        if self.checkpoint is not None and self.skips:
+            return f"alerts between {_minute(self.checkpoint)} and {_minute(self.start)} will NEVER be collected."
+        known = "" if self.checkpoint is None else f" The checkpoint is at {_minute(self.checkpoint)}."
+        return f"collects {_minute(self.start)} to now again; what is indexed of it will be indexed twice.{known}"
+
+
+def effects(store: PlaceStore, kind: str, input_name: str, start: int, region: str) -> list[Effect]:
+    """What ``order_resets`` would do with the same arguments, region by region.
+
+    Raises:
+        ConfigurationError: there is nothing to reset.
+        CheckpointError: the store can't be read.
+    """
+    documents = store.places_of(kind, input_name)
+    places = latest_places(documents)
+    wanted = _resets(documents, input_name, start, region)
+    return [Effect(reset.key.region, reset.start, _watermark(places[reset.key])) for reset in wanted]
+
+
+def _watermark(place: Mapping[str, Any]) -> int | None:
+    try:
+        return parse_iso(place["watermark"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _minute(ticks: int) -> str:
+    return f"{iso(ticks)[:10]} {iso(ticks)[11:16]} UTC"
+
+
 def parse_from(text: str, now: int, called: str, relative: str) -> int:
     """The time in ticks from which shall be collected again.
 
@@ -41,7 +92,8 @@ def parse_from(text: str, now: int, called: str, relative: str) -> int:
         start = parse_start(text, now)
     except ValueError as error:
         raise ConfigurationError(
-            f"{called} is {text!r}, and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative ({relative})."
+            f"{called} is {text!r}, and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative, such as "
+            f"{relative}."
         ) from error
     if start > now:
         raise ConfigurationError(f"{called} is {text!r}, which lies in the future. Give one that has passed.")
@@ -55,14 +107,19 @@ def order_resets(store: PlaceStore, kind: str, input_name: str, start: int, regi
         ConfigurationError: there is nothing to reset.
         CheckpointError: the store can't be read or written.
     """
-    ordered = resets(store.places_of(kind, input_name), start, region)
+    ordered = _resets(store.places_of(kind, input_name), input_name, start, region)
+    for reset in ordered:
+        store.save(reset.document())
+    return ordered
+
+
+def _resets(documents: Sequence[Mapping[str, Any]], input_name: str, start: int, region: str) -> list[Reset]:
+    ordered = resets(documents, start, region)
     if not ordered:
         raise ConfigurationError(
             f"The input {input_name} has no checkpoint here{' for ' * bool(region)}{region}: its next run starts at "
             "its start_time anyway."
         )
-    for reset in ordered:
-        store.save(reset.document())
     return ordered
 
 

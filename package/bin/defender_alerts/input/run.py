@@ -33,7 +33,7 @@ from defender_alerts.settings import (
     too_short,
 )
 from defender_alerts.times import machine_time
-from defender_alerts.trouble import Trouble
+from defender_alerts.trouble import FAILED, INCOMPLETE, Trouble
 from defender_alerts.wording import key_values
 
 from . import process
@@ -282,8 +282,9 @@ class _InputRun:
 
     def _note(self, failure: AddonError, now: int, region: str = "") -> None:
         sentence = self._redaction.clean(str(failure))
+        outcome = INCOMPLETE if isinstance(failure, IncompleteError) else FAILED
         self._troubles.append(
-            Trouble(self._kind.name, self._name, region, now, failure.category, sentence, self._began)
+            Trouble(self._kind.name, self._name, region, now, failure.category, sentence, self._began, outcome)
         )
 
     def _close_stream(self) -> None:

@@ -26,6 +26,7 @@ class Shell:
 
     Attributes:
         ask: asks for a password without echo.
+        confirm: asks whether something is meant; None where nobody is there to be asked.
     """
 
     out: TextIO
@@ -34,6 +35,7 @@ class Shell:
     ask: AskPassword
     stop: Stop
     monotonic: Callable[[], float] = time.monotonic
+    confirm: Callable[[str], bool] | None = None
 
 
 def ask_password(prompt: str) -> str:
@@ -43,6 +45,19 @@ def ask_password(prompt: str) -> str:
 
         return getpass(prompt)
     return sys.stdin.readline().rstrip("\r\n")
+
+
+def confirmation() -> Callable[[str], bool] | None:
+    """Ask at the terminal, where "yes" alone is a yes; None where standard input is no terminal."""
+    if not sys.stdin.isatty():
+        return None
+
+    def confirm(question: str) -> bool:
+        sys.stderr.write(f"{question} [yes/no] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    return confirm
 
 
 def never_stopped() -> Stop:

@@ -91,6 +91,11 @@ class Splunkd:
             handler=Connections(_TIMEOUT),
         )
 
+    @property
+    def service(self) -> client.Service:
+        """The same session, for searches."""
+        return self._service
+
     def get_again(self, path: str, **query: Any) -> Any:
         """The same as ``get``, but tried again where splunkd is in passing trouble: busy, starting or restarting.
 

@@ -6,21 +6,29 @@ in the name of Splunk's system user; what is ordered, is ordered in the name of 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from http import HTTPStatus
+from typing import Any
 
+from defender_alerts.audit import SearchFailedError
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.kinds import KINDS
-from defender_alerts.settings import read_polling
-from defender_alerts.setup.status import statuses
+from defender_alerts.settings import cleaned, is_true, read_polling
+from defender_alerts.setup.health import health
+from defender_alerts.setup.inputs import SavedInput, remarks
+from defender_alerts.setup.status import KnownInput, statuses
 from defender_alerts.times import iso, machine_time
 
 from .endpoints import CAPABILITY, Answer, Request, answered, caller_of, is_administrator, refusal
 from .inputs import find_input, saved_inputs
 from .kvstore import KVStorePlaces
-from .resetting import order_resets, parse_from
+from .names import ACCOUNT_CONF
+from .resetting import Effect, effects, order_resets, parse_from
+from .searching import SplunkIndex
 from .splunkd import Splunkd
 
 
@@ -41,9 +49,25 @@ def _answer(request: Request) -> Answer:
 
 def _all_inputs(caller: Splunkd, system: Splunkd) -> Answer:
     inputs = saved_inputs(caller)
+    accounts = system.stanzas(ACCOUNT_CONF)
     documents = _store(system).status_documents()
     now = machine_time()
-    return HTTPStatus.OK, {"now": iso(now), "inputs": [one.shown(now) for one in statuses(inputs, documents)]}
+    read = [one for known in inputs if (one := SavedInput.read(known.kind, known.name, known.stanza))]
+    said = {(one.kind, one.name): remarks(one, read, accounts) for one in read}
+    shown = [
+        {
+            **status.shown(now),
+            "enabled": not is_true(known.stanza.get("disabled")),
+            "health": health(known, status, has_account=_account(known) in accounts, now=now).shown(),
+            "remarks": [asdict(remark) for remark in said.get((known.kind, known.name), [])],
+        }
+        for known, status in zip(inputs, statuses(inputs, documents))
+    ]
+    return HTTPStatus.OK, {"now": iso(now), "inputs": shown}
+
+
+def _account(known: KnownInput) -> str:
+    return cleaned(known.stanza.get("account") or "")
 
 
 def _start_again(caller: Splunkd, form: Mapping[str, str]) -> Answer:
@@ -62,8 +86,29 @@ def _start_again(caller: Splunkd, form: Mapping[str, str]) -> Answer:
         start = parse_from(form["from"], now, "The time", "-2d")
     else:
         start = parse_from(read_polling(name, known.stanza).start_time, now, "start_time", "-7d")
-    ordered = order_resets(_store(caller), known.kind, name, start, region)
+    store = _store(caller)
+    if form.get("preview") == "1":
+        return HTTPStatus.OK, _preview(caller, known, effects(store, known.kind, name, start, region))
+    ordered = order_resets(store, known.kind, name, start, region)
     return HTTPStatus.OK, {"start": iso(start), "regions": [reset.key.region for reset in ordered]}
+
+
+def _preview(caller: Splunkd, known: KnownInput, would_be: Sequence[Effect]) -> dict[str, Any]:
+    """What an order would do. ``twice`` is None where the caller's searches fail."""
+    twice: int | None = None
+    again = {effect.region: effect.start for effect in would_be if not effect.skips}
+    with contextlib.suppress(SearchFailedError):
+        twice = SplunkIndex(caller.service, KINDS[known.kind]).count(known.name, again)
+    regions = [
+        {
+            "region": effect.region,
+            "start": iso(effect.start),
+            "checkpoint": None if effect.checkpoint is None else iso(effect.checkpoint),
+            "skips": effect.skips,
+        }
+        for effect in would_be
+    ]
+    return {"regions": regions, "twice": twice}
 
 
 def _store(splunkd: Splunkd) -> KVStorePlaces:

@@ -103,30 +103,24 @@ class Remark:
 
 
 def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[str, Mapping[str, str]]) -> list[Remark]:
-    """What to say of an enabled input: a remark for each other one that brings the same, and for what it lacks.
+    """What to say of an enabled input: which others bring the same, and what it lacks.
 
     Args:
         this: the input.
         others: all inputs, of all kinds; ``this`` may be among them.
         accounts: the stanzas of all accounts, by name.
     """
-    if not this.is_enabled or this.account not in accounts:
+    if not this.is_enabled:
         return []
-    tenant = _tenant(accounts[this.account])
-    said = []
-    for other in others:
-        is_this = (other.kind, other.name) == (this.kind, this.name)
-        if is_this or not other.is_enabled or other.account not in accounts:
-            continue
-        same = _in_common(this, other)
-        if same and _tenant(accounts[other.account]) == tenant:
-            said.append(
-                Remark(
-                    f"Brings the same {same} as {other.name} ({other.kind}).",
-                    f"The enabled input {other.name} ({other.kind}) brings the same {same} of this tenant: Splunk "
-                    "indexes them twice. Disable one of the two, unless both are wanted.",
-                )
+    if this.account not in accounts:
+        return [
+            Remark(
+                f"Its account {this.account} does not exist.",
+                f"The account {this.account} of this input does not exist, so it collects nothing. Choose another "
+                "account for it, or add one of that name under Configuration > Accounts.",
             )
+        ]
+    said = [*_same(this, others, accounts)]
     check = AccountCheck.load(accounts[this.account].get("last_check"))
     found = check.of(this.kind) if check else None
     if check and found and found.finding in {Finding.MISSING, Finding.UNKNOWN}:
@@ -138,6 +132,31 @@ def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[st
             )
         )
     return said
+
+
+def _same(
+    this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[str, Mapping[str, str]]
+) -> Iterable[Remark]:
+    """A remark for all inputs that bring the same alerts, and one for those that bring the same incidents."""
+    tenant = _tenant(accounts[this.account])
+    groups: dict[str, list[str]] = {}
+    for other in others:
+        is_this = (other.kind, other.name) == (this.kind, this.name)
+        if is_this or not other.is_enabled or other.account not in accounts:
+            continue
+        if _tenant(accounts[other.account]) != tenant:
+            continue
+        same = _in_common(this, other)
+        if same:
+            groups.setdefault(same, []).append(f"{other.name} ({other.kind})")
+    for same, names in groups.items():
+        one = len(names) == 1
+        yield Remark(
+            f"Same {same} as {names[0]}." if one else f"Same {same} as {len(names)} other inputs.",
+            f"The enabled {'input' if one else 'inputs'} {', '.join(names)} {'brings' if one else 'bring'} the same "
+            f"{same} of this tenant: Splunk indexes them {'twice' if one else f'{len(names) + 1} times'}. Disable "
+            f"{'one of the two, unless both' if one else 'all but one, unless all'} are wanted.",
+        )
 
 
 def _in_common(this: SavedInput, other: SavedInput) -> str:

@@ -92,15 +92,20 @@ class InputStatus:
         troubles = [self.trouble, *(region.trouble for region in self.regions)]
         return max((one for one in troubles if one), key=lambda one: one.time, default=None)
 
+    def lag(self, now: int) -> float | None:
+        """How many seconds its worst region is behind; None where one has never been saved, for that has no lag."""
+        lags = [region.lag(now) for region in self.regions]
+        known = [lag for lag in lags if lag is not None]
+        return max(known) if known and len(known) == len(lags) else None
+
     def shown(self, now: int) -> dict[str, Any]:
         """The input as a page gets it."""
-        lags = [lag for region in self.regions if (lag := region.lag(now)) is not None]
         return {
             "kind": self.kind,
             "name": self.name,
             "here": self.is_here,
             "collected": _text(self.collected),
-            "lag_seconds": max(lags, default=None),
+            "lag_seconds": self.lag(now),
             "last_error": _error(self.last_trouble),
             "regions": [region.shown(now) for region in self.regions],
         }

@@ -1,40 +1,81 @@
-/** A cell of the inputs table that tells how the input is doing on this host. */
+/** A cell of the inputs table that tells how the input is doing on this host: an icon, a line, and what else to know. */
 
-import { length, readable, statusOf, whenChanged } from "./defender_status.js";
+import { element, icon, replaceUnlessSame } from "./defender_elements.js";
+import { watch } from "./defender_status.js";
 
-const NOT_HERE = "not on this host";
-const LONGEST = 80;
+const LONGEST = 90;
+const REMARK = { display: "block", fontSize: "smaller", marginLeft: "22px" };
+// UCC's cells break words at any letter (6.6), which leaves columns of one letter. These columns get the width of the
+// words that are in them, and Health what is left; only a very long name is broken.
+const CELL = '[data-test="main-table"] td[data-column';
+const STYLE = `
+${CELL}], ${CELL}] > div { word-break: normal !important; overflow-wrap: break-word !important; }
+${CELL}="name"], ${CELL}="account"] { min-width: 90px; max-width: 280px; }
+${CELL}="serviceTitle"] { min-width: 110px; }
+${CELL}="disabled"], ${CELL}="actions"] { white-space: nowrap; width: 1px; }
+${CELL}="health"] { width: 45%; min-width: 200px; }
+${CELL}="health"] > div { overflow-wrap: anywhere !important; }
+`;
+document.head.append(element("style", { text: STYLE }));
 
-/** As much of an error as a table has room for; the whole sentence is in the expanded row. */
-function brief({ category, sentence }) {
-    const text = `${category.replace("_", " ")}: ${sentence}`;
-    return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
+/** As much of a line as a table has room for; the whole sentence is in the expanded row. */
+function brief(line) {
+    return line.length > LONGEST ? `${line.slice(0, LONGEST - 1)}…` : line;
 }
 
-const SHOWN = {
-    status_regions: (status) => status.regions.map((region) => region.region).join(", "),
-    status_collected: (status) => (status.here ? readable(status.collected) : NOT_HERE),
-    status_lag: (status) => length(status.lag_seconds),
-    status_error: (status) => (status.last_error ? brief(status.last_error) : ""),
-};
+/** A text whose dates and the like stay on one line: browsers break lines at each hyphen. */
+function words(text) {
+    return text.split(/(\S+-\S+)/).map((part, index) =>
+        index % 2 === 1 && part.length < 24
+            ? element("span", { text: part, style: { whiteSpace: "nowrap" } })
+            : document.createTextNode(part)
+    );
+}
+
+/** What the cell shows of a health: `{ state, word, line }`. */
+export function healthLine({ state, word, line }, shorten = brief) {
+    const rest = shorten(line).slice(word.length);
+    return element(
+        "span",
+        { style: { display: "flex", gap: "6px", alignItems: "flex-start" } },
+        icon(state),
+        element("span", {}, element("b", { text: word }), ...words(rest))
+    );
+}
 
 export default class DefenderStatusCell {
-    constructor(globalConfig, serviceName, el, row, field) {
+    constructor(globalConfig, serviceName, el, row) {
         this.kind = serviceName;
         this.el = el;
         this.row = row;
-        this.field = field;
-        whenChanged(el, () => this.render());
+        this.watching = false;
     }
 
-    async render() {
-        try {
-            const status = await statusOf(this.kind, this.row.name);
-            this.el.textContent = SHOWN[this.field](status);
-            this.el.title = this.field === "status_error" && status.last_error ? status.last_error.sentence : "";
-        } catch (error) {
-            this.el.textContent = "unknown";
-            this.el.title = error.message;
+    render() {
+        if (!this.watching) {
+            this.watching = true;
+            watch(this.el, this.kind, this.row.name, (status, error) => this.show(status, error));
         }
+    }
+
+    show(status, error) {
+        this.el.title = "";
+        if (error) {
+            const health = { state: "unknown", word: "Unknown", line: `Unknown: ${error.message}` };
+            replaceUnlessSame(this.el, healthLine(health));
+            return;
+        }
+        if (!status) {
+            replaceUnlessSame(this.el, healthLine({ state: "loading", word: "Loading…", line: "Loading…" }));
+            return;
+        }
+        this.el.title = status.health.line.length > LONGEST ? status.health.line : "";
+        // Of a missing account the line says so already.
+        const told = status.health.state === "account_missing" ? [] : status.remarks.map(({ brief: text }) => text);
+        replaceUnlessSame(
+            this.el,
+            healthLine(status.health),
+            ...told.map((text) => element("span", { text, style: REMARK }))
+        );
     }
 }
