@@ -25,7 +25,7 @@ def test_an_administrator_gets_the_report_of_an_input(installed: Installation) -
     assert report["notice"].startswith("Safe to send to support")
     assert (one["input"], one["kind"], one["healthy"]) == (NARROW, KIND, False)
     assert [check["subject"] for check in one["checks"] if check["outcome"] == "failed"] == [SIEM_HOST]
-    assert one["verdict"] == f"Something failed. Mend first: tls {SIEM_HOST}"
+    assert one["verdict"] == f"1 check failed, 1 warning. Fix this first: TLS certificate ({SIEM_HOST})."
     assert CLIENT_SECRET not in str(report)
 
 

@@ -27,11 +27,12 @@ def check(workplace: Workplace) -> Locator:
     return workplace.page.get_by_role("region", name="Check of corp_eu")
 
 
-def outcomes(shown: Locator) -> dict[str, list[str]]:
-    """Give each line of the table that is shown, by check and what it is about."""
-    rows = shown.get_by_role("row").all()[1:]
-    lines = [row.get_by_role("cell").all_inner_texts() for row in rows]
-    return {f"{line[0]} {line[1]}".strip(): line[2:] for line in lines}
+def outcomes(shown: Locator) -> dict[str, str]:
+    """Give each check that is shown or folded: what stands in its block, by its heading."""
+    expect(shown.get_by_text("Safe to send to support")).to_be_visible()
+    shown.locator("summary").click()
+    blocks = shown.get_by_role("listitem").all_inner_texts()
+    return dict(block.split("\n", 1) for block in blocks)
 
 
 def answered(workplace: Workplace) -> list[dict[str, Any]]:
@@ -49,25 +50,29 @@ def test_an_input_in_order_is_told_so_check_by_check(workplace: Workplace) -> No
     assert workplace.splunkd.run_input(KIND, "corp_eu").status == 0
     shown = check(workplace)
     expect(shown.get_by_role("status")).to_have_text("Nothing failed.")
-    lines = outcomes(shown)
-    assert lines["account"][0] == "ok"
-    assert lines[f"api {SIEM_HOST}"][:1] == ["ok"]
-    assert "has given a record" in lines[f"api {SIEM_HOST}"][1]
+    expect(shown.get_by_role("list", name="Failed and warning")).to_have_count(0)
     workplace.picture("doctor-in-order")
+    lines = outcomes(shown)
+    assert "OK: Account" in lines
+    assert "has given a record" in lines[f"OK: Microsoft API ({SIEM_HOST})"]
 
 
 def test_a_secret_that_is_wrong_is_named_first_with_what_to_do(workplace: Workplace) -> None:
     open_row(workplace)
     workplace.application.secrets.clear()
     shown = check(workplace)
-    expect(shown.get_by_role("status")).to_have_text("Something failed. Mend first: token https://graph.windows.net")
-    lines = outcomes(shown)
-    outcome, found, advice = lines["token https://graph.windows.net"]
-    assert outcome == "failed"
-    assert "AADSTS7000215" in found
-    assert "secret" in advice
-    assert lines[f"api {SIEM_HOST}"][0] == "skipped"
+    sign_in = "Sign-in (https://graph.windows.net)"
+    expect(shown.get_by_role("status")).to_contain_text(f"1 check failed, 1 warning. Fix this first: {sign_in}.")
+    # Nothing that passed stands between the result and what to do.
+    first = shown.get_by_role("listitem").first
+    expect(first).to_be_visible()
+    expect(first).to_contain_text(f"Failed: {sign_in}")
+    expect(first).to_contain_text("AADSTS7000215")
+    expect(first).to_contain_text("What to do: ")
+    expect(first.locator("svg")).to_have_attribute("data-state", "failed")
+    expect(shown.get_by_text("OK: Account")).to_be_hidden()
     workplace.picture("doctor-wrong-secret")
+    assert f"Skipped: Microsoft API ({SIEM_HOST})" in outcomes(shown)
 
 
 def test_the_report_that_is_saved_is_the_one_that_is_shown_and_holds_no_secret(workplace: Workplace) -> None:
@@ -75,7 +80,7 @@ def test_the_report_that_is_saved_is_the_one_that_is_shown_and_holds_no_secret(w
     shown = check(workplace)
     expect(shown.get_by_text("Safe to send to support")).to_be_visible()
     with workplace.page.expect_download() as saving:
-        shown.get_by_role("link", name="Save the report").click()
+        shown.get_by_role("button", name="Save the report").click()
     text = saving.value.path().read_text(encoding="utf-8")
     assert [json.loads(text)] == answered(workplace)
     assert saving.value.suggested_filename == f"{KIND}_corp_eu_{json.loads(text)['time'][:10]}.json"
@@ -88,8 +93,8 @@ def test_html_in_what_was_found_stays_text(workplace: Workplace) -> None:
     hostile = "<img src=x onerror=alert(1)>"
     workplace.have_input("corp_eu", regions="eu", start_time=hostile)
     shown = check(workplace)
-    expect(shown.get_by_role("status")).to_contain_text("Mend first: input")
-    assert hostile in " ".join(outcomes(shown)["input"])
+    expect(shown.get_by_role("status")).to_contain_text("Fix this first: Input settings.")
+    assert hostile in outcomes(shown)["Failed: Input settings"]
     assert workplace.page.locator("img[src=x]").count() == 0
 
 
@@ -99,11 +104,24 @@ def test_by_keyboard_the_focus_stays_on_the_button(workplace: Workplace) -> None
     workplace.tab_to(button)
     workplace.page.keyboard.press("Enter")
     workplace.page.keyboard.press("Enter")
-    expect(workplace.page.get_by_role("region", name="Check of corp_eu").get_by_role("table")).to_be_visible()
+    expect(workplace.page.get_by_role("region", name="Check of corp_eu").get_by_text("Safe to send")).to_be_visible()
     expect(button).to_be_focused()
     assert len(answered(workplace)) == 1, "it was pressed again while it was at work"
-    workplace.page.keyboard.press("Tab")
-    expect(workplace.page.get_by_role("link", name="Save the report")).to_be_focused()
+    workplace.tab_to(workplace.page.get_by_role("button", name="Save the report"))
+
+
+def test_the_report_is_copied_as_text_in_the_order_in_which_it_is_shown(workplace: Workplace) -> None:
+    workplace.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_row(workplace)
+    workplace.application.secrets.clear()
+    shown = check(workplace)
+    shown.get_by_role("button", name="Copy").click()
+    expect(shown.get_by_role("button", name="Copied")).to_be_visible()
+    text = str(workplace.page.evaluate("navigator.clipboard.readText()"))
+    order = ("Safe to send", "Fix this first", "Failed: Sign-in", "OK: Account", "Skipped: Microsoft API")
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+    assert SECRET not in text
 
 
 def test_a_user_without_the_capability_is_refused_and_sees_why(workplace: Workplace) -> None:

@@ -85,7 +85,7 @@ def test_a_proxy_that_refuses_the_login_ends_the_way(polled: PolledInput, kind: 
     assert outcomes(found, Outcome.FAILED) == {("proxy", "")}
     assert outcomes(found, Outcome.OK) == {("credentials", "")}
     assert "Configuration > Proxy" in found["proxy", ""].advice
-    assert found["api", SIEM].found == "Not checked, because proxy failed."
+    assert found["api", SIEM].found == "Not checked, because this failed: Proxy."
 
 
 def test_a_proxy_whose_own_certificate_is_not_trusted_is_told_from_what_is_behind_it(polled: PolledInput) -> None:
@@ -128,7 +128,7 @@ def test_a_region_that_cannot_be_reached_leaves_the_others(polled: PolledInput) 
     polled.cloud.forget_host(SIEM)
     found = examine(case_of(polled))
     assert outcomes(found, Outcome.FAILED) == {("tls", SIEM)}
-    assert found["api", SIEM].found == f"Not checked, because tls {SIEM} failed."
+    assert found["api", SIEM].found == f"Not checked, because this failed: TLS certificate ({SIEM})."
     assert found["api", SIEM.replace("-eu", "-us")].outcome is Outcome.OK
 
 

@@ -44,8 +44,8 @@ def test_what_rests_on_a_failure_is_skipped_and_what_rests_on_that_too() -> None
     ):
         examination.make(check, None)
     results = {(one.check, one.subject): one for one in examination.report("corp", "kind").results}
-    assert results["second", "a"].found == "Not checked, because first a failed."
-    assert results["third", "x"].found == "Not checked, because first a failed."
+    assert results["second", "a"].found == "Not checked, because this failed: First (a)."
+    assert results["third", "x"].found == "Not checked, because this failed: First (a)."
     assert results["second", "b"].outcome is results["third", "y"].outcome is Outcome.OK
 
 
@@ -136,14 +136,49 @@ def _report(*findings: tuple[str, Finding]) -> InputReport:
     return examination.report("corp", "defender_siem_alerts")
 
 
-def test_the_text_begins_with_what_is_in_it_and_ends_with_what_to_mend_first() -> None:
-    broken = _report(("dns", ok("Yes.")), ("tls", failed("Untrusted.", "Trust it.")), ("api", failed("No.", "Do.")))
-    text = as_text([broken], "2026-11-23T12:00:00Z")
+def test_the_text_says_first_what_it_comes_to_and_what_to_fix_and_last_what_passed() -> None:
+    findings = (
+        ("dns", ok("Yes.")),
+        ("clock", warning("Slow.", "Set it.")),
+        ("tls", failed("Untrusted.", "Trust it.")),
+        ("user", ok("Admin.")),
+    )
+    text = as_text([_report(*findings)], "2026-11-23T12:00:00Z")
     assert " ".join(text.split()).startswith(NOTICE)
-    assert "-> Trust it." in text
-    assert text.rstrip().endswith("Something failed. Mend first: tls")
-    assert as_text([_report(("dns", ok("Yes.")))], "now").rstrip().endswith("Nothing failed.")
-    assert as_text([_report(("dns", warning("Hm.", "Do.")))], "now").rstrip().endswith("Nothing failed, 1 warning(s).")
+    order = ("1 check failed, 1 warning. Fix this first: TLS certificate.", "-> Trust it.", "-> Set it.", "DNS", "User")
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("findings", "verdict"),
+    [
+        ([ok("Yes.")], "Nothing failed."),
+        ([warning("Hm.", "Do.")], "Nothing failed, 1 warning."),
+        ([warning("Hm.", "Do."), warning("Hm.", "Do.")], "Nothing failed, 2 warnings."),
+        ([failed("No.", "Do."), failed("No.", "Do.")], "2 checks failed. Fix this first: Microsoft API."),
+    ],
+)
+def test_the_verdict_counts(findings: list[Finding], verdict: str) -> None:
+    assert _report(*(("api", finding) for finding in findings)).verdict == verdict
+
+
+def test_several_inputs_are_summed_up_before_the_first_is_told_of() -> None:
+    good, bad = _report(("dns", ok("Yes."))), _report(("tls", failed("Untrusted.", "Trust it.")))
+    text = as_text([good, bad], "now")
+    summary = text[text.index("Made at now") : text.index("Input corp")]
+    assert [line.split(maxsplit=1)[1] for line in summary.splitlines()[2:4]] == ["Nothing failed", "1 check failed"]
+    assert "corp  Nothing failed" not in as_text([good], "now")
+
+
+def test_quiet_leaves_out_what_passed() -> None:
+    broken = _report(("dns", ok("Yes.")), ("tls", failed("Untrusted.", "Trust it.")))
+    text = as_text([broken], "now", quiet=True)
+    assert "Trust it." in text
+    assert "DNS" not in text
+    assert NOTICE.split()[0] not in text
+    good = as_text([_report(("dns", ok("Yes.")))], "now", quiet=True)
+    assert good == "Input corp (defender_siem_alerts)\n  Nothing failed.\n"
 
 
 def test_the_json_holds_the_same() -> None:
@@ -152,5 +187,12 @@ def test_the_json_holds_the_same() -> None:
     (one,) = written["inputs"]
     assert (one["input"], one["kind"], one["healthy"]) == ("corp", "defender_siem_alerts", False)
     assert one["checks"] == [
-        {"check": "tls", "subject": "", "outcome": "failed", "found": "Untrusted.", "advice": "Trust it."}
+        {
+            "check": "tls",
+            "subject": "",
+            "outcome": "failed",
+            "found": "Untrusted.",
+            "advice": "Trust it.",
+            "title": "TLS certificate",
+        }
     ]

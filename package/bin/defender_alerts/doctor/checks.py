@@ -9,7 +9,7 @@ from typing import Callable, Generic, TypeVar
 
 from defender_alerts.errors import AddonError, unforeseen
 
-from .report import Finding, InputReport, Outcome, Result, failed, failed_by
+from .report import Finding, InputReport, Outcome, Result, failed, failed_by, title
 
 CaseT = TypeVar("CaseT")
 
@@ -103,8 +103,8 @@ class Examination:
 
     def _skip(self, check: str, subject: str, cause: Result) -> None:
         """Leave a check out because of a failure; what rests on it is left out as well."""
-        what = " ".join(part for part in (cause.check, cause.subject) if part)
-        result = Result(check, subject, Outcome.SKIPPED, f"Not checked, because {what} failed.", "")
+        what = title(cause.check, cause.subject)
+        result = Result(check, subject, Outcome.SKIPPED, f"Not checked, because this failed: {what}.", "")
         self._results.append(result)
         self._causes[result] = cause
 

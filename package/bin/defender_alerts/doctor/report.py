@@ -18,6 +18,30 @@ NOTICE = (
 _WIDTH = 110
 _SAID = " Microsoft says: "
 
+TITLES = {
+    "input": "Input settings",
+    "account": "Account",
+    "network": "Network settings",
+    "region": "Region",
+    "proxy": "Proxy",
+    "dns": "DNS",
+    "tls": "TLS certificate",
+    "credentials": "Credentials",
+    "token": "Sign-in",
+    "api": "Microsoft API",
+    "clock": "Clock",
+    "kvstore": "KV store",
+    "checkpoint": "Checkpoint",
+    "user": "User",
+}
+"""What people call the checks; programs find them by the keys."""
+
+
+def title(check: str, subject: str) -> str:
+    """A check as people call it, with what it is about."""
+    name = TITLES.get(check) or f"{check[:1].upper()}{check[1:]}"
+    return f"{name} ({subject})" if subject else name
+
 
 class Outcome(Enum):
     """How a check ended."""
@@ -26,6 +50,10 @@ class Outcome(Enum):
     WARNING = "warning"
     FAILED = "failed"
     SKIPPED = "skipped"
+
+
+_READING_ORDER = (Outcome.FAILED, Outcome.WARNING, Outcome.OK, Outcome.SKIPPED)
+_QUIET = frozenset({Outcome.OK, Outcome.SKIPPED})
 
 
 @dataclass(frozen=True)
@@ -93,24 +121,41 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """The report in a sentence."""
+        """The report in a sentence, with the failure to mend first."""
         first = self.first_failure
-        if first is not None:
-            return f"Something failed. Mend first: {first.check} {first.subject}".rstrip()
-        warnings = sum(result.outcome is Outcome.WARNING for result in self.results)
-        return f"Nothing failed, {warnings} warning(s)." if warnings else "Nothing failed."
+        fix = f" Fix this first: {title(first.check, first.subject)}." if first else ""
+        return f"{self.counts}.{fix}"
+
+    @property
+    def counts(self) -> str:
+        """How many checks failed, and how many warn."""
+        failures, warnings = (self._count(outcome) for outcome in (Outcome.FAILED, Outcome.WARNING))
+        said = f"{failures} {'check' if failures == 1 else 'checks'} failed" if failures else "Nothing failed"
+        return f"{said}, {warnings} {'warning' if warnings == 1 else 'warnings'}" if warnings else said
+
+    def _count(self, outcome: Outcome) -> int:
+        return sum(result.outcome is outcome for result in self.results)
 
     def as_object(self) -> dict[str, Any]:
-        """The report as a part of what becomes JSON."""
+        """The report as a part of what becomes JSON, in the order in which the checks were made."""
         return {
             "healthy": self.first_failure is None,
             "verdict": self.verdict,
-            "checks": [{**asdict(result), "outcome": result.outcome.value} for result in self.results],
+            "checks": [
+                {**asdict(result), "outcome": result.outcome.value, "title": title(result.check, result.subject)}
+                for result in self.results
+            ],
         }
 
-    def as_lines(self) -> list[str]:
-        """The report to be read."""
-        return [*(line for result in self.results for line in _lines(result)), "", f"  {self.verdict}"]
+    def as_lines(self, *, quiet: bool = False) -> list[str]:
+        """The report to be read: what it comes to, what failed, what warns, then the rest.
+
+        Args:
+            quiet: leave out the rest.
+        """
+        ordered = sorted(self.results, key=lambda result: _READING_ORDER.index(result.outcome))
+        shown = [result for result in ordered if not (quiet and result.outcome in _QUIET)]
+        return [f"  {self.verdict}", *([""] if shown else []), *(line for result in shown for line in _lines(result))]
 
 
 @dataclass(frozen=True)
@@ -132,11 +177,21 @@ def as_json(reports: Iterable[InputReport], time: str) -> str:
     return json.dumps(as_object(reports, time), indent=2) + "\n"
 
 
-def as_text(reports: Iterable[InputReport], time: str) -> str:
-    """The reports to be read; ``time`` is when they were made."""
-    lines = heading(time)
+def as_text(reports: Iterable[InputReport], time: str, *, quiet: bool = False) -> str:
+    """The reports to be read; ``time`` is when they were made. Of several, a line for each comes first.
+
+    With ``quiet`` there is only what failed or warns.
+    """
+    reports = list(reports)
+    lines = [] if quiet else heading(time)
+    if len(reports) > 1:
+        width = max(len(report.input) for report in reports)
+        lines += [*([""] if lines else []), *(f"{report.input:<{width}}  {report.counts}" for report in reports)]
     for report in reports:
-        lines += ["", f"Input {report.input} ({report.kind})", *report.as_lines()]
+        if quiet and len(reports) > 1 and not any(result.outcome not in _QUIET for result in report.results):
+            continue
+        lines += [*([""] if lines else []), f"Input {report.input} ({report.kind})"]
+        lines += report.as_lines(quiet=quiet)
     return "\n".join(lines) + "\n"
 
 
@@ -146,8 +201,7 @@ def heading(time: str) -> list[str]:
 
 
 def _lines(result: Result) -> list[str]:
-    title = " ".join(part for part in (result.check, result.subject) if part)
-    lines = [f"  {result.outcome.value:<8} {title}"]
+    lines = [f"  {result.outcome.value:<8} {title(result.check, result.subject)}"]
     for text in (result.found, result.advice and f"-> {result.advice}"):
         lines += textwrap.wrap(
             text, _WIDTH, initial_indent=" " * 11, subsequent_indent=" " * 11, break_long_words=False

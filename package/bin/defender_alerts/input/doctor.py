@@ -46,8 +46,8 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     except KeyboardInterrupt:
         status, sentence = INTERRUPTED, "Interrupted."
     else:
-        render = as_json if options.json else as_text
-        shell.out.write(render(reports, iso(machine_time())))
+        time = iso(machine_time())
+        shell.out.write(as_json(reports, time) if options.json else as_text(reports, time, quiet=options.quiet))
         return max(map(exit_status, reports))
     shell.err.write(f"{redaction.clean(sentence)}\n")
     return status
@@ -70,8 +70,14 @@ def _parser() -> argparse.ArgumentParser:
         f"{LOCAL_TOKEN}. Exit status: 0 nothing failed, 1 something failed, 2 arguments, login or settings are wrong.",
     )
     parser.add_argument("--input", default="", metavar="NAME", help="only inputs of this name (default: all)")
-    parser.add_argument("--kind", choices=sorted(KINDS), help="only inputs of this kind (default: all)")
+    parser.add_argument(
+        "--kind",
+        choices=sorted(KINDS),
+        metavar="KIND",
+        help=f"only inputs of this kind (default: all), one of {', '.join(sorted(KINDS))}",
+    )
     parser.add_argument("--self", action="store_true", help="look at the installation itself; it takes no library")
+    parser.add_argument("-q", "--quiet", action="store_true", help="only the result, and what failed or warns")
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
     parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
     parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
