@@ -285,6 +285,7 @@ class _RegionAudit:
         existing: dict[bytes, tuple[int, str]] = {}
         noted = _Noted()
         begun = start = report.start
+        self._means.log.info("Region %s: asking Microsoft from %s on ...", report.region, iso(start))
         while start < report.end:
             stretch = self._reader.read(start, report.end, noted)
             # What lies before or behind is another stretch's.
@@ -309,9 +310,12 @@ class _RegionAudit:
             # What Splunk took just before the audit may be on its way into the index.
             wait = self._ready_at - self._means.monotonic()
             if wait > 0:
+                self._means.log.info("Waiting %.0f s for Splunk to index what it has just been given ...", wait)
                 self._means.stop.wait(wait)
                 look = self._look(existing, start, end)
         report = self._report
+        if len(look.found) < len(existing) and not (report.indexed or look.indexed):
+            self._require_to_see()
         report.existing += len(existing)
         report.indexed += look.indexed
         report.gone += look.gone
@@ -325,6 +329,15 @@ class _RegionAudit:
                     self._missing.add(mark, time)
         for identity, time, count in look.repeated:
             self._means.found(Finding(REPEATED, report.region, identity, time, count))
+
+    def _require_to_see(self) -> None:
+        """Make sure that Splunk shows any event of the source: else everything would be taken for missing."""
+        if self._means.index.has_any(self._source):
+            return
+        raise SearchFailedError(
+            f"Splunk shows this user no event at all of the source {self._source}, so nothing can be "
+            "compared. Search on a search head (--search-head), as a user whose role may search the input's index."
+        )
 
     def _look(self, existing: Mapping[bytes, Any], start: int, end: int) -> _Look:
         look = _Look()
@@ -368,11 +381,6 @@ class _RegionAudit:
 
     def _doubt(self) -> None:
         report = self._report
-        if report.missing and not report.indexed and not self._means.index.has_any(self._source):
-            report.doubts.append(
-                f"Splunk shows this user no event at all of the source {self._source}. Search on a search head, as a "
-                "user whose role may search the input's index."
-            )
         if report.missing and report.unreadable:
             report.doubts.append(
                 f"{report.unreadable} events of the range don't tell which alert they are: some of the missing alerts "

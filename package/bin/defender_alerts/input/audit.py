@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 from collections.abc import Sequence
 
 from defender_alerts.audit import MakesCallers, Means, Question, audit
@@ -20,7 +21,7 @@ from defender_alerts.kinds import KINDS
 from defender_alerts.settings import Network, read_polling
 from defender_alerts.times import machine_time, parse_start
 
-from .audit_report import JsonWriter, TextWriter, Writer
+from .audit_report import MOST_LISTED, JsonWriter, TextWriter, Writer
 from .inputs import find_input
 from .kvstore import KVStorePlaces
 from .log import Redaction, logger_on
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     """Audit one input; return the exit status."""
     options = _parser().parse_args(_joined(arguments))
     redaction = Redaction()
-    writer: Writer = JsonWriter(shell.out) if options.json else TextWriter(shell.out)
+    most = math.inf if options.all else MOST_LISTED
+    writer: Writer = JsonWriter(shell.out) if options.json else TextWriter(shell.out, most)
     try:
         return _audit(options, shell, writer, redaction)
     except AddonError as error:
@@ -76,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--to", dest="end", required=True, metavar="TIME", help="not included; as --from, or -0s")
     parser.add_argument("--kind", choices=sorted(KINDS), help="kind of the input, where several have one of this name")
     parser.add_argument("--collect", action="store_true", help="let the input collect what is missing in its next run")
+    parser.add_argument("--all", action="store_true", help=f"list every finding, not only the first {MOST_LISTED}")
     parser.add_argument("--json", action="store_true", help="one JSON object on each line instead of a table")
     parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
     parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TextIO
 from defender_alerts.audit import MISSING, Finding, RegionReport
 from defender_alerts.times import iso
 
+MOST_LISTED = 50
 _COLUMNS = ("region", "existing", "indexed", "missing", "repeated", "gone", "result")
 
 
@@ -26,14 +27,23 @@ class Writer(Protocol):
 
 
 class TextWriter:
-    """For people: a line for each finding, and in the end a table with a row for each region."""
+    """For people: a line for each finding, and in the end a table with a row for each region.
 
-    def __init__(self, out: TextIO) -> None:
+    Args:
+        most: so many findings are listed; the others are counted.
+    """
+
+    def __init__(self, out: TextIO, most: float = MOST_LISTED) -> None:
         self._out = out
+        self._most = most
+        self._findings = 0
         self._reports: list[RegionReport] = []
 
     def found(self, finding: Finding) -> None:
         """One finding, as soon as it is known."""
+        self._findings += 1
+        if self._findings > self._most:
+            return
         times = "" if finding.what == MISSING else f"  {finding.count} times"
         self._out.write(f"{finding.what:8}  {finding.region}  {iso(finding.time)}  {finding.identity}{times}\n")
 
@@ -43,6 +53,9 @@ class TextWriter:
 
     def end(self) -> None:
         """Write the table, and what is to be said beside it."""
+        if self._findings > self._most:
+            more = self._findings - self._most
+            self._out.write(f"... and {more:.0f} more. With --all, each of them is listed.\n")
         rows = [_COLUMNS, *(_row(report) for report in self._reports)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
         self._out.write("\n")
@@ -53,6 +66,8 @@ class TextWriter:
         for report in self._reports:
             for sentence in _sentences(report):
                 self._out.write(f"{report.region}: {sentence}\n")
+        if any(report.missing > report.ordered and not (report.doubts or report.note) for report in self._reports):
+            self._out.write("Run it again with --collect: the input then collects what is missing in its next run.\n")
 
 
 class JsonWriter:
