@@ -17,6 +17,8 @@ Usage: ./build.sh COMMAND
   inspect   build it and run Splunk's AppInspect on the tarball
   release   build it, inspect it for Splunk Cloud and for Splunks to come, and put its SBOM, the reports and checksums
             beside the tarball in dist/ (docs/release.md)
+  pictures  build it, and draw its pages (output/pictures/) and its dashboards (docs/images/): "pictures pages" and
+            "pictures dashboards [NAME ...]" draw one of the two
   docs      make the documentation site in output/site/; a link that leads nowhere fails it
   help      show this
 
@@ -28,7 +30,7 @@ TEXT
 
 case "${1:-help}" in
   help | -h | --help) help; exit 0 ;;
-  demo | ui | test | chaos | bench | build | inspect | release | docs) ;;
+  demo | ui | test | chaos | bench | build | inspect | release | pictures | docs) ;;
   *) help >&2; exit 2 ;;
 esac
 

@@ -62,6 +62,22 @@ def _on_splunks_pythons(module: str) -> int:
     ).returncode
 
 
+def pictures() -> int:
+    """Build, then draw pages and dashboards, or what the arguments name."""
+    with alone():
+        build()
+    wanted = sys.argv[2:] or ["pages", "dashboards"]
+    search_path = os.pathsep.join(map(str, (paths.ROOT / "tests", paths.ROOT, paths.PACKAGE / "bin")))
+    status = 0
+    for name, module in (("pages", "ui.pictures"), ("dashboards", "knowledge.pictures")):
+        if name in wanted:
+            names = [one for one in wanted if one not in {"pages", "dashboards"}] if name == "dashboards" else []
+            command = (str(venvs.DEV.python), "-B", "-m", module, *names)
+            environment = {**os.environ, "PYTHONPATH": search_path}
+            status |= subprocess.run(command, cwd=paths.ROOT, env=environment, check=False).returncode
+    return status
+
+
 def inspect() -> int:
     """Build, then inspect the tarball."""
     build()
@@ -103,6 +119,7 @@ COMMANDS: dict[str, Callable[[], int]] = {
     "build": locked(build),
     "inspect": locked(inspect),
     "release": locked(release),
+    "pictures": pictures,
     "docs": locked(make_docs),
 }
 

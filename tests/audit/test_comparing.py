@@ -209,9 +209,33 @@ def test_a_user_who_sees_no_event_is_told_so_and_nothing_is_ordered(audited: Aud
     audited.run()
     audited.installation.splunkd.searches.hidden["admin"] = {"main"}
     done = audited.audit("--collect")
-    assert done.status == 1
+    assert done.status == 3
     assert "shows this user no event at all" in done.out
+    # It is not that they are missing: nothing can be known of them.
+    assert "missing   eu" not in done.out
     assert audited.orders() == []
+
+
+def test_a_long_list_is_cut_and_says_how_to_have_all(audited: Audited) -> None:
+    audited.publish({"eu": 70})
+    audited.run()
+    audited.lose(range(1, 61))
+    done = audited.audit("--grace", "0")
+    assert done.status == 1
+    assert done.out.count("missing   eu") == 50
+    assert "... and 10 more. With --all, each of them is listed." in done.out
+    assert "Run it again with --collect" in done.out
+    assert audited.audit("--grace", "0", "--all").out.count("missing   eu") == 60
+    assert "Run it again with --collect" not in audited.audit("--grace", "0", "--collect").out
+
+
+def test_a_wait_for_splunk_is_announced(audited: Audited) -> None:
+    audited.publish({"eu": 3})
+    audited.run()
+    audited.lose([1])
+    done = audited.audit("--grace", "0.5")
+    assert "Waiting " in done.err
+    assert "Region eu: asking Microsoft" in done.err
 
 
 def test_a_warning_of_splunks_is_passed_on_and_nothing_is_ordered(audited: Audited) -> None:

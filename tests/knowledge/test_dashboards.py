@@ -367,3 +367,10 @@ def test_the_menu_has_the_dashboards_and_every_page_of_uccs() -> None:
     assert set(names) == pages | {path.stem for path in ALL_VIEWS} | {"search", "alerts"}
     assert len(names) == len(set(names))
     assert [view.attrib["name"] for view in root.iter("view") if view.get("default") == "true"] == ["configuration"]
+
+
+def test_what_is_seldom_opened_is_folded_away_in_the_menu() -> None:
+    root = ET.fromstring((VIEWS.parent / "nav" / "default.xml").read_text(encoding="utf-8"))
+    [more] = root.iter("collection")
+    assert more.attrib == {"label": "More"}
+    assert [view.attrib["name"] for view in more] == ["defender_alert_detail", "defender_entity", "dashboard", "alerts"]

@@ -54,7 +54,7 @@ COMMON_INPUT = {
     "overlap": "600",
 }
 INPUTS = {
-    "defender_graph_alerts": {**COMMON_INPUT, "severities": None, "service_sources": None},
+    "defender_graph_alerts": {**COMMON_INPUT, "interval": "60", "severities": None, "service_sources": None},
     "defender_incidents": {**COMMON_INPUT, "alerts": "none"},
     "defender_endpoint_alerts": {**COMMON_INPUT, "region": "global", "severities": None},
     "defender_siem_alerts": {
@@ -193,9 +193,13 @@ def test_there_is_a_form_for_each_kind_of_input_in_the_order_in_which_to_choose(
 
 
 def test_the_page_says_of_each_input_for_whom_it_is() -> None:
-    told = source()["pages"]["inputs"]["subDescription"]["text"].splitlines()
-    for line, service in zip(told, services().values(), strict=False):
-        assert line.startswith(f"• {title(service)}: ")
+    page = source()["pages"]["inputs"]
+    first, second = list(services().values())[:2]
+    assert title(first) in page["description"]
+    assert title(second).partition(" (")[0] in page["description"]
+    assert [service["title"] for service in services().values() if service.get("subTitle")] == [first["title"]]
+    # What stands there for ever must not push the table out of sight.
+    assert len(page["description"]) + len(page["subDescription"]["text"]) < 420
 
 
 def title(service: dict[str, Any]) -> str:

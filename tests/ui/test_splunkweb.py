@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
 
 import pytest
 import requests
@@ -72,6 +73,15 @@ def test_a_page_is_the_apps_own_template_and_a_file_the_apps_own_file(
     assert script.content == (built_app / "appserver" / "static" / "js" / "build" / "entry_page.js").read_bytes()
     assert visitor.get(web.page("no_such_view")).status_code == 404
     assert visitor.get(f"{static}/%2e%2e/%2e%2e/default/app.conf").status_code == 404
+
+
+def test_every_entry_of_the_menu_opens_a_page(web: Web, visitor: requests.Session, built_app: Path) -> None:
+    menu = ET.parse(built_app / "default" / "data" / "ui" / "nav" / "default.xml").getroot()
+    for view in menu.iter("view"):
+        page = visitor.get(web.page(view.attrib["name"]))
+        assert page.status_code == 200, view.attrib
+        assert page.headers["Content-Type"].startswith("text/html")
+    assert "data:image/png" in visitor.get(web.page("defender_alerts_overview")).text
 
 
 def test_the_way_to_the_app_leads_to_its_default_view(web: Web, visitor: requests.Session) -> None:

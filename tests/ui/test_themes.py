@@ -6,14 +6,14 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from ui.inputs_scene import have_inputs
 from ui.workplace import Workplace
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_opens_without_an_error(workplace: Workplace, theme: str) -> None:
     workplace.web.theme = theme
-    workplace.have_account()
-    workplace.have_input()
+    have_inputs(workplace, 4)
     workplace.open("configuration")
     assert is_dark(workplace) == (theme == "dark")
     workplace.picture(f"{theme}-configuration")
@@ -25,7 +25,7 @@ def test_every_page_opens_without_an_error(workplace: Workplace, theme: str) -> 
     workplace.picture(f"{theme}-account-edit")
     workplace.add_input()
     workplace.picture(f"{theme}-input-add")
-    workplace.expand("corp_all")
+    workplace.expand("contoso_siem")
     workplace.page.get_by_role("button", name="Reset checkpoint").click()
     expect(workplace.page.get_by_role("dialog", name="Reset checkpoint")).to_be_visible()
     workplace.picture(f"{theme}-input-reset")

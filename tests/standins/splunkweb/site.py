@@ -7,6 +7,7 @@ with the app's views.
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import mimetypes
@@ -16,6 +17,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from standins.splunkweb.reply import Reply
+from tooling import paths
 
 LOCALE = "en-US"
 # A cache buster after "static/" is no part of the path.
@@ -48,6 +50,14 @@ _BAR = (
     '<nav style="background:{background};font:14px sans-serif;padding:12px 20px;display:flex;gap:24px">{links}'
     '<b style="color:white;margin-left:auto">{label}</b></nav>'
 )
+# What the pictures of dashboards are called.
+_PICTURES = {
+    "defender_alerts_overview": "dashboard-overview",
+    "defender_incidents": "dashboard-incidents",
+    "defender_alert_detail": "dashboard-alert",
+    "defender_entity": "dashboard-entity",
+    "defender_alerts_health": "dashboard-health",
+}
 _LINK = '<a style="color:{color};text-decoration:none" href="{href}">{label}</a>'
 
 
@@ -69,8 +79,9 @@ def redirect(to: str) -> Reply:
 class Site:
     """The pages of one installed app. `theme` is what the user has chosen: "light" or "dark"."""
 
-    def __init__(self, app: Path) -> None:
+    def __init__(self, app: Path, pictures: Path = paths.ROOT / "docs" / "images") -> None:
         self._app = app
+        self._pictures = pictures
         self.theme = "light"
 
     def answer(self, path: str, port: int, user: str) -> Reply:
@@ -141,14 +152,39 @@ class Site:
             return redirect(self.address(self._default_view()))
         if path[1] == "search":
             return Reply(200, b"<!doctype html><title>Search</title><p>The stand-in has no search.", "text/html")
+        if path[1] == "alerts":
+            return self._note("Alerts", "Splunk's own list of the app's saved searches. The stand-in has none.")
         view = self._app / "default" / "data" / "ui" / "views" / f"{path[1]}.xml"
         if not view.is_file():
             return not_found(f"No view {path[1]}")
-        app, _, template = ET.parse(view).getroot().attrib["template"].partition(":")
+        root = ET.parse(view).getroot()
+        if "template" not in root.attrib:
+            return self._dashboard(path[1])
+        app, _, template = root.attrib["template"].partition(":")
         if app != self._app.name:
             return not_found(f"No template of app {app}")
         text = (self._app / "appserver" / template.lstrip("/")).read_bytes()
         return Reply(200, text, "text/html; charset=utf-8", (("Cache-Control", "no-store"),))
+
+    def _dashboard(self, view: str) -> Reply:
+        """Show what `build.sh pictures` has drawn: Splunk's own packages draw dashboards, and the stand-in has none."""
+        theme = "dark" if self.theme == "dark" else "light"
+        picture = self._pictures / f"{_PICTURES.get(view, view)}-{theme}.png"
+        if not picture.is_file():
+            return self._note(self._label(view), "There is no picture of it yet: ./build.sh pictures draws it.")
+        data = base64.b64encode(picture.read_bytes()).decode()
+        shown = f'<img alt="{self._label(view)}" style="max-width:100%" src="data:image/png;base64,{data}">'
+        told = "Drawn by Splunk's dashboard packages from the stand-in's events. Nothing on it can be clicked here."
+        return self._note(self._label(view), told, shown)
+
+    def _note(self, title: str, text: str, more: str = "") -> Reply:
+        """A page with the app's bar and a sentence."""
+        body = (
+            f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
+            f'<body style="margin:0;font:14px sans-serif">{self._bar()}'
+            f'<main style="padding:16px 20px"><p>{html.escape(text)}</p>{more}</main></body></html>'
+        )
+        return Reply(200, body.encode(), "text/html; charset=utf-8", (("Cache-Control", "no-store"),))
 
     def _views(self) -> list[ET.Element]:
         return list(ET.parse(self._app / "default" / "data" / "ui" / "nav" / "default.xml").getroot().iter("view"))
@@ -157,12 +193,14 @@ class Site:
         return next(view.attrib["name"] for view in self._views() if view.get("default") == "true")
 
     def _layout(self) -> str:
+        return _LAYOUT % json.dumps(self._bar())
+
+    def _bar(self) -> str:
         links = [
             _LINK.format(color="white", href=self.address(view.attrib["name"]), label=self._label(view.attrib["name"]))
             for view in self._views()
         ]
-        bar = _BAR.format(background="#171d21", links="".join(links), label=html.escape(self._app.name))
-        return _LAYOUT % json.dumps(bar)
+        return _BAR.format(background="#171d21", links="".join(links), label=html.escape(self._app.name))
 
     def _label(self, view: str) -> str:
         file = self._app / "default" / "data" / "ui" / "views" / f"{view}.xml"
