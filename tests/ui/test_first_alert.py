@@ -69,7 +69,7 @@ def test_from_the_configuration_page_to_the_first_alert(
 
     workplace.page.get_by_role("link", name="Next: create an input").click()
     workplace.page.get_by_role("button", name="Create New Input").click()
-    workplace.page.get_by_role("menuitem", name=GRAPH.title, exact=True).click()
+    workplace.page.get_by_role("menuitem", name=GRAPH.entry, exact=True).click()
     form = workplace.dialog()
     typist.type(form, name="corp")
     # The only account is chosen already.

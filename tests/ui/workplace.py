@@ -30,9 +30,15 @@ class InputKind:
     name: str
     title: str
     defaults: dict[str, str]
+    mark: str = ""
+
+    @property
+    def entry(self) -> str:
+        """What the menu of new inputs calls it: marked where it is the one to begin with."""
+        return f"{self.title} {self.mark}".rstrip()
 
 
-GRAPH = InputKind("defender_graph_alerts", "Defender alerts (Microsoft Graph)", {"interval": "60"})
+GRAPH = InputKind("defender_graph_alerts", "Defender alerts (Microsoft Graph)", {"interval": "60"}, "Recommended")
 INCIDENTS = InputKind("defender_incidents", "Defender incidents (Microsoft Graph)", {"alerts": "none"})
 ENDPOINT = InputKind("defender_endpoint_alerts", "Defender for Endpoint alerts", {"region": "global"})
 SIEM = InputKind(
@@ -125,7 +131,7 @@ class Workplace:
     def add_input(self, kind: InputKind = SIEM) -> Form:
         """Open the dialog for a new input."""
         self.open_menu_of_inputs()
-        self.page.get_by_role("menuitem", name=kind.title, exact=True).click()
+        self.page.get_by_role("menuitem", name=kind.entry, exact=True).click()
         return self.dialog()
 
     def open_menu_of_inputs(self) -> Locator:
