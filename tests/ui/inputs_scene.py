@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,18 +35,18 @@ class Example:
     name: str
     kind: InputKind
     word: str
-    documents: Callable[[Example, str, int], list[Mapping[str, Any]]]
-    fields: Mapping[str, str]
+    documents: Callable[[Example, str, int], list[dict[str, Any]]]
+    fields: dict[str, str]
 
 
 def key(example: Example, name: str, region: str) -> PlaceKey:
     return PlaceKey(example.kind.name, name, "01234567-89ab-cdef-0123-456789abcdef", "commercial", region)
 
 
-def collected(*regions: str, ago: int = 11) -> Callable[[Example, str, int], list[Mapping[str, Any]]]:
+def collected(*regions: str, ago: int = 11) -> Callable[[Example, str, int], list[dict[str, Any]]]:
     """Give the documents of regions that were collected so many seconds ago."""
 
-    def documents(example: Example, name: str, now: int) -> list[Mapping[str, Any]]:
+    def documents(example: Example, name: str, now: int) -> list[dict[str, Any]]:
         made = []
         for region in regions:
             place = Place.first(key(example, name, region), now - seconds(ago))
@@ -59,17 +59,17 @@ def collected(*regions: str, ago: int = 11) -> Callable[[Example, str, int], lis
 
 def failed(
     region: str, sentence: str, *good: str, outcome: str = FAILED
-) -> Callable[[Example, str, int], list[Mapping[str, Any]]]:
+) -> Callable[[Example, str, int], list[dict[str, Any]]]:
     """Give those of regions that are well, but for one."""
 
-    def documents(example: Example, name: str, now: int) -> list[Mapping[str, Any]]:
+    def documents(example: Example, name: str, now: int) -> list[dict[str, Any]]:
         trouble = Trouble(example.kind.name, name, region, now, "permission_error", sentence, now, outcome)
         return [*collected(*good)(example, name, now), trouble.document()]
 
     return documents
 
 
-def nothing(_: Example, __: str, ___: int) -> list[Mapping[str, Any]]:
+def nothing(_: Example, __: str, ___: int) -> list[dict[str, Any]]:
     return []
 
 

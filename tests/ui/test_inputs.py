@@ -296,6 +296,8 @@ COMPLAINTS = (
 
 def test_what_cannot_be_right_in_an_input_is_complained_of_before_anything_is_sent(workplace: Workplace) -> None:
     workplace.have_account()
+    # Of several accounts none is chosen beforehand.
+    workplace.have_account("other")
     dialog = workplace.add_input(GRAPH)
     dialog.press("Add")
     dialog.expect_complaint("Field Name is required")
