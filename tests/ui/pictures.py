@@ -106,6 +106,8 @@ def _others(workplace: Workplace, theme: str, width: int) -> None:
     _keep(workplace, f"accounts-{end}")
     workplace.add_account()
     _keep(workplace, f"add-account-{end}")
+    # A page of its own: the dialog lies over the tabs.
+    workplace.open("configuration")
     for tab in ("Proxy", "Logging", "Network"):
         workplace.open_tab(tab)
         _keep(workplace, f"{tab.lower()}-{end}")
