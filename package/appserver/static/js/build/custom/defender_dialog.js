@@ -46,7 +46,9 @@ function effectOf({ regions, twice }) {
         said.push(
             twice === null
                 ? "How many alerts will be indexed twice could not be counted: all that are indexed since then."
-                : `${twice} indexed ${twice === 1 ? "event" : "events"} of this time found here will be indexed twice.`
+                : `${twice} indexed ${twice === 1 ? "event" : "events"} of this time found here will be indexed twice${
+                      twice === 0 ? ", and those that you can't search here" : ""
+                  }.`
         );
     }
     return said;
