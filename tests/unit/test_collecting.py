@@ -11,9 +11,10 @@ from typing import Literal
 
 import pytest
 from defender_alerts.delivery import BATCH_VERSIONS
-from defender_alerts.errors import CheckpointError, StreamClosedError
+from defender_alerts.errors import CheckpointError, StreamClosedError, UnexpectedAnswerError
 from defender_alerts.place import MARGIN
 from defender_alerts.times import TICKS_PER_SECOND, iso, parse_iso, seconds
+from standins.microsoft import faults
 from standins.microsoft.samples import siem_alert
 from standins.microsoft.siem import SiemBehaviour
 from standins.microsoft.siem_query import SiemQuery
@@ -458,6 +459,34 @@ def test_a_domain_in_place_of_the_tenants_id_leads_to_the_same_place(polled: Pol
     assert polled.poll(tenant_id=polled.tenant.domain).failures == []
     assert len(polled.sink.taken) == 1
     assert [document["tenant"] for document in polled.store.documents.values()] == [polled.tenant.guid]
+
+
+def _configurations(polled: PolledInput) -> int:
+    calls = polled.cloud.journal.calls("login.microsoftonline.com")
+    return sum("openid-configuration" in call.path for call in calls)
+
+
+def test_the_guid_of_a_domain_is_asked_for_once_and_kept_in_the_checkpoint(polled: PolledInput) -> None:
+    for _ in range(3):
+        assert polled.poll(tenant_id=polled.tenant.domain).failures == []
+        assert _configurations(polled) == 1
+    assert [document["tenant"] for document in polled.store.documents.values()] == [polled.tenant.guid]
+    polled.store.documents.clear()
+    assert polled.poll().failures == []
+    assert _configurations(polled) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"[]", b"{}", b'{"issuer": null}', b'{"issuer": "https://login.example/common/v2.0"}']
+)
+def test_a_domain_whose_configuration_names_no_tenant_ends_the_run_before_anything_is_saved(
+    polled: PolledInput, body: bytes
+) -> None:
+    polled.cloud.faults.add("login.microsoftonline.com", faults.Status(200, body), after=1)
+    with pytest.raises(UnexpectedAnswerError, match="The OpenID configuration of the account's domain names no tenant"):
+        polled.poll(tenant_id=polled.tenant.domain)
+    assert polled.store.documents == {}
+    assert polled.sink.taken == []
 
 
 def test_the_watermark_never_goes_back_and_the_memory_stays_bounded(polled: PolledInput) -> None:

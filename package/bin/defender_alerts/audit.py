@@ -181,7 +181,9 @@ def audit(question: Question, means: Means) -> Iterator[RegionReport]:
     if not bearers:
         yield from reports
         return
-    tenant = next(iter(bearers.values())).tenant()
+    # Where no token is to be had, that is what is said.
+    next(iter(bearers.values())).token()
+    tenant = tokens.tenant()
     documents = means.store.places_of(question.kind.name, question.input)
     ready_at = means.monotonic() + means.grace
     for report in reports:

@@ -32,7 +32,7 @@ from .errors import (
     UnknownResourceError,
 )
 from .http.calls import Answer, Caller, Refusal, Request, microsofts_words
-from .settings import CERTIFICATE, CLIENT_SECRET, Account, unusual
+from .settings import CERTIFICATE, CLIENT_SECRET, Account, is_guid, unusual
 
 if TYPE_CHECKING:
     from .credentials.assertion import Assertions
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _CORRELATION = re.compile(r"Correlation ID: ([0-9a-fA-F-]{36})")
 _JWT_PARTS = 3  # header, claims, signature
 _AADSTS = re.compile(r"AADSTS(\d+)")
+_ISSUER = re.compile(r"https://[^/]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/v2\.0", re.IGNORECASE)
 
 
 _IMPORTING = threading.Lock()
@@ -338,6 +339,19 @@ def _explain_unavailable(refusal: Refusal) -> AddonError:
     )
 
 
+def _read_tenant(answer: Answer) -> str:
+    try:
+        issuer = _ISSUER.fullmatch(str(json.loads(answer.text())["issuer"]))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        issuer = None
+    if issuer is None:
+        raise UnexpectedAnswerError(
+            "The OpenID configuration of the account's domain names no tenant. Enter the tenant's GUID in "
+            "the account instead of the domain: in Entra ID, Overview > Tenant ID."
+        )
+    return issuer.group(1).lower()
+
+
 class TokenSource:
     """The tokens of one account, shared by all regions of a process.
 
@@ -383,6 +397,22 @@ class TokenSource:
             tuple(str(role) for role in roles) if isinstance(roles, list) else (),
             expires if isinstance(expires, int) else None,
         )
+
+    def tenant(self) -> str:
+        """The GUID of the account's tenant; where it names a domain, from the issuer of its OpenID configuration.
+
+        An access token names the tenant as well, but Microsoft documents Graph's as opaque. Source: Microsoft, "OpenID
+        Connect on the Microsoft identity platform", "Fetch the OpenID configuration document".
+
+        Raises:
+            ConnectionFailedError, ServiceError, UnexpectedAnswerError: it is not known.
+            StoppedError: the process was asked to stop.
+        """
+        typed = self._account.tenant_id
+        if is_guid(typed):
+            return typed.lower()
+        request = Request("GET", f"{self._authority}/v2.0/.well-known/openid-configuration")
+        return self._caller.call(request, _read_tenant, _explain_unavailable)
 
     def _ask(self, scope: str) -> Mapping[str, Any]:
         """Ask once; with a certificate again, as long as another assertion may do what the refused one did not."""
@@ -495,10 +525,6 @@ class ResourceBearer:
         acquired = self._source.acquire(self._resource, self._hint)
         self.roles = acquired.roles
         return acquired.value
-
-    def tenant(self) -> str:
-        """The GUID of the tenant, as a token names it; asks for one, if there is none."""
-        return self._source.acquire(self._resource, self._hint).tenant
 
     def reject(self, token: str) -> None:
         """The API refused this token."""

@@ -77,10 +77,10 @@ class Place:
     """How far one region has been collected; times in ticks.
 
     ``generation`` counts how often the place has been reset or its input deleted, ``revision`` how often it has been
-    saved since, ``writer`` is the id of the run that did so last. ``collected`` is when a run was last through with it,
-    by the server's clock; None before the first time. ``lacking`` are the records that lack something, by identity, in
-    the order in which they are asked for again. ``held`` is a time that this run must not settle, since it could not be
-    read whole; None for none.
+    saved since, ``writer`` is the id of the run that did so last. ``typed_tenant`` is the tenant as the account names
+    it, be it by a domain. ``collected`` is when a run was last through with it, by the server's clock; None before the
+    first time. ``lacking`` are the records that lack something, by identity, in the order in which they are asked for
+    again. ``held`` is a time that this run must not settle, since it could not be read whole; None for none.
     """
 
     key: PlaceKey
@@ -91,6 +91,7 @@ class Place:
     generation: int = 0
     revision: int = 0
     writer: str = ""
+    typed_tenant: str = ""
     collected: int | None = None
     lacking: dict[str, Lacking] = field(default_factory=dict)
     held: int | None = None
@@ -141,6 +142,7 @@ class Place:
             "generation": self.generation,
             "revision": self.revision,
             "writer": self.writer,
+            "typed_tenant": self.typed_tenant,
         }
 
     @classmethod
@@ -342,6 +344,12 @@ def find_place(key: PlaceKey, documents: Iterable[Mapping[str, Any]], start: int
         return Place.from_document(key, document)
     deletion = Deletion.among(documents)
     return Place.first(key, start, 0 if deletion is None else deletion.generation)
+
+
+def tenant_of(typed: str, cloud: str, documents: Iterable[Mapping[str, Any]]) -> str:
+    """The GUID of a tenant that was typed as a domain, as an input's places remember it; empty where none does."""
+    places = latest_places(documents).items()
+    return next((key.tenant for key, one in places if (key.cloud, one.get("typed_tenant")) == (cloud, typed)), "")
 
 
 def has_older(place: Place, documents: Iterable[Mapping[str, Any]]) -> bool:

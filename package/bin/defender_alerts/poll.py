@@ -30,7 +30,7 @@ from .keeper import PlaceKeeper
 from .kinds import Kind
 from .orders import StandingOrder
 from .parts import DeliveredParts, PartStore
-from .place import Place, PlaceKey, PlaceStore, find_place, has_older, latest_places, what_counts
+from .place import Place, PlaceKey, PlaceStore, find_place, has_older, latest_places, tenant_of, what_counts
 from .regions import RegionOutcome, collect_side_by_side
 from .settings import Account, Network, Polling
 from .times import iso, machine_time, parse_start, seconds
@@ -145,8 +145,10 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
     token_caller = given.caller(cloud.authority_host, clock=given.clock)
     tokens = TokenSource(plan.account, cloud, token_caller)
     bearers = {region: ResourceBearer(tokens, api.audience, api.errors.resource_hint) for region, api in apis.items()}
-    tenant = next(iter(bearers.values())).tenant()
+    # Where no token is to be had, nothing is read.
+    next(iter(bearers.values())).token()
     documents = given.store.places_of(plan.kind.name, plan.polling.name)
+    tenant = tenant_of(plan.account.tenant_id, cloud.name, documents) or tokens.tenant()
     _tell_other_places(documents, tenant, plan, given.log)
     start = parse_start(plan.polling.start_time, token_caller.clock.now())
 
@@ -158,6 +160,7 @@ def poll(plan: Plan, given: Surroundings) -> PollResult:
         except CheckpointError as error:
             beforehand[region] = error
             return None
+        place.typed_tenant = plan.account.tenant_id
         if again and not place.revision:
             # It was not another process: the place was reset or deleted.
             return None
