@@ -183,7 +183,7 @@ def against_schemas(pictures: Sequence[Picture]) -> list[str]:
         file = WORK / f"{picture.name}.json"
         file.write_text(json.dumps(studio.Dashboard.read(picture.view).definition), encoding="utf-8")
         files.append(file)
-    command = ("node", HERE / "schema.cjs", WORK / "node_modules", *files)
+    command: list[str | Path] = ["node", HERE / "schema.cjs", WORK / "node_modules", *files]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     return [*found.stdout.splitlines(), *([found.stderr] if found.returncode else [])]
 
