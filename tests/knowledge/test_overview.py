@@ -313,7 +313,7 @@ def test_words_can_be_read_on_them() -> None:
                 if f"{name}Text" in context:
                     text = {one["match"]: one["value"] for one in context[f"{name}Text"]}
                     for one in context[f"{name}Colors"]:
-                        assert contrast(one["value"], text[one["match"]]) >= 4.2, (path.stem, one)
+                        assert contrast(one["value"], text[one["match"]]) >= 4.5, (path.stem, one)
 
 
 @pytest.mark.parametrize("eyes", ["protanopia", "deuteranopia", "tritanopia", "all colours"])
