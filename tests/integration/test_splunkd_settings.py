@@ -112,6 +112,33 @@ def test_our_own_endpoints_say_that_splunkd_answers_in_another_shape(installed: 
     assert "JSON of another shape" in refusal_of(_each_page(installed)[page])
 
 
+# An entry without content, a list, and a page of whatever stands in front of splunkd.
+ODD_ANSWERS = (b'{"entry":[{"name":"corp","content":[]}]}', b"[]", b"<html><body>Sign in</body></html>")
+READS_OF_PAGES = ("/(configs|data|storage|authentication|server)/", "conf-ta_defender_alerts_|data/(inputs|ta_)")
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [(READS_OF_PAGES[0], ODD_ANSWERS[0]), *((READS_OF_PAGES[1], content) for content in ODD_ANSWERS[1:])],
+)
+def test_each_page_says_that_splunkd_answers_in_another_shape_and_shows_no_traceback(
+    installed: Installation, path: str, content: bytes
+) -> None:
+    fault = installed.splunkd.faults.add(Fault(path, status=200, content=content))
+    refusals = _refusals(installed)
+    installed.splunkd.faults.remove(fault)
+    said = {page: refusal for page, refusal in refusals.items() if "gives this page no usable answer (" not in refusal}
+    assert said == {}
+    assert [page for page, refusal in refusals.items() if "Traceback" in refusal or "Unexpected" in refusal] == []
+
+
+def test_a_secret_store_that_answers_in_another_shape_is_not_taken_for_an_account_that_is_not_there(
+    installed: Installation,
+) -> None:
+    installed.splunkd.faults.add(Fault("storage/passwords", frozenset({"GET"}), status=200, content=b"[]"))
+    assert "gives this page no usable answer (" in refusal_of(_each_page(installed)["changed account"])
+
+
 @pytest.mark.parametrize("bind_ip", ["::1", "[::1]", "[::1]:8089", "0:0:0:0:0:0:0:1"])
 def test_pages_and_inputs_work_where_splunkd_is_bound_to_an_IPv6_address(installed: Installation, bind_ip: str) -> None:
     with installed.splunkd.listening_on_ipv6(bind_ip):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import ipaddress
 import math
 import re
 import unicodedata
@@ -40,6 +41,8 @@ _PEM = "-----BEGIN "
 # The bundles of operating systems have a fifth of a megabyte.
 _LARGEST_CA_FILE = 16 * 1024 * 1024
 _MOST_SHOWN = 300
+# RFC 1929 has room for 255; PySocks 1.7.1 writes a length above this one as two bytes.
+_LONGEST_SOCKS_LOGIN = 127
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 
@@ -162,11 +165,12 @@ class Polling:
 def without_invisible(text: str) -> str:
     """A text without the characters that can't be seen, as a copied page puts them in: U+200B, a byte order mark ...
 
-    They are those of Unicode's category Cf. In none of the settings do they mean anything.
+    They are those of Unicode's category Cf. In none of the settings do they mean anything. Nor do halves of characters
+    (Cs), which JSON can hold and no encoding can write.
     """
     if text.isascii():
         return text
-    return "".join(character for character in text if unicodedata.category(character) != "Cf")
+    return "".join(character for character in text if unicodedata.category(character) not in {"Cf", "Cs"})
 
 
 def cleaned(text: str) -> str:
@@ -287,16 +291,49 @@ def read_proxy(stanza: Mapping[str, str], secrets: Mapping[str, str]) -> Proxy:
     kind = cleaned(stanza.get("proxy_type") or "http")
     if kind not in PROXY_KINDS:
         raise ConfigurationError(f"The proxy type {kind!r} is none of {', '.join(PROXY_KINDS)}. {where}")
-    host = cleaned(stanza.get("proxy_url") or "").strip("[]")
-    if not host or "/" in host:
-        raise ConfigurationError(f"The proxy's host {host!r} is not a host name or address.{unusual(host)} {where}")
+    username = cleaned(stanza.get("proxy_username") or "")
+    password = without_invisible(secrets.get("proxy_password") or "")
+    if kind == "socks5" and max(len(username.encode()), len(password.encode())) > _LONGEST_SOCKS_LOGIN:
+        raise ConfigurationError(
+            f"The proxy's user name or password is longer than the {_LONGEST_SOCKS_LOGIN} bytes that the add-on can "
+            f"send to a SOCKS proxy. Have the proxy's owner give you a shorter one, or use its HTTP side. {where}"
+        )
     return Proxy(
         kind=kind,
-        host=host,
+        host=_host(cleaned(stanza.get("proxy_url") or "").strip("[]"), where),
         port=whole_number(stanza.get("proxy_port"), "proxy_port", where, least=1, most=65_535),
-        username=cleaned(stanza.get("proxy_username") or ""),
-        password=without_invisible(secrets.get("proxy_password") or ""),
+        username=username,
+        password=password,
         remote_dns=is_true(stanza.get("proxy_rdns")),
+    )
+
+
+def _host(text: str, where: str) -> str:
+    """A name as DNS knows it, in ASCII, or an address.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    strangers = "".join(character for character in text if not _may_be_in_a_name(character))
+    try:
+        if ":" in text:
+            ipaddress.IPv6Address(text.partition("%")[0])
+            return text
+        if text and not strangers:
+            # As Python itself writes a name before it asks for it; urllib3 knows no others.
+            return text.encode("idna").decode("ascii")
+    except ValueError:
+        # It is said below.
+        pass
+    raise ConfigurationError(
+        f"The proxy's host {text[:_MOST_SHOWN]!r} is not a host name or address.{unusual(strangers)} {where}"
+    )
+
+
+def _may_be_in_a_name(character: str) -> bool:
+    """Whether a name of a host can hold it: letters of all scripts, but for the four that look like nothing."""
+    return character in "-._" or (
+        unicodedata.category(character)[0] in "LMN" and "FILLER" not in unicodedata.name(character, "")
     )
 
 

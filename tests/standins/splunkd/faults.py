@@ -29,8 +29,8 @@ class Fault:
 
     With `body` (a pattern as well) only calls that carry it are meant: a batch_save names its documents there alone.
     `skip` calls go well first, then `times` (None: all) are hit: `delay` seconds later they are `dropped`
-    (no answer), or answered with `status` and `text`, or, with neither, answered as ever. With `applied`
-    the call is carried out although the caller learns nothing of it.
+    (no answer), or answered with `status` and `text`, or with `status` and `content` as it is, or, with none of these,
+    answered as ever. With `applied` the call is carried out although the caller learns nothing of it.
     """
 
     path: str
@@ -39,6 +39,7 @@ class Fault:
     times: int | None = None
     status: int | None = None
     text: str = "Service Unavailable"
+    content: bytes | None = None
     delay: float = 0.0
     dropped: bool = False
     applied: bool = False

@@ -81,6 +81,8 @@ class Rest:
         if fault.dropped:
             raise Dropped
         assert fault.status is not None
+        if fault.content is not None:
+            return user, Answer(fault.status, fault.content, "application/json; charset=UTF-8")
         return user, refusal(Refusal(fault.status, fault.text), "json")
 
     def _carried_out(self, request: Request) -> tuple[str, Answer]:

@@ -138,6 +138,7 @@ def _watch(context: ssl.SSLContext) -> list[bytes]:
 
 
 def _readable(encoded: bytes) -> Certificate | None:
+    """The certificate; None for one of a form that only TLS's own reader knows."""
     try:
         return read_certificate(encoded)
     except ValueError:

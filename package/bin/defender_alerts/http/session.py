@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import re
 import ssl
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import certifi
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from defender_alerts.environment import PROCESS
@@ -19,6 +23,8 @@ from .connection import OnDeadAddresses, pool_class
 
 # X509_V_FLAG_PARTIAL_CHAIN; ssl has a name for it from Python 3.10 on, OpenSSL from 1.0.2 on.
 _PARTIAL_CHAIN = 0x80000
+_PROXY_SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
+_PROXY_HOST = re.compile(r"[A-Za-z0-9._-]+\Z|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]\Z")
 
 
 def trust(ca_pem: str) -> ssl.SSLContext:
@@ -90,7 +96,9 @@ class ContextAdapter(HTTPAdapter):
         username, password = requests.utils.get_auth_from_url(proxy)
         if not username:
             return {}
-        login = base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
+        # Bytes of the environment that are no UTF-8 are sent as they are.
+        pair = f"{username}:{password}".encode("utf-8", "surrogateescape")
+        login = base64.b64encode(pair).decode("ascii")
         return {"Proxy-Authorization": f"Basic {login}"}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
@@ -124,6 +132,9 @@ def open_session(
         trusted: verifies who answers.
         host: the one that is going to be asked.
         on_dead_addresses: is told when some of its addresses, or of the proxy's, swallow connections.
+
+    Raises:
+        ConfigurationError: the environment's proxy has no address that could be used.
     """
     session = Session()
     session.has_own_ca = bool(network.ca_pem)
@@ -137,5 +148,34 @@ def open_session(
 
 
 def proxies_for(network: Network, host: str) -> dict[str, str]:
-    """The proxies to a host by scheme, as ``requests`` takes them; none for a direct way."""
-    return {"https": network.proxy.url} if network.proxy else PROCESS.proxies_for(host)
+    """The proxies to a host by scheme, as ``requests`` takes them; none for a direct way.
+
+    Raises:
+        ConfigurationError: the environment's proxy has no address that could be used.
+    """
+    if network.proxy is not None:
+        return {"https": network.proxy.url}
+    named = PROCESS.proxies_for(host)
+    _must_be_an_address(named)
+    return named
+
+
+def _must_be_an_address(proxies: Mapping[str, str]) -> None:
+    """Refuse what the environment names as a proxy and no library could use; it is not quoted, as it may hold a login.
+
+    Raises:
+        ConfigurationError: the one that counts is no address of a proxy.
+    """
+    url = proxies.get("https") or proxies.get("all") or "http://none"
+    try:
+        address = urllib3.util.parse_url(url)
+        # requests asks the standard library for the login, which takes less than urllib3 does.
+        urlsplit(url)
+    except (urllib3.exceptions.LocationParseError, ValueError):
+        address = urllib3.util.Url()
+    if address.scheme not in _PROXY_SCHEMES or not _PROXY_HOST.match(address.host or ""):
+        raise ConfigurationError(
+            "The proxy that splunkd's environment names (https_proxy or all_proxy, in small letters or capitals) has "
+            "no address that can be used, such as http://proxy.example:3128. Correct it in splunk-launch.conf, or set "
+            "the proxy under Configuration > Proxy."
+        )

@@ -255,14 +255,14 @@ def _path(*segments: str) -> binding.UrlEncoded:
     return binding.UrlEncoded("/".join(quoted), skip_encode=True)
 
 
-def without_answer(error: Exception) -> SplunkdError | None:
+def without_answer(error: BaseException) -> SplunkdError | None:
     """What a call that got no answer is, also where a library has wrapped the cause of it; None for other errors."""
     if any(isinstance(one, (OSError, HTTPError, http.client.HTTPException)) for one in causes(error)):
         return _unanswered(error)
     return None
 
 
-def _unanswered(error: Exception) -> SplunkdError:
+def _unanswered(error: BaseException) -> SplunkdError:
     *_, cause = causes(error)
     return SplunkdError(
         0,
