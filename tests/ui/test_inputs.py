@@ -63,6 +63,8 @@ CHOICES = (
 )
 
 of_each_kind = pytest.mark.parametrize("kind", INPUT_KINDS, ids=lambda kind: kind.name)
+of_one_kind = pytest.mark.parametrize("kind", [INCIDENTS], ids=lambda kind: kind.name)
+"""Where the page has nothing of a kind's own; what each kind's handler does is in ``integration.test_setup_inputs``."""
 
 
 def test_the_page_says_which_input_to_choose_and_offers_them_in_that_order(workplace: Workplace) -> None:
@@ -104,7 +106,7 @@ REFUSED = (
 )
 
 
-@of_each_kind
+@of_one_kind
 def test_a_start_time_that_can_not_be_had_is_refused_with_the_one_to_set(workplace: Workplace, kind: InputKind) -> None:
     workplace.have_account()
     dialog = workplace.add_input(kind)
@@ -252,7 +254,7 @@ def test_an_input_is_cloned_under_another_name(workplace: Workplace, kind: Input
     ]
 
 
-@of_each_kind
+@of_one_kind
 def test_an_input_is_disabled_and_enabled_again(workplace: Workplace, kind: InputKind) -> None:
     workplace.have_account()
     workplace.have_input("corp_all", kind)
@@ -268,7 +270,7 @@ def test_an_input_is_disabled_and_enabled_again(workplace: Workplace, kind: Inpu
     assert not workplace.is_disabled("corp_all", kind)
 
 
-@of_each_kind
+@of_one_kind
 def test_an_input_is_deleted_after_a_confirmation(workplace: Workplace, kind: InputKind) -> None:
     workplace.have_account()
     for each in INPUT_KINDS:

@@ -16,7 +16,6 @@ import gc
 import importlib
 import json
 import os
-import signal
 import socket
 import sys
 import types
@@ -53,7 +52,6 @@ def _teach(lessons: socket.socket, known: "set[str]") -> None:
 
 def _next(channel: socket.socket, lessons: socket.socket) -> "tuple[list[str], list[int]]":
     """Give the arguments and files of the script that the process is to be, which is a new one for each."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         files = array.array("i")
         message, ancillary, _, _ = channel.recvmsg(_MOST, socket.CMSG_LEN(4 * files.itemsize))
@@ -62,8 +60,10 @@ def _next(channel: socket.socket, lessons: socket.socket) -> "tuple[list[str], l
         for _, _, sent in ancillary:
             files.frombytes(sent)
         _learn(lessons)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             return json.loads(message), list(files)
         for descriptor in files:
             os.close(descriptor)
