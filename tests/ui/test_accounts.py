@@ -278,10 +278,10 @@ def test_an_input_that_brings_what_another_one_brings_says_so_in_its_row(workpla
     dialog.type(name="endpoints")
     dialog.choose("account", "corp")
     dialog.save("Add")
-    same = "Brings the same alerts as all_alerts (defender_graph_alerts)."
+    same = "Same alerts as all_alerts (defender_graph_alerts)."
     expect(workplace.row("endpoints")).to_contain_text(same)
     workplace.open("inputs")
-    expect(workplace.row("all_alerts")).to_contain_text("Brings the same alerts as endpoints (defender_siem_alerts).")
+    expect(workplace.row("all_alerts")).to_contain_text("Same alerts as endpoints (defender_siem_alerts).")
     workplace.row("all_alerts").get_by_role("button", name="Expand row - all_alerts").click()
     expect(workplace.page.get_by_text("Disable one of the two, unless both are wanted.")).to_be_visible()
     workplace.picture("inputs-same-alerts")

@@ -42,14 +42,15 @@ function effectOf({ regions, twice }) {
         }
         return [`${region}: collects ${readable(start)} to now again${checkpoint ? `; the checkpoint is at ${readable(checkpoint)}` : ""}.`];
     });
-    if (regions.some(({ skips }) => !skips)) {
-        said.push(
-            twice === null
-                ? "How many alerts will be indexed twice could not be counted: all that are indexed since then."
-                : `${twice} indexed ${twice === 1 ? "event" : "events"} of this time found here will be indexed twice${
-                      twice === 0 ? ", and those that you can't search here" : ""
-                  }.`
-        );
+    if (regions.every(({ skips }) => skips)) {
+        return said;
+    }
+    if (twice === null) {
+        said.push("How many alerts will be indexed twice could not be counted: all that are indexed since then.");
+    } else if (twice === 0) {
+        said.push("No event of this time was found here. Those that you can't search here will be indexed twice.");
+    } else {
+        said.push(`${twice} indexed ${twice === 1 ? "event" : "events"} of this time found here will be indexed twice.`);
     }
     return said;
 }

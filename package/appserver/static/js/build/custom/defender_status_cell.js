@@ -10,7 +10,7 @@ const REMARK = { display: "block", fontSize: "smaller", marginLeft: "22px" };
 const CELL = '[data-test="main-table"] td[data-column';
 const STYLE = `
 ${CELL}], ${CELL}] > div { word-break: normal !important; overflow-wrap: break-word !important; }
-${CELL}="name"], ${CELL}="account"] { min-width: 90px; max-width: 280px; }
+${CELL}="name"], ${CELL}="account"] { min-width: 115px; max-width: 280px; }
 ${CELL}="serviceTitle"] { min-width: 110px; }
 ${CELL}="disabled"], ${CELL}="actions"] { white-space: nowrap; width: 1px; }
 ${CELL}="health"] { width: 45%; min-width: 200px; }
