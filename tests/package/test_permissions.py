@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def test_the_collection_declares_its_fields(built_app: Path) -> None:
     types = {str: "string", int: "number"}
     fields = {f"field.{name}": types[type(value)] for name, value in place.items() if name != "_key"}
     assert {key: value for key, value in collection.items() if key.startswith("field.")} == fields
+    assert json.loads(collection["accelerated_fields.inputs"]) == {"kind": 1, "input": 1}
     assert collection["replicate"] == "false"
 
 

@@ -376,14 +376,26 @@ def test_an_input_that_is_edited_in_the_middle_of_a_backlog_goes_on_in_its_next_
         if len(polled.sink.batches) == 2:
             polled.stop.set()
             thread.start()
+            # It has read the checkpoint as it was before this batch.
+            assert read.wait(30)
         return written
 
+    read = threading.Event()
+    places_of = polled.store.places_of
+
+    def tell_when_read(kind: str, name: str) -> list[Mapping[str, Any]]:
+        documents = places_of(kind, name)
+        if threading.current_thread() is thread:
+            read.set()
+        return documents
+
+    polled.store.places_of = tell_when_read  # type: ignore[method-assign,assignment]
     polled.sink.write = edited_while_writing  # type: ignore[method-assign,assignment]
     old = threading.Thread(target=polled.poll)
     old.start()
     old.join()
     thread.join()
-    assert dict(outcomes) == dict.fromkeys(regions, "done")
+    assert outcomes == [("eu", "taken"), *((region, "done") for region in regions[1:]), ("eu", "done")]
     delivered = polled.sink.raws() + new.sink.raws()
     assert set(delivered) == set(alerts)
     assert len(delivered) - len(alerts) <= BATCH_VERSIONS

@@ -275,7 +275,6 @@ class _RegionAudit:
     ) -> None:
         self._key = key
         self._api = api
-        self._source = f"{key.kind}:{key.tenant}:{key.region}:{key.input}"
         self._reader = reader
         self._means = means
         self._ready_at = ready_at
@@ -334,10 +333,10 @@ class _RegionAudit:
 
     def _require_to_see(self) -> None:
         """Make sure that Splunk shows any event of the source: else everything would be taken for missing."""
-        if self._means.index.has_any(self._source):
+        if self._means.index.has_any(self._key.source):
             return
         raise SearchFailedError(
-            f"Splunk shows this user no event at all of the source {self._source}, so nothing can be "
+            f"Splunk shows this user no event at all of the source {self._key.source}, so nothing can be "
             "compared. Search on a search head (--search-head), as a user whose role may search the input's index."
         )
 
@@ -347,7 +346,7 @@ class _RegionAudit:
         while stretches:
             start, end = stretches.pop()
             try:
-                rows = list(self._means.index.versions(self._source, start - _ROUNDING, end + _ROUNDING))
+                rows = list(self._means.index.versions(self._key.source, start - _ROUNDING, end + _ROUNDING))
             except CutShortError:
                 if end - start <= TICKS_PER_SECOND:
                     raise SearchFailedError(

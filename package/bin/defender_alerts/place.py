@@ -55,6 +55,11 @@ class PlaceKey:
     def __str__(self) -> str:
         return f"{self.kind}:{self.input}:{self.tenant}:{self.cloud}:{self.region}"
 
+    @property
+    def source(self) -> str:
+        """The source of its events."""
+        return f"{self.kind}:{self.tenant}:{self.region}:{self.input}"
+
     def of_generation(self, generation: int) -> str:
         """The key of what a generation of the place keeps."""
         return f"{self}:{generation}" if generation else str(self)

@@ -211,7 +211,7 @@ def _origin(plan: Plan, key: PlaceKey, api: Api) -> Origin:
     return Origin(
         stanza=plan.stanza,
         index=plan.polling.index,
-        source=f"{key.kind}:{key.tenant}:{key.region}:{key.input}",
+        source=key.source,
         sourcetype=plan.kind.sourcetype,
         host=api.host,
         part_sourcetype=plan.kind.part_sourcetype,
