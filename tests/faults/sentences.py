@@ -8,7 +8,8 @@ import logging
 def is_sentence(level: str, text: str) -> bool:
     """Whether a line is one to be told in the matrix: every one at INFO and above, but those of the usual story.
 
-    To the usual belongs that a backlog keeps to its pace.
+    To the usual belongs that a backlog keeps to its pace: whether a row's run makes so many calls within a minute depends
+    on the machine. That the pace is kept is measured by ``unit/test_pace.py`` and ``unit/test_moving_records.py``.
     """
     is_usual = text.startswith("action=") or text.endswith("reason=pace")
     return level in {"WARNING", "ERROR", "CRITICAL"} or (level == "INFO" and not is_usual)
