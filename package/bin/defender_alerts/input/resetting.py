@@ -66,6 +66,7 @@ def effects(store: PlaceStore, kind: str, input_name: str, start: int, region: s
 
 
 def _watermark(place: Mapping[str, Any]) -> int | None:
+    """Up to when a document says that was collected; None where it can't be read."""
     try:
         return parse_iso(place["watermark"])
     except (KeyError, TypeError, ValueError):

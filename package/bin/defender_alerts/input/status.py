@@ -97,6 +97,7 @@ def _preview(caller: Splunkd, known: KnownInput, would_be: Sequence[Effect]) -> 
     """What an order would do. ``twice`` is None where the caller's searches fail."""
     twice: int | None = None
     again = {effect.region: effect.start for effect in would_be if not effect.skips}
+    # The page then says that it does not know how many would come twice.
     with contextlib.suppress(SearchFailedError):
         twice = SplunkIndex(caller.service, KINDS[known.kind]).count(known.name, again)
     regions = [
