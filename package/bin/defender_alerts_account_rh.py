@@ -6,24 +6,17 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from defender_alerts.credentials.pair import not_after
+from defender_alerts.diagnostics.account import AccountCheck, check_account, refuse_secret_id, summary, warnings
 from defender_alerts.environment import PROCESS
-from defender_alerts.input.credentials import use_readable_credentials
-from defender_alerts.input.inputs import saved_inputs, texts
-from defender_alerts.input.names import ACCOUNT_CONF
-from defender_alerts.input.page import PageHandler, answering
-from defender_alerts.input.saved import MASKS, account_secrets, load_settings, undecipherable_accounts
-from defender_alerts.input.splunkd import SplunkdError
-from defender_alerts.settings import (
-    CERTIFICATE,
-    CLIENT_SECRET,
-    Account,
-    check_account_name,
-    cleaned,
-    is_true,
-    read_account,
-)
-from defender_alerts.setup.account import AccountCheck, check_account, refuse_secret_id, summary, warnings
+from defender_alerts.microsoft.account import CERTIFICATE, CLIENT_SECRET, Account, check_account_name, read_account
+from defender_alerts.microsoft.client_certificate.key_pair import not_after
+from defender_alerts.settings import cleaned, is_true
+from defender_alerts.splunk.inputs import saved_inputs, texts
+from defender_alerts.splunk.names import ACCOUNT_CONF
+from defender_alerts.splunk.pages.credentials import use_readable_credentials
+from defender_alerts.splunk.pages.page import PageHandler, answering
+from defender_alerts.splunk.rest_client import SplunkdError
+from defender_alerts.splunk.stored_settings import MASKS, account_secrets, load_settings, undecipherable_accounts
 from splunktaucclib.rest_handler.error import RestError
 
 PROCESS.prepare()

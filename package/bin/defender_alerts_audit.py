@@ -15,8 +15,8 @@ import sys
 
 import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do
 from defender_alerts.environment import PROCESS
-from defender_alerts.input.audit import main
-from defender_alerts.input.shell import Shell, ask_password, never_stopped
+from defender_alerts.splunk.cli.audit import main
+from defender_alerts.splunk.cli.shell import Shell, ask_password, never_stopped
 
 if __name__ == "__main__":
     PROCESS.prepare()

@@ -1,4 +1,4 @@
-"""The REST endpoint ``defender_alerts_doctor`` as splunkd starts it: see ``defender_alerts.input.doctor_endpoint``."""
+"""The REST endpoint ``defender_alerts_doctor`` as splunkd starts it: see ``defender_alerts.splunk.pages.doctor_endpoint``."""
 
 import sys
 from pathlib import Path
@@ -8,8 +8,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do
 from defender_alerts.environment import PROCESS
-from defender_alerts.input.doctor_endpoint import answer
-from defender_alerts.input.persistent import PersistentHandler
+from defender_alerts.splunk.pages.doctor_endpoint import answer
+from defender_alerts.splunk.pages.persistent import PersistentHandler
 
 PROCESS.prepare()
 

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from defender_alerts.environment import PROCESS
-from defender_alerts.input import process
+from defender_alerts.splunk import process
 
 if TYPE_CHECKING:
     from splunklib.modularinput.event_writer import EventWriter
@@ -24,7 +24,7 @@ process.make_imports_cheap()
 
 def validate_input(script: Script, definition: ValidationDefinition) -> None:
     """Check the fields of an input that is created or edited."""
-    from defender_alerts.input.run import validate
+    from defender_alerts.splunk.modular_input import validate
 
     validate(script.get_scheme().title, definition)
 
@@ -32,8 +32,8 @@ def validate_input(script: Script, definition: ValidationDefinition) -> None:
 def stream_events(script: Script, inputs: InputDefinition, _event_writer: EventWriter) -> None:
     """Run the input, to the end of the process.
 
-    The events go out by ``defender_alerts.events``, whose docstring says why; and splunklib would make 0 of any status.
+    The events go out by ``defender_alerts.collect.events``, whose docstring says why; and splunklib would make 0 of any status.
     """
-    from defender_alerts.input.run import run
+    from defender_alerts.splunk.modular_input import run
 
     process.end(run(script.get_scheme().title, inputs, sys.stdout.buffer))

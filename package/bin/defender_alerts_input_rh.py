@@ -9,17 +9,17 @@ from typing import Any
 
 from defender_alerts.environment import PROCESS
 from defender_alerts.errors import CheckpointError, ConfigurationError, StoppedError
-from defender_alerts.input.inputs import saved_inputs, texts
-from defender_alerts.input.kvstore import KVStorePlaces
-from defender_alerts.input.names import ACCOUNT_CONF
-from defender_alerts.input.page import PageHandler, answering
-from defender_alerts.input.resetting import delete_input
-from defender_alerts.input.splunkd import SplunkdError
-from defender_alerts.kinds import KINDS
+from defender_alerts.input_kinds import KINDS
 from defender_alerts.settings import cleaned, read_polling
-from defender_alerts.setup.health import health
-from defender_alerts.setup.inputs import Remark, SavedInput, check_input, remarks
-from defender_alerts.setup.status import KnownInput, statuses
+from defender_alerts.splunk.inputs import saved_inputs, texts
+from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.names import ACCOUNT_CONF
+from defender_alerts.splunk.pages.health import health
+from defender_alerts.splunk.pages.input_checks import Remark, SavedInput, check_input, remarks
+from defender_alerts.splunk.pages.page import PageHandler, answering
+from defender_alerts.splunk.pages.status_model import KnownInput, statuses
+from defender_alerts.splunk.resetting import delete_input
+from defender_alerts.splunk.rest_client import SplunkdError
 from defender_alerts.times import machine_time
 
 PROCESS.prepare()

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from defender_alerts.diagnostics.network import check_ca_bundle, check_proxy
 from defender_alerts.environment import PROCESS
-from defender_alerts.input.credentials import use_readable_credentials
-from defender_alerts.input.inputs import texts
-from defender_alerts.input.names import ACCOUNT_CONF, SETTINGS_CONF
-from defender_alerts.input.page import PageHandler, answering
-from defender_alerts.input.saved import MASKS, proxy_secrets
-from defender_alerts.settings import cleaned, is_true, read_ca_bundle, read_proxy, without_invisible
-from defender_alerts.setup.network import check_ca_bundle, check_proxy
+from defender_alerts.microsoft.network import read_ca_bundle, read_proxy
+from defender_alerts.settings import cleaned, is_true, without_invisible
+from defender_alerts.splunk.inputs import texts
+from defender_alerts.splunk.names import ACCOUNT_CONF, SETTINGS_CONF
+from defender_alerts.splunk.pages.credentials import use_readable_credentials
+from defender_alerts.splunk.pages.page import PageHandler, answering
+from defender_alerts.splunk.stored_settings import MASKS, proxy_secrets
 
 PROCESS.prepare()
 use_readable_credentials()

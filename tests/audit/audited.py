@@ -11,16 +11,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from defender_alerts.collect.events import XmlStream
+from defender_alerts.collect.poll import Plan, PollResult, Surroundings, poll
 from defender_alerts.errors import CheckpointError
-from defender_alerts.events import XmlStream
-from defender_alerts.input.audit import main
-from defender_alerts.input.kvstore import KVStorePlaces
-from defender_alerts.input.names import CHECKPOINTS
-from defender_alerts.input.shell import Shell
-from defender_alerts.input.splunkd import Splunkd
-from defender_alerts.kinds import KINDS
-from defender_alerts.poll import Plan, PollResult, Surroundings, poll
-from defender_alerts.settings import Account, Network, Polling
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft.account import Account
+from defender_alerts.microsoft.network import Network
+from defender_alerts.settings import Polling
+from defender_alerts.splunk.cli.audit import main
+from defender_alerts.splunk.cli.shell import Shell
+from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.names import CHECKPOINTS
+from defender_alerts.splunk.rest_client import Splunkd
 from integration.installation import BROAD, DAY, KIND, REGIONS, Installation
 from standins.microsoft import ticks
 from standins.polling import NoWaiting, http_proxy

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from audit.audited import Audited
-from defender_alerts import delivery
-from defender_alerts.input.resetting import delete_input
+from defender_alerts.collect import delivery
+from defender_alerts.splunk.resetting import delete_input
 from integration.installation import COLLECTION, DAY
 from standins.microsoft import ticks
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from defender_alerts import audit as audit_module
-from defender_alerts.audit import Finding, Means, Question, RegionReport, audit
-from defender_alerts.input.searching import IDENTIFYING
-from defender_alerts.poll import Surroundings
+from defender_alerts.audit import compare
+from defender_alerts.audit.compare import Finding, Means, Question, RegionReport, audit
+from defender_alerts.collect.poll import Surroundings
+from defender_alerts.splunk.searching import IDENTIFYING
 from defender_alerts.times import seconds
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.graph_samples import graph_alert, graph_incident
@@ -66,7 +66,7 @@ def _audit(polled: PolledInput, index: TakenIndex, *, collect: bool = False) -> 
 def test_what_is_missing_is_found_ordered_and_collected_once(
     cloud: MicrosoftCloud, source: Source, answer: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_module, "MOST_COMPARED", 7)
+    monkeypatch.setattr(compare, "MOST_COMPARED", 7)
     tenant, application = customer(cloud)
     polled = source.input(cloud, tenant, application, most_records=answer)
     now = cloud.clock.now()

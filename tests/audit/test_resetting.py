@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from audit.audited import PASSWORD, Audited
-from defender_alerts.input.reset import main
-from defender_alerts.input.resetting import Effect
-from defender_alerts.input.shell import Shell, never_stopped
+from defender_alerts.splunk.cli.reset import main
+from defender_alerts.splunk.cli.shell import Shell, never_stopped
+from defender_alerts.splunk.resetting import Effect
 from defender_alerts.times import parse_iso, seconds
 from integration.installation import BROAD
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 from audit.audited import PASSWORD, Audited
-from defender_alerts.input.login import Way, log_in
-from defender_alerts.input.searching import IDENTIFYING, SplunkIndex
-from defender_alerts.kinds import KINDS
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.splunk.cli.login import Way, log_in
+from defender_alerts.splunk.searching import IDENTIFYING, SplunkIndex
 from standins.microsoft import ticks
 from standins.microsoft.endpoint_samples import endpoint_alert
 from standins.microsoft.graph_samples import graph_alert, graph_incident

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from defender_alerts import audit as audit_module
-from defender_alerts import orders
-from defender_alerts.answers import CutShortError
-from defender_alerts.audit import Finding, Means, Question, RegionReport, SearchFailedError, audit
-from defender_alerts.place import Place, PlaceKey
-from defender_alerts.poll import Surroundings
+from defender_alerts.audit import compare
+from defender_alerts.audit.compare import Finding, Means, Question, RegionReport, SearchFailedError, audit
+from defender_alerts.checkpoint.checkpoint import Place, PlaceKey
+from defender_alerts.collect import recollection
+from defender_alerts.collect.page import CutShortError
+from defender_alerts.collect.poll import Surroundings
 from standins.microsoft import ticks
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.siem import SiemBehaviour
@@ -96,7 +96,7 @@ def volume() -> Iterator[Volume]:
 
 @pytest.mark.parametrize("order", ["newest_first", "oldest_first", "shuffled"])
 def test_answers_that_are_cut_short_hide_nothing(volume: Volume, monkeypatch: pytest.MonkeyPatch, order: Any) -> None:
-    monkeypatch.setattr(audit_module, "MOST_COMPARED", 1)
+    monkeypatch.setattr(compare, "MOST_COMPARED", 1)
     volume.polled.most_records = 40
     volume.polled.cloud.siem("eu").behaviour = SiemBehaviour(silent_cap=40, order=order)
     moments = [volume.now - DAY + number * number * 300_000 for number in range(700)]
@@ -139,7 +139,7 @@ def test_a_second_with_more_than_a_search_returns_is_said(volume: Volume) -> Non
 
 
 def test_alerts_are_compared_in_stretches(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_module, "MOST_COMPARED", 100)
+    monkeypatch.setattr(compare, "MOST_COMPARED", 100)
     volume.polled.most_records = 60
     moments = [volume.now - DAY + number * 60 * ticks.PER_SECOND for number in range(1_000)]
     volume.fill(moments)
@@ -157,8 +157,8 @@ def test_alerts_are_compared_in_stretches(volume: Volume, monkeypatch: pytest.Mo
 def test_more_missing_alerts_than_an_order_takes_are_left_to_the_next_audit(
     volume: Volume, monkeypatch: pytest.MonkeyPatch, lost: int
 ) -> None:
-    assert orders.MOST_ORDERED > 20
-    monkeypatch.setattr(audit_module, "MOST_ORDERED", 20)
+    assert recollection.MOST_ORDERED > 20
+    monkeypatch.setattr(compare, "MOST_ORDERED", 20)
     moments = [volume.now - DAY + number * 60 * ticks.PER_SECOND for number in range(lost + 1)]
     volume.fill(moments)
     volume.index.counts[moments[0]] += 1
@@ -168,7 +168,7 @@ def test_more_missing_alerts_than_an_order_takes_are_left_to_the_next_audit(
 
 
 def test_memory_does_not_grow_with_the_range(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_module, "MOST_COMPARED", 500)
+    monkeypatch.setattr(compare, "MOST_COMPARED", 500)
     volume.polled.most_records = 400
     moments = [volume.now - 20 * DAY + number * 60 * ticks.PER_SECOND for number in range(24_000)]
     volume.fill(moments)

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from defender_alerts import delivery
-from defender_alerts.input.resetting import delete_input, order_resets
+from defender_alerts.collect import delivery
+from defender_alerts.splunk.resetting import delete_input, order_resets
 from defender_alerts.times import seconds
 from faults.polls import Polls
 from faults.row import EVERYTHING, Delivered, Group, Later, Row, Story

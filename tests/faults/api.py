@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from defender_alerts.http import body
+from defender_alerts.microsoft.transport import body
 from defender_alerts.times import seconds
 from faults.polls import Polls, Tries, at_api
 from faults.row import EVERYTHING, GOES_ON, OTHER_REGIONS, WHEN_OVER, Delivered, Group, Row

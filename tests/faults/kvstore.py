@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from defender_alerts.collect.poll import Surroundings, poll
 from defender_alerts.errors import CheckpointError, exit_status
-from defender_alerts.input.kvstore import KVStorePlaces
-from defender_alerts.input.splunkd import Splunkd as Client
-from defender_alerts.poll import Surroundings, poll
+from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.rest_client import Splunkd as Client
 from faults.installed import SUBJECTS
 from faults.processes import Processes
 from faults.row import (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from defender_alerts.apis import Api
-from defender_alerts.apis.odata import ODataApi
-from defender_alerts.apis.siem import SiemApi
-from defender_alerts.poll import Plan
-from defender_alerts.settings import Proxy
+from defender_alerts.collect.poll import Plan
+from defender_alerts.microsoft.apis.base import Api
+from defender_alerts.microsoft.apis.odata import ODataApi
+from defender_alerts.microsoft.apis.siem_alerts import SiemApi
+from defender_alerts.microsoft.network import Proxy
 from faults.polls import LOGIN, Polls, at_api, settings
 from faults.row import EVERYTHING, GOES_ON, NOTHING, OTHER_REGIONS, WHEN_OVER, Group, Row
 from standins.microsoft import faults

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
 import pytest
+from defender_alerts.collect.poll import Plan, Surroundings, poll
 from defender_alerts.errors import AddonError, StoppedError, exit_status, unforeseen
-from defender_alerts.poll import Plan, Surroundings, poll
-from defender_alerts.settings import Network
+from defender_alerts.microsoft.network import Network
 from defender_alerts.times import machine_time, seconds
 from faults.row import Ran
 from faults.sentences import listening
@@ -96,7 +96,7 @@ class Polls:
         return [text for text in shown if text not in self.undeliverable]
 
     def run(self) -> Ran:
-        """Poll once, as ``defender_alerts.input.run`` does it."""
+        """Poll once, as ``defender_alerts.splunk.modular_input`` does it."""
         log, kept = listening()
         before = len(self.polled.sink.taken)
         polled = self.polled

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from defender_alerts import collector, delivery, place, poll
-from defender_alerts.apis import siem
+from defender_alerts.checkpoint import checkpoint
+from defender_alerts.collect import delivery, poll, region
+from defender_alerts.microsoft.apis import siem_alerts
 from faults.table import DOCUMENT, GROUPS, matrix, parts
 
 
@@ -24,8 +25,8 @@ def test_the_numbers_in_the_document_are_those_of_the_code() -> None:
     for sentence in (
         f"at most one batch: {delivery.BATCH_VERSIONS:,} versions or {delivery.BATCH_BYTES / 1_000_000:.1f} MB",
         f"waits {poll.LONGEST_HANDOVER:.0f} s",
-        f"an answer of {siem.MOST_RECORDS:,} alerts or more",
-        f"more than {place.MOST_SEEN:,} versions",
-        f"{collector.LONGEST_ANSWER_KEPT // 1_000_000} million characters",
+        f"an answer of {siem_alerts.MOST_RECORDS:,} alerts or more",
+        f"more than {checkpoint.MOST_SEEN:,} versions",
+        f"{region.LONGEST_ANSWER_KEPT // 1_000_000} million characters",
     ):
         assert sentence in text, sentence

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from defender_alerts import reading
-from defender_alerts.apis import Api
-from defender_alerts.apis.odata import ODataApi
-from defender_alerts.poll import Plan
+from defender_alerts.collect import reader
+from defender_alerts.collect.poll import Plan
+from defender_alerts.microsoft.apis.base import Api
+from defender_alerts.microsoft.apis.odata import ODataApi
 from faults.polls import Polls
 from faults.row import (
     EVERYTHING,
@@ -102,7 +102,7 @@ def _crowd(**behaviour: Any) -> Callable[[Polls], None]:
 
 
 def _endless(stage: Polls) -> None:
-    stage.patch.setattr(reading, "MOST_PAGES", 20)
+    stage.patch.setattr(reader, "MOST_PAGES", 20)
     _answering(empty_first=5_000)(stage)
 
 

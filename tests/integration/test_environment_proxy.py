@@ -193,7 +193,7 @@ sys.path.insert(0, sys.argv[1])
 import import_declare_test
 import requests, urllib3
 from defender_alerts.environment import Environment
-from defender_alerts.input.splunkd import Splunkd
+from defender_alerts.splunk.rest_client import Splunkd
 from solnlib.credentials import CredentialManager
 from solnlib.splunk_rest_client import SplunkRestClient
 from splunktaucclib.rest_handler import util

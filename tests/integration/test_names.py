@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import pytest
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.settings import check_account_name, check_input_name
+from defender_alerts.microsoft.account import check_account_name
+from defender_alerts.settings import check_input_name
 from hypothesis import given
 from hypothesis import strategies as st
 from integration.installation import APP, KIND, Installation

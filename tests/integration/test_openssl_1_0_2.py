@@ -147,7 +147,7 @@ def test_tls_1_1_is_refused_although_this_openssl_speaks_it(there: Installation,
     code = f"""
 import json, socket, ssl, sys
 sys.path[:0] = [{str(folder / "bin")!r}, {str(folder / "lib")!r}]
-from defender_alerts.http.session import trust
+from defender_alerts.microsoft.transport.session import trust
 def speaks(context):
     try:
         with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as plain:
@@ -190,7 +190,7 @@ def test_an_intermediate_authority_alone_is_enough_on_either_python(
     code = f"""
 import socket, sys
 sys.path[:0] = [{str(folder / "bin")!r}, {str(folder / "lib")!r}]
-from defender_alerts.http.session import trust
+from defender_alerts.microsoft.transport.session import trust
 with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as plain:
     trust(sys.argv[2]).wrap_socket(plain, server_hostname="127.0.0.1").close()
 """

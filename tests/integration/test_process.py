@@ -13,14 +13,14 @@ NEEDLESS = (
     "chardet",
     "charset_normalizer",
     "ctypes",
-    "defender_alerts.audit",
-    "defender_alerts.credentials.assertion",
-    "defender_alerts.credentials.libcrypto",
-    "defender_alerts.credentials.pair",
+    "defender_alerts.audit.compare",
+    "defender_alerts.microsoft.client_certificate.assertion",
+    "defender_alerts.microsoft.client_certificate.openssl",
+    "defender_alerts.microsoft.client_certificate.key_pair",
     "defender_alerts.setup",
     "splunktaucclib",
 )
-NEEDED = {"defender_alerts.poll", "msal.application", "requests", "solnlib.log", "splunklib.binding"}
+NEEDED = {"defender_alerts.collect.poll", "msal.application", "requests", "solnlib.log", "splunklib.binding"}
 
 
 @pytest.fixture

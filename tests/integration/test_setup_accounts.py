@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from defender_alerts.input.saved import account_secrets, load_account
-from defender_alerts.input.splunkd import Splunkd
+from defender_alerts.splunk.rest_client import Splunkd
+from defender_alerts.splunk.stored_settings import account_secrets, load_account
 from integration.installation import APP, KIND, LOGIN_HOST, RESOURCE, Installation
 from integration.saving import ACCOUNTS, ALL_ROLES, GRAPH, PASSWORDS, refusal_of, row, warned
 from standins.key_pairs import KeyPair, rsa_key

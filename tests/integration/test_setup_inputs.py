@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from defender_alerts.kinds import KINDS
+from defender_alerts.input_kinds import KINDS
 from integration.installation import APP, KIND, OTHER_RESOURCE, REGIONS, RESOURCE, Installation, texts
 from integration.log import errors
 from integration.saving import ACCOUNTS, ALL_ROLES, refusal_of, row, warned

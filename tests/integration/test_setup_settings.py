@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from defender_alerts.input.saved import proxy_secrets
-from defender_alerts.input.splunkd import Splunkd
+from defender_alerts.splunk.rest_client import Splunkd
+from defender_alerts.splunk.stored_settings import proxy_secrets
 from integration.installation import LOGIN_HOST, Install, Installation
 from integration.saving import SETTINGS, refusal_of
 from standins.key_pairs import KeyPair

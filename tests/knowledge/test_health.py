@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from defender_alerts.kinds import KINDS
-from defender_alerts.settings import SECRET_WARNING_DAYS
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft.account import SECRET_WARNING_DAYS
 from integration.installation import RESOURCE
 from knowledge import health_scene
 from knowledge.health_scene import (

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 import splunk_add_on_ucc_framework as ucc
-from defender_alerts import clouds, settings, times
-from defender_alerts.apis import endpoint, graph, incidents, siem
-from defender_alerts.kinds import KINDS
+from defender_alerts import settings, times
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft import account, clouds, network
+from defender_alerts.microsoft.apis import endpoint_alerts, graph_alerts, incidents, siem_alerts
 from splunk_add_on_ucc_framework import global_config, global_config_update, global_config_validator
 from splunk_add_on_ucc_framework.exceptions import GlobalConfigValidatorException
 
@@ -414,14 +415,14 @@ def options(form: str, field: str) -> list[str]:
 def test_the_pages_offer_what_the_code_knows() -> None:
     known: dict[tuple[str, str], Sequence[str]] = {
         ("account", "cloud"): [cloud.name for cloud in clouds.CLOUDS],
-        ("account", "auth_type"): settings.AUTH_TYPES,
-        ("defender_graph_alerts", "severities"): graph.SEVERITIES,
-        ("defender_graph_alerts", "service_sources"): graph.SERVICE_SOURCES,
+        ("account", "auth_type"): account.AUTH_TYPES,
+        ("defender_graph_alerts", "severities"): graph_alerts.SEVERITIES,
+        ("defender_graph_alerts", "service_sources"): graph_alerts.SERVICE_SOURCES,
         ("defender_incidents", "alerts"): incidents.ALERTS,
         ("defender_endpoint_alerts", "region"): clouds.regions("endpoint", "commercial"),
-        ("defender_endpoint_alerts", "severities"): endpoint.SEVERITIES,
+        ("defender_endpoint_alerts", "severities"): endpoint_alerts.SEVERITIES,
         ("defender_siem_alerts", "regions"): clouds.regions("siem", "commercial"),
-        ("defender_siem_alerts", "resource"): siem.RESOURCES,
+        ("defender_siem_alerts", "resource"): siem_alerts.RESOURCES,
     }
     assert {place: options(*place) for place in known} == {place: list(values) for place, values in known.items()}
 
@@ -483,7 +484,7 @@ def test_the_ranges_of_numbers_are_those_of_the_input(form: str) -> None:
 
 def test_the_range_of_the_timeout_is_that_of_the_code() -> None:
     timeout = numbers("network")["request_timeout"]
-    assert timeout["range"] == [settings.SHORTEST_TIMEOUT, settings.LONGEST_TIMEOUT]
+    assert timeout["range"] == [network.SHORTEST_TIMEOUT, network.LONGEST_TIMEOUT]
 
 
 def numbers(form: str) -> dict[str, dict[str, Any]]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from defender_alerts.orders import Order
-from defender_alerts.parts import DeliveredParts
-from defender_alerts.place import Deletion, Place, PlaceKey, Reset
-from defender_alerts.trouble import Trouble
-from defender_alerts.versions import Seen, Version, fingerprint
+from defender_alerts.checkpoint.checkpoint import Deletion, Place, PlaceKey, Reset
+from defender_alerts.checkpoint.last_error import Trouble
+from defender_alerts.checkpoint.split_alerts import DeliveredParts
+from defender_alerts.checkpoint.versions import Seen, Version, fingerprint
+from defender_alerts.collect.recollection import Order
 from standins.polling import MemoryPlaces
 
 ADMINISTRATORS = "read : [ admin, sc_admin ], write : [ admin, sc_admin ]"

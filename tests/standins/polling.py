@@ -14,17 +14,19 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from defender_alerts.apis import Api, OwnSettings
-from defender_alerts.apis.odata import ODataApi
-from defender_alerts.apis.siem import RESOURCES, SiemApi
+from defender_alerts.checkpoint.checkpoint import Deletion, PlaceKey
+from defender_alerts.checkpoint.versions import Version
+from defender_alerts.collect.events import Origin, event_data
+from defender_alerts.collect.poll import Plan, PollResult, Surroundings, poll
 from defender_alerts.errors import CheckpointError, StreamClosedError
-from defender_alerts.events import Origin, event_data
-from defender_alerts.http.session import trust
-from defender_alerts.kinds import KINDS
-from defender_alerts.place import Deletion, PlaceKey
-from defender_alerts.poll import Plan, PollResult, Surroundings, poll
-from defender_alerts.settings import Account, Network, Polling, Proxy
-from defender_alerts.versions import Version
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft.account import Account
+from defender_alerts.microsoft.apis.base import Api, OwnSettings
+from defender_alerts.microsoft.apis.odata import ODataApi
+from defender_alerts.microsoft.apis.siem_alerts import RESOURCES, SiemApi
+from defender_alerts.microsoft.network import Network, Proxy
+from defender_alerts.microsoft.transport.session import trust
+from defender_alerts.settings import Polling
 
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.directory import Application, Tenant

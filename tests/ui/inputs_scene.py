@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from defender_alerts.place import Place, PlaceKey
+from defender_alerts.checkpoint.checkpoint import Place, PlaceKey
+from defender_alerts.checkpoint.last_error import FAILED, INCOMPLETE, Trouble
 from defender_alerts.times import machine_time, seconds
-from defender_alerts.trouble import FAILED, INCOMPLETE, Trouble
 from ui.workplace import ENDPOINT, GRAPH, INCIDENTS, SIEM, InputKind, Workplace
 
 COLLECTION = "ta_defender_alerts_checkpoints"

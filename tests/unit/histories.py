@@ -9,9 +9,9 @@ import logging
 from collections import Counter
 from typing import Any
 
-from defender_alerts import delivery
+from defender_alerts.checkpoint.checkpoint import MARGIN, Place, PlaceKey
+from defender_alerts.collect import delivery
 from defender_alerts.errors import IncompleteError
-from defender_alerts.place import MARGIN, Place, PlaceKey
 from defender_alerts.times import parse_iso, seconds
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from defender_alerts import clouds
-from defender_alerts.apis import Api, Expansion, Query, endpoint, graph, incidents
 from defender_alerts.errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -19,11 +17,13 @@ from defender_alerts.errors import (
     StrainedError,
     UnexpectedAnswerError,
 )
-from defender_alerts.http.calls import Refusal, Request
-from defender_alerts.kinds import KINDS
-from defender_alerts.records import Record
-from defender_alerts.times import parse_iso
-from defender_alerts.windows import Window
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft import clouds
+from defender_alerts.microsoft.apis import endpoint_alerts, graph_alerts, incidents
+from defender_alerts.microsoft.apis.base import Api, Expansion, Query
+from defender_alerts.microsoft.json_stream import Record
+from defender_alerts.microsoft.transport.client import Refusal, Request
+from defender_alerts.times import Window, parse_iso
 
 TIMES = Window(parse_iso("2026-11-01T00:00:00.1234567Z"), parse_iso("2026-11-02T00:00:00Z"))
 CURRENT = ("defender_endpoint_alerts", "defender_graph_alerts", "defender_incidents")
@@ -290,7 +290,7 @@ def test_the_limits_are_those_that_Microsoft_publishes() -> None:
 
 
 def test_no_list_names_what_Graph_would_refuse() -> None:
-    assert set(graph.SEVERITIES) == {"unknown", "informational", "low", "medium", "high"}
-    assert not {"unknown", "unknownFutureValue"} & set(graph.SERVICE_SOURCES)
-    assert set(endpoint.SEVERITIES) == {"informational", "low", "medium", "high", "unspecified"}
+    assert set(graph_alerts.SEVERITIES) == {"unknown", "informational", "low", "medium", "high"}
+    assert not {"unknown", "unknownFutureValue"} & set(graph_alerts.SERVICE_SOURCES)
+    assert set(endpoint_alerts.SEVERITIES) == {"informational", "low", "medium", "high", "unspecified"}
     assert incidents.ALERTS[0] == "none"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import certifi
 import pytest
-from defender_alerts.credentials.authorities import read_authorities
+from defender_alerts.diagnostics.network import check_ca_bundle
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.http.session import trust
-from defender_alerts.settings import read_ca_bundle, read_network
-from defender_alerts.setup.network import check_ca_bundle
+from defender_alerts.microsoft.client_certificate.authorities import read_authorities
+from defender_alerts.microsoft.network import read_ca_bundle, read_network
+from defender_alerts.microsoft.transport.session import trust
 from hypothesis import given
 from hypothesis import strategies as st
 from standins.key_pairs import KeyPair, ec_key

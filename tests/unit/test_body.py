@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 from defender_alerts.errors import ConnectionFailedError, UnexpectedAnswerError
-from defender_alerts.http import body, calls
-from defender_alerts.http.session import open_session, trust
-from defender_alerts.settings import Network
+from defender_alerts.microsoft.network import Network
+from defender_alerts.microsoft.transport import body, client
+from defender_alerts.microsoft.transport.session import open_session, trust
 from defender_alerts.times import seconds
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -163,7 +163,7 @@ def test_ten_gigabytes_of_white_space_end_a_region_and_nothing_else(polled: Poll
 def test_a_refusal_is_read_up_to_a_limit_and_said_without_what_is_longer(
     polled: PolledInput, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(calls, "LARGEST_TEXT", 5_000)
+    monkeypatch.setattr(client, "LARGEST_TEXT", 5_000)
     beginning, end = b'{"error":{"code":"Odd","message":"so it is"},"padding":"', b'"}'
     content = beginning.ljust(size - len(end), b"x") + end
     polled.cloud.faults.add(EU, faults.Status(400, content), times=None)
@@ -175,7 +175,7 @@ def test_a_refusal_is_read_up_to_a_limit_and_said_without_what_is_longer(
 def test_a_token_that_is_longer_than_the_limit_is_not_entra_ids(
     polled: PolledInput, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(calls, "LARGEST_TEXT", 1_000)
+    monkeypatch.setattr(client, "LARGEST_TEXT", 1_000)
     answer = b'{"access_token":"%b","expires_in":3599}' % (b"x" * size)
     polled.cloud.faults.add(LOGIN, faults.Body(answer), times=None)
     with pytest.raises(UnexpectedAnswerError, match="something that is not Entra ID's"):

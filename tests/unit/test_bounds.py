@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from defender_alerts import collector
+from defender_alerts.checkpoint.checkpoint import Place, PlaceKey
+from defender_alerts.collect import region
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.place import Place, PlaceKey
 from defender_alerts.times import iso, parse_iso, seconds
 from standins.microsoft.samples import siem_alert
 from standins.polling import PolledInput
@@ -55,7 +55,7 @@ def test_an_input_that_was_down_for_a_shorter_time_has_no_gap(
 def test_an_overlap_with_more_alerts_than_a_checkpoint_remembers_is_an_error_and_a_lower_one_mends_it(
     polled: PolledInput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collector, "MOST_SEEN", 50)
+    monkeypatch.setattr(region, "MOST_SEEN", 50)
     now = polled.cloud.clock.freeze()
     alerts = [siem_alert(number, now - seconds(500) + number) for number in range(60)]
     polled.cloud.siem("eu").add_all(polled.tenant, alerts)

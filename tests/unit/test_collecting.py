@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Literal
 
 import pytest
-from defender_alerts.delivery import BATCH_VERSIONS
+from defender_alerts.checkpoint.checkpoint import MARGIN
+from defender_alerts.collect.delivery import BATCH_VERSIONS
 from defender_alerts.errors import CheckpointError, StreamClosedError, UnexpectedAnswerError
-from defender_alerts.place import MARGIN
 from defender_alerts.times import TICKS_PER_SECOND, iso, parse_iso, seconds
 from standins.microsoft import faults
 from standins.microsoft.samples import siem_alert

@@ -10,11 +10,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
+from defender_alerts.diagnostics.network import check_proxy
 from defender_alerts.errors import AddonError, ConfigurationError
-from defender_alerts.http import connection
-from defender_alerts.http.session import open_session, trust
-from defender_alerts.settings import Network, Proxy
-from defender_alerts.setup.network import check_proxy
+from defender_alerts.microsoft.network import Network, Proxy
+from defender_alerts.microsoft.transport import connection
+from defender_alerts.microsoft.transport.session import open_session, trust
 from defender_alerts.times import seconds
 from standins.microsoft import faults
 from standins.microsoft.certificates import Certificate
@@ -237,7 +237,7 @@ def test_a_status_in_the_three_hundreds_that_redirects_nobody_is_not_called_a_re
 
 
 def test_words_of_the_libraries_that_stand_in_the_table_are_said_by_no_two_rows() -> None:
-    from defender_alerts.http.failures import _ROWS
+    from defender_alerts.microsoft.transport.failures import _ROWS
 
     marks = [row.mark for row in _ROWS]
     assert len(set(marks)) == len(marks)

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from defender_alerts.input.connections import _MOST_IDLE
-from defender_alerts.input.splunkd import Splunkd as Client
-from defender_alerts.input.splunkd import SplunkdError
+from defender_alerts.splunk.connections import _MOST_IDLE
+from defender_alerts.splunk.rest_client import Splunkd as Client
+from defender_alerts.splunk.rest_client import SplunkdError
 from standins.splunkd import Fault, Splunkd
 from unit.past import past
 

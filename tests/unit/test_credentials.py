@@ -13,10 +13,10 @@ import pytest
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from defender_alerts.credentials import der
-from defender_alerts.credentials.certificate import read_certificate
-from defender_alerts.credentials.pair import DECRYPT, NEW_PAIR, key_lines, not_after, read_pair
 from defender_alerts.errors import ConfigurationError
+from defender_alerts.microsoft.client_certificate import der
+from defender_alerts.microsoft.client_certificate.key_pair import DECRYPT, NEW_PAIR, key_lines, not_after, read_pair
+from defender_alerts.microsoft.client_certificate.x509 import read_certificate
 from hypothesis import given
 from hypothesis import strategies as st
 from standins.key_pairs import DAY, KeyPair, ec_key, rsa_key

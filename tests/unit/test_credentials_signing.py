@@ -12,10 +12,10 @@ from typing import Any
 
 import jwt
 import pytest
-from defender_alerts.credentials import assertion, libcrypto
-from defender_alerts.credentials.assertion import PS256, RS256, Assertions
-from defender_alerts.credentials.pair import read_pair
 from defender_alerts.errors import ConfigurationError
+from defender_alerts.microsoft.client_certificate import assertion, openssl
+from defender_alerts.microsoft.client_certificate.assertion import PS256, RS256, Assertions
+from defender_alerts.microsoft.client_certificate.key_pair import read_pair
 from defender_alerts.times import TICKS_PER_SECOND
 from standins.key_pairs import KeyPair, rsa_key
 
@@ -28,8 +28,8 @@ PAIR = KeyPair()
 # Makes two assertions, the second with the other algorithm, out of what stands on standard input.
 PROGRAM = """
 import json, ssl, sys
-from defender_alerts.credentials.assertion import Assertions
-from defender_alerts.credentials.pair import read_pair
+from defender_alerts.microsoft.client_certificate.assertion import Assertions
+from defender_alerts.microsoft.client_certificate.key_pair import read_pair
 given = json.load(sys.stdin)
 made = []
 for certificate, key in given["pairs"]:
@@ -146,9 +146,9 @@ def test_what_is_not_the_assertions_fault_is_not_tried_again(assertions: Asserti
 
 def test_a_signature_is_as_long_as_the_key_and_pss_is_never_twice_the_same() -> None:
     key = read_pair(PAIR.pem, PAIR.key_pem, "").key.encoded
-    signatures = {libcrypto.loaded().sign(key, b"message", libcrypto.PSS) for _ in range(3)}
+    signatures = {openssl.loaded().sign(key, b"message", openssl.PSS) for _ in range(3)}
     assert [len(signature) for signature in signatures] == [256] * 3
-    assert len({libcrypto.loaded().sign(key, b"message", libcrypto.PKCS1) for _ in range(3)}) == 1
+    assert len({openssl.loaded().sign(key, b"message", openssl.PKCS1) for _ in range(3)}) == 1
 
 
 @pytest.mark.parametrize("spoil", [lambda key: key[:100], lambda _: b"", lambda _: b"\x30\x00"])
@@ -157,13 +157,13 @@ def test_a_key_that_openssl_does_not_take_gives_its_reason_and_not_the_key(spoil
     with pytest.raises(
         ConfigurationError, match=r"OpenSSL can't sign.*Make a new pair.*OpenSSL says: error:[0-9A-F]+:"
     ):
-        libcrypto.loaded().sign(key, b"message", libcrypto.PSS)
+        openssl.loaded().sign(key, b"message", openssl.PSS)
 
 
 def test_a_padding_that_openssl_does_not_take_is_an_error_and_no_signature() -> None:
     key = read_pair(PAIR.pem, PAIR.key_pem, "").key.encoded
     with pytest.raises(ConfigurationError, match="OpenSSL can't sign"):
-        libcrypto.loaded().sign(key, b"message", (("no_such_option", "1"),))
+        openssl.loaded().sign(key, b"message", (("no_such_option", "1"),))
 
 
 def test_without_openssl_the_sentence_says_what_to_do(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_without_openssl_the_sentence_says_what_to_do(tmp_path: Path) -> None:
         yield sys.modules["_json"].__file__  # a library without OpenSSL
 
     with pytest.raises(ConfigurationError, match=r"can't be reached.*Use an account with a client secret"):
-        libcrypto.first_that_signs(nowhere())
+        openssl.first_that_signs(nowhere())
 
 
 def test_the_life_is_the_longest_that_microsoft_recommends() -> None:
@@ -186,4 +186,4 @@ def test_the_life_is_the_longest_that_microsoft_recommends() -> None:
 def test_each_version_of_openssl_is_found_by_its_name_on_windows(tmp_path: Path, name: str) -> None:
     for other in ("ssleay32.dll", "libssl-3-x64.dll", "python39.dll", "libcrypto-3-x64.dll.bak", name):
         (tmp_path / other).touch()
-    assert [path.name for path in libcrypto.windows_libraries(tmp_path)] == [name]
+    assert [path.name for path in openssl.windows_libraries(tmp_path)] == [name]

@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from defender_alerts import clouds
+from defender_alerts.collect.poll import PollResult
 from defender_alerts.errors import AccessDeniedError, StrangeLinkError
-from defender_alerts.kinds import KINDS
-from defender_alerts.poll import PollResult
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft import clouds
 from defender_alerts.times import seconds
 from standins.microsoft import faults, graph_schema
 from standins.microsoft.cloud import MicrosoftCloud

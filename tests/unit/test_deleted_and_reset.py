@@ -13,14 +13,22 @@ from itertools import product
 from typing import Any
 
 import pytest
-from defender_alerts import delivery
-from defender_alerts.doctor.places import places
+from defender_alerts.checkpoint.checkpoint import (
+    MARGIN,
+    Deletion,
+    Place,
+    find_place,
+    is_reset,
+    latest_places,
+    what_counts,
+)
+from defender_alerts.checkpoint.last_error import Trouble
+from defender_alerts.collect import delivery
+from defender_alerts.diagnostics.checkpoints import places
 from defender_alerts.errors import CheckpointError, ConfigurationError
-from defender_alerts.input.resetting import delete_input, order_resets
-from defender_alerts.place import MARGIN, Deletion, Place, find_place, is_reset, latest_places, what_counts
-from defender_alerts.setup.status import KnownInput, statuses
+from defender_alerts.splunk.pages.status_model import KnownInput, statuses
+from defender_alerts.splunk.resetting import delete_input, order_resets
 from defender_alerts.times import seconds
-from defender_alerts.trouble import Trouble
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule

@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 import trustme
-from defender_alerts.credentials.certificate import read_certificate
-from defender_alerts.doctor import microsoft, way
-from defender_alerts.doctor.case import Case
-from defender_alerts.doctor.checks import Examination
-from defender_alerts.doctor.report import Outcome, Result
-from defender_alerts.doctor.table import CHECKS
-from defender_alerts.kinds import KINDS
-from defender_alerts.settings import Account, Network, Proxy
+from defender_alerts.diagnostics import api_probe, network_path
+from defender_alerts.diagnostics.checks import Examination
+from defender_alerts.diagnostics.context import Case
+from defender_alerts.diagnostics.report import Outcome, Result
+from defender_alerts.diagnostics.table import CHECKS
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft.account import Account
+from defender_alerts.microsoft.client_certificate.x509 import read_certificate
+from defender_alerts.microsoft.network import Network, Proxy
 from standins.key_pairs import KeyPair
 from standins.microsoft import faults
 from standins.microsoft.certificates import Certificate
@@ -99,7 +100,7 @@ def test_a_proxy_that_is_not_there_is_found_by_its_port(polled: PolledInput) -> 
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = server.getsockname()[1]
     network = dataclasses.replace(polled.network(), proxy=Proxy("http", "127.0.0.1", free))
-    found = way.proxy(case_of(polled, network), "")
+    found = network_path.proxy(case_of(polled, network), "")
     assert (found.outcome, f"http://127.0.0.1:{free}" in found.found) == (Outcome.FAILED, True)
 
 
@@ -108,7 +109,7 @@ def test_the_proxy_of_the_environment_is_shown_without_its_login(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", polled.cloud.proxy.url(("user", "a-password")))
     network = Network(ca_pem=polled.cloud.ca_pem, timeout=5.0)
-    found = way.proxy(case_of(polled, network), "")
+    found = network_path.proxy(case_of(polled, network), "")
     assert found.outcome is Outcome.OK
     assert "environment" in found.found
     assert "a-password" not in found.found
@@ -116,11 +117,11 @@ def test_the_proxy_of_the_environment_is_shown_without_its_login(
 
 def test_a_name_that_cannot_be_resolved_is_found_where_no_proxy_does_it(polled: PolledInput) -> None:
     direct = case_of(polled, Network(ca_pem=polled.cloud.ca_pem, timeout=5.0))
-    assert way.names(direct, "login.invalid").outcome is Outcome.FAILED
-    assert "127.0.0.1" in way.names(direct, "localhost").found
+    assert network_path.names(direct, "login.invalid").outcome is Outcome.FAILED
+    assert "127.0.0.1" in network_path.names(direct, "localhost").found
     near = dataclasses.replace(http_proxy(polled.cloud.socks_proxy), remote_dns=False)
     asked = case_of(polled, dataclasses.replace(polled.network(), proxy=near))
-    assert way.names(asked, "login.invalid").outcome is Outcome.FAILED
+    assert network_path.names(asked, "login.invalid").outcome is Outcome.FAILED
 
 
 def test_a_region_that_cannot_be_reached_leaves_the_others(polled: PolledInput) -> None:
@@ -146,7 +147,7 @@ def test_a_certificate_that_is_not_trusted_is_shown_with_its_issuer(
 ) -> None:
     polled.cloud.faults.add(SIEM, faults.ShowCertificate(certificate), times=None)
     proxy = dataclasses.replace(http_proxy(WAYS[kind](polled)), remote_dns=True)
-    found = way.certificate(case_of(polled, dataclasses.replace(polled.network(), proxy=proxy)), SIEM)
+    found = network_path.certificate(case_of(polled, dataclasses.replace(polled.network(), proxy=proxy)), SIEM)
     assert found.outcome is Outcome.FAILED
     assert f"issued by O={issuer}" in found.found
 
@@ -201,7 +202,7 @@ def test_a_token_tells_authority_roles_and_its_life_and_is_handed_to_the_redacti
     polled.kind = "defender_graph_alerts"
     polled.application.roles = {GRAPH: ("SecurityAlert.Read.All",)}
     taken: list[str] = []
-    found = microsoft.token(case_of(polled, tokens=taken), GRAPH)
+    found = api_probe.token(case_of(polled, tokens=taken), GRAPH)
     assert found.outcome is Outcome.OK
     for part in (LOGIN, "Commercial", "SecurityAlert.Read.All", "in 60 minutes", polled.tenant.guid):
         assert part in found.found
@@ -227,7 +228,7 @@ def test_each_kind_asks_for_one_record(polled: PolledInput, kind: str) -> None:
     }
     case = case_of(polled)
     (api,) = case.apis.values()
-    found = microsoft.records(case, api.host)
+    found = api_probe.records(case, api.host)
     assert found.outcome is Outcome.OK, found
     tops = {tuple(call.values("$top")) for call in polled.cloud.journal.calls(api.host)}
     assert tops <= {("1",), ()}
@@ -255,7 +256,7 @@ def test_the_clock_is_compared_with_microsofts(polled: PolledInput, skew: float,
 
 
 def test_a_clock_that_nobody_has_told_is_not_judged(polled: PolledInput) -> None:
-    assert microsoft.clock(case_of(polled), "").outcome is Outcome.SKIPPED
+    assert api_probe.clock(case_of(polled), "").outcome is Outcome.SKIPPED
 
 
 def _in_days(days: int) -> dt.date:
@@ -273,7 +274,7 @@ def _in_days(days: int) -> dt.date:
 def test_the_end_of_a_client_secret_is_told(
     polled: PolledInput, expires: dt.date | None, outcome: Outcome, says: str
 ) -> None:
-    found = microsoft.credentials(case_of(polled, secret_expires=expires), "")
+    found = api_probe.credentials(case_of(polled, secret_expires=expires), "")
     assert (found.outcome, says in found.found) == (outcome, True)
 
 
@@ -285,7 +286,7 @@ def test_the_end_of_a_certificate_is_told(polled: PolledInput) -> None:
         "private_key": pair.key_pem,
         "client_secret": "",
     }
-    found = microsoft.credentials(case_of(polled, **own), "")
+    found = api_probe.credentials(case_of(polled, **own), "")
     assert found.outcome is Outcome.WARNING
     assert f"certificate that expires on {_in_days(10)}" in found.found
     assert "upload it in Entra ID" in found.advice

@@ -7,9 +7,10 @@ import logging
 from typing import Any
 
 import pytest
-from defender_alerts.doctor.checks import Check, Examination, Subject
-from defender_alerts.doctor.places import places
-from defender_alerts.doctor.report import (
+from defender_alerts.checkpoint.checkpoint import Place, PlaceKey
+from defender_alerts.diagnostics.checkpoints import places
+from defender_alerts.diagnostics.checks import Check, Examination, Subject
+from defender_alerts.diagnostics.report import (
     NOTICE,
     Finding,
     InputReport,
@@ -22,7 +23,6 @@ from defender_alerts.doctor.report import (
     warning,
 )
 from defender_alerts.errors import AuthenticationError, ConfigurationError
-from defender_alerts.place import Place, PlaceKey
 from defender_alerts.times import parse_iso, seconds
 
 LOG = logging.getLogger("tests.doctor")

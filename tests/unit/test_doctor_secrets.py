@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from defender_alerts.input.log import Redaction
+from defender_alerts.splunk.log import Redaction
 
 
 def test_the_login_of_the_environments_proxy_is_taken_out_in_every_form(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from defender_alerts import events
+from defender_alerts.checkpoint.versions import Version, fingerprint
+from defender_alerts.collect import events
+from defender_alerts.collect.events import Origin, XmlStream
 from defender_alerts.errors import StreamClosedError
-from defender_alerts.events import Origin, XmlStream
 from defender_alerts.times import parse_iso
-from defender_alerts.versions import Version, fingerprint
 from hypothesis import given
 from hypothesis import strategies as st
 from standins.microsoft.hostile_text import HOSTILE_TEXT, HostileText

@@ -6,9 +6,9 @@ import tracemalloc
 
 import pytest
 from defender_alerts.errors import ConnectionFailedError
-from defender_alerts.http.body import arriving
-from defender_alerts.http.session import open_session, trust
-from defender_alerts.settings import Network
+from defender_alerts.microsoft.network import Network
+from defender_alerts.microsoft.transport.body import arriving
+from defender_alerts.microsoft.transport.session import open_session, trust
 from standins.microsoft import faults
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.origin import Exchange

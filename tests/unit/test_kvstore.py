@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from defender_alerts.checkpoint.checkpoint import Deletion, Place, PlaceKey, Reset, latest_places
+from defender_alerts.checkpoint.last_error import Trouble
+from defender_alerts.checkpoint.split_alerts import DeliveredParts
+from defender_alerts.checkpoint.versions import Seen, Version, fingerprint
+from defender_alerts.collect.recollection import Order
 from defender_alerts.errors import CheckpointError, StoppedError
-from defender_alerts.input import kvstore
-from defender_alerts.input.kvstore import KVStorePlaces
-from defender_alerts.input.resetting import delete_input
-from defender_alerts.input.splunkd import Splunkd as Client
-from defender_alerts.orders import Order
-from defender_alerts.parts import DeliveredParts
-from defender_alerts.place import Deletion, Place, PlaceKey, Reset, latest_places
+from defender_alerts.splunk import kvstore
+from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.resetting import delete_input
+from defender_alerts.splunk.rest_client import Splunkd as Client
 from defender_alerts.times import seconds
-from defender_alerts.trouble import Trouble
-from defender_alerts.versions import Seen, Version, fingerprint
 from standins.polling import MemoryPlaces, NoWaiting
 from standins.splunkd import KVStoreState, Splunkd
 from unit.past import past

@@ -7,11 +7,11 @@ import random
 from dataclasses import dataclass
 
 import pytest
-from defender_alerts.lateness import KEYS, Lateness
-from defender_alerts.place import Place, PlaceKey, resets
+from defender_alerts.checkpoint.checkpoint import Place, PlaceKey, resets
+from defender_alerts.checkpoint.versions import Version
+from defender_alerts.collect.lateness import KEYS, Lateness
 from defender_alerts.settings import Polling
 from defender_alerts.times import TICKS_PER_SECOND, seconds
-from defender_alerts.versions import Version
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.graph_samples import graph_alert, graph_incident
 from standins.polling import PolledInput

@@ -41,7 +41,7 @@ class Sweep:
     furthest: float | None = None
 
 
-_PAST, _LACKING = "unit/test_past_limits.py", "unit/test_lacking_alerts.py"
+_PAST, _LACKING = "unit/test_past_limits.py", "unit/test_missing_alerts.py"
 _STOPPING = Sweep(
     "integration/test_stopping.py::test_SIGTERM_ends_the_process_in_time_where_Splunk_never_reads_on", math.inf
 )
@@ -49,7 +49,7 @@ _25_000 = (
     "unit/test_moving_records.py::"
     "test_25_000_records_of_which_some_move_are_delivered_once_in_time_order_at_half_of_the_limits"
 )
-_BACKOFFS = Sweep("unit/test_calls.py::test_without_Retry_After_the_waits_double_with_jitter_up_to_a_minute", 256)
+_BACKOFFS = Sweep("unit/test_client.py::test_without_Retry_After_the_waits_double_with_jitter_up_to_a_minute", 256)
 _SPLUNKD = Sweep("unit/test_patience.py::test_a_splunkd_that_is_busy_for_less_than_two_minutes_is_waited_for", 50)
 _STARTING = Sweep("unit/test_kvstore.py::test_a_store_that_is_starting_is_waited_for_so_long_and_no_longer")
 _CALLS = "faults/test_counts.py::test_any_number_of_calls_that_fail_in_a_row_delays_what_there_is_and_no_more"
@@ -75,7 +75,7 @@ LIMITS = {
         "unit/test_starting_point.py::test_a_start_before_Microsofts_memory_is_said", 1_800 * 86_400 * 10_000_000
     ),
     "auth._MOST_ASSERTIONS": Sweep(
-        "unit/test_auth.py::test_however_often_assertions_are_refused_a_run_makes_a_few_and_the_next_one_collects"
+        "unit/test_tokens.py::test_however_often_assertions_are_refused_a_run_makes_a_few_and_the_next_one_collects"
     ),
     "collector.LONGEST_ANSWER_KEPT": Sweep(f"{_PAST}::test_an_answer_of_any_length_costs_few_calls"),
     "collector._BEGINNING": Sweep(
@@ -139,10 +139,12 @@ LIMITS = {
         "audit/test_volume.py::test_more_missing_alerts_than_an_order_takes_are_left_to_the_next_audit"
     ),
     "parts._KEPT": Sweep(
-        "unit/test_parts.py::test_what_no_incident_shows_any_more_is_forgotten_once_in_a_process",
+        "unit/test_split_alerts.py::test_what_no_incident_shows_any_more_is_forgotten_once_in_a_process",
         500 * 86_400 * 10_000_000,
     ),
-    "parts._MOST_DAYS_HELD": Sweep("unit/test_parts.py::test_few_days_are_held_in_memory_however_many_are_touched"),
+    "parts._MOST_DAYS_HELD": Sweep(
+        "unit/test_split_alerts.py::test_few_days_are_held_in_memory_however_many_are_touched"
+    ),
     "place.MOST_LACKING": Sweep(f"{_LACKING}::test_more_incidents_than_a_checkpoint_remembers_come_in_the_end"),
     "place.MOST_SEEN": Sweep(
         f"{_PAST}::test_any_number_of_alerts_inside_the_overlap_comes_once_or_ends_the_run_with_what_to_do"

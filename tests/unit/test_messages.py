@@ -10,9 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
-from defender_alerts import clouds
-from defender_alerts.apis import incidents, siem
-from defender_alerts.credentials.pair import read_pair
+from defender_alerts.diagnostics.network import check_proxy
 from defender_alerts.errors import (
     AddonError,
     AuthenticationError,
@@ -20,12 +18,15 @@ from defender_alerts.errors import (
     ConnectionFailedError,
     UnexpectedAnswerError,
 )
-from defender_alerts.http.session import trust
-from defender_alerts.input.resetting import parse_from
-from defender_alerts.kinds import KINDS
-from defender_alerts.records import cut_array, cut_envelope
-from defender_alerts.settings import Proxy, read_account, read_ca_bundle, read_network
-from defender_alerts.setup.network import check_proxy
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft import clouds
+from defender_alerts.microsoft.account import read_account
+from defender_alerts.microsoft.apis import incidents, siem_alerts
+from defender_alerts.microsoft.client_certificate.key_pair import read_pair
+from defender_alerts.microsoft.json_stream import cut_array, cut_envelope
+from defender_alerts.microsoft.network import Proxy, read_ca_bundle, read_network
+from defender_alerts.microsoft.transport.session import trust
+from defender_alerts.splunk.resetting import parse_from
 from defender_alerts.times import seconds
 from standins.key_pairs import KeyPair
 from standins.microsoft import faults
@@ -63,7 +64,7 @@ REFUSED = [
         "The severity 'grave' is none of informational, low, medium, high, unknown.",
     ),
     Provoked(
-        lambda: siem.read_settings("emea", {"regions": "us", "resource": "https://graph.microsoft.com"}),
+        lambda: siem_alerts.read_settings("emea", {"regions": "us", "resource": "https://graph.microsoft.com"}),
         "The resource 'https://graph.microsoft.com' is neither https://graph.windows.net nor https://WDATPAlertExport.Seville.onmicrosoft.com.",
     ),
     Provoked(lambda: clouds.cloud("china"), "The account's cloud is 'china'. Set it to one of commercial, "),

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from defender_alerts import clouds
-from defender_alerts.kinds import KINDS
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft import clouds
 from defender_alerts.times import parse_start
 from splunk_add_on_ucc_framework import global_config
 from standins.microsoft import ticks

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from defender_alerts.errors import ConnectionFailedError
-from defender_alerts.records import BrokenRecord, Record, cut_array, cut_envelope
+from defender_alerts.microsoft.json_stream import BrokenRecord, Record, cut_array, cut_envelope
 from defender_alerts.times import seconds
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st

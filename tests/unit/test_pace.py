@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from defender_alerts.http.pace import Limit, Pace
+from defender_alerts.microsoft.transport.rate_limit import Limit, Pace
 
 
 class Seconds:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 import pytest
-from defender_alerts import reading
+from defender_alerts.collect import reader
 from defender_alerts.errors import StrangeLinkError
 from defender_alerts.times import parse_iso, seconds
 from hypothesis import HealthCheck, given, settings
@@ -111,16 +111,16 @@ def test_records_on_any_pages_of_a_chain_are_collected_once(pages: list[int], ag
         assert sorted(polled.sink.raws()) == sorted(raw.decode() for raw in chain.records.values())
 
 
-@pytest.mark.parametrize("pages", [reading.MOST_PAGES - 1, reading.MOST_PAGES])
+@pytest.mark.parametrize("pages", [reader.MOST_PAGES - 1, reader.MOST_PAGES])
 def test_a_chain_of_too_many_pages_is_an_error_and_no_end(cloud: MicrosoftCloud, pages: int) -> None:
     polled, chain = _play(cloud, GRAPH, [100], [0] * pages)
     failures = polled.poll().failures
-    if pages < reading.MOST_PAGES:
+    if pages < reader.MOST_PAGES:
         assert failures == []
         assert len(polled.sink.taken) == 1
         return
     _is_endless(failures)
-    assert len(chain.asked) == reading.MOST_PAGES
+    assert len(chain.asked) == reader.MOST_PAGES
     assert polled.sink.taken == []
     assert polled.poll().failures
     cloud.faults.clear()

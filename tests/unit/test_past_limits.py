@@ -11,17 +11,21 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
-from defender_alerts import collector, keeper, reading, records
-from defender_alerts import place as places
-from defender_alerts.apis import Api, siem
-from defender_alerts.apis.odata import ODataApi
-from defender_alerts.delivery import BATCH_BYTES, BATCH_VERSIONS
+from defender_alerts.checkpoint import checkpoint as places
+from defender_alerts.checkpoint import writer
+from defender_alerts.checkpoint.checkpoint import Place, PlaceKey, find_place
+from defender_alerts.collect import reader
+from defender_alerts.collect import region as collector
+from defender_alerts.collect.delivery import BATCH_BYTES, BATCH_VERSIONS
 from defender_alerts.errors import ConfigurationError, IncompleteError, PlaceTakenError, ServiceError
-from defender_alerts.http.calls import FIRST_BACKOFF, LONGEST_RETRY_AFTER
-from defender_alerts.http.clock import MOST_SKEW
-from defender_alerts.input.resetting import delete_input
-from defender_alerts.place import Place, PlaceKey, find_place
-from defender_alerts.records import BrokenRecord, Record, cut_array
+from defender_alerts.microsoft import json_stream
+from defender_alerts.microsoft.apis import siem_alerts
+from defender_alerts.microsoft.apis.base import Api
+from defender_alerts.microsoft.apis.odata import ODataApi
+from defender_alerts.microsoft.json_stream import BrokenRecord, Record, cut_array
+from defender_alerts.microsoft.transport.client import FIRST_BACKOFF, LONGEST_RETRY_AFTER
+from defender_alerts.microsoft.transport.server_clock import MOST_SKEW
+from defender_alerts.splunk.resetting import delete_input
 from defender_alerts.times import TICKS_PER_SECOND, parse_iso, seconds
 from standins.microsoft import faults
 from standins.microsoft.cloud import MicrosoftCloud
@@ -53,7 +57,7 @@ def _assert_collected(polled: PolledInput, alerts: Sequence[bytes]) -> None:
 def test_any_number_of_alerts_in_an_hour_comes_once(polled: PolledInput, count: int) -> None:
     """An answer with so many counts as cut short; 5,000 in fact, here fewer."""
     polled.most_records = 60
-    assert polled.most_records < siem.MOST_RECORDS
+    assert polled.most_records < siem_alerts.MOST_RECORDS
     start = polled.cloud.clock.now() - HOUR
     # Half of them stand within a second, where windows overlap.
     _assert_collected(
@@ -156,15 +160,15 @@ def test_a_clock_that_is_wrong_by_any_time_hides_nothing_and_is_said_where_it_ma
         assert ("set this machine's by NTP" in caplog.text) == (abs(ahead) * TICKS_PER_SECOND > MOST_SKEW)
 
 
-@pytest.mark.parametrize("passed", [step * keeper._FRESH // 4 for step in (0, 1, 3, 4, 5, 8, 60, 2_000)])
+@pytest.mark.parametrize("passed", [step * writer._FRESH // 4 for step in (0, 1, 3, 4, 5, 8, 60, 2_000)])
 def test_a_save_that_comes_any_time_after_the_last_look_does_not_bring_a_deleted_input_back(passed: int) -> None:
     now = [seconds(1_780_000_000)]
     store = MemoryPlaces()
-    dying = keeper.PlaceKeeper(Place.first(KEY, 0), store, "dying/process", lambda: now[0])
+    dying = writer.PlaceKeeper(Place.first(KEY, 0), store, "dying/process", lambda: now[0])
     dying.save()
     delete_input(store, KEY.kind, KEY.input, now[0])
     now[0] += passed
-    if passed > keeper._FRESH:
+    if passed > writer._FRESH:
         with pytest.raises(PlaceTakenError, match="the input has been deleted"):
             dying.save()
     else:
@@ -173,7 +177,7 @@ def test_a_save_that_comes_any_time_after_the_last_look_does_not_bring_a_deleted
     assert (found.generation, found.revision, found.settled) == (1, 0, 7)
 
 
-@pytest.mark.parametrize("moves", past(reading.MOST_READINGS))
+@pytest.mark.parametrize("moves", past(reader.MOST_READINGS))
 @pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
 def test_an_instant_that_moves_for_any_number_of_readings_is_whole_or_left_to_the_next_run(
     cloud: MicrosoftCloud, source: Source, moves: int
@@ -201,7 +205,7 @@ def test_an_instant_that_moves_for_any_number_of_readings_is_whole_or_left_to_th
     (one,) = polled.poll().outcomes
     shelf.before_answer = None
     # Each reading differs from the one before for as long as something moves. The look that finds it full is one more.
-    assert one.outcome == ("incomplete" if moves > reading.MOST_READINGS else "done")
+    assert one.outcome == ("incomplete" if moves > reader.MOST_READINGS else "done")
     if one.outcome == "incomplete":
         assert type(one.failure) is IncompleteError
         (document,) = polled.store.documents.values()
@@ -263,9 +267,9 @@ def _with_api(polled: PolledInput, change: Callable[[Api], Api]) -> PolledInput:
     return changed
 
 
-@pytest.mark.parametrize("over", [-100_000, records.LARGEST_RECORD])
+@pytest.mark.parametrize("over", [-100_000, json_stream.LARGEST_RECORD])
 def test_a_record_of_any_length_spares_its_neighbours(over: int) -> None:
-    size = records.LARGEST_RECORD + over
+    size = json_stream.LARGEST_RECORD + over
     long = b'{"id":"long","a":"' + b"x" * size + b'"}'
     body = b'[{"id":"before"},' + long + b',{"id":"behind"}]'
     found = list(
@@ -278,7 +282,7 @@ def test_a_record_of_any_length_spares_its_neighbours(over: int) -> None:
     assert (raws[1:-1], len(broken)) == (([long.decode()], 0) if over < 0 else ([], 1))
 
 
-@pytest.mark.parametrize("depth", past(records._DEEPEST, least=records._DEEPEST - 1)[:4])
+@pytest.mark.parametrize("depth", past(json_stream._DEEPEST, least=json_stream._DEEPEST - 1)[:4])
 def test_a_record_of_any_depth_spares_its_neighbours(depth: int) -> None:
     deep = b'{"id":"deep","a":' + b"[" * depth + b"]" * depth + b"}"
     body = b'[{"id":"before"},' + deep + b',{"id":"behind"}]'

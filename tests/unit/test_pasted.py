@@ -8,10 +8,12 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from defender_alerts.apis import endpoint, incidents, siem
+from defender_alerts.diagnostics.network import check_ca_bundle
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.settings import cleaned, read_account, read_network, read_polling, unusual, without_invisible
-from defender_alerts.setup.network import check_ca_bundle
+from defender_alerts.microsoft.account import read_account
+from defender_alerts.microsoft.apis import endpoint_alerts, incidents, siem_alerts
+from defender_alerts.microsoft.network import read_network
+from defender_alerts.settings import cleaned, read_polling, unusual, without_invisible
 from hypothesis import given
 from hypothesis import strategies as st
 from standins.key_pairs import KeyPair
@@ -88,7 +90,7 @@ def test_so_are_the_fields_of_an_input(character: str) -> None:
     fields = {"account": "corp", "index": "main", "interval": "300", "start_time": "-7d", "overlap": "600"}
     own = {
         "regions": "us,eu",
-        "resource": siem.RESOURCES[1],
+        "resource": siem_alerts.RESOURCES[1],
         "machine_groups": "Servers",
         "region": "eu",
         "severities": "high",
@@ -96,7 +98,7 @@ def test_so_are_the_fields_of_an_input(character: str) -> None:
     }
     with_them = {name: laced(value, character) for name, value in {**fields, **own}.items()}
     assert read_polling("emea", with_them) == read_polling("emea", fields)
-    for module in (siem, endpoint, incidents):
+    for module in (siem_alerts, endpoint_alerts, incidents):
         assert module.read_settings("emea", with_them) == module.read_settings("emea", own)
 
 

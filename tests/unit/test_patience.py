@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from defender_alerts.errors import StoppedError
-from defender_alerts.input.splunkd import Patience, SplunkdError
-from defender_alerts.input.splunkd import Splunkd as Client
+from defender_alerts.splunk.rest_client import Patience, SplunkdError
+from defender_alerts.splunk.rest_client import Splunkd as Client
 from standins.polling import NoWaiting, PassingTime
 from standins.splunkd import Fault, Splunkd
 

@@ -8,12 +8,13 @@ from urllib.parse import unquote
 
 import pytest
 import urllib3
+from defender_alerts.diagnostics.network import check_proxy
 from defender_alerts.environment import Environment
 from defender_alerts.errors import AddonError, ConfigurationError
-from defender_alerts.http import session
-from defender_alerts.http.session import open_session, trust
-from defender_alerts.settings import Network, Proxy, cleaned, read_network, read_proxy, without_invisible
-from defender_alerts.setup.network import check_proxy
+from defender_alerts.microsoft.network import Network, Proxy, read_network, read_proxy
+from defender_alerts.microsoft.transport import session
+from defender_alerts.microsoft.transport.session import open_session, trust
+from defender_alerts.settings import cleaned, without_invisible
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from standins.microsoft.cloud import MicrosoftCloud

@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from defender_alerts import clouds, lateness
-from defender_alerts.kinds import KINDS
+from defender_alerts.collect import lateness
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft import clouds
 from splunk_add_on_ucc_framework import global_config
 from standins.polling import PolledInput
 

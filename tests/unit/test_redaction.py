@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from urllib.parse import quote, quote_plus
 
-from defender_alerts.input.log import Redaction
-from defender_alerts.settings import Proxy
+from defender_alerts.microsoft.network import Proxy
+from defender_alerts.splunk.log import Redaction
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

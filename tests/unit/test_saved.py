@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from defender_alerts.input.saved import readable
-from defender_alerts.input.splunkd import Splunkd as Client
-from defender_alerts.input.splunkd import SplunkdError, content_of, documents, entries
+from defender_alerts.splunk.rest_client import Splunkd as Client
+from defender_alerts.splunk.rest_client import SplunkdError, content_of, documents, entries
+from defender_alerts.splunk.stored_settings import readable
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from standins.splunkd import Splunkd

@@ -6,19 +6,13 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from defender_alerts import clouds, errors
-from defender_alerts.apis import siem
+from defender_alerts import errors
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.settings import (
-    Proxy,
-    is_true,
-    read_account,
-    read_ca_bundle,
-    read_network,
-    read_polling,
-    split_list,
-    too_short,
-)
+from defender_alerts.microsoft import clouds
+from defender_alerts.microsoft.account import read_account
+from defender_alerts.microsoft.apis import siem_alerts
+from defender_alerts.microsoft.network import Proxy, read_ca_bundle, read_network
+from defender_alerts.settings import is_true, read_polling, split_list, too_short
 from standins.key_pairs import KeyPair
 
 ACCOUNT = {
@@ -157,23 +151,23 @@ def test_an_interval_of_a_hand_written_conf_counts_as_sixty_seconds(interval: st
 
 
 def test_regions_are_read_without_regard_to_case_blanks_and_repetition() -> None:
-    assert siem.read_settings("emea", {**INPUT, "regions": " US,eu , ,us"}).regions == ("us", "eu")
+    assert siem_alerts.read_settings("emea", {**INPUT, "regions": " US,eu , ,us"}).regions == ("us", "eu")
 
 
 def test_an_input_without_regions_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="names no region"):
-        siem.read_settings("emea", {**INPUT, "regions": " , "})
+        siem_alerts.read_settings("emea", {**INPUT, "regions": " , "})
 
 
 def test_a_resource_that_is_not_documented_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"neither https://graph\.windows\.net nor"):
-        siem.read_settings("emea", {**INPUT, "resource": "https://graph.microsoft.com"})
+        siem_alerts.read_settings("emea", {**INPUT, "resource": "https://graph.microsoft.com"})
 
 
-@pytest.mark.parametrize("resource", siem.RESOURCES)
+@pytest.mark.parametrize("resource", siem_alerts.RESOURCES)
 def test_each_resource_names_the_other(resource: str) -> None:
-    (other,) = set(siem.RESOURCES) - {resource}
-    assert siem.resource_hint(resource) == f"Set the input's resource to {other}."
+    (other,) = set(siem_alerts.RESOURCES) - {resource}
+    assert siem_alerts.resource_hint(resource) == f"Set the input's resource to {other}."
 
 
 def test_a_region_that_a_cloud_does_not_have_is_refused_with_those_it_has() -> None:

@@ -9,10 +9,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
-from defender_alerts.errors import AddonError, AuthenticationError, ConfigurationError, ConnectionFailedError
-from defender_alerts.kinds import KINDS
-from defender_alerts.settings import Account, Network, Proxy
-from defender_alerts.setup.account import (
+from defender_alerts.diagnostics.account import (
     AccountCheck,
     Finding,
     KindCheck,
@@ -21,6 +18,10 @@ from defender_alerts.setup.account import (
     summary,
     warnings,
 )
+from defender_alerts.errors import AddonError, AuthenticationError, ConfigurationError, ConnectionFailedError
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft.account import Account
+from defender_alerts.microsoft.network import Network, Proxy
 from standins.microsoft import faults, hosts
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.directory import Application, Tenant

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from defender_alerts.place import Place, PlaceKey
-from defender_alerts.setup.health import Health, State, duration, health
-from defender_alerts.setup.status import KnownInput, statuses
+from defender_alerts.checkpoint.checkpoint import Place, PlaceKey
+from defender_alerts.checkpoint.last_error import FAILED, INCOMPLETE, Trouble
+from defender_alerts.splunk.pages.health import Health, State, duration, health
+from defender_alerts.splunk.pages.status_model import KnownInput, statuses
 from defender_alerts.times import parse_iso, seconds
-from defender_alerts.trouble import FAILED, INCOMPLETE, Trouble
 from hypothesis import given
 from hypothesis import strategies as st
 

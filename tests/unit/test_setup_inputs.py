@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
+from defender_alerts.diagnostics.account import AccountCheck, Finding, KindCheck
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.kinds import KINDS
+from defender_alerts.input_kinds import KINDS
 from defender_alerts.settings import read_polling
-from defender_alerts.setup.account import AccountCheck, Finding, KindCheck
-from defender_alerts.setup.inputs import SavedInput, check_input, remarks
+from defender_alerts.splunk.pages.input_checks import SavedInput, check_input, remarks
 from defender_alerts.times import parse_iso, seconds
 
 SIEM, ENDPOINT = "defender_siem_alerts", "defender_endpoint_alerts"

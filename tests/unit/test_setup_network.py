@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from defender_alerts.diagnostics.network import check_ca_bundle, check_proxy, login_hosts
 from defender_alerts.errors import AddonError, ConfigurationError
-from defender_alerts.settings import Proxy
-from defender_alerts.setup.network import check_ca_bundle, check_proxy, login_hosts
+from defender_alerts.microsoft.network import Proxy
 from standins.key_pairs import KeyPair, ec_key, rsa_key
 from standins.microsoft import faults
 from standins.microsoft.cloud import MicrosoftCloud

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from defender_alerts.place import Place, PlaceKey, Reset, resets
-from defender_alerts.setup.status import InputStatus, KnownInput, statuses
+from defender_alerts.checkpoint.checkpoint import Place, PlaceKey, Reset, resets
+from defender_alerts.checkpoint.last_error import Trouble
+from defender_alerts.splunk.pages.status_model import InputStatus, KnownInput, statuses
 from defender_alerts.times import parse_iso, seconds
-from defender_alerts.trouble import Trouble
 
 KIND, NAME, TENANT = "defender_siem_alerts", "corp", "01234567-89ab-cdef-0123-456789abcdef"
 NOW = parse_iso("2026-11-23T12:00:00Z")

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from defender_alerts.delivery import BATCH_VERSIONS
+from defender_alerts.checkpoint.checkpoint import PlaceKey, Reset
+from defender_alerts.collect.delivery import BATCH_VERSIONS
+from defender_alerts.collect.poll import LONGEST_HANDOVER
 from defender_alerts.errors import CheckpointError
-from defender_alerts.place import PlaceKey, Reset
-from defender_alerts.poll import LONGEST_HANDOVER
 from defender_alerts.times import parse_iso, seconds
 from standins.microsoft.samples import siem_alert
 from standins.polling import MemorySink, NoWaiting, PolledInput

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from defender_alerts.times import seconds
-from defender_alerts.windows import Window, WindowWidth
+from defender_alerts.collect.windows import WindowWidth
+from defender_alerts.times import Window, seconds
 from hypothesis import given
 from hypothesis import strategies as st
 

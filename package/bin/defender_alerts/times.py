@@ -10,6 +10,7 @@ import datetime as dt
 import functools
 import re
 import time
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 TICKS_PER_SECOND = 10_000_000
@@ -111,3 +112,19 @@ def epoch(ticks: int) -> str:
     whole, fraction = divmod(abs(ticks), TICKS_PER_SECOND)
     digits = f"{fraction:07d}".rstrip("0")
     return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
+
+
+@dataclass(frozen=True)
+class Window:
+    """The times from ``start`` (inclusive) to ``end`` (exclusive), in ticks."""
+
+    start: int
+    end: int
+
+    @property
+    def width(self) -> int:
+        """Its length in ticks."""
+        return self.end - self.start
+
+    def __str__(self) -> str:
+        return f"{iso(self.start)}..{iso(self.end)}"

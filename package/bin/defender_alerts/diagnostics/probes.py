@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from defender_alerts.credentials.certificate import Certificate, read_certificate
 from defender_alerts.errors import ConnectionFailedError
-from defender_alerts.http.failures import CERTIFICATE_REASONS, Failure, no_answer
-from defender_alerts.http.session import open_session, proxies_for, trust
-from defender_alerts.settings import Network
+from defender_alerts.microsoft.client_certificate.x509 import Certificate, read_certificate
+from defender_alerts.microsoft.network import Network
+from defender_alerts.microsoft.transport.failures import CERTIFICATE_REASONS, Failure, no_answer
+from defender_alerts.microsoft.transport.session import open_session, proxies_for, trust
 
 # TLS is spoken with what is behind the tunnel: so the proxy has opened it.
 _BEHIND_THE_PROXY = CERTIFICATE_REASONS | {"no TLS"}

@@ -1,0 +1,433 @@
+"""A place: how far one input has collected one region of one tenant.
+
+It holds three times and the versions already delivered:
+
+- ``watermark``: everything up to here has been collected.
+- ``settled``: nothing new is expected before this. A version may become visible up to ``overlap`` after its version
+  time, so a stretch of time is settled only if it was read that much later. The next run reads from here. In a long
+  run this is earlier than ``watermark - overlap``: what was read an hour ago, minutes after it happened, has had
+  late arrivals since.
+- ``seen_from``: the versions from here on are remembered, one by one. Older ones are never delivered again.
+
+``seen_from <= settled <= watermark``, and none of them ever goes back.
+
+Whoever resets a place or deletes its input raises its generation. Each generation has documents of its own: what a
+process that has not noticed saves late is of an older one, stands beside what counts, and counts for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from defender_alerts.errors import CheckpointError
+from defender_alerts.times import iso, parse_iso, seconds
+
+from .versions import Seen
+
+LAYOUT = 1
+
+# Of a place's key: kind, input, tenant, cloud, region.
+_PARTS = 5
+
+# Neighbouring windows share this much: whether the APIs' bounds are inclusive is not documented, nor to what
+# they are rounded. Versions are remembered for that long beyond ``settled``.
+MARGIN = seconds(1)
+
+# So many records that lack something are remembered. With more, the watermark stays before them.
+MOST_LACKING = 1_000
+
+# So many versions make a document of 4 MB, written with each batch. MongoDB's limit for a document is 16 MB.
+MOST_SEEN = 150_000
+
+
+@dataclass(frozen=True)
+class PlaceKey:
+    """What a place belongs to. Nothing else: a changed filter, resource, credential or proxy keeps the place."""
+
+    kind: str
+    input: str
+    tenant: str
+    cloud: str
+    region: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.input}:{self.tenant}:{self.cloud}:{self.region}"
+
+    @property
+    def source(self) -> str:
+        """The source of its events."""
+        return f"{self.kind}:{self.tenant}:{self.region}:{self.input}"
+
+    def of_generation(self, generation: int) -> str:
+        """The key of what a generation of the place keeps."""
+        return f"{self}:{generation}" if generation else str(self)
+
+
+class Lacking(NamedTuple):
+    """A record that has come without something that was asked for.
+
+    Attributes:
+        time: its version time, in ticks. The same version or a later one with everything settles it.
+        gone: in so many runs the service has not shown it any more.
+    """
+
+    time: int
+    gone: int = 0
+
+
+@dataclass
+class Place:
+    """How far one region has been collected; times in ticks.
+
+    ``generation`` counts how often the place has been reset or its input deleted, ``revision`` how often it has been
+    saved since, ``writer`` is the id of the run that did so last. ``typed_tenant`` is the tenant as the account names
+    it, be it by a domain. ``collected`` is when a run was last through with it, by the server's clock; None before the
+    first time. ``lacking`` are the records that lack something, by identity, in the order in which they are asked for
+    again. ``held`` is a time that this run must not settle, since it could not be read whole; None for none.
+    """
+
+    key: PlaceKey
+    watermark: int
+    settled: int
+    seen_from: int
+    seen: Seen = field(default_factory=Seen)
+    generation: int = 0
+    revision: int = 0
+    writer: str = ""
+    typed_tenant: str = ""
+    collected: int | None = None
+    lacking: dict[str, Lacking] = field(default_factory=dict)
+    held: int | None = None
+
+    @classmethod
+    def first(cls, key: PlaceKey, start: int, generation: int = 0) -> Place:
+        """The place of an input that has collected nothing yet, or shall forget that it has, and start at ``start``."""
+        return cls(key, watermark=start, settled=start, seen_from=start, generation=generation)
+
+    def is_new(self, time: int, version_fingerprint: bytes) -> bool:
+        """Whether this version still has to be delivered."""
+        return time >= self.seen_from and version_fingerprint not in self.seen
+
+    def lack(self, identity: str, time: int) -> None:
+        """Remember that a record's version of ``time`` has come without something, unless a later one has."""
+        before = self.lacking.get(identity)
+        if before is None or before.time < time:
+            self.lacking[identity] = Lacking(time)
+
+    def hold(self, time: int) -> None:
+        """Stay before ``time`` for the rest of this run: the next one reads from there."""
+        self.held = time if self.held is None else min(time, self.held)
+
+    def advance(self, watermark: int, settled: int) -> None:
+        """Move on to these times (never back), and forget what can no longer be shown again."""
+        if self.held is not None:
+            watermark, settled = min(watermark, self.held), min(settled, self.held)
+        self.watermark = max(self.watermark, watermark)
+        self.settled = max(self.settled, min(settled, self.watermark))
+        seen_from = max(self.seen_from, self.settled - MARGIN)
+        if seen_from > self.seen_from:
+            self.seen_from = seen_from
+            self.seen.forget_before(seen_from)
+
+    def document(self) -> dict[str, Any]:
+        """The place as one document of the KV store."""
+        return {
+            "_key": self.key.of_generation(self.generation),
+            "layout": LAYOUT,
+            **asdict(self.key),
+            "watermark": iso(self.watermark),
+            "settled": iso(self.settled),
+            "seen_from": iso(self.seen_from),
+            "seen": self.seen.pack(),
+            "remembered": len(self.seen),
+            "collected": "" if self.collected is None else iso(self.collected),
+            "lacking": json.dumps([[name, iso(one.time), one.gone] for name, one in self.lacking.items()]),
+            "generation": self.generation,
+            "revision": self.revision,
+            "writer": self.writer,
+            "typed_tenant": self.typed_tenant,
+        }
+
+    @classmethod
+    def from_document(cls, key: PlaceKey, document: Mapping[str, Any]) -> Place:
+        """The place that ``document`` wrote.
+
+        Raises:
+            CheckpointError: another version of the add-on wrote it, or it is damaged. It is never taken for a
+                first run: that would deliver everything again, or skip what lies between.
+        """
+        if document.get("layout") != LAYOUT:
+            raise CheckpointError(
+                f"The checkpoint {key} has the layout {document.get('layout')!r}, and this version of the add-on "
+                f"reads {LAYOUT}. Install the version that wrote it, or reset the checkpoint on the Inputs page or by "
+                "defender_alerts_reset.py: the input then starts again at a time of your choice."
+            )
+        try:
+            place = cls(
+                key,
+                watermark=parse_iso(document["watermark"]),
+                settled=parse_iso(document["settled"]),
+                seen_from=parse_iso(document["seen_from"]),
+                seen=Seen.unpack(document["seen"]),
+                generation=int(document["generation"]),
+                revision=int(document["revision"]),
+                writer=str(document.get("writer", "")),
+                # Versions of this add-on that did not note it have left places without.
+                collected=parse_iso(document["collected"]) if document.get("collected") else None,
+                lacking={
+                    str(name): Lacking(parse_iso(time), int(gone))
+                    for name, time, gone in json.loads(document.get("lacking") or "[]")
+                },
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise CheckpointError(
+                f"The checkpoint {key} is damaged ({error}). Nothing was collected. Restore the collection "
+                "ta_defender_alerts_checkpoints from a backup of the KV store, or reset the checkpoint to the time of "
+                "the input's last event, on the Inputs page or by defender_alerts_reset.py."
+            ) from error
+        if not place.seen_from <= place.settled <= place.watermark:
+            raise CheckpointError(
+                f"The checkpoint {key} contradicts itself: seen_from {document['seen_from']}, settled "
+                f"{document['settled']}, watermark {document['watermark']} are not in this order. Nothing was "
+                "collected. Reset the checkpoint to the time of the input's last event, on the Inputs page or by "
+                "defender_alerts_reset.py."
+            )
+        return place
+
+
+@dataclass(frozen=True)
+class Reset:
+    """An administrator's word that a place shall start again, at a time in ticks of their choice.
+
+    A document of its own: a process that is at work while it is written would overwrite the place's. It counts until a
+    place of its generation has been saved.
+    """
+
+    key: PlaceKey
+    start: int
+    generation: int
+
+    @staticmethod
+    def key_of(key: PlaceKey) -> str:
+        """The key of the document, beside the place's."""
+        return f"{key}:reset"
+
+    def document(self) -> dict[str, Any]:
+        """The reset as one document of the KV store."""
+        return {
+            "_key": self.key_of(self.key),
+            **asdict(self.key),
+            "start": iso(self.start),
+            "generation": self.generation,
+        }
+
+    @classmethod
+    def from_document(cls, key: PlaceKey, document: Mapping[str, Any]) -> Reset:
+        """The reset that ``document`` wrote.
+
+        Raises:
+            CheckpointError: it is damaged.
+        """
+        try:
+            return cls(key, parse_iso(document["start"]), int(document["generation"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"The reset of the checkpoint {key} is damaged ({error}). Nothing was collected. Reset it again."
+            ) from error
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What stays of an input that was deleted: its places have to be of this generation, or a later one, to count.
+
+    A document of its own, by which a process that is still at work notices; a new input of that name begins there.
+    ``deleted`` is when that was, by this machine's clock.
+    """
+
+    kind: str
+    input: str
+    generation: int
+    deleted: int
+
+    @staticmethod
+    def key_of(kind: str, input_name: str) -> str:
+        """The key of the document; a place's has more parts."""
+        return f"{kind}:{input_name}:deleted"
+
+    @classmethod
+    def following(cls, kind: str, input_name: str, documents: Iterable[Mapping[str, Any]], now: int) -> Deletion:
+        """The deletion of an input at ``now``: later than everything among its documents, former deletions included."""
+        return cls(kind, input_name, 1 + max(map(_generation, documents), default=0), now)
+
+    def document(self) -> dict[str, Any]:
+        """The deletion as one document of the KV store."""
+        return {
+            "_key": self.key_of(self.kind, self.input),
+            "kind": self.kind,
+            "input": self.input,
+            "generation": self.generation,
+            "deleted": iso(self.deleted),
+        }
+
+    @classmethod
+    def among(cls, documents: Iterable[Mapping[str, Any]]) -> Deletion | None:
+        """The deletion among an input's documents; None where it was never deleted.
+
+        Raises:
+            CheckpointError: it is there and can't be read.
+        """
+        for document in documents:
+            kind, input_name = str(document.get("kind")), str(document.get("input"))
+            if document.get("_key") != cls.key_of(kind, input_name):
+                continue
+            try:
+                return cls(kind, input_name, int(document["generation"]), parse_iso(document["deleted"]))
+            except (KeyError, TypeError, ValueError) as error:
+                raise CheckpointError(
+                    f"The note that an input {input_name} was deleted is damaged ({error}). Nothing was collected. "
+                    f"Delete the document {cls.key_of(kind, input_name)} from the collection "
+                    "ta_defender_alerts_checkpoints."
+                ) from error
+        return None
+
+
+def what_counts(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The documents of one input without those that its deletion has ruled out, whenever they were saved.
+
+    Raises:
+        CheckpointError: the deletion can't be read.
+    """
+    documents = list(documents)
+    deletion = Deletion.among(documents)
+    if deletion is None:
+        return documents
+    return [
+        document
+        for document in documents
+        if (
+            # A last error is of no generation: its run may not have come far enough to know one.
+            _began(document) > deletion.deleted if "began" in document else _generation(document) >= deletion.generation
+        )
+    ]
+
+
+def latest_places(documents: Iterable[Mapping[str, Any]]) -> dict[PlaceKey, Mapping[str, Any]]:
+    """The document that counts of each of an input's places; it may have been reset since it was saved.
+
+    Raises:
+        CheckpointError: the input's deletion can't be read.
+    """
+    latest: dict[PlaceKey, Mapping[str, Any]] = {}
+    for document in what_counts(documents):
+        key = _key_of(document)
+        if key is not None and (key not in latest or _generation(document) > _generation(latest[key])):
+            latest[key] = document
+    return latest
+
+
+def is_reset(place: Mapping[str, Any], documents: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a place, by its document, has been reset since that was saved: no run has obeyed yet."""
+    wanted = Reset.key_of(key) if (key := _key_of(place)) else ""
+    return any(document.get("_key") == wanted and _generation(document) > _generation(place) for document in documents)
+
+
+def find_place(key: PlaceKey, documents: Iterable[Mapping[str, Any]], start: int) -> Place:
+    """The place among an input's documents; a first one at ``start`` where there is none, a new one where it was reset.
+
+    Raises:
+        CheckpointError: it is there and can't be read.
+    """
+    documents = list(documents)
+    document = latest_places(documents).get(key)
+    reset = next((one for one in what_counts(documents) if one.get("_key") == Reset.key_of(key)), None)
+    if reset is not None and (document is None or is_reset(document, [reset])):
+        read = Reset.from_document(key, reset)
+        return Place.first(key, read.start, read.generation)
+    if document is not None:
+        return Place.from_document(key, document)
+    deletion = Deletion.among(documents)
+    return Place.first(key, start, 0 if deletion is None else deletion.generation)
+
+
+def tenant_of(typed: str, cloud: str, documents: Iterable[Mapping[str, Any]]) -> str:
+    """The GUID of a tenant that was typed as a domain, as an input's places remember it; empty where none does."""
+    places = latest_places(documents).items()
+    return next((key.tenant for key, one in places if (key.cloud, one.get("typed_tenant")) == (cloud, typed)), "")
+
+
+def has_older(place: Place, documents: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether older generations of a place have left something among the input's documents."""
+    return any(_key_of(document) == place.key and _generation(document) < place.generation for document in documents)
+
+
+def resets(documents: Iterable[Mapping[str, Any]], start: int, region: str = "") -> list[Reset]:
+    """The word that an input's places shall start again at ``start`` (ticks): all of them, or those of one region.
+
+    Args:
+        documents: all of the input's. Each reset is of a generation that none of them has seen.
+        start: in ticks.
+        region: empty for all.
+    """
+    documents = list(documents)
+    by_key = {str(document.get("_key")): document for document in documents}
+    places = latest_places(documents)
+    chosen = sorted((key for key in places if region in {"", key.region}), key=str)
+    return [
+        Reset(key, start, 1 + max(_generation(places[key]), _generation(by_key.get(Reset.key_of(key), {}))))
+        for key in chosen
+    ]
+
+
+def _key_of(document: Mapping[str, Any]) -> PlaceKey | None:
+    """The place whose document this is, by its key, as the rest may be damaged; None for another kind of document."""
+    parts = str(document.get("_key")).split(":")
+    if len(parts) == _PARTS + 1 and _is_number(parts[-1]):
+        parts.pop()
+    return PlaceKey(*parts) if len(parts) == _PARTS else None
+
+
+def who_saved(head: Mapping[str, Any]) -> tuple[str, int]:
+    """The writer of a place's document and its revision; nobody's where these can't be read."""
+    try:
+        return str(head.get("writer", "")), int(head["revision"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return "", -1
+
+
+def _generation(document: Mapping[str, Any]) -> int:
+    """The generation of a document, that in its key where its own can't be read."""
+    try:
+        return int(document["generation"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        last = str(document.get("_key")).rpartition(":")[2]
+        return int(last) if _is_number(last) else 0
+
+
+def _began(document: Mapping[str, Any]) -> int:
+    try:
+        return parse_iso(document["began"])
+    except (TypeError, ValueError):
+        return 0
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+class PlaceStore(Protocol):
+    """Where places are kept. Each method raises ``CheckpointError`` for everything that goes wrong."""
+
+    def places_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
+        """The documents of all places of an input, also those of another tenant or cloud."""
+
+    def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
+        """``_key``, generation, revision and writer of those documents that exist, without the rest of them."""
+
+    def save(self, document: Mapping[str, Any]) -> None:
+        """Save one document, replacing the one with the same key."""
+
+    def delete_older(self, key: PlaceKey, generation: int) -> None:
+        """Delete what generations of a place before this one have left."""

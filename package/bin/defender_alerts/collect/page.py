@@ -1,0 +1,178 @@
+"""Reads one answer: which versions it shows, what they lack, and whether there may be more."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from defender_alerts.checkpoint.versions import Version, fingerprint, preliminary
+from defender_alerts.errors import UnexpectedAnswerError
+from defender_alerts.logfmt import key_values
+from defender_alerts.microsoft.apis.base import Api, Query
+from defender_alerts.microsoft.json_stream import BrokenRecord, Record, excerpt
+from defender_alerts.microsoft.transport.client import Answer
+
+NEXT_LINK = "@odata.nextLink"
+
+
+class CutShortError(Exception):
+    """The answer holds as much as an answer may hold, so it may have been cut short.
+
+    Args:
+        times: of the records in it, in ticks.
+    """
+
+    def __init__(self, times: list[int] | None = None) -> None:
+        super().__init__()
+        self.times = times or []
+
+
+class Shown(NamedTuple):
+    """A version that the API shows.
+
+    Attributes:
+        identity: of its record; empty for a record that does not say which one it is.
+        version: the version, at its version time.
+        parts: the versions inside it that become events of their own.
+        remark: what identity or version time the record lacks.
+        unreadable: why it could not be parsed; it is delivered as text all the same.
+        lacks: something that was asked for is not in it.
+    """
+
+    identity: str
+    version: Version
+    parts: tuple[Version, ...] = ()
+    remark: str = ""
+    unreadable: str = ""
+    lacks: bool = False
+
+
+class PageReading:
+    """The reading of one answer.
+
+    Args:
+        api: which API answers.
+        query: what was asked for.
+        log: where records that can't be handled are reported.
+        most_records: with so many, the reading ends as cut short; None takes the answer however large it is.
+
+    Attributes:
+        received: the records in the answer so far.
+        broken: those among them that could not be handled.
+        unidentified: those that don't say which record they are, or when it was changed.
+        times: of the records, in ticks.
+        around: what stands in the answer beside the records.
+    """
+
+    def __init__(self, api: Api, query: Query, log: logging.Logger, *, most_records: int | None) -> None:
+        self._api = api
+        self._expansion = api.expansion
+        self._query = query
+        self._log = log
+        self._most_records = most_records
+        self.received = 0
+        self.broken = 0
+        self.unidentified = 0
+        self.times: list[int] = []
+        self.around: dict[str, Any] = {}
+        self.date: int | None = None
+
+    @property
+    def next_link(self) -> str:
+        """Where the answer says that more may be found; empty where it does not say so."""
+        link = self.around.get(NEXT_LINK) or ""
+        # One that is no text is refused as one that leads elsewhere.
+        return link if isinstance(link, str) else type(link).__name__
+
+    def shown(self, answer: Answer) -> Iterator[Shown]:
+        """Yield what the answer shows of the window; what lies behind it is asked for again with the next one.
+
+        Raises:
+            CutShortError: there are too many records.
+            UnexpectedAnswerError: this is no answer of the API.
+            ConnectionFailedError: the answer breaks off.
+        """
+        self.date = answer.date
+        if answer.status == HTTPStatus.NO_CONTENT:
+            return
+        try:
+            for element in self._api.cut(answer.pieces(), self.around):
+                self.received += 1
+                one = self._as_text(element) if isinstance(element, BrokenRecord) else self._shown(element)
+                if one is not None and one.version.time < self._query.times.end:
+                    yield one
+                if self._most_records is not None and self.received >= self._most_records:
+                    raise CutShortError(self.times)
+        except UnexpectedAnswerError as error:
+            raise UnexpectedAnswerError(
+                f"{self._api.host}: {error}. Nothing of it was taken for alerts. Look for a proxy, portal or filter on "
+                "the way that answers in Microsoft's place."
+            ) from error
+
+    def _as_text(self, broken: BrokenRecord) -> Shown | None:
+        """What can't be parsed, where its identity and version time can be read; else it is left out."""
+        record = broken.record
+        if record is not None and isinstance(record.value, Mapping):
+            try:
+                self._api.identify(record.value)
+            except ValueError:
+                # It is reported below.
+                pass
+            else:
+                shown = self._shown(record)
+                # What it may lack can't be seen, nor would it come again any better.
+                return shown and shown._replace(unreadable=broken.reason, lacks=False)
+        self._report(broken.reason, broken.excerpt)
+        return None
+
+    def _shown(self, record: Record) -> Shown | None:
+        value = record.value
+        if not isinstance(value, Mapping):
+            self._report("no JSON object", excerpt(record.raw))
+            return None
+        expansion = self._expansion
+        raw, inside = expansion.take_apart(record) if expansion else (record.raw, ())
+        try:
+            identity, time = self._api.identify(value)
+        except ValueError as error:
+            # It is an alert all the same. Its own text stands for its identity, and the end of the first window that
+            # shows it for its time, so that it is remembered for as long as it can be shown again.
+            self.unidentified += 1
+            time = self._query.times.end - 1
+            parts = tuple(self._part(one, time) for one in inside)
+            return Shown("", Version(time, fingerprint(record.raw, 0), raw), parts, str(error))
+        self.times.append(time)
+        parts = tuple(self._part(one, time) for one in inside)
+        lacks = expansion is not None and expansion.lacks(value)
+        # Where it will come again with what it lacks, as another text, that is another version.
+        is_preliminary = expansion is not None and lacks and not expansion.splits
+        mark = preliminary(identity, time) if is_preliminary else fingerprint(identity, time)
+        return Shown(identity, Version(time, mark, raw), parts, lacks=lacks)
+
+    def _part(self, record: Record, time: int) -> Version:
+        """A record inside another one; one that does not say when it was changed has the other one's time."""
+        identity = record.raw
+        if isinstance(record.value, Mapping):
+            try:
+                identity, time = self._api.identify(record.value)
+            except ValueError:
+                self.unidentified += 1
+        return Version(time, fingerprint(identity, time), record.raw, is_part=True)
+
+    def _report(self, reason: str, excerpt: str) -> None:
+        self.broken += 1
+        self.unidentified += 1
+        self._log.error(
+            "%s a record can't be read (%s) and is left out; it begins with %r. The others are not held up. Report "
+            "this to the maker of the add-on.",
+            # The label by which UCC's dashboard and Health count errors.
+            key_values(exc_l="Server Error", region=self._api.region, api_host=self._api.host),
+            reason,
+            excerpt,
+        )
+
+    def whole_up_to(self, end: int) -> int:
+        """Up to when the answer can be whole: what the server's clock had not reached, it could not know."""
+        return end if self.date is None else min(end, self.date)

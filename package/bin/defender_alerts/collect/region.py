@@ -1,0 +1,321 @@
+"""Collects one region: reads window after window up to now, and moves the place on behind each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from defender_alerts.checkpoint.checkpoint import MOST_SEEN
+from defender_alerts.checkpoint.split_alerts import DeliveredParts
+from defender_alerts.checkpoint.versions import Version
+from defender_alerts.checkpoint.writer import PlaceKeeper
+from defender_alerts.errors import ConfigurationError, IncompleteError
+from defender_alerts.microsoft.apis.base import Api
+from defender_alerts.microsoft.tokens import ResourceBearer
+from defender_alerts.microsoft.transport.client import Caller
+from defender_alerts.microsoft.transport.server_clock import MOST_SKEW
+from defender_alerts.times import TICKS_PER_SECOND, iso
+
+from .delivery import Delivery
+from .events import EventSink, Origin
+from .lateness import Lateness
+from .missing_alerts import LackingAlerts
+from .page import CutShortError, Shown
+from .reader import Coming, RegionReader, Stretch
+from .recollection import StandingOrder
+
+# An answer with more new text is read in narrower windows, however few its records: it is kept to be sorted.
+LONGEST_ANSWER_KEPT = 24_000_000
+
+# An input's first run begins at its start_time, which may be as old as Microsoft's memory. It was worked out when the
+# run began, or typed in by somebody; so much may have passed since, and nothing was missed.
+_BEGINNING = 3_600 * TICKS_PER_SECOND
+
+
+@dataclass(frozen=True)
+class RegionJob:
+    """What collecting one region takes.
+
+    Attributes:
+        api: the API at the region's host.
+        keeper: of the place, which says how far it has been collected.
+        origin: what stands in its events beside the alert.
+        overlap: how late a version may become visible, in ticks.
+        order: to collect again what an audit has found missing; None where there is none.
+        parts: the memory of what has been cut out of records and delivered; None where nothing is cut out.
+        interval: from one run to the next, in ticks; 0 where it is not known.
+    """
+
+    api: Api
+    keeper: PlaceKeeper
+    origin: Origin
+    overlap: int
+    order: StandingOrder | None = None
+    parts: DeliveredParts | None = None
+    interval: int = 0
+
+
+class RegionCollector:
+    """Works through one region, up to the server's now."""
+
+    def __init__(
+        self,
+        job: RegionJob,
+        *,
+        caller: Caller,
+        bearer: ResourceBearer,
+        sink: EventSink,
+        log: logging.Logger,
+    ) -> None:
+        self._api = job.api
+        self._keeper = job.keeper
+        self._place = job.keeper.place
+        self._origin = job.origin
+        self._overlap = job.overlap
+        self._order = job.order
+        self._parts = job.parts
+        self._caller = caller
+        self._bearer = bearer
+        self._delivery = Delivery(job.keeper, job.origin, sink, caller.stop, job.parts)
+        self._log = log
+        self._reader = RegionReader(job.api, caller, bearer, log)
+        self._reader.asked.start = self._reader.asked.end = self._place.settled
+        self._open_from: int | None = None
+        self._kept: list[Version] = []
+        self._lacking = LackingAlerts(job.api, self._place, log)
+        self._lateness = Lateness(self._place, overlap=job.overlap, interval=job.interval, now=caller.clock.now())
+        # What could not be read whole.
+        self._open: dict[str, str] = {}
+
+    @property
+    def region(self) -> str:
+        """The region's name in the settings."""
+        return self._api.region
+
+    @property
+    def host(self) -> str:
+        """The host that answers for it."""
+        return self._api.host
+
+    @property
+    def source(self) -> str:
+        """The source of its events."""
+        return self._origin.source
+
+    @property
+    def now(self) -> int:
+        """The server's time, in ticks."""
+        return self._caller.clock.now()
+
+    @property
+    def new(self) -> int:
+        """How many versions were delivered."""
+        return self._delivery.delivered.new
+
+    @property
+    def new_parts(self) -> int:
+        """How many of them were cut out of other records, and have the sourcetype of such parts."""
+        return self._delivery.delivered.parts
+
+    @property
+    def is_delivering(self) -> bool:
+        """Whether a batch is being written and saved right now."""
+        return self._delivery.is_under_way
+
+    def run(self) -> None:
+        """Collect everything up to now.
+
+        Raises:
+            StoppedError: the process was asked to stop, or the place was taken; what was saved is saved.
+            AddonError: the region failed; what was saved is saved.
+        """
+        clock = self._caller.clock
+        self._lacking.forget_unwanted()
+        self._skip_what_is_gone()
+        start, until = self._place.settled, clock.now()
+        while start < until:
+            asked_at = clock.now()
+            stretch = self._reader.read(start, until, self)
+            self._settle(stretch, asked_at)
+            is_last = stretch.is_last or until - stretch.end < TICKS_PER_SECOND
+            if is_last and self._order is not None:
+                self._keeper.save()
+                reader = RegionReader(self._api, self._caller, self._bearer, self._log)
+                self._order.execute(reader, self._delivery)
+            if is_last:
+                self._lacking.ask_again(self._reader, self)
+            if is_last and self._parts is not None:
+                self._parts.forget_before(clock.now())
+            self._keeper.save(last=is_last)
+            if is_last or self._place.held is not None:
+                self._check_memory()
+            if is_last:
+                break
+            # Working off a backlog takes time, in which new alerts come.
+            start, until = stretch.end, clock.now()
+        self._tell_skew()
+        self._end_incomplete()
+
+    def take(self, shown: Iterator[Shown], coming: Coming) -> None:
+        """Deliver what is new of one answer, or keep it until its window is known to be whole."""
+        # What was kept of an answer that turned out to be cut short comes again, by and by.
+        self._kept = []
+        self._lacking.begin_answer()
+        versions = self._new(shown)
+        if coming is Coming.KEPT:
+            self._kept = list(_kept(versions))
+        else:
+            self._delivery.as_they_come(versions)
+            self._lacking.delivered()
+
+    def whole(self) -> None:
+        """Deliver what was kept."""
+        kept, self._kept = self._kept, []
+        self._delivery.in_time_order(kept)
+        self._lacking.delivered()
+
+    def _new(self, shown: Iterator[Shown]) -> Iterator[Version]:
+        for one in shown:
+            version, is_new = self._lacking.judged(one)
+            if is_new and one.identity:
+                self._lateness.note(version, self._caller.clock.now())
+            if is_new:
+                if one.remark:
+                    self._log.warning(
+                        "region=%s a record has no identity or version time (%s); it is indexed with the time %s",
+                        self.region,
+                        one.remark,
+                        iso(version.time),
+                    )
+                if one.unreadable:
+                    self._log.warning(
+                        "region=%s the record %.100r is indexed as it came, but it can't be parsed (%s): searches may "
+                        "lack some of its fields.",
+                        self.region,
+                        one.identity,
+                        one.unreadable,
+                    )
+                yield version
+            for part in one.parts:
+                if self._parts is not None and self._parts.is_new(part):
+                    yield part
+
+    def _end_incomplete(self) -> None:
+        """End a run that lacks something as incomplete.
+
+        Raises:
+            IncompleteError: it does.
+        """
+        sentences = [
+            *self._lacking.sentences(),
+            *(
+                f"More records were changed at {instant} than one answer holds, and they can't be read whole: {why} "
+                "What came is collected, and each run reads them again."
+                for instant, why in self._open.items()
+            ),
+        ]
+        if sentences:
+            raise IncompleteError(" ".join(sentences))
+
+    def _settle(self, stretch: Stretch, asked_at: int) -> None:
+        """Move the place on behind a stretch that was read whole.
+
+        Up to ``asked_at - overlap`` no late arrival is waited for any more. Once a window reaches beyond that, its
+        time and all later stay open for the next run, however long this one lasts.
+        """
+        if stretch.open:
+            self._open[iso(stretch.start)] = stretch.open
+            self._place.hold(stretch.start)
+        settled = min(stretch.end, asked_at - self._overlap)
+        if self._open_from is not None:
+            settled = min(settled, self._open_from)
+        elif settled < stretch.end:
+            self._open_from = max(stretch.start, settled)
+        self._place.advance(stretch.end, settled)
+
+    def _check_memory(self) -> None:
+        if len(self._place.seen) <= MOST_SEEN:
+            return
+        if self._place.held is not None:
+            raise IncompleteError(
+                f"The region {self.region} has shown more than {MOST_SEEN} alerts since {iso(self._place.held)}, from "
+                "where on something is still lacking, and a checkpoint can't remember more: later ones wait until "
+                "that has come. Set alerts to none in an input of incidents, or reset the input to a later time."
+            )
+        raise ConfigurationError(
+            f"The region {self.region} shows more than {MOST_SEEN} alerts inside the overlap of "
+            f"{self._overlap // TICKS_PER_SECOND} s, more than a checkpoint can remember. Lower the input's "
+            "overlap: everything up to here is collected, and the next run goes on."
+        )
+
+    def _skip_what_is_gone(self) -> None:
+        """Start no earlier than the API's memory reaches, and say what lies in between."""
+        oldest = self._caller.clock.now() - self._api.retention
+        gap = oldest - self._place.settled
+        if gap <= 0:
+            return
+        if gap > _BEGINNING or self._place.revision:
+            self._tell_gap(oldest)
+        self._place.advance(oldest, oldest)
+
+    def _tell_gap(self, oldest: int) -> None:
+        self._log.warning(
+            "region=%s the alerts between %s and %s can't be collected: Microsoft keeps them for %d days only. If the "
+            "input was down for so long, look for them in the Defender portal.",
+            self.region,
+            iso(self._place.settled),
+            iso(oldest),
+            self._api.retention // (86_400 * TICKS_PER_SECOND),
+        )
+
+    def _tell_skew(self) -> None:
+        skew = self._caller.clock.skew()
+        if abs(skew) > MOST_SKEW:
+            self._log.warning(
+                "region=%s this machine's clock is %d s %s the server's. Alerts are read by the server's clock; set "
+                "this machine's by NTP.",
+                self.region,
+                abs(skew) // TICKS_PER_SECOND,
+                "ahead of" if skew > 0 else "behind",
+            )
+
+    def story(self, lasted: float) -> dict[str, str | float]:
+        """What the run did in this region, as the fields of one log line; ``lasted`` in seconds."""
+        delivered, asked = self._delivery.delivered, self._reader.asked
+        return {
+            "region": self.region,
+            "api_host": self.host,
+            "asked": f"{iso(asked.start)}..{iso(asked.end)}",
+            "received": asked.received,
+            "new": delivered.new,
+            "late": delivered.late,
+            "incidents_without_alerts": len(self._lacking),
+            "instants_not_read": len(self._open),
+            "broken": asked.broken,
+            "bytes": delivered.bytes,
+            "watermark": iso(self._place.watermark),
+            "lag_seconds": max(0, self._caller.clock.now() - self._place.watermark) / TICKS_PER_SECOND,
+            "windows": asked.windows,
+            "calls": self._caller.calls,
+            "saves": self._keeper.saves,
+            "throttled_seconds": self._caller.throttled_seconds,
+            "paced_seconds": self._caller.paced_seconds,
+            "seconds": lasted,
+            "overlap_seconds": self._overlap // TICKS_PER_SECOND,
+            **self._lateness.story(delivered.new - delivered.parts),
+        }
+
+
+def _kept(versions: Iterable[Version]) -> Iterator[Version]:
+    """Pass on what is kept until the window is whole, as long as it is not too much."""
+    characters = 0
+    times: list[int] = []
+    for version in versions:
+        characters += len(version.raw)
+        if not version.is_part:
+            times.append(version.time)
+        if characters > LONGEST_ANSWER_KEPT:
+            # By them the window is split: halving alone would fetch a crowd at one instant forty times.
+            raise CutShortError(times)
+        yield version

@@ -1,0 +1,275 @@
+"""Checks an account before it is saved: which inputs can it feed, from here, through the saved proxy?
+
+Only what is wrong with the account itself or the way to Microsoft refuses the save. A permission that is missing, or an
+API that the tenant does not have, is no obstacle for the other inputs: it is kept with the account and shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import queue
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Union
+
+from defender_alerts.errors import (
+    AddonError,
+    AuthenticationError,
+    ConfigurationError,
+    ConnectionFailedError,
+    ServiceError,
+    StoppedError,
+    UnexpectedAnswerError,
+    UnknownResourceError,
+    unforeseen,
+)
+from defender_alerts.input_kinds import KINDS, Kind
+from defender_alerts.microsoft import clouds
+from defender_alerts.microsoft.account import CLIENT_SECRET, Account
+from defender_alerts.microsoft.network import Network
+from defender_alerts.microsoft.tokens import Token, TokenSource
+from defender_alerts.microsoft.transport.client import Caller, Patience
+from defender_alerts.microsoft.transport.server_clock import ServerClock
+from defender_alerts.microsoft.transport.session import open_session, trust
+from defender_alerts.settings import is_guid
+from defender_alerts.times import iso, machine_time
+
+# Splunk Web gives up on a page's request after 30 s, and splunkd's own part needs some of them.
+LONGEST_CHECK = 20.0
+# One way that hangs at two places, say at the proxy and behind it, still comes to its end as a sentence.
+_LONGEST_WAIT = 9.0
+_LOG = logging.getLogger(__name__)
+
+
+class Finding(Enum):
+    """What the check has found for one kind of input."""
+
+    FEEDS = "feeds"
+    MISSING = "missing permission"
+    UNKNOWN = "unknown resource"
+    UNCHECKED = "not checked"
+
+
+_Outcome = Union[Token, AddonError]
+
+
+@dataclass(frozen=True)
+class KindCheck:
+    """What was found for one kind of input.
+
+    Attributes:
+        kind: its name.
+        detail: the permission that is missing, as Entra ID names it; the resource that is unknown; why it was not
+            checked.
+    """
+
+    kind: str
+    finding: Finding
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class AccountCheck:
+    """What an account can feed; ``day`` (UTC) is when that was asked."""
+
+    day: str
+    kinds: tuple[KindCheck, ...]
+
+    def of(self, kind: str) -> KindCheck | None:
+        """What was found for a kind, None where it was not among those asked for."""
+        return next((check for check in self.kinds if check.kind == kind), None)
+
+    @property
+    def feeds_all(self) -> bool:
+        """Whether nothing is left to mend."""
+        return all(check.finding is Finding.FEEDS for check in self.kinds)
+
+    def dump(self) -> str:
+        """The check as it is kept with the account."""
+        found = {check.kind: [check.finding.value, check.detail] for check in self.kinds}
+        return json.dumps({"day": self.day, "kinds": found})
+
+    @classmethod
+    def load(cls, text: str | None) -> AccountCheck | None:
+        """The check that was kept, None where there is none that can be read."""
+        try:
+            kept = json.loads(text or "")
+            kinds = tuple(
+                KindCheck(str(kind), Finding(finding), str(detail)) for kind, (finding, detail) in kept["kinds"].items()
+            )
+            return cls(str(kept["day"]), kinds)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+
+def refuse_secret_id(account: Account) -> None:
+    """Recognise the ID of a client secret in the place of its value, which never has the form of a GUID.
+
+    Raises:
+        AuthenticationError: it is the ID.
+    """
+    if account.auth_type == CLIENT_SECRET and is_guid(account.client_secret):
+        raise AuthenticationError(
+            "The client secret looks like the secret's ID. Paste the secret's Value: Entra ID shows it once, when the "
+            "secret is made, in the column beside the ID. If nobody has kept it, make a new secret."
+        )
+
+
+def check_account(
+    account: Account, network: Network, kinds: Iterable[Kind] = tuple(KINDS.values()), seconds: float = LONGEST_CHECK
+) -> AccountCheck:
+    """Ask Entra ID for a token for each API of the account's cloud, all side by side, and read what it permits.
+
+    Args:
+        account: as it would be saved.
+        network: the way, as it is saved.
+        kinds: of input.
+        seconds: what has not come by then is not checked.
+
+    Raises:
+        AddonError: credentials, tenant, proxy or CA are wrong; the sentence names the field or page to mend.
+    """
+    began = time.monotonic()
+    refuse_secret_id(account)
+    wanted = [(kind, audiences) for kind in kinds if (audiences := kind.audiences(account.cloud))]
+    resources = dict.fromkeys(audience for _, audiences in wanted for audience in audiences)
+    outcomes = _ask(account, network, list(resources), began + seconds)
+    _refuse_what_no_input_could_use(list(outcomes.values()))
+    return AccountCheck(
+        iso(machine_time())[:10],
+        tuple(_found(kind, audiences, outcomes, seconds) for kind, audiences in wanted),
+    )
+
+
+def _ask(account: Account, network: Network, audiences: Sequence[str], until: float) -> Mapping[str, _Outcome]:
+    """Ask for a token for each, on a thread and a connection of its own; the outcomes that have come by then."""
+    trusted, stop = trust(network.ca_pem), threading.Event()
+    came: queue.Queue[tuple[str, _Outcome]] = queue.Queue()
+
+    def ask(audience: str) -> None:
+        outcome: _Outcome
+        try:
+            outcome = _token(account, network, audience, trusted, stop)
+        except StoppedError:
+            return
+        except AddonError as error:
+            outcome = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page shows a sentence
+            outcome = unforeseen(error, _LOG)
+        came.put((audience, outcome))
+
+    for audience in audiences:
+        # A thread that hangs in a connection can't be ended: it must keep neither the answer nor the process.
+        threading.Thread(target=ask, args=(audience,), name=f"check {audience}", daemon=True).start()
+    outcomes: dict[str, _Outcome] = {}
+    # What has not come by then is not checked, and said to be.
+    with contextlib.suppress(queue.Empty):
+        while len(outcomes) < len(audiences):
+            outcomes.update([came.get(timeout=max(0.0, until - time.monotonic()))])
+    stop.set()
+    return {audience: outcomes[audience] for audience in audiences if audience in outcomes}
+
+
+def _token(account: Account, network: Network, audience: str, trusted: ssl.SSLContext, stop: threading.Event) -> Token:
+    cloud = clouds.cloud(account.cloud)
+    with open_session(network, trusted, cloud.authority_host) as session:
+        caller = Caller(
+            session,
+            timeout=min(network.timeout, _LONGEST_WAIT),
+            clock=ServerClock(machine_time, time.monotonic),
+            stop=stop,
+            log=_LOG,
+            patience=Patience(failures=1, throttlings=1),
+        )
+        return TokenSource(account, cloud, caller).acquire(audience)
+
+
+def _refuse_what_no_input_could_use(outcomes: list[_Outcome]) -> None:
+    """Raise what is wrong with the account or with the way, if not a single token came.
+
+    A refusal beside a token can't be the credentials': then it is about that API alone, as Conditional Access may be.
+    """
+    if any(isinstance(outcome, Token) for outcome in outcomes):
+        return
+    errors = [outcome for outcome in outcomes if isinstance(outcome, AddonError)]
+    for error in errors:
+        if isinstance(error, (AuthenticationError, ConfigurationError)) and not isinstance(error, UnknownResourceError):
+            raise error
+    if any(isinstance(error, (UnknownResourceError, ServiceError)) for error in errors):
+        return  # Entra ID itself has answered
+    for error in errors:
+        if isinstance(error, (ConnectionFailedError, UnexpectedAnswerError)):
+            raise error
+
+
+def _found(kind: Kind, audiences: tuple[str, ...], outcomes: Mapping[str, _Outcome], seconds: float) -> KindCheck:
+    """What the outcomes mean for a kind: of its audiences, any one will do."""
+    own = [outcomes.get(audience) for audience in audiences]
+    tokens = [outcome for outcome in own if isinstance(outcome, Token)]
+    roles = kind.access.roles
+    if any(not roles or set(roles) & set(token.roles) for token in tokens):
+        return KindCheck(kind.name, Finding.FEEDS)
+    if tokens:
+        return KindCheck(kind.name, Finding.MISSING, f"{kind.access.service} {roles[0]}")
+    open_ones = [outcome for outcome in own if not isinstance(outcome, UnknownResourceError)]
+    if not open_ones:
+        return KindCheck(kind.name, Finding.UNKNOWN, " and ".join(audiences))
+    because = next((str(outcome) for outcome in open_ones if outcome is not None), f"no answer within {seconds:.0f} s")
+    return KindCheck(kind.name, Finding.UNCHECKED, because)
+
+
+def summary(check: AccountCheck) -> str:
+    """What an account can feed, for its row in the table of accounts."""
+    feeds = [one.kind for one in check.kinds if one.finding is Finding.FEEDS]
+    sentences = [f"Can feed {', '.join(feeds)}." if feeds else "Can feed no input."]
+    for finding, (words, _) in _SAID.items():
+        kinds_of: dict[str, list[str]] = {}
+        for one in check.kinds:
+            if one.finding is finding:
+                kinds_of.setdefault(one.detail.rstrip("."), []).append(one.kind)
+        sentences += [words.format(detail=detail, kinds=", ".join(kinds)) for detail, kinds in kinds_of.items()]
+    return " ".join(sentences)
+
+
+# In the row of the account, and in full with what to do.
+_SAID = {
+    Finding.MISSING: (
+        "Missing permission for {kinds}: {detail}.",
+        (
+            "The account {name} can't feed {kind}: its application lacks the permission {detail}. Add it in Entra ID > "
+            "App registrations > API permissions as an application permission and grant admin consent, then edit the "
+            "account and save it: that checks again."
+        ),
+    ),
+    Finding.UNKNOWN: (
+        "Not in this tenant, for {kinds}: {detail}.",
+        (
+            "The account {name} can't feed {kind}: its tenant does not know {detail} (AADSTS500011) or has disabled it "
+            "(AADSTS500014). Check that the tenant has the licence for it, then edit the account and save it: that "
+            "checks again."
+        ),
+    ),
+    Finding.UNCHECKED: (
+        "Not checked, for {kinds}: {detail}.",
+        (
+            "Whether the account {name} can feed {kind} was not checked: {detail}. Edit the account and save it to "
+            "check again."
+        ),
+    ),
+}
+
+
+def warnings(name: str, check: AccountCheck) -> list[str]:
+    """A sentence for each kind of input that the account can't feed, or may not be able to."""
+    return [explained(name, one) for one in check.kinds if one.finding in _SAID]
+
+
+def explained(name: str, one: KindCheck) -> str:
+    """Why an account can't feed a kind of input, and what to do."""
+    return _SAID[one.finding][1].format(name=name, kind=one.kind, detail=one.detail.rstrip("."))

@@ -1,0 +1,105 @@
+"""What Microsoft makes of the account: credentials, tokens, records, time."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from defender_alerts.microsoft.account import CERTIFICATE, CLIENT_SECRET, SECRET_WARNING_DAYS
+from defender_alerts.microsoft.apis.base import Api, Query
+from defender_alerts.microsoft.tokens import ResourceBearer
+from defender_alerts.microsoft.transport.client import Answer, Request
+from defender_alerts.microsoft.transport.server_clock import MOST_SKEW
+from defender_alerts.times import TICKS_PER_SECOND, Window, seconds
+
+from .account import Finding as Permission
+from .account import KindCheck, explained
+from .context import Case
+from .report import Finding, Outcome, ok, warning
+
+_NO_CONTENT = 204
+_DAYS = (1, 8)
+_DAY = seconds(86_400)
+_RENEWAL = {
+    CERTIFICATE: "Make a new one with its key, upload it in Entra ID > App registrations > Certificates & secrets > "
+    "Certificates, and paste both into the account.",
+    CLIENT_SECRET: "Make a new one in Entra ID > App registrations > Certificates & secrets, and paste its value into "
+    "the account.",
+}
+
+
+def credentials(case: Case, _: str) -> Finding:
+    """Until when the secret or certificate is good, as far as that is known."""
+    account = case.account
+    what, lasts = account.auth_type.replace("_", " "), account.lasts(dt.datetime.now(dt.timezone.utc).date())
+    if lasts is None:
+        return ok(
+            f"The account signs in with a {what}. When it expires is not noted; the account's field Secret expires is "
+            "for that."
+        )
+    found = f"The account signs in with a {what} that expires on {account.expires}, in {lasts} days."
+    if lasts > SECRET_WARNING_DAYS:
+        return ok(found)
+    return warning(found, _RENEWAL[account.auth_type])
+
+
+def token(case: Case, resource: str) -> Finding:
+    """Whether Entra ID gives a token, and what it permits."""
+    hint = next(api.errors.resource_hint for api in case.apis.values() if api.audience == resource)
+    came = case.source.acquire(resource, hint)
+    case.on_token(came.value)
+    case.tokens[resource] = came
+    life = ""
+    if came.expires is not None:
+        left = came.expires - case.clock.now() // TICKS_PER_SECOND
+        life = f" It expires in {round(left / 60)} minutes."
+    found = (
+        f"Entra ID of the cloud {case.cloud.label} ({case.cloud.authority_host}) has issued a token of the tenant "
+        f"{came.tenant}; roles in it: {', '.join(came.roles) or 'none'}.{life}"
+    )
+    wanted = case.kind.access.roles
+    if wanted and not set(wanted) & set(came.roles):
+        missing = KindCheck(case.kind.name, Permission.MISSING, f"{case.kind.access.service} {wanted[0]}")
+        return warning(found, explained(case.account.name, missing))
+    return ok(found)
+
+
+def records(case: Case, host: str) -> Finding:
+    """Whether an API gives a record."""
+    region, api = next((region, api) for region, api in case.apis.items() if api.host == host)
+    bearer = ResourceBearer(case.source, api.audience, api.errors.resource_hint)
+    caller = case.caller(host)
+    for days in _DAYS:
+        now = case.clock.now()
+        request = _smallest(api, Window(now - days * _DAY, now))
+        if caller.call(
+            request,
+            lambda answer: _first(api, answer),
+            lambda refusal: api.errors.explain(refusal, bearer.roles),
+            bearer,
+        ):
+            return ok(f"The region {region} has given a record of the last {days * 24} hours.")
+    return ok(f"The region {region} answers; it has no record of the last {_DAYS[-1]} days.")
+
+
+def clock(case: Case, _: str) -> Finding:
+    """How far this host's clock is off."""
+    if not case.heard:
+        return Finding(Outcome.SKIPPED, "Not checked: no server has told its time.")
+    skew = case.clock.skew()
+    count = round(skew / TICKS_PER_SECOND)
+    found = f"This host's clock is {abs(count)} s {'ahead of' if count >= 0 else 'behind'} Microsoft's."
+    if abs(skew) <= MOST_SKEW:
+        return ok(found)
+    return warning(found, "Correct it (NTP): certificates and signed assertions are judged by it.")
+
+
+def _smallest(api: Api, times: Window) -> Request:
+    """The API's request for a stretch of time, for one record where it takes a number."""
+    request = api.request(Query(times))
+    params = tuple((name, "1" if name == "$top" else value) for name, value in request.params)
+    return Request(request.method, request.url, params, headers=request.headers, accepts=request.accepts, failures=1)
+
+
+def _first(api: Api, answer: Answer) -> bool:
+    """Whether there is a record in an answer; what comes behind the first one is not read."""
+    return answer.status != _NO_CONTENT and next(api.cut(answer.pieces(), {}), None) is not None

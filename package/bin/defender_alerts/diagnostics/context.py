@@ -1,0 +1,72 @@
+"""The input that is examined, and what is learned of it on the way."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Callable
+
+from defender_alerts.input_kinds import Kind
+from defender_alerts.microsoft import clouds
+from defender_alerts.microsoft.account import Account
+from defender_alerts.microsoft.apis.base import Api
+from defender_alerts.microsoft.clouds import Cloud
+from defender_alerts.microsoft.network import Network
+from defender_alerts.microsoft.tokens import Token, TokenSource
+from defender_alerts.microsoft.transport.client import Caller, Patience, Stop
+from defender_alerts.microsoft.transport.server_clock import ServerClock
+from defender_alerts.microsoft.transport.session import open_session, trust
+from defender_alerts.times import machine_time
+
+
+@dataclass
+class Case:
+    """What the checks look at.
+
+    Attributes:
+        apis: by region.
+        tokens: those that came, by resource.
+        heard: whether a server has told its time.
+        on_token: told each token that comes, before anything is said of it.
+    """
+
+    kind: Kind
+    account: Account
+    network: Network
+    apis: Mapping[str, Api]
+    stop: Stop
+    log: logging.Logger
+    on_token: Callable[[str], None]
+    machine: Callable[[], int] = machine_time
+    monotonic: Callable[[], float] = time.monotonic
+    tokens: dict[str, Token] = field(default_factory=dict)
+    heard: bool = False
+    clock: ServerClock = field(init=False)
+    source: TokenSource = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = ServerClock(self.machine, self.monotonic)
+        self.source = TokenSource(self.account, self.cloud, self.caller(self.cloud.authority_host))
+
+    @property
+    def cloud(self) -> Cloud:
+        """Where the account's tenant lives."""
+        return clouds.cloud(self.account.cloud)
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """The login host and those of the APIs."""
+        return tuple(dict.fromkeys((self.cloud.authority_host, *(api.host for api in self.apis.values()))))
+
+    def caller(self, host: str) -> Caller:
+        """A caller that asks once: the examination shall say what is, not outlast it."""
+        return Caller(
+            open_session(self.network, trust(self.network.ca_pem), host),
+            timeout=self.network.timeout,
+            clock=self.clock,
+            stop=self.stop,
+            log=self.log,
+            patience=Patience(failures=1, throttlings=1),
+        )

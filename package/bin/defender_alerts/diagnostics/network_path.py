@@ -1,0 +1,78 @@
+"""The way to Microsoft: proxy, names, certificates."""
+
+from __future__ import annotations
+
+import socket
+
+from defender_alerts.microsoft.transport.failures import CERTIFICATE_REASONS, Failure
+from defender_alerts.microsoft.transport.session import trust
+
+from .context import Case
+from .probes import Look, look, proxy_failure, proxy_in_use
+from .report import Finding, Outcome, failed, failed_by, ok
+
+_HTTPS = 443
+_MOST_ADDRESSES = 4
+
+
+def proxy(case: Case, _: str) -> Finding:
+    """Whether the proxy is there, and takes its login."""
+    host = case.cloud.authority_host
+    used = proxy_in_use(case.network, host)
+    if used is None:
+        return ok("None is set: Microsoft is reached directly.")
+    failure = proxy_failure(case.network, host)
+    # What is wrong with this host alone, other checks say of each.
+    if failure is not None and failure.reason.startswith("proxy"):
+        return failed_by(failure.error)
+    return ok(f"{used} answers. It is set under {used.source}.")
+
+
+def names(case: Case, host: str) -> Finding:
+    """Whether this host can resolve a name, where it is this host that has to."""
+    used = proxy_in_use(case.network, host)
+    if used is not None and used.resolves:
+        return Finding(Outcome.SKIPPED, "Not checked: the proxy resolves the name.")
+    try:
+        found = socket.getaddrinfo(host, _HTTPS, type=socket.SOCK_STREAM)
+    except OSError as error:
+        return failed(
+            f"The name can't be resolved ({error}).",
+            "Check this host's DNS, or set the proxy under Configuration > Proxy.",
+        )
+    addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+    return ok(f"Resolves to {', '.join(addresses[:_MOST_ADDRESSES])}.")
+
+
+def certificate(case: Case, host: str) -> Finding:
+    """Whose certificate answers for a host, who has issued it, and by whom that is trusted."""
+    network = case.network
+    seen = look(network, host, trust(network.ca_pem))
+    if seen.failure is None:
+        if case.clock.observe(seen.date) is not None:
+            case.heard = True
+        public = look(network, host, trust("")).failure if network.ca_pem else None
+        return ok(f"{_shown(seen)}, {_trusted_by(public)}.")
+    finding = failed_by(seen.failure.error)
+    if seen.failure.reason not in CERTIFICATE_REASONS:
+        return finding
+    seen = look(network, host, None)
+    return failed(f"{finding.found} {_shown(seen)}." if seen.reached else finding.found, finding.advice)
+
+
+def _trusted_by(public: Failure | None) -> str:
+    """By whom a certificate is trusted, if with the public roots alone it fails like this."""
+    if public is None:
+        return "trusted by the public roots"
+    if public.reason in CERTIFICATE_REASONS:
+        return (
+            "trusted by the certificates under Configuration > Network alone. So it is not Microsoft's own: a proxy on "
+            "the way inspects TLS"
+        )
+    return "trusted by the public roots or the certificates under Configuration > Network"
+
+
+def _shown(seen: Look) -> str:
+    if seen.certificate is None:
+        return "The certificate can't be read"
+    return f"The certificate of {seen.certificate.subject} is issued by {seen.certificate.issuer}"

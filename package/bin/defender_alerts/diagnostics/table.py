@@ -1,0 +1,40 @@
+"""The checks of the way to Microsoft, in their order: what rests on a failure comes behind it and is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from . import api_probe, network_path
+from .checks import Check, Subject
+from .context import Case
+
+
+def _one(_: Case) -> Iterable[Subject]:
+    return (Subject(),)
+
+
+def _hosts(case: Case) -> Iterable[Subject]:
+    return (Subject(host, frozenset({host})) for host in case.hosts)
+
+
+def _resources(case: Case) -> Iterable[Subject]:
+    rests_on = frozenset({case.cloud.authority_host})
+    return (Subject(name, rests_on) for name in dict.fromkeys(api.audience for api in case.apis.values()))
+
+
+def _apis(case: Case) -> Iterable[Subject]:
+    return (Subject(api.host, frozenset({api.host, api.audience})) for api in case.apis.values())
+
+
+_ON_THE_WAY = "Look for a proxy, firewall, portal or filter on the way that lets this host through only in part."
+_LATER = "Run the doctor again in a few minutes. If it stays so, see Microsoft 365's service health, and report it."
+
+CHECKS: tuple[Check[Case], ...] = (
+    Check("proxy", (), _one, network_path.proxy, _ON_THE_WAY),
+    Check("dns", ("proxy",), _hosts, network_path.names),
+    Check("tls", ("proxy", "dns"), _hosts, network_path.certificate, _ON_THE_WAY),
+    Check("credentials", (), _one, api_probe.credentials),
+    Check("token", ("tls",), _resources, api_probe.token, f"{_ON_THE_WAY} {_LATER}"),
+    Check("api", ("tls", "token"), _apis, api_probe.records, f"{_ON_THE_WAY} {_LATER}"),
+    Check("clock", ("proxy",), _one, api_probe.clock),
+)

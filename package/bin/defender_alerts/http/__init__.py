@@ -1,1 +1,0 @@
-"""The way to Microsoft: verified TLS, the proxy, retries, throttling, and the server's clock."""

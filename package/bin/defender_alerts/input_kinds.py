@@ -1,0 +1,67 @@
+"""The kinds of input there are: what each asks, of whom, and how its events are called in Splunk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Callable
+
+from defender_alerts.microsoft.apis import endpoint_alerts, graph_alerts, incidents, siem_alerts
+from defender_alerts.microsoft.apis.base import Access, OwnSettings
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of input.
+
+    Attributes:
+        name: of the modular input, of the UCC service and in ``source``.
+        sourcetype: of its events.
+        read: checks the fields of its own, of the input with that name; raises ``ConfigurationError``.
+        access: what an application needs to read the API.
+        audiences: the resources of a cloud of which a token for any one will do; none where the cloud lacks the API.
+        part_sourcetype: of events that are cut out of others; empty where there are none.
+    """
+
+    name: str
+    sourcetype: str
+    read: Callable[[str, Mapping[str, str]], OwnSettings]
+    access: Access
+    audiences: Callable[[str], tuple[str, ...]]
+    part_sourcetype: str = ""
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            name="defender_graph_alerts",
+            sourcetype="ms:defender:graph:alerts",
+            read=graph_alerts.read_settings,
+            access=graph_alerts.ACCESS,
+            audiences=graph_alerts.audiences,
+        ),
+        Kind(
+            name="defender_incidents",
+            sourcetype="ms365:defender:incident",
+            part_sourcetype="ms365:defender:incident:alerts",
+            read=incidents.read_settings,
+            access=incidents.ACCESS,
+            audiences=incidents.audiences,
+        ),
+        Kind(
+            name="defender_endpoint_alerts",
+            sourcetype="ms:defender:atp:alerts",
+            read=endpoint_alerts.read_settings,
+            access=endpoint_alerts.ACCESS,
+            audiences=endpoint_alerts.audiences,
+        ),
+        Kind(
+            name="defender_siem_alerts",
+            sourcetype="wdatp:alerts",
+            read=siem_alerts.read_settings,
+            access=siem_alerts.ACCESS,
+            audiences=siem_alerts.audiences,
+        ),
+    )
+}

@@ -1,0 +1,193 @@
+"""What the AADSTS codes of a refused sign-in mean, and what to do about each.
+
+Sources: Microsoft, "Microsoft Entra authentication and authorization error codes"; "What's new for authentication?"
+(900439); for certificates also the troubleshooting guide of the Azure SDK (700021, 700023, 700027) and the codes that
+Microsoft.Identity.Web takes for a certificate's fault (700024, 7000214, 7000274, 7000277, 1000502). The sentence of
+7000229, and when it comes, are known from public issues alone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from defender_alerts.errors import (
+    AddonError,
+    AuthenticationError,
+    ConfigurationError,
+    UnknownResourceError,
+)
+
+from .account import CERTIFICATE, CLIENT_SECRET
+from .client_certificate import UNSUPPORTED_ALGORITHM
+
+
+class Advice(NamedTuple):
+    """What an AADSTS code means for the administrator.
+
+    Attributes:
+        error: the class of failure it is.
+        auth_type: the one kind of credential that it can be about; empty for any.
+    """
+
+    code: int
+    error: type[AddonError]
+    sentence: str
+    auth_type: str = ""
+
+
+def _about_certificate(code: int, sentence: str) -> Advice:
+    return Advice(code, AuthenticationError, sentence, CERTIFICATE)
+
+
+_TENANT = "Correct the tenant id of the account {account}: in Entra ID, Overview > Tenant ID. Check its cloud as well."
+_CONSENT = "Check the application of the account {account} in Entra ID under API permissions > Grant admin consent."
+_CERTIFICATES = "Entra ID > App registrations > Certificates & secrets > Certificates"
+_NOT_REGISTERED = (
+    "Entra ID does not know the certificate of the account {account}, or knows it as expired. Its thumbprint is "
+    f"{{thumbprint}}: compare it with {_CERTIFICATES}, and upload the certificate (.cer, .pem) if it is missing there."
+)
+_NEW_CERTIFICATE = (
+    f"Make a new one with its key, upload it in {_CERTIFICATES}, and paste both into the account {{account}}."
+)
+_CLOCK = (
+    "Entra ID finds the signed assertion of the account {account} outside its ten minutes. Correct the clock of this "
+    "host, and look for a proxy that answers with old Date headers or holds requests back."
+)
+_NO_CREDENTIAL = (
+    "No credential has reached Entra ID. Enter the {credential} of the account {account} again, and look for a proxy "
+    "that changes what is sent."
+)
+ADVICE = (
+    Advice(
+        7000215,
+        AuthenticationError,
+        "The client secret of the account {account} is wrong.{unusual} Paste the secret's value, not its id, from "
+        "Entra ID > App registrations > Certificates & secrets; the value is shown only when the secret is made.",
+        CLIENT_SECRET,
+    ),
+    Advice(
+        7000222,
+        AuthenticationError,
+        "The client secret of the account {account} has expired. Make a new one in Entra ID > App registrations > "
+        "Certificates & secrets and paste its value into the account.",
+        CLIENT_SECRET,
+    ),
+    _about_certificate(700027, _NOT_REGISTERED),
+    _about_certificate(50012, _NOT_REGISTERED),
+    _about_certificate(
+        7000274,
+        "Entra ID does not take the signature of the account {account}, made with the key of the certificate with the "
+        f"thumbprint {{thumbprint}}. {_NEW_CERTIFICATE}",
+    ),
+    _about_certificate(
+        1000502, f"The certificate of the account {{account}} is not valid now, says Entra ID. {_NEW_CERTIFICATE}"
+    ),
+    _about_certificate(7000214, f"The certificate of the account {{account}} has been revoked. {_NEW_CERTIFICATE}"),
+    _about_certificate(7000277, f"The certificate of the account {{account}} has been revoked. {_NEW_CERTIFICATE}"),
+    _about_certificate(
+        UNSUPPORTED_ALGORITHM,
+        "Entra ID takes neither PS256 nor RS256 with the key of the account {account}. Use an RSA key of at least 2048 "
+        f"bits. {_NEW_CERTIFICATE}",
+    ),
+    _about_certificate(700024, _CLOCK),
+    _about_certificate(500133, _CLOCK),
+    _about_certificate(
+        700021,
+        "The signed assertion is not the application's. Compare the client id of the account {account} with Entra ID > "
+        "App registrations > Overview.",
+    ),
+    _about_certificate(700023, "The signed assertion is for another tenant or cloud. " + _TENANT),
+    Advice(7000218, AuthenticationError, _NO_CREDENTIAL),
+    Advice(7000216, AuthenticationError, _NO_CREDENTIAL),
+    Advice(
+        700016,
+        AuthenticationError,
+        "The application id of the account {account} is unknown in its tenant. Compare client id and tenant id with "
+        "Entra ID > App registrations > Overview.",
+    ),
+    Advice(
+        7000112,
+        AuthenticationError,
+        "The application of the account {account} is disabled. Enable it in Entra ID > Enterprise applications > "
+        "Properties.",
+    ),
+    Advice(
+        90002,
+        AuthenticationError,
+        "The tenant of the account {account} does not exist in its cloud. " + _TENANT,
+    ),
+    Advice(900023, AuthenticationError, "The tenant id of the account {account} is malformed. " + _TENANT),
+    Advice(
+        90038,
+        ConfigurationError,
+        "The tenant of the account {account} lives in another cloud. Set the account's cloud to that one.",
+    ),
+    Advice(
+        900382,
+        ConfigurationError,
+        "The tenant of the account {account} lives in another cloud. Set the account's cloud to that one.",
+    ),
+    Advice(
+        900439,
+        ConfigurationError,
+        "The tenant of the account {account} lives in Microsoft's cloud for the US government. Set the account's cloud "
+        "to GCC High or DoD.",
+    ),
+    Advice(
+        500011,
+        UnknownResourceError,
+        "The resource {resource} is unknown in the tenant of the account {account}.{hint} Otherwise check that "
+        "the tenant has a licence for Microsoft Defender for Endpoint, and the account's tenant id.",
+    ),
+    Advice(
+        50001,
+        UnknownResourceError,
+        "The resource {resource} is disabled or unknown in the tenant of the account {account}.{hint}",
+    ),
+    Advice(
+        500014,
+        UnknownResourceError,
+        "The resource {resource} is disabled in the tenant of the account {account}: a subscription has lapsed, or an "
+        "administrator has disabled it. Check the tenant's licence for Microsoft Defender, and in Entra ID > "
+        "Enterprise applications, with the application type Microsoft Applications, whether sign-in is enabled for it.",
+    ),
+    Advice(
+        7000229,
+        AuthenticationError,
+        "The application of the account {account} is not in its tenant yet: it has no enterprise application (service "
+        "principal) there. Let an administrator of the tenant open {authority}/adminconsent?client_id={client_id} and "
+        "accept. An application that was registered in the same tenant by a script gets one by: az ad sp create --id "
+        "{client_id}",
+    ),
+    Advice(
+        650052,
+        AuthenticationError,
+        "The application of the account {account} asks for a service that its tenant has not subscribed to or enabled. "
+        "Check the tenant's licence for Microsoft Defender, or take the permissions for that service out of Entra ID > "
+        "App registrations > API permissions.",
+    ),
+    Advice(65001, AuthenticationError, "Nobody has consented to the application's permissions. " + _CONSENT),
+    Advice(
+        90094,
+        AuthenticationError,
+        "An administrator has to consent to the application's permissions. " + _CONSENT,
+    ),
+    Advice(
+        53003,
+        AuthenticationError,
+        "A Conditional Access policy blocks the application of the account {account}. Allow this host's address for it "
+        "in Entra ID > Conditional Access.",
+    ),
+    Advice(
+        530035,
+        AuthenticationError,
+        "The security defaults of the tenant of the account {account} block this sign-in. See in Entra ID > Sign-in "
+        "logs which of them; with Conditional Access in their place, this application can be left out.",
+    ),
+    Advice(
+        500021,
+        AuthenticationError,
+        "Tenant restrictions on the proxy forbid the tenant of the account {account}. Ask the owner of the proxy to "
+        "add the tenant to its Restrict-Access-To-Tenants header.",
+    ),
+)

@@ -1,0 +1,139 @@
+"""An account: an application in Entra ID, and what it signs in with."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.settings import NAME, cleaned, is_guid, unusual
+
+from . import clouds
+
+SECRET_WARNING_DAYS = 30
+AUTH_TYPES = CLIENT_SECRET, CERTIFICATE = ("client_secret", "certificate")
+_TENANT = re.compile(
+    r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})\Z", re.ASCII
+)
+
+
+@dataclass(frozen=True)
+class Account:
+    """An application in Entra ID, and what it proves itself with.
+
+    Attributes:
+        tenant_id: a GUID, or one of the tenant's domains.
+        client_secret: empty where it signs in with a certificate.
+        secret_expires: the day on which the client secret expires, None where it was not noted.
+        auth_type: ``client_secret`` or ``certificate``.
+        certificate: the one that belongs to the private key, PEM.
+        private_key: PEM, without a passphrase.
+    """
+
+    name: str
+    cloud: str
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    secret_expires: dt.date | None = None
+    auth_type: str = CLIENT_SECRET
+    certificate: str = field(default="", repr=False)
+    private_key: str = field(default="", repr=False)
+
+    @property
+    def expires(self) -> dt.date | None:
+        """The day (UTC) on which the certificate, or the client secret, expires; None where that was not noted."""
+        if self.auth_type != CERTIFICATE:
+            return self.secret_expires
+        from defender_alerts.microsoft.client_certificate.key_pair import not_after
+
+        return not_after(self.certificate)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must not be read anywhere: of a private key also each line, since a text can be cut."""
+        if not self.private_key:
+            return (self.client_secret,) if self.client_secret else ()
+        from defender_alerts.microsoft.client_certificate.key_pair import key_lines
+
+        return tuple(
+            secret for secret in (self.client_secret, self.private_key, *key_lines(self.private_key)) if secret
+        )
+
+    def lasts(self, today: dt.date) -> int | None:
+        """For how many more days the account can sign in, as far as that is known."""
+        return None if self.expires is None else (self.expires - today).days
+
+
+def read_account(
+    name: str, stanza: Mapping[str, str], secrets: Mapping[str, str], now: dt.datetime | None = None
+) -> Account:
+    """The account out of its stanza and its decrypted secrets.
+
+    Args:
+        name: of the stanza.
+        stanza: its fields.
+        secrets: its encrypted fields.
+        now: when the certificate has to be valid; by default, now by this host's clock.
+
+    Raises:
+        ConfigurationError: a field is missing or malformed, or the certificate is not valid now.
+    """
+    where = f"Correct the account {name} under Configuration > Accounts."
+    cloud = cleaned(stanza.get("cloud") or "")
+    clouds.cloud(cloud)
+    tenant_id = cleaned(stanza.get("tenant_id") or "")
+    if not _TENANT.match(tenant_id):
+        raise ConfigurationError(
+            f"The tenant id {tenant_id!r} is neither a GUID nor a domain name.{unusual(tenant_id)} {where}"
+        )
+    client_id = cleaned(stanza.get("client_id") or "")
+    if not is_guid(client_id):
+        raise ConfigurationError(f"The client id {client_id!r} is not a GUID.{unusual(client_id)} {where}")
+    # Accounts of the first versions have no such field.
+    auth_type = cleaned(stanza.get("auth_type") or CLIENT_SECRET)
+    if auth_type not in AUTH_TYPES:
+        raise ConfigurationError(f"auth_type is {auth_type!r} and should be one of {', '.join(AUTH_TYPES)}. {where}")
+    if auth_type == CERTIFICATE:
+        # Most accounts have a client secret, and their polls do without the modules that read keys.
+        from defender_alerts.microsoft.client_certificate.key_pair import read_pair
+
+        pair = read_pair(cleaned(stanza.get("certificate") or ""), cleaned(secrets.get("private_key") or ""), where)
+        pair.must_be_valid(now or dt.datetime.now(dt.timezone.utc), where)
+        return Account(
+            name,
+            cloud,
+            tenant_id,
+            client_id,
+            client_secret="",
+            auth_type=auth_type,
+            certificate=pair.certificate.pem,
+            private_key=pair.key_pem,
+        )
+    client_secret = cleaned(secrets.get("client_secret") or "")
+    if not client_secret:
+        raise ConfigurationError(f"The account {name} has no client secret. {where}")
+    return Account(name, cloud, tenant_id, client_id, client_secret, _read_date(stanza.get("secret_expires"), where))
+
+
+def _read_date(text: str | None, where: str) -> dt.date | None:
+    given = cleaned(text or "")
+    try:
+        return dt.date.fromisoformat(given) if given else None
+    except ValueError as error:
+        raise ConfigurationError(f"The date {given!r} is not a year-month-day, such as 2027-06-30. {where}") from error
+
+
+def check_account_name(name: str) -> None:
+    """Make sure that a new account has a name that inputs and conf files can hold as it is.
+
+    Raises:
+        ConfigurationError: it has not.
+    """
+    if not NAME.match(name):
+        raise ConfigurationError(
+            f"The account name {name!r} is not allowed: it begins with a letter (A to Z), followed by letters, "
+            "digits and underscores. Choose another name."
+        )

@@ -1,0 +1,91 @@
+"""The alerts of all Defender products, as Microsoft Graph shows them (``alerts_v2``), by the time of their last update.
+
+Sources: Microsoft, "List alerts_v2", "alert resource type", "Microsoft Graph service-specific throttling limits"
+(security); the schema of August 2026 (msgraph-metadata, v1.0) for the members of enumerations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from defender_alerts.microsoft import clouds
+from defender_alerts.microsoft.transport.rate_limit import Limit
+
+from .base import Access
+from .odata import Collection, ODataApi, any_of, chosen
+
+API = "graph"
+REGION = "global"
+ACCESS = Access("Microsoft Graph", ("SecurityAlert.Read.All", "SecurityAlert.ReadWrite.All"))
+LIMITS = (Limit(150, 60),)
+# Without it, members that an enumeration has got since its first release come as unknownFutureValue.
+HEADERS = {"Prefer": "include-unknown-enum-members"}
+SEVERITIES = ("informational", "low", "medium", "high", "unknown")
+SERVICE_SOURCES = (
+    "microsoftDefenderForEndpoint",
+    "microsoftDefenderForIdentity",
+    "microsoftDefenderForCloudApps",
+    "microsoftDefenderForOffice365",
+    "microsoft365Defender",
+    "azureAdIdentityProtection",
+    "microsoftAppGovernance",
+    "dataLossPrevention",
+    "microsoftDefenderForCloud",
+    "microsoftSentinel",
+    "microsoftInsiderRiskManagement",
+    "microsoftThreatIntelligence",
+    "microsoftSecurityForAI",
+)
+
+_ALERTS = Collection(
+    api=API,
+    path="/v1.0/security/alerts_v2",
+    updated="lastUpdateDateTime",
+    access=ACCESS,
+    # More is cut down to it.
+    most_records=1_000,
+    # 501 is refused.
+    most_skip=500,
+    limits=LIMITS,
+    headers=HEADERS,
+)
+
+
+@dataclass(frozen=True)
+class GraphSettings:
+    """What an input of this kind sets beside what all inputs do."""
+
+    severities: tuple[str, ...]
+    service_sources: tuple[str, ...]
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Graph has none."""
+        return (REGION,)
+
+    def in_region(self, region: str, cloud: str) -> ODataApi:
+        """The API where the table says that the cloud offers it.
+
+        Raises:
+            ConfigurationError: it does not.
+        """
+        filters = (*any_of("severity", self.severities), *any_of("serviceSource", self.service_sources))
+        return ODataApi.at(_ALERTS, cloud, region, filters=filters)
+
+
+def read_settings(name: str, stanza: Mapping[str, str]) -> GraphSettings:
+    """The settings of an input of this kind.
+
+    Raises:
+        ConfigurationError: a field is wrong.
+    """
+    return GraphSettings(
+        chosen(stanza.get("severities"), SEVERITIES, "severity", name),
+        chosen(stanza.get("service_sources"), SERVICE_SOURCES, "service source", name),
+    )
+
+
+def audiences(cloud: str) -> tuple[str, ...]:
+    """The resources of which a token for any one will do."""
+    return clouds.audiences(API, cloud)

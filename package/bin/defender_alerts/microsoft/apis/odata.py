@@ -1,0 +1,354 @@
+"""What Microsoft's current APIs have in common: OData collections of records that are updated in place.
+
+A record shows its present version alone; an update moves it to a later version time, and out of the windows that are
+being read. So nothing is ever paged through while it moves: a window whose answer is full is asked for again, narrower.
+
+What is used although no document has it, and what is done where it fails:
+
+- ``@odata.nextLink`` of the endpoint API. It is followed where one comes; else ``$skip`` is used, as documented.
+- What a link leads to once records have moved. Only one instant that is fuller than an answer is paged, and read again
+  until two readings are equal.
+
+``$orderby`` is not used. No document has it, and to be sure that a full answer holds the oldest records takes reading
+everything up to its last one again: halving the window is cheaper.
+
+Sources: Microsoft, "List alerts API" and "OData queries" (Defender for Endpoint), "List alerts_v2" and "List incidents"
+(Microsoft Graph), "Paging Microsoft Graph data", OASIS, "OData 4.01, part 1", 11.2.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
+from defender_alerts.errors import (
+    AccessDeniedError,
+    AddonError,
+    AuthenticationError,
+    ConfigurationError,
+    RecordGoneError,
+    RefusedQueryError,
+    StrangeLinkError,
+    UnexpectedAnswerError,
+)
+from defender_alerts.microsoft import clouds
+from defender_alerts.microsoft.json_stream import (
+    BrokenRecord,
+    Record,
+    cut_array,
+    cut_envelope,
+    elements,
+    without_member,
+)
+from defender_alerts.microsoft.transport.client import Refusal, Request
+from defender_alerts.microsoft.transport.rate_limit import Limit
+from defender_alerts.settings import split_list
+from defender_alerts.times import Window, iso, parse_iso, seconds
+
+from .base import Access, Query
+from .refusals import about, out_of_service
+
+_HTTPS = 443
+# A single record is one of many, and is asked for again in the next run.
+_TRIES_FOR_ONE = 2
+_NOWHERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+
+
+class Collection(NamedTuple):
+    """One OData collection.
+
+    Attributes:
+        api: its name in the table of hosts.
+        path: of its URL.
+        updated: the member with the version time.
+        access: what reading it takes.
+        expand: the member that answers hold only if it is asked for; empty for none.
+        most_records: so many are asked for with one request.
+        most_skip: so many can be skipped at most.
+        limits: of calls.
+        headers: beside those that every request has.
+        by_id: a record can be asked for by its id, and so again with ``expand`` if it came without.
+    """
+
+    api: str
+    path: str
+    updated: str
+    access: Access
+    most_records: int
+    limits: tuple[Limit, ...]
+    expand: str = ""
+    most_skip: int = 0
+    headers: Mapping[str, str] | None = None
+    by_id: bool = False
+
+
+@dataclass(frozen=True)
+class ODataApi:
+    """One collection at one host.
+
+    Attributes:
+        most_records: so many are asked for with one request, and an answer with so many counts as cut short.
+        filters: conditions beside the times, in OData's language.
+        expands: whether the expanded records are wanted.
+        splits: whether they become events of their own.
+        plain: they are wanted, and not asked for: the service fails over that.
+        identity: of the one record that is asked for; empty for all.
+    """
+
+    collection: Collection
+    region: str
+    host: str
+    audience: str
+    hosts: frozenset[str]
+    most_records: int
+    filters: tuple[str, ...] = ()
+    expands: bool = True
+    splits: bool = False
+    plain: bool = False
+    identity: str = ""
+    narrowest: int = 1
+    # Of OData's comparisons it is known which are inclusive.
+    slack: int = 0
+    # Defender keeps alerts and incidents for 180 days.
+    retention: int = seconds(180 * 86_400)
+
+    @classmethod
+    def at(
+        cls,
+        collection: Collection,
+        cloud: str,
+        region: str,
+        *,
+        filters: tuple[str, ...] = (),
+        expands: bool = True,
+        splits: bool = False,
+    ) -> ODataApi:
+        """The collection where the table says that the cloud offers it.
+
+        Raises:
+            ConfigurationError: it does not.
+        """
+        row = clouds.endpoint(collection.api, cloud, region)
+        hosts = frozenset(clouds.hosts(collection.api, cloud))
+        most = collection.most_records
+        return cls(collection, region, row.host, row.audience, hosts, most, filters, expands, splits)
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """The limits of calls that Microsoft publishes."""
+        return self.collection.limits
+
+    @property
+    def errors(self) -> ODataErrors:
+        """What the collection's refusals mean."""
+        return ODataErrors(self.collection, self.identity)
+
+    @property
+    def pages(self) -> ODataApi:
+        """By links, and by ``$skip``."""
+        return self
+
+    @property
+    def expansion(self) -> ODataExpansion | None:
+        """Those that can be asked for again one by one; what else is expanded is part of its record."""
+        return ODataExpansion(self) if self.collection.by_id and self.expands else None
+
+    def request(self, query: Query) -> Request:
+        """The request for a query.
+
+        Raises:
+            RefusedQueryError: the service does not let so many records be skipped.
+        """
+        if query.skip > self.collection.most_skip:
+            raise RefusedQueryError(f"{self.host} lets no more records be skipped than {query.skip}.")
+        expand = [("$expand", self.collection.expand)] if self._asks_for_all else []
+        url = f"https://{self.host}{self.collection.path}"
+        if self.identity:
+            url = f"{url}/{quote(self.identity, safe='')}"
+            return Request("GET", url, params=tuple(expand), headers=self._headers, failures=_TRIES_FOR_ONE)
+        conditions = [*_between(self.collection.updated, query.times), *self.filters]
+        params = [("$filter", " and ".join(conditions)), *expand, ("$top", str(self.most_records))]
+        if query.skip:
+            params.append(("$skip", str(query.skip)))
+        return Request("GET", url, params=tuple(params), headers=self._headers)
+
+    @property
+    def _asks_for_all(self) -> bool:
+        return bool(self.collection.expand) and self.expands and not self.plain
+
+    @property
+    def _headers(self) -> Mapping[str, str]:
+        return {"Accept": "application/json", "Accept-Encoding": "gzip", **(self.collection.headers or {})}
+
+    def follow(self, link: str) -> Request:
+        """The request for a link to a further page.
+
+        Raises:
+            StrangeLinkError: it leads to a host that is not this API's.
+        """
+        try:
+            url = parse_url(link)
+        except LocationParseError:
+            url = parse_url("")
+        if (url.scheme, url.auth) != ("https", None) or url.host not in self.hosts or url.port not in {None, _HTTPS}:
+            raise StrangeLinkError(
+                f"{self.host} hands out a link to {(url.host or link)[:80]!r}, which is not followed: it is no host of "
+                "this API in the account's cloud, and would get the token. Look for a proxy on the way that changes "
+                "answers."
+            )
+        return Request("GET", link, headers=self._headers)
+
+    def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
+        """The elements of ``value``, or the one record that was asked for.
+
+        Raises:
+            UnexpectedAnswerError: this is no answer of the API.
+            ConnectionFailedError: the answer ends too early.
+        """
+        if not self.identity:
+            return cut_envelope(pieces, around, self._is_record)
+        return (_without_context(record) for record in cut_array(pieces, self._is_record))
+
+    def _is_record(self, value: Any) -> bool:
+        try:
+            self.identify(value)
+        except ValueError:
+            return False
+        return True
+
+    def identify(self, record: Mapping[str, Any]) -> tuple[str, int]:
+        """``id``, at the version time.
+
+        Raises:
+            ValueError: identity or time is missing or malformed.
+        """
+        identity, updated = record.get("id"), record.get(self.collection.updated)
+        # The incident's id is a number in one of Microsoft's APIs and a text in the other.
+        if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
+            msg = "id is missing"
+            raise ValueError(msg)
+        if not isinstance(updated, str):
+            msg = f"{self.collection.updated} is missing"
+            raise ValueError(msg)  # noqa: TRY004 - the contract is ValueError, whatever is wrong with the record
+        return str(identity), parse_iso(updated)
+
+
+@dataclass(frozen=True)
+class ODataExpansion:
+    """The expanded records of a collection whose records can be asked for by id."""
+
+    api: ODataApi
+
+    @property
+    def splits(self) -> bool:
+        """Whether they become events of their own."""
+        return self.api.splits
+
+    def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
+        """The record, and the expanded ones inside it as far as they become events of their own."""
+        member = self.api.collection.expand
+        if not self.splits or not isinstance(record.value, Mapping) or member not in record.value:
+            return record.raw, ()
+        raw, inside = without_member(record.raw, member)
+        return raw, tuple(elements(inside))
+
+    def lacks(self, record: Mapping[str, Any]) -> bool:
+        """Whether they are not there, all of them: an empty array stands where there are none."""
+        member = self.api.collection.expand
+        return not isinstance(record.get(member), list) or f"{member}@odata.nextLink" in record
+
+    def unexpanded(self) -> ODataApi:
+        """The records alone."""
+        return replace(self.api, plain=True)
+
+    def single(self, identity: str) -> ODataApi:
+        """One record by its id."""
+        return replace(self.api, plain=False, identity=identity)
+
+
+@dataclass(frozen=True)
+class ODataErrors:
+    """What the refusals of a collection mean, or those of one record of it."""
+
+    collection: Collection
+    identity: str = ""
+    # These APIs are there to stay, and each has one resource.
+    resource_hint: str = ""
+    retirement: str = ""
+
+    def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
+        """What a refusal means here."""
+        host, quoted, access = refusal.host, refusal.quoted(), self.collection.access
+        wanted = f"{access.service} > Application permissions > {access.roles[0]}"
+        if refusal.status == HTTPStatus.UNAUTHORIZED:
+            return AuthenticationError(
+                f"{host} refuses a fresh token. {about(roles)} Check the account's cloud and tenant, and that its "
+                f"application has the permission {wanted} in Entra ID, with an administrator's consent.{quoted}"
+            )
+        if refusal.status == HTTPStatus.FORBIDDEN and not set(access.roles) & set(roles):
+            return AccessDeniedError(
+                f"{host} denies this application what the input asks for. Give it the permission {wanted} in Entra ID "
+                f"> App registrations > API permissions, and let an administrator consent. {about(roles)}{quoted}"
+            )
+        if refusal.status == HTTPStatus.FORBIDDEN:
+            return AccessDeniedError(
+                f"{host} denies this application what the input asks for, although it has the permission. Check that "
+                "the tenant has a licence for Microsoft Defender and that it is set up in the Defender portal. "
+                f"{about(roles)}{quoted}"
+            )
+        if refusal.status == HTTPStatus.BAD_REQUEST:
+            return RefusedQueryError(
+                f"{host} does not understand the request. Report this with the line's correlation id.{quoted}"
+            )
+        if refusal.status in _NOWHERE:
+            return self._not_found(refusal)
+        return out_of_service(refusal)
+
+    def _not_found(self, refusal: Refusal) -> AddonError:
+        path = self.collection.path
+        if self.identity:
+            return RecordGoneError(f"{refusal.host} does not show {path}/{self.identity} any more.{refusal.quoted()}")
+        return UnexpectedAnswerError(
+            f"{refusal.host} does not know {path}. Check the account's cloud; if it is right, report this with the "
+            f"line's correlation id.{refusal.quoted()}"
+        )
+
+
+def any_of(member: str, values: Iterable[str]) -> tuple[str, ...]:
+    """The condition that a member has one of some values; none for no values, which means all."""
+    either = " or ".join(f"{member} eq '{value}'" for value in values)
+    return (f"({either})",) if either else ()
+
+
+def chosen(text: str | None, known: Iterable[str], what: str, input_name: str) -> tuple[str, ...]:
+    """The members of a comma-separated setting, in the spelling of ``known``.
+
+    Raises:
+        ConfigurationError: one of them is unknown.
+    """
+    spellings = {value.lower(): value for value in known}
+    members = split_list(text)
+    unknown = [member for member in members if member.lower() not in spellings]
+    if unknown:
+        raise ConfigurationError(
+            f"The {what} {unknown[0]!r} is none of {', '.join(spellings.values())}. Correct the input {input_name} "
+            "under Inputs."
+        )
+    return tuple(dict.fromkeys(spellings[member.lower()] for member in members))
+
+
+def _without_context(record: Record | BrokenRecord) -> Record | BrokenRecord:
+    """A record as it stands in a list: without what an answer says of itself."""
+    if isinstance(record, BrokenRecord):
+        return record
+    return Record(without_member(record.raw, "@odata.context")[0], record.value)
+
+
+def _between(member: str, window: Window) -> list[str]:
+    return [f"{member} ge {iso(window.start)}", f"{member} lt {iso(window.end)}"]

@@ -1,0 +1,200 @@
+"""The SIEM API of Windows Defender ATP: detections by the time at which the backend processed them.
+
+Microsoft has deprecated it and may switch it off any day. What its documents leave open, and what is done about it:
+
+- Whether the bounds are inclusive: windows overlap, by ``slack`` at least.
+- How many records an answer may hold: with ``MOST_RECORDS`` it counts as cut short. ``limit`` is never sent, since it
+  returns the newest records and so would skip the oldest.
+- The order of the array: none is assumed.
+
+Source: Microsoft, "Pull Microsoft Defender for Endpoint detections using SIEM REST API" (2017 to 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from defender_alerts.errors import (
+    AccessDeniedError,
+    AddonError,
+    AuthenticationError,
+    ConfigurationError,
+    UnexpectedAnswerError,
+)
+from defender_alerts.microsoft import clouds
+from defender_alerts.microsoft.json_stream import BrokenRecord, Record, cut_array
+from defender_alerts.microsoft.transport.client import Refusal, Request
+from defender_alerts.microsoft.transport.rate_limit import Limit
+from defender_alerts.settings import cleaned, split_list
+from defender_alerts.times import iso, parse_iso, seconds
+
+from .base import Access, Query
+from .refusals import about, out_of_service
+
+API = "siem"
+# This old API's applications may have no permissions at all: a token is enough.
+ACCESS = Access("WindowsDefenderATP", ())
+MOST_RECORDS = 5_000
+RESOURCES = ("https://graph.windows.net", "https://WDATPAlertExport.Seville.onmicrosoft.com")
+
+_REPLACEMENTS = (
+    "Microsoft has deprecated the SIEM API and may have switched it off: replace this input with defender_graph_alerts "
+    "(Microsoft Graph) or defender_endpoint_alerts."
+)
+_RECORD_KEYS = frozenset({"AlertId", "FullId", "LastProcessedTimeUtc"})
+
+
+class SiemSettings(NamedTuple):
+    """What an input of this kind sets beside what all inputs do."""
+
+    regions: tuple[str, ...]
+    resource: str
+    machine_groups: tuple[str, ...]
+
+    def in_region(self, region: str, cloud: str) -> SiemApi:
+        """The API where the table says that the cloud offers it.
+
+        Raises:
+            ConfigurationError: it does not.
+        """
+        return SiemApi(region, clouds.endpoint(API, cloud, region).host, self.resource, self.machine_groups)
+
+
+def read_settings(name: str, stanza: Mapping[str, str]) -> SiemSettings:
+    """The settings of an input of this kind.
+
+    Raises:
+        ConfigurationError: a field is missing or wrong.
+    """
+    where = f"Correct the input {name} under Inputs."
+    regions = split_list((stanza.get("regions") or "").lower())
+    if not regions:
+        raise ConfigurationError(f"The input {name} names no region. {where}")
+    resource = cleaned(stanza.get("resource") or RESOURCES[0])
+    if resource not in RESOURCES:
+        raise ConfigurationError(f"The resource {resource!r} is neither {' nor '.join(RESOURCES)}. {where}")
+    return SiemSettings(regions, resource, split_list(stanza.get("machine_groups")))
+
+
+def audiences(cloud: str) -> tuple[str, ...]:
+    """The resources of which any one will do; which of them a tenant knows depends on how its application was made."""
+    return RESOURCES if clouds.regions(API, cloud) else ()
+
+
+def resource_hint(resource: str) -> str:
+    """What to do where the tenant does not know ``resource``: the other one depends on how the application was made."""
+    other = RESOURCES[1 - RESOURCES.index(resource)]
+    return f"Set the input's resource to {other}."
+
+
+@dataclass(frozen=True)
+class SiemApi:
+    """The SIEM API in one region."""
+
+    region: str
+    host: str
+    audience: str = RESOURCES[0]
+    machine_groups: tuple[str, ...] = ()
+    most_records: int = MOST_RECORDS
+    narrowest: int = 1
+    # Whether the bounds are inclusive is not documented.
+    slack: int = 1
+    # An answer has no further pages, and an alert nothing inside it that is to be asked for.
+    pages: None = None
+    expansion: None = None
+    # Microsoft publishes none for this API.
+    limits: tuple[Limit, ...] = ()
+    # Not documented for this API; it is what Defender for Endpoint keeps alerts for.
+    retention: int = seconds(180 * 86_400)
+
+    @property
+    def errors(self) -> SiemErrors:
+        """What its refusals mean."""
+        return SiemErrors(self.region, self.audience)
+
+    def request(self, query: Query) -> Request:
+        """Both bounds, in the form that the records themselves have."""
+        params = [("sinceTimeUtc", iso(query.times.start)), ("untilTimeUtc", iso(query.times.end))]
+        params += [("machinegroups", group) for group in self.machine_groups]
+        return Request(
+            "GET",
+            f"https://{self.host}/api/alerts",
+            params=tuple(params),
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
+            accepts=frozenset({200, 204}),
+        )
+
+    def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
+        """The elements of a bare array, or the one alert in its place: the documents print one so.
+
+        Raises:
+            UnexpectedAnswerError: this is no answer of the API.
+            ConnectionFailedError: the answer ends too early.
+        """
+        del around
+        return cut_array(pieces, _is_alert)
+
+    def identify(self, record: Mapping[str, Any]) -> tuple[str, int]:
+        """``FullId`` and ``AlertPart``, at ``LastProcessedTimeUtc``.
+
+        Raises:
+            ValueError: identity or time is missing or malformed.
+        """
+        full_id = record.get("FullId")
+        processed = record.get("LastProcessedTimeUtc")
+        if not isinstance(full_id, str) or not full_id:
+            msg = "FullId is missing"
+            raise ValueError(msg)
+        if not isinstance(processed, str):
+            msg = "LastProcessedTimeUtc is missing"
+            raise ValueError(msg)  # noqa: TRY004 - the contract is ValueError, whatever is wrong with the record
+        part = record.get("AlertPart")
+        if isinstance(part, (dict, list)):
+            msg = "AlertPart is no number"
+            raise ValueError(msg)  # noqa: TRY004 - as above
+        return f"{full_id}|{part}", parse_iso(processed)
+
+
+@dataclass(frozen=True)
+class SiemErrors:
+    """What the refusals of the SIEM API in one region mean."""
+
+    region: str
+    audience: str
+    retirement: str = _REPLACEMENTS
+
+    @property
+    def resource_hint(self) -> str:
+        """The other resource: see ``resource_hint``."""
+        return resource_hint(self.audience)
+
+    def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
+        """What a refusal of the SIEM API means."""
+        host, quoted = refusal.host, refusal.quoted()
+        if refusal.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+            return UnexpectedAnswerError(f"{host} no longer serves alerts. {_REPLACEMENTS}{quoted}")
+        if refusal.status == HTTPStatus.UNAUTHORIZED:
+            return AuthenticationError(
+                f"{host} refuses a fresh token. {about(roles)} Check that the SIEM integration is enabled in the "
+                f"Defender portal (Settings > SIEM) and that the input's resource is the one shown there. "
+                f"{_REPLACEMENTS}{quoted}"
+            )
+        if refusal.status == HTTPStatus.FORBIDDEN:
+            return AccessDeniedError(
+                f"{host} denies this application the alerts of the region {self.region}. {about(roles)} Check that "
+                "the tenant's data is stored in this region (Defender portal, Settings > Microsoft Defender XDR > "
+                f"Account) and the application's permissions.{quoted}"
+            )
+        if refusal.status == HTTPStatus.BAD_REQUEST:
+            return UnexpectedAnswerError(
+                f"{host} does not understand the request. Check the input's machine groups; if they are right, report "
+                f"this with the line's correlation id.{quoted}"
+            )
+        return out_of_service(refusal)
+
+
+def _is_alert(value: Any) -> bool:
+    return isinstance(value, Mapping) and not _RECORD_KEYS.isdisjoint(value)

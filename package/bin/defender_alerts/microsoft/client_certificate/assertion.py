@@ -1,0 +1,103 @@
+"""What an application with a certificate shows to Entra ID: a short-lived statement, signed with the private key.
+
+Source: Microsoft, "Microsoft identity platform application authentication certificate credentials". It wants PS256 and
+the SHA-256 thumbprint. Until 2024 it wanted RS256 and the SHA-1 thumbprint, and there are reports of tenants that
+answered AADSTS700027 to the new thumbprint (MicrosoftDocs/entra-docs, pull request 1301): so the old form is tried
+where the new one is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Callable
+
+from defender_alerts.times import TICKS_PER_SECOND
+
+from . import UNSUPPORTED_ALGORITHM, openssl
+from .key_pair import Pair
+
+LIFE = 600
+# A refusal for its time is met with another assertion only if that one would differ by more than this.
+_NOTABLE = 60
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A way to sign (RFC 7518, 3.1), and the header by which Entra ID then finds the certificate (RFC 7515, 4.1)."""
+
+    name: str
+    thumbprint: str
+    padding: tuple[tuple[str, str], ...]
+
+
+PS256 = Algorithm("PS256", "x5t#S256", openssl.PSS)
+RS256 = Algorithm("RS256", "x5t", openssl.PKCS1)
+
+# The key was not found, or the signature is not the key's; the first of them is also what an unknown thumbprint gets.
+_KEY_REFUSED = frozenset({700027, 7000274, 50012, UNSUPPORTED_ALGORITHM})
+_TIME_REFUSED = frozenset({700024, 500133})
+
+
+class Assertions:
+    """Makes the assertions of one application for one token endpoint.
+
+    Args:
+        pair: certificate and key.
+        client_id: of the application.
+        audience: the address of the token endpoint.
+        now: the server's time in ticks, as far as it is known.
+    """
+
+    def __init__(self, pair: Pair, client_id: str, audience: str, now: Callable[[], int]) -> None:
+        self._pair = pair
+        self._client_id = client_id
+        self._audience = audience
+        self._now = now
+        self._algorithm = PS256
+        self._issued = 0
+
+    def make(self) -> str:
+        """A fresh assertion, for one request.
+
+        Raises:
+            ConfigurationError: it can't be signed.
+        """
+        certificate, algorithm = self._pair.certificate, self._algorithm
+        self._issued = self._now() // TICKS_PER_SECOND
+        thumbprint = certificate.sha256 if algorithm is PS256 else certificate.sha1
+        header = {"alg": algorithm.name, "typ": "JWT", algorithm.thumbprint: _base64url(thumbprint)}
+        claims = {
+            "aud": self._audience,
+            "iss": self._client_id,
+            "sub": self._client_id,
+            "jti": str(uuid.uuid4()),
+            "nbf": self._issued,
+            "iat": self._issued,
+            "exp": self._issued + LIFE,
+        }
+        signed = ".".join(_base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
+        signature = openssl.loaded().sign(self._pair.key.encoded, signed.encode(), algorithm.padding)
+        return f"{signed}.{_base64url(signature)}"
+
+    def another_may_do(self, codes: Iterable[int]) -> bool:
+        """Whether the next assertion differs from the refused one in what these AADSTS codes blame.
+
+        It has the other algorithm, once; what is accepted is kept. Or it has another time: the refusal has told the
+        server's.
+        """
+        refused = frozenset(codes)
+        if refused & _TIME_REFUSED:
+            return abs(self._now() // TICKS_PER_SECOND - self._issued) > _NOTABLE
+        if refused & _KEY_REFUSED and self._algorithm is PS256:
+            self._algorithm = RS256
+            return True
+        self._algorithm = PS256
+        return False
+
+
+def _base64url(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")

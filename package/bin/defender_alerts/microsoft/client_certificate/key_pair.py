@@ -1,0 +1,165 @@
+"""The certificate and the private key of an account, out of the two texts that the administrator pasted.
+
+Each sentence says what to do, and none quotes what was pasted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from defender_alerts.errors import ConfigurationError
+
+from . import pem
+from .rsa import OtherKeyError, PrivateKey, read_pkcs1, read_pkcs8
+from .x509 import Certificate, read_certificate
+
+NEW_PAIR = "openssl req -x509 -newkey rsa:2048 -sha256 -days 730 -nodes -subj /CN=splunk -keyout key.pem -out cert.pem"
+DECRYPT = "openssl pkcs8 -topk8 -nocrypt -in encrypted.pem -out key.pem"
+# How far this host's clock may be behind the one that made a certificate a moment ago.
+_LENIENCE = dt.timedelta(minutes=5)
+_TELLING = 16
+_CERTIFICATE = "CERTIFICATE"
+_REQUESTS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
+_READERS = {"PRIVATE KEY": read_pkcs8, "RSA PRIVATE KEY": read_pkcs1}
+_ENCRYPTED = "ENCRYPTED"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A certificate and the private key that belongs to it; ``key_pem`` is the key as it was pasted, tidied up."""
+
+    certificate: Certificate
+    key: PrivateKey
+    key_pem: str = field(repr=False)
+
+    def must_be_valid(self, now: dt.datetime, where: str) -> None:
+        """Check the certificate's dates.
+
+        Raises:
+            ConfigurationError: it has expired, or is not valid yet.
+        """
+        certificate = self.certificate
+        if now >= certificate.not_after:
+            raise ConfigurationError(
+                f"The certificate expired on {_day(certificate.not_after)} (this host's clock says {_day(now)}). Make "
+                f"a new one with its key ({NEW_PAIR}), upload cert.pem in Entra ID > App registrations > Certificates "
+                f"& secrets > Certificates, and paste both into the account. {where}"
+            )
+        if now < certificate.not_before - _LENIENCE:
+            raise ConfigurationError(
+                f"The certificate is not valid before {_day(certificate.not_before)}, and this host's clock says "
+                f"{_day(now)}. Correct the clock, or use a certificate that is valid now. {where}"
+            )
+
+
+def read_pair(certificate: str, private_key: str, where: str) -> Pair:
+    """The pair out of the fields Certificate, which may hold a whole chain, and Private key.
+
+    Args:
+        certificate: the text of the field.
+        private_key: the text of the field.
+        where: the end of each sentence: where to correct it.
+
+    Raises:
+        ConfigurationError: a field holds something else, or the two do not belong together.
+    """
+    certificates = _read_certificates(certificate, where)
+    key, key_pem = _read_key(private_key, where)
+    if all(one.key is None for one in certificates):
+        raise ConfigurationError(
+            f"The certificate's key is not for RSA, which is what Entra ID takes. Make a new pair: {NEW_PAIR}. {where}"
+        )
+    # The one that matches is the application's own; the others of a chain say who has issued it.
+    for one in certificates:
+        if one.key == key.public:
+            return Pair(one, key, key_pem)
+    raise ConfigurationError(
+        "The certificate and the private key do not belong together. Paste the two files of one pair: openssl x509 -in "
+        f"cert.pem -noout -modulus and openssl rsa -in key.pem -noout -modulus print the same for them. {where}"
+    )
+
+
+def not_after(certificate: str) -> dt.date | None:
+    """The last day (UTC) of the first certificate in a text, None where that is none that can be read."""
+    try:
+        return read_certificate(pem.blocks(certificate)[0].decoded()).not_after.date()
+    except (IndexError, ValueError):
+        return None
+
+
+def key_lines(private_key: str) -> tuple[str, ...]:
+    """The lines between BEGIN and END, but for a rest that is too short to be told from other text."""
+    found = (line for block in pem.blocks(private_key) for line in block.lines())
+    return tuple(line for line in found if len(line) >= _TELLING)
+
+
+def _read_certificates(text: str, where: str) -> list[Certificate]:
+    if not text.strip():
+        raise ConfigurationError(f"There is no certificate. Paste it as PEM text. {where}")
+    found = pem.blocks(text)
+    if any(block.is_key for block in found):
+        raise ConfigurationError(
+            "The field Certificate holds a private key, and this field is not stored encrypted. Paste the certificate "
+            "alone there, and the key into the field Private key; if it has been saved like this, make a new pair: "
+            f"{NEW_PAIR}. {where}"
+        )
+    if any(block.label in _REQUESTS for block in found):
+        raise ConfigurationError(
+            "The field Certificate holds a request for a certificate. Paste the certificate that the authority made "
+            f"of it. {where}"
+        )
+    certificates = [block for block in found if block.label == _CERTIFICATE]
+    if not certificates:
+        raise ConfigurationError(
+            "The field Certificate holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----. A file "
+            f"in another form is converted by: openssl x509 -inform DER -in cert.cer -out cert.pem. {where}"
+        )
+    try:
+        return [read_certificate(block.decoded()) for block in certificates]
+    except ValueError:
+        raise ConfigurationError(
+            "The certificate can't be read. Paste the whole text again, from -----BEGIN CERTIFICATE----- to "
+            f"-----END CERTIFICATE-----. {where}"
+        ) from None
+
+
+def _read_key(text: str, where: str) -> tuple[PrivateKey, str]:
+    if not text.strip():
+        raise ConfigurationError(f"There is no private key. Paste the certificate's key as PEM text. {where}")
+    found = pem.blocks(text)
+    keys = [block for block in found if block.is_key]
+    if any(block.label.startswith(_ENCRYPTED) or _ENCRYPTED in block.body[:80] for block in keys):
+        raise ConfigurationError(
+            f"The private key is protected by a passphrase. Convert it, and paste the new file: {DECRYPT}. It is "
+            f"stored encrypted by Splunk. {where}"
+        )
+    if len(keys) > 1:
+        raise ConfigurationError(f"The field Private key holds {len(keys)} keys. Paste the certificate's own. {where}")
+    if not keys:
+        held = f"a {found[0].label.lower()}" if found else "no PEM text"
+        raise ConfigurationError(
+            f"The field Private key holds {held}. Paste the private key, which begins with -----BEGIN PRIVATE KEY----- "
+            f"or -----BEGIN RSA PRIVATE KEY-----. {where}"
+        )
+    (block,) = keys
+    reader = _READERS.get(block.label)
+    try:
+        if reader is None:
+            raise OtherKeyError  # noqa: TRY301 - one sentence for all
+        encoded = block.decoded()
+        return reader(encoded), pem.text(block.label, encoded)
+    except OtherKeyError:
+        raise ConfigurationError(
+            f"The private key is not an RSA key in PEM, which is what Entra ID takes. Make a new pair: {NEW_PAIR}. "
+            f"{where}"
+        ) from None
+    except ValueError:
+        raise ConfigurationError(
+            "The private key can't be read. Paste the whole text again, from its -----BEGIN line to its -----END line. "
+            f"{where}"
+        ) from None
+
+
+def _day(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.timezone.utc).date().isoformat()

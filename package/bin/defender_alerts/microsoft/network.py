@@ -1,0 +1,199 @@
+"""How Microsoft is reached: the proxy, additional CA certificates, and the time-out."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.settings import cleaned, is_true, unusual, whole_number, without_invisible
+
+DEFAULT_TIMEOUT = 60
+SHORTEST_TIMEOUT, LONGEST_TIMEOUT = 5, 300
+PROXY_KINDS = ("http", "https", "socks5")
+_PEM = "-----BEGIN "
+# The bundles of operating systems have a fifth of a megabyte.
+_LARGEST_CA_FILE = 16 * 1024 * 1024
+_MOST_SHOWN = 300
+# RFC 1929 has room for 255; PySocks 1.7.1 writes a length above this one as two bytes.
+_LONGEST_SOCKS_LOGIN = 127
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """The proxy of the settings; ``kind`` is ``http``, ``https`` or ``socks5``, ``remote_dns`` is for SOCKS."""
+
+    kind: str
+    host: str
+    port: int
+    username: str = ""
+    password: str = field(default="", repr=False)
+    remote_dns: bool = False
+
+    @property
+    def url(self) -> str:
+        """The proxy as ``urllib3`` takes it, with what is special in a URL escaped in name and password."""
+        scheme = "socks5h" if self.kind == "socks5" and self.remote_dns else self.kind
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        login = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@" if self.username else ""
+        return f"{scheme}://{login}{host}:{self.port}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must not be read anywhere: the password, alone and as HTTP's Basic scheme writes the login."""
+        if not self.password:
+            return ()
+        pair = f"{self.username}:{self.password}"
+        encodings = ("utf-8", "latin-1")
+        return (
+            self.password,
+            *(base64.b64encode(pair.encode(encoding, "replace")).decode("ascii") for encoding in encodings),
+        )
+
+
+@dataclass(frozen=True)
+class Network:
+    """How Microsoft is reached.
+
+    Attributes:
+        proxy: None for a direct way (or what the process's environment says).
+        ca_pem: certificates to trust beside the public roots, PEM.
+        timeout: seconds to wait for a connection, and for each next piece of an answer.
+    """
+
+    proxy: Proxy | None = None
+    ca_pem: str = ""
+    timeout: float = 60.0
+
+
+def read_network(proxy: Mapping[str, str], proxy_secrets: Mapping[str, str], network: Mapping[str, str]) -> Network:
+    """Proxy and network settings.
+
+    Raises:
+        ConfigurationError: a field is malformed, or the CA bundle's file can't be read.
+    """
+    return Network(
+        proxy=read_proxy(proxy, proxy_secrets) if is_true(proxy.get("proxy_enabled")) else None,
+        ca_pem=read_ca_bundle(network.get("ca_bundle") or ""),
+        timeout=whole_number(
+            network.get("request_timeout"),
+            "request_timeout",
+            "Correct it under Configuration > Network.",
+            least=SHORTEST_TIMEOUT,
+            most=LONGEST_TIMEOUT,
+            default=DEFAULT_TIMEOUT,
+        ),
+    )
+
+
+def read_proxy(stanza: Mapping[str, str], secrets: Mapping[str, str]) -> Proxy:
+    """The proxy out of its stanza.
+
+    Raises:
+        ConfigurationError: a field is missing or malformed.
+    """
+    where = "Correct it under Configuration > Proxy."
+    kind = cleaned(stanza.get("proxy_type") or "http")
+    if kind not in PROXY_KINDS:
+        raise ConfigurationError(f"The proxy type {kind!r} is none of {', '.join(PROXY_KINDS)}. {where}")
+    username = cleaned(stanza.get("proxy_username") or "")
+    password = without_invisible(secrets.get("proxy_password") or "")
+    if kind == "socks5" and max(len(username.encode()), len(password.encode())) > _LONGEST_SOCKS_LOGIN:
+        raise ConfigurationError(
+            f"The proxy's user name or password is longer than the {_LONGEST_SOCKS_LOGIN} bytes that the add-on can "
+            f"send to a SOCKS proxy. Have the proxy's owner give you a shorter one, or use its HTTP side. {where}"
+        )
+    return Proxy(
+        kind=kind,
+        host=_host(cleaned(stanza.get("proxy_url") or "").strip("[]"), where),
+        port=whole_number(stanza.get("proxy_port"), "proxy_port", where, least=1, most=65_535),
+        username=username,
+        password=password,
+        remote_dns=is_true(stanza.get("proxy_rdns")),
+    )
+
+
+def _host(text: str, where: str) -> str:
+    """A name as DNS knows it, in ASCII, or an address.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    strangers = "".join(character for character in text if not _may_be_in_a_name(character))
+    try:
+        if ":" in text:
+            ipaddress.IPv6Address(text.partition("%")[0])
+            return text
+        if text and not strangers:
+            # As Python itself writes a name before it asks for it; urllib3 knows no others.
+            return text.encode("idna").decode("ascii")
+    except ValueError:
+        # It is said below.
+        pass
+    raise ConfigurationError(
+        f"The proxy's host {text[:_MOST_SHOWN]!r} is not a host name or address.{unusual(strangers)} {where}"
+    )
+
+
+def _may_be_in_a_name(character: str) -> bool:
+    """Whether a name of a host can hold it: letters of all scripts, but for the four that look like nothing."""
+    return character in "-._" or (
+        unicodedata.category(character)[0] in "LMN" and "FILLER" not in unicodedata.name(character, "")
+    )
+
+
+def read_ca_bundle(text: str) -> str:
+    """The PEM of the setting: the text itself, or what stands in the file that it names, whatever is around it.
+
+    Raises:
+        ConfigurationError: the path leads to no PEM text (one message whatever the reason, so that the page does not
+            tell which files exist), but to certificates in a form that can be converted.
+    """
+    text = cleaned(text)
+    if not text or _PEM in text:
+        return text
+    path = Path(text)
+    try:
+        # A device or a pipe may have no end.
+        if not path.is_absolute() or not path.is_file() or path.stat().st_size > _LARGEST_CA_FILE:
+            raise OSError  # noqa: TRY301 - one message for all
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise unreadable_ca_file(text) from error
+    # Comments may be in any encoding.
+    if _PEM.encode() in content:
+        return without_invisible(content.decode("utf-8", "replace"))
+    raise _other_form(path, content)
+
+
+def _other_form(path: Path, content: bytes) -> ConfigurationError:
+    """What is said of a file without PEM text."""
+    from defender_alerts.microsoft.client_certificate.x509 import read_certificate
+
+    if any(_PEM.encode(encoding) in content for encoding in ("utf-16-le", "utf-16-be")):
+        return ConfigurationError(
+            f"The CA certificates in {str(path)!r} are in UTF-16. Convert the file, and set the path of the new one "
+            "under Configuration > Network > Additional CA certificates: iconv -f UTF-16 -t UTF-8 OLD > NEW"
+        )
+    try:
+        read_certificate(content)
+    except ValueError:
+        return unreadable_ca_file(str(path))
+    return ConfigurationError(
+        f"The CA certificate in {str(path)!r} is in DER form. Convert the file, and set the path of the new one under "
+        "Configuration > Network > Additional CA certificates: openssl x509 -inform DER -in OLD -out NEW"
+    )
+
+
+def unreadable_ca_file(path: str) -> ConfigurationError:
+    """What is said of a path that leads to no certificates, whatever the reason."""
+    return ConfigurationError(
+        f"No CA certificates can be read from {path[:_MOST_SHOWN]!r}. Paste the PEM text itself, or the absolute path "
+        "of a file with such text that the user of splunkd may read, under Configuration > Network > Additional CA "
+        "certificates."
+    )

@@ -1,0 +1,358 @@
+"""Tokens from Entra ID, for an application with its own credentials, by ``msal``.
+
+``msal`` asks for two discovery documents before it asks for a token, and some of its requests for them go to the
+commercial cloud whatever the account's. They say nothing that the table of clouds does not say, so ``msal`` gets them
+from here, and a poll costs one call to Entra ID.
+
+Source: Microsoft, "OAuth 2.0 client credentials flow". What a refusal means stands in ``aadsts``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+from defender_alerts.errors import (
+    AddonError,
+    AuthenticationError,
+    ServiceError,
+    UnexpectedAnswerError,
+)
+from defender_alerts.settings import is_guid, unusual
+
+from .aadsts import ADVICE
+from .account import CERTIFICATE, CLIENT_SECRET, Account
+from .client_certificate import UNSUPPORTED_ALGORITHM
+from .clouds import Cloud
+from .transport.client import Answer, Caller, Refusal, Request, microsofts_words
+
+if TYPE_CHECKING:
+    from .client_certificate.assertion import Assertions
+    from .client_certificate.key_pair import Pair
+
+_CORRELATION = re.compile(r"Correlation ID: ([0-9a-fA-F-]{36})")
+_JWT_PARTS = 3  # header, claims, signature
+_AADSTS = re.compile(r"AADSTS(\d+)")
+_ISSUER = re.compile(r"https://[^/]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/v2\.0", re.IGNORECASE)
+
+
+_IMPORTING = threading.Lock()
+
+
+_UNKNOWN = "Entra ID refuses the account {account}. Look the code up in Microsoft's list of AADSTS error codes."
+_CREDENTIALS = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate and private key"}
+# A certificate's first assertion, one with the server's time, one with the other algorithm.
+_MOST_ASSERTIONS = 3
+_TRANSIENT = frozenset({90006, 90012, 90024, 90033, 90055, 50196})
+
+
+class Token(NamedTuple):
+    """An access token and what it says of itself; ``roles`` explain a refusal, they never forbid a call.
+
+    Attributes:
+        expires: when, in seconds since 1970 by the server's clock; None where it does not say.
+    """
+
+    value: str
+    tenant: str
+    roles: tuple[str, ...]
+    expires: int | None = None
+
+
+def _claims(token: str) -> Mapping[str, Any]:
+    """The claims of a JWT, unverified: it is the API that has to believe them. Empty for an opaque token."""
+    parts = token.split(".")
+    if len(parts) != _JWT_PARTS:
+        return {}
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _token_endpoint(authority: str) -> str:
+    return f"{authority}/oauth2/v2.0/token"
+
+
+class _Response:
+    """The three attributes of a response that ``msal`` reads."""
+
+    def __init__(self, status_code: int, text: str) -> None:
+        self.status_code = status_code
+        self.text = text
+        self.headers: Mapping[str, str] = {}
+
+    def raise_for_status(self) -> None:
+        """Nothing to raise: what would be raised never gets here."""
+
+
+class _EntraHttp:
+    """The HTTP client that ``msal`` is given: discovery from the table, tokens over the caller."""
+
+    def __init__(self, authority: str, caller: Caller) -> None:
+        self._authority = authority
+        self._caller = caller
+
+    def get(self, url: str, **_: Any) -> _Response:
+        if not url.startswith(f"{self._authority}/"):
+            raise UnexpectedAnswerError(f"msal asks for {url}, which is not of the account's cloud")
+        return _Response(
+            200,
+            json.dumps(
+                {
+                    "issuer": f"{self._authority}/v2.0",
+                    "authorization_endpoint": f"{self._authority}/oauth2/v2.0/authorize",
+                    "token_endpoint": _token_endpoint(self._authority),
+                }
+            ),
+        )
+
+    def post(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_: Any,
+    ) -> _Response:
+        request = Request(
+            "POST",
+            url,
+            params=tuple((params or {}).items()),
+            form=data,
+            headers=headers or {},
+            accepts=frozenset({200, 400, 401, 403}),
+        )
+        return self._caller.call(request, _read_response, _explain_unavailable)
+
+    def close(self) -> None:
+        """The session belongs to whoever made the caller."""
+
+
+def _read_response(answer: Answer) -> _Response:
+    text = answer.text()
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict) or not (_is_token(body) or "error" in body):
+        raise UnexpectedAnswerError(
+            f"The token endpoint answered {answer.status} with something that is not Entra ID's{_beginning(text)}. "
+            "Look for a proxy, portal or filter on the way that asks for a login."
+        )
+    return _Response(answer.status, text)
+
+
+def _is_token(body: Mapping[str, Any]) -> bool:
+    """Whether there is a token with a life in seconds: a number, which older endpoints send as text."""
+    return isinstance(body.get("access_token"), str) and str(body.get("expires_in", "")).isdecimal()
+
+
+def _beginning(text: str) -> str:
+    """How an answer begins, unless that might be a token."""
+    return "" if "access_token" in text else f", but begins with {text[:80]!r}"
+
+
+def _explain_unavailable(refusal: Refusal) -> AddonError:
+    return ServiceError(
+        f"Entra ID ({refusal.host}) gives no tokens at the moment; the next run asks again.{refusal.quoted()}"
+    )
+
+
+def _read_tenant(answer: Answer) -> str:
+    try:
+        issuer = _ISSUER.fullmatch(str(json.loads(answer.text())["issuer"]))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        issuer = None
+    if issuer is None:
+        raise UnexpectedAnswerError(
+            "The OpenID configuration of the account's domain names no tenant. Enter the tenant's GUID in "
+            "the account instead of the domain: in Entra ID, Overview > Tenant ID."
+        )
+    return issuer.group(1).lower()
+
+
+class TokenSource:
+    """The tokens of one account, shared by all regions of a process.
+
+    Args:
+        account: whose credentials.
+        cloud: where its tenant lives.
+        caller: for the authority's host.
+    """
+
+    def __init__(self, account: Account, cloud: Cloud, caller: Caller) -> None:
+        self._account = account
+        self._authority = f"https://{cloud.authority_host}/{quote(account.tenant_id)}"
+        self._caller = caller
+        self._lock = threading.Lock()
+        self._application: Any = None
+        self._pair: Pair | None = None
+        self._assertions: Assertions | None = None
+
+    def acquire(self, resource: str, hint: str = "") -> Token:
+        """A token for ``resource``; ``msal`` renews it five minutes before it expires.
+
+        Args:
+            resource: the audience that the API wants.
+            hint: what to do if the tenant does not know the resource.
+
+        Raises:
+            AuthenticationError, ConfigurationError: Entra ID refuses; nothing changes until somebody changes it.
+            ConnectionFailedError, ServiceError: it could not be asked.
+            StoppedError: the process was asked to stop.
+        """
+        with self._lock:
+            # What stands before "/.default" becomes the audience byte for byte, so it is not normalised.
+            result = self._ask(f"{resource}/.default")
+        if "access_token" not in result:
+            raise self._refused(result, resource, hint)
+        value = str(result["access_token"])
+        claims = _claims(value)
+        tenant = str(claims.get("tid") or self._account.tenant_id).lower()
+        expires, roles = claims.get("exp"), claims.get("roles")
+        return Token(
+            value,
+            tenant,
+            tuple(str(role) for role in roles) if isinstance(roles, list) else (),
+            expires if isinstance(expires, int) else None,
+        )
+
+    def tenant(self) -> str:
+        """The GUID of the account's tenant; where it names a domain, from the issuer of its OpenID configuration.
+
+        An access token names the tenant as well, but Microsoft documents Graph's as opaque. Source: Microsoft, "OpenID
+        Connect on the Microsoft identity platform", "Fetch the OpenID configuration document".
+
+        Raises:
+            ConnectionFailedError, ServiceError, UnexpectedAnswerError: it is not known.
+            StoppedError: the process was asked to stop.
+        """
+        typed = self._account.tenant_id
+        if is_guid(typed):
+            return typed.lower()
+        request = Request("GET", f"{self._authority}/v2.0/.well-known/openid-configuration")
+        return self._caller.call(request, _read_tenant, _explain_unavailable)
+
+    def _ask(self, scope: str) -> Mapping[str, Any]:
+        """Ask once; with a certificate again, as long as another assertion may do what the refused one did not."""
+        application = self._msal()
+        result: Mapping[str, Any] = application.acquire_token_for_client([scope])
+        for _ in range(_MOST_ASSERTIONS - 1):
+            if (
+                "access_token" in result
+                or self._assertions is None
+                or not self._assertions.another_may_do(_codes(result))
+            ):
+                break
+            again: Mapping[str, Any] = application.acquire_token_for_client([scope])
+            # That the other algorithm is not taken says nothing about why the first assertion was refused.
+            if UNSUPPORTED_ALGORITHM not in _codes(again):
+                result = again
+        return result
+
+    def reject(self, token: str) -> None:
+        """Forget a token that an API refused, unless another region has done so already."""
+        with self._lock:
+            application = self._msal()
+            kept = application.token_cache.search("AccessToken")
+            if any(entry.get("secret") == token for entry in kept):
+                application.remove_tokens_for_client()
+
+    def _msal(self) -> Any:
+        if self._application is None:
+            # One thread at a time: to break a deadlock, Python shows a thread what another has imported by half.
+            with _IMPORTING:
+                from msal.application import ConfidentialClientApplication
+
+            self._application = ConfidentialClientApplication(
+                self._account.client_id,
+                client_credential=self._credential(),
+                authority=self._authority,
+                instance_discovery=False,
+                http_client=_EntraHttp(self._authority, self._caller),
+            )
+        return self._application
+
+    def _credential(self) -> Any:
+        """What ``msal`` shows to Entra ID: the secret, or for each request a fresh assertion."""
+        account = self._account
+        if account.auth_type != CERTIFICATE:
+            return account.client_secret
+        # Only here, as in ``settings``: a poll with a client secret does without.
+        from .client_certificate.assertion import Assertions
+        from .client_certificate.key_pair import read_pair
+
+        where = f"Correct the account {account.name} under Configuration > Accounts."
+        self._pair = read_pair(account.certificate, account.private_key, where)
+        audience = _token_endpoint(self._authority)
+        self._assertions = Assertions(self._pair, account.client_id, audience, self._caller.clock.now)
+        return {"client_assertion": self._assertions.make}
+
+    def _refused(self, result: Mapping[str, Any], resource: str, hint: str) -> AddonError:
+        description = _description(result)
+        codes = _codes(result)
+        correlation = result.get("correlation_id") or _first(_CORRELATION.search(description))
+        words = microsofts_words(description)
+        quoted = f" Microsoft says: {words}. (correlation id {correlation or 'not given'})"
+        if _TRANSIENT.intersection(codes) or result.get("error") == "temporarily_unavailable":
+            return ServiceError(f"Entra ID gives no tokens at the moment; the next run asks again.{quoted}")
+        account = self._account
+        fitting = (row for row in ADVICE if row.auth_type in {"", account.auth_type})
+        advice = next((row for row in fitting if row.code in codes), None)
+        sentence = advice.sentence if advice else _UNKNOWN
+        error = advice.error if advice else AuthenticationError
+        filled = sentence.format(
+            account=account.name,
+            resource=resource,
+            hint=hint and f" {hint}",
+            authority=self._authority,
+            client_id=account.client_id,
+            unusual=unusual(account.client_secret),
+            credential=_CREDENTIALS[account.auth_type],
+            thumbprint=self._pair.certificate.sha1.hex().upper() if self._pair else "",
+        )
+        return error(filled + quoted)
+
+
+def _description(result: Mapping[str, Any]) -> str:
+    return str(result.get("error_description") or result.get("error") or "")
+
+
+def _codes(result: Mapping[str, Any]) -> list[int]:
+    """The AADSTS codes of a refusal."""
+    match = _AADSTS.search(_description(result))
+    given = result.get("error_codes")
+    codes = given if isinstance(given, list) and given else [match.group(1)] if match else []
+    return [int(code) for code in codes if isinstance(code, int) or (isinstance(code, str) and code.isdecimal())]
+
+
+def _first(match: re.Match[str] | None) -> str:
+    return match.group(1) if match else ""
+
+
+class ResourceBearer:
+    """The tokens of one resource, as calls want them."""
+
+    def __init__(self, source: TokenSource, resource: str, hint: str = "") -> None:
+        self._source = source
+        self._resource = resource
+        self._hint = hint
+        self.roles: tuple[str, ...] = ()
+
+    def token(self) -> str:
+        """A token that is valid now."""
+        acquired = self._source.acquire(self._resource, self._hint)
+        self.roles = acquired.roles
+        return acquired.value
+
+    def reject(self, token: str) -> None:
+        """The API refused this token."""
+        self._source.reject(token)

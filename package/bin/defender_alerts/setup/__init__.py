@@ -1,1 +1,0 @@
-"""What the setup pages check on the server when something is saved."""

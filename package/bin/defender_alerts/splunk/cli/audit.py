@@ -1,0 +1,172 @@
+"""The audit at a shell: what it is told, whom it asks, and its exit status.
+
+Exit status: 0 everything that should be indexed is, once; 1 something is missing or repeated, or a region could not be
+read; 2 settings, arguments or credentials; 3 a search or the KV store failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+from collections.abc import Sequence
+
+from defender_alerts.audit.compare import MakesCallers, Means, Question, audit
+from defender_alerts.errors import AddonError, ConfigurationError, StoppedError
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft.network import Network
+from defender_alerts.microsoft.transport.client import Caller
+from defender_alerts.microsoft.transport.rate_limit import Limit, Pace
+from defender_alerts.microsoft.transport.server_clock import ServerClock
+from defender_alerts.microsoft.transport.session import open_session, trust
+from defender_alerts.settings import read_polling
+from defender_alerts.splunk.inputs import find_input
+from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.log import Redaction, logger_on
+from defender_alerts.splunk.names import ACCOUNT_CONF
+from defender_alerts.splunk.rest_client import SplunkdError
+from defender_alerts.splunk.searching import SplunkIndex
+from defender_alerts.splunk.stored_settings import load_account, load_settings
+from defender_alerts.times import machine_time, parse_start
+
+from .audit_report import MOST_LISTED, JsonWriter, TextWriter, Writer
+from .login import Way, local_splunkd, log_in
+from .shell import LOCAL_TOKEN, Shell
+
+SEARCH_TOKEN = "SPLUNK_SEARCH_TOKEN"  # noqa: S105 - the name of a variable
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str], shell: Shell) -> int:
+    """Audit one input; return the exit status."""
+    options = _parser().parse_args(_joined(arguments))
+    redaction = Redaction()
+    most = math.inf if options.all else MOST_LISTED
+    writer: Writer = JsonWriter(shell.out) if options.json else TextWriter(shell.out, most)
+    try:
+        return _audit(options, shell, writer, redaction)
+    except AddonError as error:
+        status, sentence = error.exit_status, str(error)
+    except SplunkdError as error:
+        status, sentence = ConfigurationError.exit_status, _refused(error)
+    except (StoppedError, KeyboardInterrupt):
+        status, sentence = INTERRUPTED, "Interrupted; nothing was ordered for the regions not reported yet."
+    shell.err.write(f"{redaction.clean(sentence)}\n")
+    return status
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--from -2d` as `--from=-2d`: argparse would take the time for another option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in {"--from", "--to"}:
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="defender_alerts_audit.py",
+        description="Compares what Microsoft shows of a range of time with what is indexed, region by region.",
+        epilog=f"Passwords are asked for; an authentication token or session key may be in the environment as "
+        f"{LOCAL_TOKEN}, one for --search-head as {SEARCH_TOKEN}. Exit status: 0 complete, 1 missing or repeated or "
+        "a region failed, 2 settings or credentials, 3 the search or the KV store failed.",
+    )
+    parser.add_argument("input", help="name of the input")
+    parser.add_argument("--from", dest="start", required=True, metavar="TIME", help="2026-11-01T00:00:00Z, or -2d")
+    parser.add_argument("--to", dest="end", required=True, metavar="TIME", help="not included; as --from, or -0s")
+    parser.add_argument("--kind", choices=sorted(KINDS), help="kind of the input, where several have one of this name")
+    parser.add_argument("--collect", action="store_true", help="let the input collect what is missing in its next run")
+    parser.add_argument("--all", action="store_true", help=f"list every finding, not only the first {MOST_LISTED}")
+    parser.add_argument("--json", action="store_true", help="one JSON object on each line instead of a table")
+    parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
+    parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
+    parser.add_argument(
+        "--search-head", default="", metavar="URI", help="where to search, if not here: https://search.example.com:8089"
+    )
+    parser.add_argument("--search-username", default="", metavar="USERNAME", help="who may search there")
+    parser.add_argument(
+        "--grace",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long Splunk may take to index what it was just given (default: %(default)s)",
+    )
+    return parser
+
+
+def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction: Redaction) -> int:
+    start, end = _time(options.start, "--from"), _time(options.end, "--to")
+    here = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
+    redaction.hide(*(shell.environment.get(name, "") for name in (LOCAL_TOKEN, SEARCH_TOKEN)))
+    splunkd = local_splunkd(here, shell.environment, shell.ask)
+    this = find_input(splunkd, options.input, options.kind)
+    kind = KINDS[this.kind]
+    polling = read_polling(this.name, this.stanza)
+    own = kind.read(this.name, this.stanza)
+    network = load_settings(splunkd).network
+    if splunkd.stanza(ACCOUNT_CONF, polling.account) is None:
+        raise ConfigurationError(
+            f"The account {polling.account} of the input {options.input} does not exist, or this user may not read it. "
+            "Log in as a user with the role admin or sc_admin."
+        )
+    account = load_account(splunkd, polling.account)
+    redaction.hide(splunkd.session_key, *account.secrets, *(network.proxy.secrets if network.proxy else ()))
+    if options.search_head:
+        there = Way(options.search_head, options.search_username, SEARCH_TOKEN)
+        service = log_in(there, shell.environment, shell.ask, trust(network.ca_pem))
+    else:
+        known = {LOCAL_TOKEN: splunkd.session_key}
+        service = log_in(Way(here.uri, "", LOCAL_TOKEN), known, shell.ask, None)
+    log = logger_on(shell.err, "defender_alerts_audit", logging.INFO, redaction)
+    means = Means(
+        caller=_callers(network, shell, log),
+        store=KVStorePlaces(splunkd, shell.stop, log),
+        index=SplunkIndex(service, kind),
+        stop=shell.stop,
+        found=writer.found,
+        log=log,
+        grace=options.grace,
+        monotonic=shell.monotonic,
+    )
+    status = 0
+    for report in audit(Question(kind, polling.name, own, account, start, end, options.collect), means):
+        writer.region(report)
+        status = max(status, report.exit_status)
+    writer.end()
+    return status
+
+
+def _time(text: str, option: str) -> int:
+    try:
+        return parse_start(text, machine_time())
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{option} is {text!r}, and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative (-2d, -12h)."
+        ) from error
+
+
+def _callers(network: Network, shell: Shell, log: logging.Logger) -> MakesCallers:
+    trusted = trust(network.ca_pem)
+
+    def caller(host: str, limits: Sequence[Limit] = ()) -> Caller:
+        return Caller(
+            open_session(network, trusted, host),
+            timeout=network.timeout,
+            clock=ServerClock(machine_time, shell.monotonic),
+            stop=shell.stop,
+            log=log,
+            pace=Pace(limits, shell.monotonic) if limits else None,
+        )
+
+    return caller
+
+
+def _refused(error: SplunkdError) -> str:
+    if error.status:
+        return (
+            f"splunkd does not give this user the settings ({error}). Log in as a user with the role admin or sc_admin."
+        )
+    return f"splunkd did not answer ({error}). Check --port, and that Splunk runs on this host."

@@ -1,0 +1,84 @@
+"""The doctor at a shell: checks one input, or all of them, end to end, and prints a report to send to support.
+
+It reads, and writes nothing. Exit status: 0 nothing failed; 1 something did; 2 arguments, login or settings are wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+
+from defender_alerts.diagnostics.report import InputReport, Outcome, as_json, as_text
+from defender_alerts.errors import AddonError, ConfigurationError
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.splunk.inputs import find_inputs
+from defender_alerts.splunk.log import Redaction, logger_on
+from defender_alerts.splunk.rest_client import SplunkdError
+from defender_alerts.times import iso, machine_time
+
+from .examining import AS_ADMINISTRATOR, SETTINGS, Examiner
+from .login import Way, local_splunkd
+from .shell import LOCAL_TOKEN, Shell
+
+INTERRUPTED = 130
+SOMETHING_FAILED = 1
+
+
+def main(arguments: Sequence[str], shell: Shell) -> int:
+    """Examine one input or all; return the exit status."""
+    options = _parser().parse_args(list(arguments))
+    redaction = Redaction()
+    redaction.hide(shell.environment.get(LOCAL_TOKEN, ""))
+    try:
+        way = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
+        splunkd = local_splunkd(way, shell.environment, shell.ask)
+        redaction.hide(splunkd.session_key)
+        examiner = Examiner(
+            splunkd, shell.stop, logger_on(shell.err, "defender_alerts_doctor", logging.WARNING, redaction), redaction
+        )
+        reports = [examiner.examine(one) for one in find_inputs(splunkd, options.input, options.kind)]
+    except AddonError as error:
+        status, sentence = ConfigurationError.exit_status, str(error)
+    except SplunkdError as error:
+        status = ConfigurationError.exit_status
+        sentence = f"splunkd does not list the inputs ({error}). Check that Splunk runs here. {AS_ADMINISTRATOR}"
+    except KeyboardInterrupt:
+        status, sentence = INTERRUPTED, "Interrupted."
+    else:
+        time = iso(machine_time())
+        shell.out.write(as_json(reports, time) if options.json else as_text(reports, time, quiet=options.quiet))
+        return max(map(exit_status, reports))
+    shell.err.write(f"{redaction.clean(sentence)}\n")
+    return status
+
+
+def exit_status(report: InputReport) -> int:
+    """0 where nothing failed, 2 where a setting did, else 1."""
+    failures = {result.check for result in report.results if result.outcome is Outcome.FAILED}
+    if failures & {*SETTINGS}:
+        return ConfigurationError.exit_status
+    return SOMETHING_FAILED if failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="defender_alerts_doctor.py",
+        description="Checks an input end to end (settings, proxy, DNS, TLS, token, API, KV store, permissions) and "
+        "prints a report that is safe to send to support. It changes nothing.",
+        epilog=f"The password is asked for; an authentication token or session key may be in the environment as "
+        f"{LOCAL_TOKEN}. Exit status: 0 nothing failed, 1 something failed, 2 arguments, login or settings are wrong.",
+    )
+    parser.add_argument("--input", default="", metavar="NAME", help="only inputs of this name (default: all)")
+    parser.add_argument(
+        "--kind",
+        choices=sorted(KINDS),
+        metavar="KIND",
+        help=f"only inputs of this kind (default: all), one of {', '.join(sorted(KINDS))}",
+    )
+    parser.add_argument("--self", action="store_true", help="look at the installation itself; it takes no library")
+    parser.add_argument("-q", "--quiet", action="store_true", help="only the result, and what failed or warns")
+    parser.add_argument("--json", action="store_true", help="the report as one JSON object")
+    parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
+    parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
+    return parser

@@ -1,0 +1,174 @@
+"""Examines one input: what Splunk has saved of it, the way to Microsoft, its checkpoints, and who is asking."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Callable, TypeVar
+
+from defender_alerts.diagnostics.checkpoints import places
+from defender_alerts.diagnostics.checks import Examination
+from defender_alerts.diagnostics.context import Case
+from defender_alerts.diagnostics.report import Finding, InputReport, failed, failed_by, ok, warning
+from defender_alerts.diagnostics.table import CHECKS
+from defender_alerts.errors import AddonError, ConfigurationError
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft.account import Account
+from defender_alerts.microsoft.apis.base import Api, OwnSettings
+from defender_alerts.microsoft.network import Network
+from defender_alerts.microsoft.transport.client import Stop
+from defender_alerts.microsoft.transport.session import trust
+from defender_alerts.settings import Polling, is_true, read_polling
+from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.log import Redaction
+from defender_alerts.splunk.names import ACCOUNT_CONF
+from defender_alerts.splunk.pages.status_model import KnownInput
+from defender_alerts.splunk.rest_client import Splunkd, SplunkdError, content_of
+from defender_alerts.splunk.stored_settings import load_account, load_settings
+from defender_alerts.times import machine_time
+
+AS_ADMINISTRATOR = "Run the doctor as a user with the role admin or sc_admin."
+SETTINGS = ("input", "account", "network", "region")
+# What it takes to read the saved secrets, and to read and save the add-on's pages.
+_CAPABILITIES = ("list_storage_passwords", "admin_all_objects")
+
+_T = TypeVar("_T")
+
+
+class Examiner:
+    """Examines inputs one after the other.
+
+    Args:
+        splunkd: with the session of whoever asks.
+        redaction: is told every secret that is read.
+    """
+
+    def __init__(self, splunkd: Splunkd, stop: Stop, log: logging.Logger, redaction: Redaction) -> None:
+        self._splunkd = splunkd
+        self._stop = stop
+        self._log = log
+        self._redaction = redaction
+
+    def examine(self, one: KnownInput) -> InputReport:
+        """Make all checks of an input, in the order in which one rests on the other."""
+        examination = Examination(self._redaction.clean, self._log)
+        case = self._case(one, examination)
+        for check in CHECKS:
+            if case is None:
+                examination.skip_behind(check.name, *SETTINGS)
+            else:
+                examination.make(check, case)
+        self._look_at_the_store(one, examination, machine_time() if case is None else case.clock.now())
+        self._read(examination, "user", self._user)
+        return examination.report(one.name, one.kind)
+
+    def _case(self, one: KnownInput, examination: Examination) -> Case | None:
+        """What the checks of the way to Microsoft look at; None where the settings do not give it."""
+        read = self._read(examination, "input", lambda: _input(one))
+        account = None
+        if read is not None:
+            account = self._read(examination, "account", lambda: self._account(read[0]))
+        else:
+            examination.skip_behind("account", "input")
+        network = self._read(examination, "network", self._network)
+        if read is None or account is None or network is None:
+            return None
+        apis = _apis(read[1], account, examination)
+        kind = KINDS[one.kind]
+        return Case(kind, account, network, apis, self._stop, self._log, self._redaction.hide) if apis else None
+
+    def _read(self, examination: Examination, check: str, read: Callable[[], tuple[_T, Finding]]) -> _T | None:
+        try:
+            value, finding = read()
+        except AddonError as error:
+            examination.note(check, failed_by(error))
+        except SplunkdError as error:
+            examination.note(check, failed(f"splunkd does not give it to this user ({error}).", AS_ADMINISTRATOR))
+        else:
+            examination.note(check, finding)
+            return value
+        return None
+
+    def _account(self, polling: Polling) -> tuple[Account, Finding]:
+        if self._splunkd.stanza(ACCOUNT_CONF, polling.account) is None:
+            raise ConfigurationError(
+                f"The account {polling.account} does not exist, or this user may not read it. Add it under "
+                f"Configuration > Accounts, or choose another one for the input. {AS_ADMINISTRATOR}"
+            )
+        account = load_account(self._splunkd, polling.account)
+        self._redaction.hide(*account.secrets)
+        return account, ok(
+            f"The account {account.name} is the application {account.client_id} of the tenant {account.tenant_id} in "
+            f"the cloud {account.cloud}."
+        )
+
+    def _network(self) -> tuple[Network, Finding]:
+        network = load_settings(self._splunkd).network
+        proxy = network.proxy
+        if proxy is not None:
+            self._redaction.hide(*proxy.secrets)
+        trust(network.ca_pem)
+        way = f"Proxy {proxy.kind}://{proxy.host}:{proxy.port}" if proxy else "No proxy"
+        login = " with a login" if proxy and proxy.username else ""
+        additional = "additional" if network.ca_pem else "no additional"
+        return network, ok(f"{way}{login}, {additional} CA certificates, time-out {network.timeout:.0f} s.")
+
+    def _look_at_the_store(self, one: KnownInput, examination: Examination, now: int) -> None:
+        documents = self._read(examination, "kvstore", lambda: self._documents(one))
+        if documents is None:
+            return
+        for region, finding in places(documents, one.stanza.get("interval", ""), now):
+            examination.note("checkpoint", finding, region)
+
+    def _documents(self, one: KnownInput) -> tuple[Iterable[Mapping[str, object]], Finding]:
+        info = content_of(self._splunkd.get_again("server/info", app=None))
+        status = str(info.get("kvStoreStatus", "")).lower()
+        if status not in {"", "ready"}:
+            raise ConfigurationError(
+                f"The KV store is {status}, and inputs keep their checkpoints in it. See mongod.log, [kvstore] in "
+                "server.conf and `splunk show kvstore-status`."
+            )
+        documents = KVStorePlaces(self._splunkd, self._stop, self._log).places_of(one.kind, one.name)
+        found = f"The KV store is {status or 'there'} and was read."
+        if any("watermark" in document for document in documents):
+            return documents, ok(found)
+        return documents, warning(
+            f"{found} It holds no checkpoint of the input, which has never collected.",
+            "See that the input is enabled, wait for its first run, and read its log.",
+        )
+
+    def _user(self) -> tuple[str, Finding]:
+        context = content_of(self._splunkd.get_again("authentication/current-context", app=None))
+        name, held = str(context.get("username", "")), {str(one) for one in context.get("capabilities") or ()}
+        missing = [capability for capability in _CAPABILITIES if capability not in held]
+        found = f"The doctor was run as {name}, with the roles {', '.join(map(str, context.get('roles') or ()))}."
+        if not missing:
+            return name, ok(found)
+        return name, warning(
+            f"{found} The user lacks {' and '.join(missing)}.",
+            f"What this report says of settings may come of that. {AS_ADMINISTRATOR} The inputs themselves run as "
+            "splunk-system-user and do not need it.",
+        )
+
+
+def _input(one: KnownInput) -> tuple[tuple[Polling, OwnSettings], Finding]:
+    polling = read_polling(one.name, one.stanza)
+    own = KINDS[one.kind].read(one.name, one.stanza)
+    found = (
+        f"Account {polling.account}, regions {', '.join(own.regions)}, interval {polling.interval}, overlap "
+        f"{polling.overlap} s, start {polling.start_time}, index {polling.index}."
+    )
+    if is_true(one.stanza.get("disabled")):
+        return (polling, own), warning(f"{found} It is disabled.", "Enable it on the Inputs page, if it shall collect.")
+    return (polling, own), ok(found)
+
+
+def _apis(own: OwnSettings, account: Account, examination: Examination) -> dict[str, Api]:
+    """The API of each region that there is; the others are noted."""
+    apis: dict[str, Api] = {}
+    for region in own.regions:
+        try:
+            apis[region] = own.in_region(region, account.cloud)
+        except ConfigurationError as error:  # noqa: PERF203 - a region that is wrong leaves the others
+            examination.note("region", failed_by(error), region)
+    return apis

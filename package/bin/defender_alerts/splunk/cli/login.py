@@ -1,0 +1,119 @@
+"""How somebody at a shell logs in to Splunk.
+
+`splunk cmd` gives a program no session, so it needs one of its own. A password is asked for without echo, or read from
+standard input where that is no terminal; an authentication token or session key comes from the environment. None of
+them can be given as an argument: arguments are seen by every user of the host, in the process list and in the shell's
+history.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Callable
+from urllib.parse import urlsplit
+
+from splunklib import binding, client
+
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.splunk.names import APP
+from defender_alerts.splunk.rest_client import Splunkd
+
+from .shell import is_authentication_token
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+# A search over a long range keeps its caller waiting.
+_LONGEST_SILENCE = 600
+_SESSION_PREFIX = "Splunk "
+
+AskPassword = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where to log in, and as whom.
+
+    Attributes:
+        uri: scheme, host and management port.
+        username: whose password is asked for; empty where a token is there.
+        variable: the environment variable in which a token or session key may be.
+    """
+
+    uri: str
+    username: str
+    variable: str
+
+
+class _SplunkdByToken(Splunkd):
+    """splunkd for the holder of an authentication token, which goes into the header as Bearer instead of Splunk."""
+
+    def __init__(self, server_uri: str, token: str) -> None:
+        super().__init__(server_uri, token)
+        self._service.bearerToken = token
+
+
+def local_splunkd(way: Way, environment: Mapping[str, str], ask: AskPassword) -> Splunkd:
+    """This host's splunkd, which has the settings and the KV store.
+
+    Raises:
+        ConfigurationError: the login is refused, or splunkd can't be reached.
+    """
+    token = environment.get(way.variable, "")
+    if way.username or not token:
+        token = str(log_in(way, environment, ask, None).token)
+    if is_authentication_token(token):
+        return _SplunkdByToken(way.uri, token)
+    return Splunkd(way.uri, token.removeprefix(_SESSION_PREFIX))
+
+
+def log_in(
+    way: Way, environment: Mapping[str, str], ask: AskPassword, trusted: ssl.SSLContext | None
+) -> client.Service:
+    """A service of ``splunklib``, logged in.
+
+    Args:
+        way: where and as whom.
+        environment: where a token may be.
+        ask: asks for a password without echo.
+        trusted: the authorities that may vouch for a remote host. splunkd's certificate on the loopback is its own,
+            made at installation: nothing could verify it.
+
+    Raises:
+        ConfigurationError: the login is refused, or the host can't be reached.
+    """
+    address = urlsplit(way.uri)
+    host = address.hostname or ""
+    if address.scheme != "https" or not host:
+        raise ConfigurationError(f"{way.uri!r} is no address such as https://search.example.com:8089.")
+    verify = host not in LOOPBACK
+    service = client.Service(
+        scheme=address.scheme,
+        host=host,
+        port=address.port or 8089,
+        owner="nobody",
+        app=APP,
+        handler=binding.handler(timeout=_LONGEST_SILENCE, verify=verify, context=trusted),
+        **_credentials(way, environment, ask),
+    )
+    try:
+        service.login()
+    except binding.AuthenticationError as error:
+        raise ConfigurationError(f"{way.uri} refuses the login of {way.username}: wrong name or password.") from error
+    except (binding.HTTPError, OSError, http.client.HTTPException) as error:
+        raise ConfigurationError(
+            f"{way.uri} can't be logged in to ({type(error).__name__}: {' '.join(str(error).split())[:200]}). Check "
+            "the address, and that splunkd runs; a remote host's certificate is verified against the public "
+            "authorities and those under Configuration > Network."
+        ) from error
+    return service
+
+
+def _credentials(way: Way, environment: Mapping[str, str], ask: AskPassword) -> dict[str, str]:
+    token = environment.get(way.variable, "")
+    if token and not way.username:
+        return {"splunkToken": token} if is_authentication_token(token) else {"token": token}
+    if not way.username:
+        raise ConfigurationError(f"Nobody is logged in to {way.uri}: give --username, or set {way.variable}.")
+    return {"username": way.username, "password": ask(f"Password of {way.username} at {way.uri}: ")}

@@ -1,0 +1,82 @@
+"""The reset at a shell: an administrator's word that an input shall start again, at a time of their choice.
+
+At a terminal it shows what that does and asks; a script says --yes.
+
+Exit status: 0 ordered; 1 not confirmed; 2 settings, arguments or credentials; 3 the KV store failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+
+from defender_alerts.errors import AddonError, ConfigurationError
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.splunk.inputs import find_input
+from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.resetting import effects, order_resets, parse_from
+from defender_alerts.splunk.rest_client import SplunkdError
+from defender_alerts.times import iso, machine_time
+
+from .login import Way, local_splunkd
+from .shell import LOCAL_TOKEN, Shell
+
+NOT_CONFIRMED = 1
+
+
+def main(arguments: Sequence[str], shell: Shell) -> int:
+    """Reset the places of one input; return the exit status."""
+    options = _parser().parse_args(list(arguments))
+    try:
+        return _reset(options, shell)
+    except AddonError as error:
+        shell.err.write(f"{error}\n")
+        return error.exit_status
+    except SplunkdError as error:
+        shell.err.write(f"splunkd refuses or does not answer ({error}). Log in as an administrator of this host.\n")
+        return ConfigurationError.exit_status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="defender_alerts_reset.py",
+        description="Lets an input start again at a time of your choice: what it has collected since then is indexed "
+        "again, what lies between its place and a later time is left out.",
+        epilog=f"The password is asked for; a token or session key may be in the environment as {LOCAL_TOKEN}.",
+    )
+    parser.add_argument("input", help="name of the input")
+    parser.add_argument(
+        "--from", dest="start", required=True, metavar="TIME", help="2026-11-01T00:00:00Z, or --from=-2d"
+    )
+    parser.add_argument("--region", default="", help="only this region (default: all)")
+    parser.add_argument("--kind", choices=sorted(KINDS), help="kind of the input, where several have one of this name")
+    parser.add_argument("--yes", action="store_true", help="do not ask; needed where no terminal is there to ask at")
+    parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
+    parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
+    return parser
+
+
+def _reset(options: argparse.Namespace, shell: Shell) -> int:
+    start = parse_from(options.start, machine_time(), "--from", "--from=-2d")
+    way = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
+    splunkd = local_splunkd(way, shell.environment, shell.ask)
+    known = find_input(splunkd, options.input, options.kind)
+    store = KVStorePlaces(splunkd, shell.stop, logging.getLogger(__name__))
+    for effect in effects(store, known.kind, known.name, start, options.region):
+        shell.out.write(f"{effect.region}: {effect}\n")
+    if not options.yes and not _is_meant(known.name, shell):
+        return NOT_CONFIRMED
+    for reset in order_resets(store, known.kind, known.name, start, options.region):
+        shell.out.write(f"{reset.key.region} of tenant {reset.key.tenant}: the next run starts at {iso(start)}.\n")
+    return 0
+
+
+def _is_meant(name: str, shell: Shell) -> bool:
+    if shell.confirm is None:
+        raise ConfigurationError("There is no terminal to ask at, so nothing was ordered. Add --yes if it is meant.")
+    shell.out.flush()
+    if shell.confirm(f"Let the input {name} start again?"):
+        return True
+    shell.err.write("Nothing was ordered.\n")
+    return False

@@ -1,0 +1,61 @@
+"""Lists the add-on's inputs on this host, and finds those that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.input_kinds import KINDS
+
+from .pages.status_model import KnownInput
+from .rest_client import Splunkd, entries
+
+
+def saved_inputs(splunkd: Splunkd, kind_name: str | None = None) -> list[KnownInput]:
+    """The inputs that whoever asks may list, of one kind or of all.
+
+    Raises:
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    return [
+        KnownInput(kind, entry.name, texts(entry.content))
+        for kind in ([kind_name] if kind_name else KINDS)
+        for entry in entries(splunkd.get_again(f"data/inputs/{kind}", count=0))
+    ]
+
+
+def texts(content: Mapping[str, Any]) -> dict[str, str]:
+    """A stanza as splunkd gives it, without the fields that have no value."""
+    return {key: str(value) for key, value in content.items() if value is not None}
+
+
+def find_inputs(splunkd: Splunkd, name: str, kind_name: str | None) -> list[KnownInput]:
+    """The inputs that are asked for: of one name, of one kind, or all.
+
+    Raises:
+        ConfigurationError: there is none.
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    found = [one for one in saved_inputs(splunkd, kind_name) if name in {"", one.name}]
+    if not found:
+        what = f"no input {name!r}" if name else "no input"
+        of_kind = f" of the kind {kind_name}" if kind_name else ""
+        raise ConfigurationError(f"There is {what}{of_kind} here. See the Inputs page of the add-on on this host.")
+    return found
+
+
+def find_input(splunkd: Splunkd, name: str, kind_name: str | None) -> KnownInput:
+    """The input of that name; ``kind_name`` tells apart several of one name.
+
+    Raises:
+        ConfigurationError: there is none, or more than one.
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    found = [one for one in saved_inputs(splunkd, kind_name) if one.name == name]
+    if not found:
+        raise ConfigurationError(f"There is no input {name!r} here. See the Inputs page of the add-on on this host.")
+    if len(found) > 1:
+        kinds = ", ".join(sorted(one.kind for one in found))
+        raise ConfigurationError(f"Several inputs are called {name}: add --kind, one of {kinds}.")
+    return found[0]

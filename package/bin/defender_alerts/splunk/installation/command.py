@@ -1,0 +1,89 @@
+"""The command: what it is started with, in which order it looks, and what it writes."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from defender_alerts.diagnostics.report import NOTICE, Outcome, Report, Result, heading
+from defender_alerts.splunk.cli.shell import LOCAL_TOKEN, Shell
+
+from . import logs, machine, rest
+from .importing import Importer
+
+_FOLDER = Path(__file__).resolve().parents[3]
+_NO_LOGIN = "Give --username, or set SPLUNK_TOKEN, to ask splunkd as well: the KV store, the add-on's pages, _internal."
+
+
+def main(arguments: Sequence[str], shell: Shell) -> int:
+    """Look, and write what was found: 0 if nothing failed, else 1."""
+    options = _parser().parse_args(list(arguments))
+    now = dt.datetime.now(dt.timezone.utc)
+    secrets: list[str] = []
+    results = list(_look(options, shell, secrets, now))
+    for secret in filter(None, secrets):
+        results = [
+            replace(one, found=one.found.replace(secret, "******"), subject=one.subject.replace(secret, "******"))
+            for one in results
+        ]
+    report, made = Report(tuple(results)), now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if options.json:
+        shell.out.write(json.dumps({"notice": NOTICE, "time": made, **report.as_object()}, indent=2) + "\n")
+    else:
+        shell.out.write("\n".join([*heading(made), "", "The add-on itself", *report.as_lines()]) + "\n")
+    return 1 if report.first_failure else 0
+
+
+def _look(options: argparse.Namespace, shell: Shell, secrets: list[str], now: dt.datetime) -> Iterator[Result]:
+    home = Path(shell.environment.get("SPLUNK_HOME") or _FOLDER.parents[2])
+    python = machine.python()
+    yield from (python, machine.openssl(), *machine.permissions(_FOLDER, home))
+    if python.outcome is Outcome.OK:
+        importer = Importer(_FOLDER)
+        yield importer.splunks_modules()
+        yield from importer.libraries()
+        yield from importer.entries()
+    else:
+        # Each would fail over the Python, and hide that.
+        for check in ("library", "entry"):
+            yield Result(check, "", Outcome.SKIPPED, "Not looked at, because python failed.", "")
+    yield from _ask(options, shell, secrets, now)
+    yield from logs.splunkds(home / "var" / "log" / "splunk", now)
+    yield from logs.own(home / "var" / "log" / "splunk")
+
+
+def _ask(options: argparse.Namespace, shell: Shell, secrets: list[str], now: dt.datetime) -> Iterator[Result]:
+    splunkd = rest.Splunkd(options.port, shell.environment.get(LOCAL_TOKEN, ""))
+    if not splunkd.token and not options.username:
+        yield Result("splunkd", "", Outcome.SKIPPED, f"Nobody is logged in. {_NO_LOGIN}", "")
+        return
+    if options.username:
+        secrets.append(shell.ask(f"Password of {options.username}: "))
+        try:
+            splunkd.log_in(options.username, secrets[0])
+        except rest.RefusedError as error:
+            advice = "Check the name and the password, that splunkd runs, and that --port is its management port."
+            yield Result("splunkd", "", Outcome.FAILED, f"The login fails ({error}).", advice)
+            return
+    secrets.append(splunkd.token)
+    yield from rest.look(splunkd, now.timestamp())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="defender_alerts_doctor.py --self",
+        description="Looks at the installation itself where nothing else works: Python, OpenSSL, files, the bundled "
+        "libraries, every entry point in a process of its own, and this host's logs. With a login also what splunkd "
+        "says. It changes nothing, and needs no library.",
+        epilog="The password is asked for; an authentication token or session key may be in the environment as "
+        f"{LOCAL_TOKEN}. Exit status: 0 nothing failed, 1 something failed.",
+    )
+    parser.add_argument("--self", action="store_true", help="look at the installation, not at its inputs")
+    parser.add_argument("--json", action="store_true", help="the report as one JSON object")
+    parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
+    parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
+    return parser

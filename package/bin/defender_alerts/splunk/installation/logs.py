@@ -1,0 +1,88 @@
+"""What this host's logs hold of the add-on's errors, read from the disk: no login is needed for that."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from defender_alerts.diagnostics.report import Outcome, Result
+
+COMPONENTS = ("ExecProcessor", "PersistentScript", "AdminManagerExternal", "ModularInputs", "CalcFieldProcessor")
+"""Who in splunkd says that an input, a REST handler or a calculated field has failed."""
+OURS = re.compile(r"(?i)defender|wdatp")
+ADVICE = "Mend first what failed in this report. If nothing did, send these lines to support."
+_TAIL = 5_000_000
+_HOURS = 24
+_MOST, _LONGEST = 3, 300
+# 11-27-2026 02:18:51.123 +0000 ERROR ExecProcessor [1234 ExecProcessor] - message from ...
+_LINE = re.compile(
+    r"(?P<time>\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d+ [+-]\d{4}) (?:ERROR|WARN|FATAL) +(?P<component>\w+)"
+    r"(?: +\[[^\]]*\])? +- (?P<text>.*)"
+)
+_TIME = "%m-%d-%Y %H:%M:%S.%f %z"
+# What a traceback is made of, but for its last line: splunkd gives each line an entry of its own.
+_OF_A_TRACEBACK = re.compile(r"Traceback \(most recent call last\):\s*$|[:}\"] {3,}\S")
+# The command line that a complaint comes of, in quotes or braces.
+_FROM = re.compile(r"(?:message from \"|From \{)[^\"}]*?(?P<script>[\w.]+\.py)[^\"}]*[\"}]:? ?(?P<said>.*)")
+_OWN_ERROR = re.compile(r"log_level=(?:ERROR|CRITICAL) .*?\| (?P<text>.*)")
+
+
+def splunkds(logs: Path, now: dt.datetime) -> Iterator[Result]:
+    """What splunkd.log says of the add-on, of the last day: a line for each component that complains."""
+    try:
+        said = list(_recent(_tail(logs / "splunkd.log"), now))
+    except FileNotFoundError:
+        yield Result("splunkd.log", "", Outcome.SKIPPED, f"There is no {logs / 'splunkd.log'}.", "")
+    except OSError as error:
+        found, advice = f"It can't be read ({error}).", "Run this as the user that runs splunkd."
+        yield Result("splunkd.log", "", Outcome.WARNING, found, advice)
+    else:
+        yield from complaints("splunkd.log", said)
+
+
+def complaints(check: str, said: Iterable[tuple[str, str]]) -> Iterator[Result]:
+    """Results of pairs of component and text, in the order of time."""
+    by_component: dict[str, dict[str, None]] = {}
+    for component, text in said:
+        one = _FROM.sub(r"\g<script>: \g<said>", text)[:_LONGEST].strip()
+        if not _OF_A_TRACEBACK.search(text) and not one.endswith(".py:"):
+            texts = by_component.setdefault(component, {})
+            texts.pop(one, None)
+            texts[one] = None
+    for component, texts in sorted(by_component.items()):
+        yield Result(check, component, Outcome.WARNING, " | ".join([*reversed(texts)][:_MOST]), ADVICE)
+    if not by_component:
+        yield Result(check, "", Outcome.OK, f"No error of the add-on's in the last {_HOURS} hours.", "")
+
+
+def own(logs: Path) -> Iterator[Result]:
+    """The last error in the log of each input; whether it has been mended since is not looked at."""
+    found = False
+    for path in sorted(logs.glob("ta_defender_alerts_*.log")):
+        try:
+            errors = [match.group("text") for match in map(_OWN_ERROR.search, _tail(path)) if match]
+        except OSError as error:
+            yield Result("log", path.name, Outcome.WARNING, f"It can't be read ({error}).", "")
+            continue
+        if errors:
+            found = True
+            yield Result("log", path.name, Outcome.WARNING, f"Its last error: {errors[-1][:_LONGEST]}", ADVICE)
+    if not found:
+        yield Result("log", "", Outcome.OK, "No error in the logs of the inputs.", "")
+
+
+def _recent(lines: Iterable[str], now: dt.datetime) -> Iterator[tuple[str, str]]:
+    for match in filter(None, map(_LINE.match, lines)):
+        if match.group("component") in COMPONENTS and OURS.search(match.group("text")):
+            time = dt.datetime.strptime(match.group("time"), _TIME)  # noqa: DTZ007 - the format has %z
+            if time >= now - dt.timedelta(hours=_HOURS):
+                yield match.group("component"), match.group("text")
+
+
+def _tail(path: Path) -> list[str]:
+    with path.open("rb") as log:
+        log.seek(0, 2)
+        log.seek(max(0, log.tell() - _TAIL))
+        return log.read().decode("utf-8", "replace").splitlines()

@@ -1,0 +1,152 @@
+"""What this host's splunkd says to a user who is logged in: by the standard library, straight and to no other host."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from defender_alerts.diagnostics.report import Outcome, Result
+from defender_alerts.splunk.cli.shell import is_authentication_token
+
+from . import logs
+
+_SECONDS = 60
+_NAMESPACE = "/servicesNS/nobody/TA_defender_alerts/"
+_MOST_SAID = 300
+_MOST_EVENTS = 200
+_DAY = 86_400
+
+_LOG_IN = "Give the name and password of a user with the role admin or sc_admin, and this splunkd's management port."
+_SEE_BELOW = "What splunkd.log says below is the reason. After it has been mended, restart Splunk."
+_AS_ADMINISTRATOR = "Run this as a user with the role admin or sc_admin; inputs run as splunk-system-user."
+_KV_STORE = (
+    "Inputs keep their checkpoints in it. See mongod.log, [kvstore] in server.conf and splunk show kvstore-status."
+)
+# What is asked for, relative to the add-on's namespace, and what to do where it is refused.
+_QUESTIONS = (
+    ("accounts, by the add-on's own handler", "TA_defender_alerts_account", _SEE_BELOW),
+    ("settings, by the add-on's own handler", "TA_defender_alerts_settings/logging", _SEE_BELOW),
+    ("status of the inputs, by the add-on's own endpoint", "defender_alerts_status", _SEE_BELOW),
+    ("stored secrets", "storage/passwords", _AS_ADMINISTRATOR),
+    ("collection of checkpoints", "storage/collections/config/ta_defender_alerts_checkpoints", _AS_ADMINISTRATOR),
+)
+
+
+class RefusedError(Exception):
+    """splunkd has not done what it was asked for; the message says what it said."""
+
+
+class Splunkd:
+    """splunkd on the loopback. Its certificate there is its own, made at installation: nothing could verify it.
+
+    Args:
+        port: its management port.
+        token: a session key or an authentication token; empty before ``log_in``.
+    """
+
+    def __init__(self, port: int, token: str) -> None:
+        self._port = port
+        self.token = token.rsplit(" ", maxsplit=1)[-1]
+
+    def log_in(self, username: str, password: str) -> None:
+        """Get a session key.
+
+        Raises:
+            RefusedError: splunkd refuses, or can't be reached.
+        """
+        self.token = ""
+        login = {"username": username, "password": password}
+        self.token = str(self.ask("/services/auth/login", login).get("sessionKey", ""))
+
+    def ask(self, path: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """GET, or POST where there is a form; the JSON of the answer.
+
+        Raises:
+            RefusedError: splunkd refuses, can't be reached, or answers something else.
+        """
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=_SECONDS, context=context)
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        if self.token:
+            scheme = "Bearer" if is_authentication_token(self.token) else "Splunk"
+            headers["Authorization"] = f"{scheme} {self.token}"
+        address, query = (
+            path if path.startswith("/") else _NAMESPACE + path,
+            urlencode({"count": "0", **(form or {}), "output_mode": "json"}),
+        )
+        try:
+            if form:
+                connection.request("POST", address, query, headers)
+            else:
+                connection.request("GET", f"{address}?{query}", headers=headers)
+            answer = connection.getresponse()
+            body = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise RefusedError(f"https://127.0.0.1:{self._port} does not answer: {error}") from None
+        finally:
+            connection.close()
+        try:
+            found: Any = json.loads(body)
+        except ValueError:
+            found = None
+        if answer.status >= http.client.MULTIPLE_CHOICES or not isinstance(found, dict):
+            raise RefusedError(f"HTTP {answer.status}{_said(found)}")
+        return found
+
+
+def look(splunkd: Splunkd, now: float) -> Iterator[Result]:
+    """Ask what there is to ask; ``now`` in seconds since 1970."""
+    try:
+        info = splunkd.ask("/services/server/info")["entry"][0]["content"]
+    except (RefusedError, LookupError, TypeError) as error:
+        yield Result("splunkd", "", Outcome.FAILED, f"It does not say how it is ({error}).", _LOG_IN)
+        return
+    yield Result("splunkd", "", Outcome.OK, f"Splunk {info.get('version')} on {info.get('os_name')}.", "")
+    status = str(info.get("kvStoreStatus") or "there").lower()
+    outcome, advice = (Outcome.OK, "") if status in {"ready", "there"} else (Outcome.FAILED, _KV_STORE)
+    yield Result("kvstore", "", outcome, f"The KV store is {status}.", advice)
+    for subject, path, advice in _QUESTIONS:
+        try:
+            entries = splunkd.ask(path).get("entry")
+        except RefusedError as error:
+            yield Result("rest", subject, Outcome.FAILED, f"splunkd does not give it ({error}).", advice)
+            continue
+        count = f", {len(entries)} in all" if isinstance(entries, list) else ""
+        yield Result("rest", subject, Outcome.OK, f"splunkd gives it{count}.", "")
+    yield from _internal(splunkd, now)
+
+
+def _internal(splunkd: Splunkd, now: float) -> Iterator[Result]:
+    """The same as splunkd.log, of all hosts that send theirs: calculated fields fail on search heads."""
+    components = " OR ".join(f"component={name}" for name in logs.COMPONENTS)
+    form = {
+        "search": "search index=_internal sourcetype=splunkd (log_level=ERROR OR log_level=WARN OR log_level=FATAL) "
+        f'({components}) | where match(_raw,"{logs.OURS.pattern}")',
+        "exec_mode": "oneshot",
+        "count": str(_MOST_EVENTS),
+        "max_count": str(_MOST_EVENTS),
+        "earliest_time": str(int(now) - _DAY),
+        "latest_time": "now",
+    }
+    try:
+        rows = splunkd.ask("/services/search/jobs", form).get("results") or []
+    except RefusedError as error:
+        advice = "It takes a role that may search _internal."
+        yield Result("_internal", "", Outcome.WARNING, f"It can't be searched ({error}).", advice)
+        return
+    # The newest comes first.
+    said = [(str(row.get("component")), str(row.get("_raw")).partition(" - ")[2]) for row in reversed(rows)]
+    yield from logs.complaints("_internal", said)
+
+
+def _said(answer: Any) -> str:
+    try:
+        words = " ".join(str(message["text"]) for message in answer["messages"])
+    except (KeyError, TypeError):
+        return ", no JSON"
+    return f": {' '.join(words.split())[:_MOST_SAID]}"

@@ -1,0 +1,257 @@
+"""Places in Splunk's KV store.
+
+An error is never taken for an empty store: that would be a first run, and deliver everything again. ``server/info``
+tells a store that is starting, disabled or failed from one that answers 503 in passing; it is asked only after an
+error.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any, Callable
+
+from defender_alerts.checkpoint.checkpoint import Deletion, PlaceKey
+from defender_alerts.checkpoint.last_error import Trouble
+from defender_alerts.errors import CheckpointError, StoppedError
+from defender_alerts.microsoft.transport.client import Stop
+from defender_alerts.times import iso
+
+from .names import CHECKPOINTS
+from .rest_client import Splunkd, SplunkdError, content_of, documents
+
+_DATA = f"storage/collections/data/{CHECKPOINTS}"
+
+_HEAD = "_key,generation,revision,writer"
+# All that the status of an input is made of; what is remembered of versions makes megabytes and is left where it is.
+_STATUS = "_key,kind,input,tenant,cloud,region,watermark,collected,remembered,generation,start,time,category,sentence,"
+_STATUS += "began,outcome,deleted"
+
+LONGEST_START = 120.0
+_START_POLL = 2.0
+# A store that is up but answers 503 or resets is failing over; four tries take two seconds.
+_BACKOFFS = (0.25, 0.5, 1.0)
+
+# How splunkd's words name a setting of limits.conf.spec, [kvstore].
+_LIMIT = re.compile(r"\bmax_\w+|\blimits\.conf\b")
+
+_NOTHING_LOST = "Nothing is lost: alerts are collected from the last checkpoint on as soon as it is back."
+
+
+@dataclass(frozen=True)
+class _StoreTrouble:
+    """What a state in ``server/info`` means, and what to do."""
+
+    status: str
+    sentence: str
+
+
+_TROUBLES = (
+    _StoreTrouble(
+        "starting",
+        f"The KV store is still starting after {LONGEST_START:.0f} s. See mongod.log and `splunk show kvstore-status`.",
+    ),
+    _StoreTrouble(
+        "disabled",
+        "The KV store is disabled on this instance, and inputs keep their checkpoints in it. Remove disabled = true "
+        "from [kvstore] in server.conf and restart Splunk, or move the input to an instance that has one.",
+    ),
+    _StoreTrouble(
+        "failed",
+        "The KV store has failed. See mongod.log and `splunk show kvstore-status`; a store that can't be repaired is "
+        "restored from its backup.",
+    ),
+)
+
+
+class KVStorePlaces:
+    """The collection of checkpoints; calls are made one at a time."""
+
+    def __init__(
+        self, splunkd: Splunkd, stop: Stop, log: logging.Logger, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._splunkd = splunkd
+        self._stop = stop
+        self._log = log
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+
+    def places_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
+        """The documents of all places of an input, also those of another tenant or cloud.
+
+        Raises:
+            CheckpointError: the store can't be read.
+        """
+        return self._read({"kind": kind, "input": input_name})
+
+    def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
+        """``_key``, generation, revision and writer of those documents that exist, without the rest of them.
+
+        Raises:
+            CheckpointError: the store can't be read.
+        """
+        return self._read({"$or": [{"_key": key} for key in keys]}, fields=_HEAD)
+
+    def read(self, *keys: str) -> list[Mapping[str, Any]]:
+        """Those of the documents that exist.
+
+        Raises:
+            CheckpointError: the store can't be read.
+        """
+        return self._read({"$or": [{"_key": key} for key in keys]})
+
+    def save(self, document: Mapping[str, Any]) -> None:
+        """Save one document, replacing the one with the same key.
+
+        Raises:
+            CheckpointError: the store can't be written.
+        """
+        with self._lock:
+            self._insist("saved", lambda: self._splunkd.post_json(f"{_DATA}/batch_save", [document]))
+
+    def note(self, troubles: Iterable[Trouble]) -> None:
+        """Save what went wrong, with one call that is not tried again: nothing depends on it."""
+        noted = [trouble.document() for trouble in troubles]
+        try:
+            with self._lock:
+                self._splunkd.post_json(f"{_DATA}/batch_save", noted)
+        except SplunkdError as error:
+            self._log.debug("the last error is not noted in the KV store: %s", error)
+
+    def status_documents(self) -> list[Mapping[str, Any]]:
+        """What the status of all inputs is made of, with one call that is not tried again.
+
+        Raises:
+            SplunkdError: the store can't be read.
+        """
+        # Days of delivered parts have no kind.
+        query = json.dumps({"kind": {"$gt": ""}})
+        return documents(self._splunkd.get(_DATA, query=query, fields=_STATUS))
+
+    def delete_older(self, key: PlaceKey, generation: int) -> None:
+        """Delete what generations of a place before this one have left.
+
+        Raises:
+            CheckpointError: the store can't be written.
+        """
+        older = _older_than(generation)
+        self._delete({**asdict(key), **older})
+        self._delete({"split_alerts_of": str(key), **older})
+
+    def delete_before(self, deletion: Deletion) -> None:
+        """Delete what the deletion of an input rules out.
+
+        Raises:
+            CheckpointError: the store can't be written.
+        """
+        older = _older_than(deletion.generation)
+        # A last error is of no generation, and nothing else says when its run began.
+        earlier = {"began": {"$not": {"$gt": iso(deletion.deleted)}}}
+        self._delete({"kind": deletion.kind, "input": deletion.input, **older, **earlier})
+        self._delete({"split_alerts_kind": deletion.kind, "split_alerts_input": deletion.input, **older})
+
+    def deletions_before(self, time: int) -> list[Deletion]:
+        """The inputs that were deleted before a time in ticks, as far as that can be read.
+
+        Raises:
+            CheckpointError: the store can't be read.
+        """
+        found = self._read({"deleted": {"$lt": iso(time)}})
+        return [deletion for deletion in (Deletion.among([document]) for document in found) if deletion]
+
+    def forget(self, deletion: Deletion) -> None:
+        """Delete the note that an input was deleted.
+
+        Raises:
+            CheckpointError: the store can't be written.
+        """
+        self._delete({"_key": Deletion.key_of(deletion.kind, deletion.input)})
+
+    def delete_parts(self, place: str, before: str) -> None:
+        """Delete the days of a place's delivered parts before one (``2026-01-31``).
+
+        Raises:
+            CheckpointError: the store can't be written.
+        """
+        self._delete({"split_alerts_of": place, "day": {"$lt": before}})
+
+    def _read(self, query: Mapping[str, Any], **fields: str) -> list[Mapping[str, Any]]:
+        def call() -> list[Mapping[str, Any]]:
+            return documents(self._splunkd.get(_DATA, query=json.dumps(query), **fields))
+
+        with self._lock:
+            found: list[Mapping[str, Any]] = self._insist("read", call)
+        return found
+
+    def _delete(self, query: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._insist("deleted", lambda: self._splunkd.delete(_DATA, query=json.dumps(query)))
+
+    def _insist(self, verb: str, call: Any) -> Any:
+        deadline = self._monotonic() + LONGEST_START
+        told = False
+        backoffs = iter(_BACKOFFS)
+        while True:
+            try:
+                return call()
+            except SplunkdError as error:
+                status = self._status() if _may_be_the_store(error) else ""
+                if status == "starting" and self._monotonic() < deadline:
+                    wait = _START_POLL
+                    if not told:
+                        told = True
+                        self._log.info("The KV store is starting; this run waits for it, up to %.0f s.", LONGEST_START)
+                else:
+                    wait = next(backoffs, 0.0) if _may_pass(error, status) else 0.0
+                if not wait:
+                    raise _explain(verb, error, status) from error
+            if self._stop.wait(wait):
+                raise StoppedError
+
+    def _status(self) -> str:
+        """The state of the store in splunkd's words, empty where splunkd does not tell."""
+        try:
+            info = content_of(self._splunkd.get("server/info", app=None))
+            return str(info.get("kvStoreStatus", "")).lower()
+        except SplunkdError:
+            return ""
+
+
+def _older_than(generation: int) -> dict[str, Any]:
+    """A query for what is of an older generation, or of none that can be read."""
+    return {"generation": {"$not": {"$gte": generation}}}
+
+
+def _may_be_the_store(error: SplunkdError) -> bool:
+    return error.status in {0, HTTPStatus.NOT_FOUND} or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _may_pass(error: SplunkdError, status: str) -> bool:
+    return status in {"", "ready"} and (error.status == 0 or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _explain(verb: str, error: SplunkdError, status: str) -> CheckpointError:
+    for trouble in _TROUBLES:
+        if trouble.status == status:
+            return CheckpointError(f"{trouble.sentence} {_NOTHING_LOST} (splunkd says: {error})")
+    if error.status == HTTPStatus.NOT_FOUND:
+        advice = f"The collection {CHECKPOINTS} is missing: install the add-on's whole package on this instance."
+    elif error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        advice = "The session of this run may not use it; splunkd starts the next run with a new one."
+    elif limits := _LIMIT.findall(str(error)):
+        named = next((limit for limit in limits if limit.startswith("max_")), "what was lowered")
+        advice = f"The limit is set in limits.conf, [kvstore]: raise {named} there, or take it out, and restart Splunk."
+    elif error.status == 0:
+        advice = "splunkd gave no usable answer. See splunkd.log."
+    else:
+        advice = "See splunkd.log and mongod.log, and `splunk show kvstore-status`."
+    called = f"; splunkd calls the store {status}" if status else ""
+    return CheckpointError(
+        f"The checkpoint could not be {verb} in the KV store ({error}{called}). {advice} {_NOTHING_LOST}"
+    )

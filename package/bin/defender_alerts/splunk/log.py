@@ -1,0 +1,195 @@
+"""The log of one input: ``var/log/splunk/ta_defender_alerts_<kind>_<input>.log``, never with a secret in it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Callable, TextIO
+from urllib.parse import quote, quote_plus
+
+from solnlib import log as splunk_log
+from solnlib.splunkenv import make_splunkhome_path
+
+from defender_alerts.environment import PROCESS
+from defender_alerts.errors import AddonError, ConfigurationError
+from defender_alerts.logfmt import key_values
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+_CATEGORIES = {
+    "authentication_error": splunk_log.log_authentication_error,
+    "configuration_error": splunk_log.log_configuration_error,
+    "connection_error": splunk_log.log_connection_error,
+    "permission_error": splunk_log.log_permission_error,
+    "server_error": splunk_log.log_server_error,
+}
+# What solnlib.log.Logs (8.2) does: searches and UCC's dashboard read this format.
+_FORMAT = (
+    "%(asctime)s log_level=%(levelname)s pid=%(process)d tid=%(threadName)s "
+    "file=%(filename)s:%(funcName)s:%(lineno)d | %(message)s"
+)
+_MAX_BYTES, _BACKUPS = 25_000_000, 5
+# How splunkd calls these levels where a line of standard error begins with one.
+_LEVELS_OF_SPLUNKD = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+_MASK = "******"
+
+# What a run does in figures: Health, the saved searches and UCC's dashboard are made of these lines.
+_FIGURES = "action="
+
+# solnlib.log puts the exception's class before its message.
+_CLASS = re.compile(r"\bdefender_alerts\.errors\.\w+: ")
+
+
+class Redaction(logging.Filter):
+    """The one rule of what nobody may read, for logs, reports and what goes to standard error.
+
+    It knows the logins of the environment's proxies, and what it is told, each as it is and as a URL or JSON writes it.
+
+    Attributes:
+        level: what is below it is left out, but for the lines that begin with ``action=``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level = logging.NOTSET
+        self._forms: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self.hide(*PROCESS.proxy_secrets())
+
+    def hide(self, *secrets: str) -> None:
+        """Take these texts out too, from now on."""
+        self._forms.update(form for secret in secrets if secret for form in _forms(secret))
+        # A longer one may hold a shorter one.
+        forms = sorted(self._forms, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(_in_either_case, forms))) if forms else None
+
+    def clean(self, text: str) -> str:
+        """The text without the secrets."""
+        return self._pattern.sub(_MASK, text) if self._pattern else text
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Clean what passes; what is not for diagnosis alone, put on one line and without Python's words."""
+        message = self.clean(record.getMessage())
+        if record.levelno < self.level and not message.startswith(_FIGURES):
+            return False
+        if record.levelno > logging.DEBUG:
+            message = " ".join(_CLASS.sub("", message).split())
+        record.msg, record.args = message, None
+        return True
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """A secret as it may stand in a text."""
+    yield from (secret, quote(secret, safe=""), quote(secret), quote_plus(secret))
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+
+
+def _in_either_case(form: str) -> str:
+    """A pattern for a text of which the percent escapes may be written in small letters or in capitals."""
+    escapes = r"%([0-9A-Fa-f])([0-9A-Fa-f])"
+    return re.sub(escapes, lambda escape: f"%(?i:{escape[1]}{escape[2]})", re.escape(form))
+
+
+class _StandardError(logging.StreamHandler):  # type: ignore[type-arg] # not generic at runtime in Python 3.9
+    """Lines as splunkd takes them from standard error into splunkd.log: a level, then the text."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = _LEVELS_OF_SPLUNKD.get(record.levelname, record.levelname)
+        return f"{level} {record.getMessage()}"
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Nothing: there is nowhere left to say it, and collecting goes on."""
+
+
+class _LogFile(RotatingFileHandler):
+    """The file; what can't be written to it goes to standard error."""
+
+    def __init__(self, path: Path, on_failure: Callable[[OSError], None]) -> None:
+        super().__init__(path, maxBytes=_MAX_BYTES, backupCount=_BACKUPS, encoding="utf-8")
+        self.setFormatter(logging.Formatter(_FORMAT))
+        self._on_failure = on_failure
+        self._elsewhere: _StandardError | None = None
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Write the record to standard error, the first time behind the reason."""
+        error = sys.exc_info()[1]
+        if self._elsewhere is None:
+            self._elsewhere = _StandardError()
+            if isinstance(error, OSError):
+                self._on_failure(error)
+        self._elsewhere.handle(record)
+
+
+class InputLog:
+    """The log of one run.
+
+    Attributes:
+        logger: at INFO until the settings say otherwise.
+        failure: why what is logged goes to standard error instead of the file, None as long as it does not.
+    """
+
+    def __init__(self, name: str, redaction: Redaction) -> None:
+        self._path = Path(make_splunkhome_path(["var", "log", "splunk"]), f"{name}.log")
+        self.failure: AddonError | None = None
+        self.logger = logging.Logger(name, logging.INFO)  # noqa: LOG001 - of this run alone
+        self.logger.addFilter(redaction)
+        try:
+            self.logger.addHandler(_LogFile(self._path, self._fail))
+        except OSError as error:
+            self.logger.addHandler(_StandardError())
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        self.failure = _unwritable(self._path, error)
+        sys.stderr.write(f"ERROR {self.failure}\n")
+
+
+def _unwritable(path: Path, error: OSError) -> AddonError:
+    reason = error.strerror or type(error).__name__
+    return ConfigurationError(
+        f"The log {path} can't be written ({reason}{_owned(path)}). What this run has to say is in splunkd.log "
+        "instead, and collecting goes on. Let the user that runs Splunk write there, and see that the disk has room."
+    )
+
+
+def _owned(path: Path) -> str:
+    """To whom the file belongs, or the nearest folder above it that is there; empty where the system does not tell."""
+    there = next((one for one in (path, *path.parents) if os.path.lexists(one)), path)
+    try:
+        return f"; {there} belongs to {there.owner()}"
+    except KeyError:
+        return f"; {there} belongs to user {there.stat().st_uid}, who has no name here"
+    except (OSError, NotImplementedError):
+        # NotImplementedError is Windows'. The reason stands by itself.
+        return ""
+
+
+def logger_on(err: TextIO, name: str, level: int, redaction: Redaction) -> logging.Logger:
+    """A logger of a command at a shell, on its standard error: the inputs' own logs are the inputs'."""
+    logger = logging.Logger(name, level)  # noqa: LOG001 - of this command alone
+    handler = logging.StreamHandler(err)
+    handler.addFilter(redaction)
+    logger.addHandler(handler)
+    return logger
+
+
+def set_level(logger: logging.Logger, redaction: Redaction, loglevel: str) -> None:
+    """Log from a level of the settings on, and at any level what a run does in figures; an unknown level is ignored."""
+    if loglevel in LEVELS:
+        redaction.level = logging.getLevelName(loglevel)
+        logger.setLevel(min(redaction.level, logging.INFO))
+
+
+def report(logger: logging.Logger, failure: AddonError, **where: str) -> None:
+    """Log a failure under its category, with its sentence and without a traceback."""
+    _CATEGORIES[failure.category](logger, failure, full_msg=False, msg_before=key_values(**where))

@@ -1,0 +1,293 @@
+"""One run of one input, from what splunkd hands over on standard input to the exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO, Callable
+
+from defender_alerts.checkpoint.last_error import FAILED, INCOMPLETE, Trouble
+from defender_alerts.collect.events import XmlStream, stream_closed
+from defender_alerts.collect.poll import Plan, PollResult, Surroundings, poll
+from defender_alerts.collect.regions import STOP_GRACE
+from defender_alerts.errors import (
+    AddonError,
+    ConfigurationError,
+    IncompleteError,
+    StoppedError,
+    StreamClosedError,
+    exit_status,
+    unforeseen,
+)
+from defender_alerts.input_kinds import KINDS, Kind
+from defender_alerts.logfmt import key_values
+from defender_alerts.microsoft.account import CERTIFICATE, SECRET_WARNING_DAYS, Account
+from defender_alerts.microsoft.network import Network
+from defender_alerts.settings import check_input_name, read_polling, too_short
+from defender_alerts.times import machine_time
+
+from . import process
+from .kvstore import LONGEST_START, KVStorePlaces
+from .log import InputLog, Redaction, report, set_level
+from .rest_client import Patience, Splunkd, SplunkdError, explained
+from .stored_settings import load_account, load_settings
+
+_TICK = 0.1
+# The promise is 5 s from being asked to stop to the end of the process. By now the regions have ended or been left
+# behind; what remains is a stream that nobody reads. Then the end is told, which takes as long as the disk does, or
+# whoever reads standard error where the log can't be written.
+_LONGEST_END = 4.0
+_LONGEST_WORD = 0.8
+
+
+def validate(kind_name: str, definition: Any) -> None:
+    """Check an input's fields as splunkd asks it to when one is created or edited.
+
+    Raises:
+        ConfigurationError: a field is wrong; splunkd shows the sentence.
+    """
+    stanza = dict(definition.parameters)
+    name = str(definition.metadata.get("name") or "")
+    read_polling(name, stanza)
+    KINDS[kind_name].read(name, stanza)
+
+
+def run(kind_name: str, definition: Any, out: BinaryIO) -> int:
+    """Run the input that ``definition`` (``splunklib``'s ``InputDefinition``) describes; return the exit status."""
+    status = 0
+    for stanza_name, stanza in definition.inputs.items():
+        try:
+            check_input_name(_name_in(stanza_name))
+        except ConfigurationError as error:
+            # Not even a log may be named after it.
+            sys.stderr.write(f"ERROR {stanza_name} {error}\n")
+            status = max(status, error.exit_status)
+            continue
+        input_run = _InputRun(KINDS[kind_name], stanza_name, stanza, definition.metadata, out)
+        status = max(status, input_run.run())
+    return status
+
+
+class _InputRun:
+    def __init__(
+        self, kind: Kind, stanza_name: str, stanza: Mapping[str, str], metadata: Mapping[str, str], out: BinaryIO
+    ) -> None:
+        self._kind = kind
+        self._stanza_name = stanza_name
+        self._name = _name_in(stanza_name)
+        self._stanza = stanza
+        self._stop = threading.Event()
+        self._redaction = Redaction()
+        self._redaction.hide(metadata["session_key"])
+        self._own_log = InputLog(f"ta_defender_alerts_{kind.name}_{self._name}", self._redaction)
+        self._log = self._own_log.logger
+        patience = Patience(LONGEST_START, self._stop, self._log)
+        self._splunkd = Splunkd(metadata["server_uri"], metadata["session_key"], patience)
+        self._stream = XmlStream(out)
+        self._began = machine_time()
+        self._begun = threading.Event()
+        self._failures: Sequence[AddonError] = ()
+        self._now: Callable[[], int] = machine_time
+        self._troubles: list[Trouble] = []
+
+    def run(self) -> int:
+        """Run to the end, whatever happens: the stream is closed, and what failed is a sentence in the log."""
+        began = time.monotonic()
+        self._listen_for_stop()
+        # In a thread of its own, since a signal does not get the main thread out of a connection that hangs, nor out of
+        # a write to a pipe that nobody reads.
+        work = threading.Thread(target=self._work, name="poll", daemon=True)
+        work.start()
+        asked_at: float | None = None
+        is_abandoned = False
+        while work.is_alive():
+            work.join(_TICK)
+            if not self._stop.is_set() and self._stream.is_abandoned():
+                is_abandoned = True
+                self._stop.set()
+            if self._stop.is_set():
+                asked_at = asked_at or time.monotonic()
+                if time.monotonic() - asked_at > (_LONGEST_END if self._begun.is_set() else STOP_GRACE):
+                    break
+        closed = stream_closed() if is_abandoned and not self._failures else None
+        failures = [closed] if closed else self._failures
+        status = exit_status(failures)
+        if self._stop.is_set():
+            process.end_by(_LONGEST_WORD, status)
+        if closed:
+            report(self._log, closed, input=self._name)
+        done = key_values(
+            action="run_done",
+            input=self._name,
+            outcome=self._outcome(failures),
+            exit_status=status,
+            seconds=time.monotonic() - began,
+        )
+        self._log.info("%s", done)
+        return status
+
+    def _outcome(self, failures: Sequence[AddonError]) -> str:
+        if failures:
+            is_incomplete = all(isinstance(one, IncompleteError) for one in failures)
+            return "incomplete" if is_incomplete else "failed"
+        return "stopped" if self._stop.is_set() else "done"
+
+    def _work(self) -> None:
+        self._try()
+        self._close_stream()
+        if self._own_log.failure:
+            # Behind whatever was collected: a success takes back what went wrong before it.
+            self._note(self._own_log.failure, self._now())
+        if self._troubles and not self._stop.is_set():
+            KVStorePlaces(self._splunkd, self._stop, self._log).note(self._troubles)
+
+    def _try(self) -> None:
+        failure: AddonError
+        try:
+            self._failures = self._collect()
+        except StoppedError:
+            return
+        except AddonError as error:
+            failure = error
+        except SplunkdError as error:
+            failure = explained(error)
+        except Exception as error:  # noqa: BLE001 - no traceback replaces the sentence
+            failure = unforeseen(error, self._log)
+        else:
+            return
+        self._failures = [failure]
+        self._fail(failure, self._now())
+
+    def _collect(self) -> Sequence[AddonError]:
+        polling = read_polling(self._name, self._stanza)
+        own = self._kind.read(self._name, self._stanza)
+        self._mind_the_interval(polling.interval)
+        saved = load_settings(self._splunkd)
+        set_level(self._log, self._redaction, saved.loglevel)
+        account = load_account(self._splunkd, polling.account)
+        self._redaction.hide(*account.secrets, *(saved.network.proxy.secrets if saved.network.proxy else ()))
+        self._mind_the_secret(account)
+        self._mind_the_authorities(saved.network)
+        plan = Plan(self._kind, self._stanza_name, polling, own, account)
+        store = KVStorePlaces(self._splunkd, self._stop, self._log)
+        given = Surroundings(saved.network, store, self._stream, self._stop, self._log, begun=self._begun)
+        self._now = given.clock.now
+        result = poll(plan, given)
+        self._tell(result, plan)
+        return result.failures
+
+    def _listen_for_stop(self) -> None:
+        from solnlib.orphan_process_monitor import OrphanProcessMonitor
+        from solnlib.utils import handle_teardown_signals
+
+        handle_teardown_signals(lambda *_: self._stop.set())
+        OrphanProcessMonitor(self._stop.set).start()
+
+    def _mind_the_interval(self, interval: str) -> None:
+        wait = too_short(interval)
+        if not wait:
+            return
+        self._log.warning(
+            "input=%s the interval %s is shorter than 60 s and counts as 60: this run waits %d s. Correct interval in "
+            "inputs.conf.",
+            self._name,
+            interval,
+            wait,
+        )
+        if self._stop.wait(wait):
+            raise StoppedError
+
+    def _mind_the_secret(self, account: Account) -> None:
+        today = dt.datetime.now(dt.timezone.utc).date()
+        days = account.lasts(today)
+        if days is None or days > SECRET_WARNING_DAYS:
+            return
+        has_certificate = account.auth_type == CERTIFICATE
+        key = "certificate_expires_in_days" if has_certificate else "secret_expires_in_days"
+        self._log.warning(
+            "%s The certificate of the account %s expires on %s. Make a new one with its key, upload it in Entra ID > "
+            "App registrations > Certificates & secrets > Certificates, and paste both into the account."
+            if has_certificate
+            else "%s The client secret of the account %s expires on %s. Make a new one in Entra ID > App registrations "
+            "> Certificates & secrets, and paste its value into the account.",
+            key_values(input=self._name, account=account.name, **{key: days}),
+            account.name,
+            account.expires,
+        )
+
+    def _mind_the_authorities(self, network: Network) -> None:
+        if not network.ca_pem:
+            return
+        from defender_alerts.microsoft.client_certificate.authorities import read_authorities
+
+        left_out = read_authorities(network.ca_pem).left_out
+        if left_out:
+            self._log.warning(
+                "input=%s Of the CA certificates under Configuration > Network, some count for nothing: %s. Replace "
+                "what this host needs; the others are used.",
+                self._name,
+                left_out,
+            )
+
+    def _tell(self, result: PollResult, plan: Plan) -> None:
+        for region, failure in result.beforehand.items():
+            self._fail(failure, self._now(), region=region)
+        for one in result.outcomes:
+            collector = one.collector
+            if one.failure is not None:
+                self._fail(one.failure, collector.now, region=collector.region)
+            story = collector.story(one.seconds)
+            whose = {"input": self._name, "account": plan.account.name}
+            self._log.info("%s", key_values(action="region_done", **whose, outcome=one.outcome, **story))
+            for sourcetype, count in (
+                (plan.kind.sourcetype, collector.new - collector.new_parts),
+                (plan.kind.part_sourcetype, collector.new_parts),
+            ):
+                if count:
+                    where = {"host": collector.host, "license_usage_source": collector.source}
+                    self._tell_ingested(plan, sourcetype, count, **where)
+
+    def _tell_ingested(self, plan: Plan, sourcetype: str, count: int, **where: str) -> None:
+        """Say it as the dashboard of UCC counts events."""
+        from solnlib.log import events_ingested
+
+        events_ingested(
+            self._log,
+            self._stanza_name,
+            sourcetype,
+            count,
+            plan.polling.index,
+            account=plan.account.name,
+            **where,
+        )
+
+    def _fail(self, failure: AddonError, now: int, **where: str) -> None:
+        report(self._log, failure, input=self._name, **where)
+        sentence = self._redaction.clean(str(failure))
+        if not self._own_log.failure:
+            # splunkd files what comes on standard error in splunkd.log, where it is found without knowing our log.
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"ERROR {self._stanza_name} {sentence}\n")
+        self._note(failure, now, **where)
+
+    def _note(self, failure: AddonError, now: int, region: str = "") -> None:
+        sentence = self._redaction.clean(str(failure))
+        outcome = INCOMPLETE if isinstance(failure, IncompleteError) else FAILED
+        self._troubles.append(
+            Trouble(self._kind.name, self._name, region, now, failure.category, sentence, self._began, outcome)
+        )
+
+    def _close_stream(self) -> None:
+        try:
+            self._stream.close()
+        except StreamClosedError as error:
+            self._log.debug("%s", error)
+
+
+def _name_in(stanza_name: str) -> str:
+    """The input's name: behind its kind."""
+    return stanza_name.partition("://")[2]

@@ -1,0 +1,1 @@
+"""What UCC's pages and the add-on's own REST endpoints call."""

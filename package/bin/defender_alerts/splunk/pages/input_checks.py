@@ -1,0 +1,213 @@
+"""What is checked of an input when it is saved, and what to say of it beside the others.
+
+Only what can't be had refuses a save. Who brings the same alerts already, and what the account lacks, are remarks: two
+inputs may be wanted for a while, as when one replaces the other, and a permission may be granted later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from defender_alerts.diagnostics.account import AccountCheck, Finding, explained
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft.apis.base import Api, OwnSettings
+from defender_alerts.microsoft.apis.endpoint_alerts import EndpointSettings
+from defender_alerts.microsoft.apis.graph_alerts import GraphSettings
+from defender_alerts.microsoft.apis.incidents import IncidentSettings
+from defender_alerts.microsoft.apis.siem_alerts import SiemSettings
+from defender_alerts.settings import (
+    DEFAULT_INTERVAL,
+    LONGEST_INTERVAL,
+    SHORTEST_INTERVAL,
+    Polling,
+    cleaned,
+    is_true,
+    whole_number,
+)
+from defender_alerts.times import iso, parse_start, seconds
+
+# As Graph calls the product whose alerts the SIEM API and the endpoint API show.
+_ENDPOINT = frozenset({"microsoftDefenderForEndpoint"})
+_ANY: frozenset[str] = frozenset()
+# The clocks of this host and of who types may differ, and a form takes a while to fill in.
+_SLACK = seconds(3_600)
+
+
+@dataclass(frozen=True)
+class SavedInput:
+    """An input as it is saved; ``own`` is what its kind has read of its stanza."""
+
+    kind: str
+    name: str
+    account: str
+    is_enabled: bool
+    own: OwnSettings
+
+    @classmethod
+    def read(cls, kind: str, name: str, stanza: Mapping[str, str]) -> SavedInput | None:
+        """The input of a stanza; None for one with a mistake in it, which brings nothing until that is mended."""
+        try:
+            own = KINDS[kind].read(name, stanza)
+        except ConfigurationError:
+            return None
+        return cls(kind, name, cleaned(stanza.get("account") or ""), not is_true(stanza.get("disabled")), own)
+
+
+@dataclass(frozen=True)
+class _Alerts:
+    """Which alerts of a tenant an input brings; an empty set leaves nothing out.
+
+    Attributes:
+        sources: Defender products, as Graph names them.
+        stores: where Microsoft keeps them. The SIEM API has a host for each; the hosts of the other APIs show all.
+    """
+
+    sources: frozenset[str] = _ANY
+    severities: frozenset[str] = _ANY
+    stores: frozenset[str] = _ANY
+    groups: frozenset[str] = _ANY
+
+    def meets(self, other: _Alerts) -> bool:
+        """Whether an alert can be among both."""
+        pairs = (
+            (self.sources, other.sources),
+            (self.severities, other.severities),
+            (self.stores, other.stores),
+            (self.groups, other.groups),
+        )
+        return all(not one or not another or one & another for one, another in pairs)
+
+
+def _alerts(own: OwnSettings) -> _Alerts | None:
+    """The alerts of an input with these settings; None for one that brings no alerts."""
+    if isinstance(own, SiemSettings):
+        return _Alerts(_ENDPOINT, stores=frozenset(own.regions), groups=frozenset(own.machine_groups))
+    if isinstance(own, EndpointSettings):
+        return _Alerts(_ENDPOINT, frozenset(own.severities))
+    if isinstance(own, GraphSettings):
+        return _Alerts(frozenset(own.service_sources), frozenset(own.severities))
+    if isinstance(own, IncidentSettings) and own.alerts != "none":
+        return _Alerts()
+    return None
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What is worth knowing of an input: ``brief`` for its row in the table, ``sentence`` with what to do."""
+
+    brief: str
+    sentence: str
+
+
+def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[str, Mapping[str, str]]) -> list[Remark]:
+    """What to say of an enabled input: which others bring the same, and what it lacks.
+
+    Args:
+        this: the input.
+        others: all inputs, of all kinds; ``this`` may be among them.
+        accounts: the stanzas of all accounts, by name.
+    """
+    if not this.is_enabled:
+        return []
+    if this.account not in accounts:
+        return [
+            Remark(
+                f"Its account {this.account} does not exist.",
+                f"The account {this.account} of this input does not exist, so it collects nothing. Choose another "
+                "account for it, or add one of that name under Configuration > Accounts.",
+            )
+        ]
+    said = [*_same(this, others, accounts)]
+    check = AccountCheck.load(accounts[this.account].get("last_check"))
+    found = check.of(this.kind) if check else None
+    if check and found and found.finding in {Finding.MISSING, Finding.UNKNOWN}:
+        lacks = "lacks" if found.finding is Finding.MISSING else "is of a tenant without"
+        said.append(
+            Remark(
+                f"Its account {lacks} {found.detail}.",
+                f"{explained(this.account, found)} (Checked on {check.day}.)",
+            )
+        )
+    return said
+
+
+def _same(
+    this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[str, Mapping[str, str]]
+) -> Iterable[Remark]:
+    """A remark for all inputs that bring the same alerts, and one for those that bring the same incidents."""
+    tenant = _tenant(accounts[this.account])
+    groups: dict[str, list[str]] = {}
+    for other in others:
+        is_this = (other.kind, other.name) == (this.kind, this.name)
+        if is_this or not other.is_enabled or other.account not in accounts:
+            continue
+        if _tenant(accounts[other.account]) != tenant:
+            continue
+        same = _in_common(this, other)
+        if same:
+            groups.setdefault(same, []).append(f"{other.name} ({other.kind})")
+    for same, names in groups.items():
+        one = len(names) == 1
+        yield Remark(
+            f"Same {same} as {names[0]}." if one else f"Same {same} as {len(names)} other inputs.",
+            f"The enabled {'input' if one else 'inputs'} {', '.join(names)} {'brings' if one else 'bring'} the same "
+            f"{same} of this tenant: Splunk indexes them {'twice' if one else f'{len(names) + 1} times'}. Disable "
+            f"{'one of the two, unless both' if one else 'all but one, unless all'} are wanted.",
+        )
+
+
+def _in_common(this: SavedInput, other: SavedInput) -> str:
+    if this.kind == other.kind == "defender_incidents":
+        return "incidents"
+    mine, theirs = _alerts(this.own), _alerts(other.own)
+    return "alerts" if mine and theirs and mine.meets(theirs) else ""
+
+
+def _tenant(account: Mapping[str, str]) -> tuple[str, str]:
+    """The tenant as it was typed: that a domain and a GUID mean the same one is known to Microsoft alone."""
+    return cleaned(account.get("cloud") or ""), cleaned(account.get("tenant_id") or "").lower()
+
+
+def check_input(name: str, stanza: Mapping[str, str], polling: Polling, apis: Iterable[Api], now: int) -> None:
+    """Make sure that a new or changed input asks for what can be had.
+
+    Args:
+        name: of the input.
+        stanza: its fields.
+        polling: what has been read of them.
+        apis: those of its regions.
+        now: by this host's clock, in ticks.
+
+    Raises:
+        ConfigurationError: the interval is out of range, or the start time lies in the future or before what the API
+            still shows.
+    """
+    where = f"Correct the input {name} under Inputs."
+    whole_number(
+        stanza.get("interval"),
+        "interval",
+        where,
+        least=SHORTEST_INTERVAL,
+        most=LONGEST_INTERVAL,
+        default=DEFAULT_INTERVAL,
+    )
+    start = parse_start(polling.start_time, now)
+    if start > now + _SLACK:
+        raise ConfigurationError(
+            f"The start time {polling.start_time} lies in the future (it is {_shown(now)} now). Set a time in UTC that "
+            "has passed, or how far back the first run goes, such as -7d."
+        )
+    retention = min((api.retention for api in apis), default=now - start)
+    if start < now - retention - _SLACK:
+        days = retention // seconds(86_400)
+        raise ConfigurationError(
+            f"The start time {polling.start_time} is too far back: Microsoft keeps what this input collects for {days} "
+            f"days. Set -{days}d, or a time since {_shown(now - retention)}."
+        )
+
+
+def _shown(ticks: int) -> str:
+    """A time to the second, as the field takes it."""
+    return f"{iso(ticks)[:19]}Z"

@@ -1,0 +1,116 @@
+"""The REST endpoint behind the Inputs page's status: how each input is doing, and the order to start again.
+
+Whoever may list the inputs may see how they are. The collection of checkpoints is closed to most of them, so it is read
+in the name of Splunk's system user; what is ordered, is ordered in the name of the caller.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+from defender_alerts.audit.compare import SearchFailedError
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.settings import cleaned, is_true, read_polling
+from defender_alerts.splunk.inputs import find_input, saved_inputs
+from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.names import ACCOUNT_CONF
+from defender_alerts.splunk.resetting import Effect, effects, order_resets, parse_from
+from defender_alerts.splunk.rest_client import Splunkd
+from defender_alerts.splunk.searching import SplunkIndex
+from defender_alerts.times import iso, machine_time
+
+from .endpoints import CAPABILITY, Answer, Request, answered, caller_of, is_administrator, refusal
+from .health import health
+from .input_checks import SavedInput, remarks
+from .status_model import KnownInput, statuses
+
+
+def answer(request: Request) -> Answer:
+    """Answer a request."""
+    return answered(_answer, request)
+
+
+def _answer(request: Request) -> Answer:
+    caller = caller_of(request)
+    if request["method"] == "GET":
+        system = Splunkd(str(request["server"]["rest_uri"]), str(request["system_authtoken"]))
+        return _all_inputs(caller, system)
+    if request["method"] == "POST":
+        return _start_again(caller, {str(name): str(value) for name, value in request.get("form", ())})
+    return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "This endpoint knows GET and POST.")
+
+
+def _all_inputs(caller: Splunkd, system: Splunkd) -> Answer:
+    inputs = saved_inputs(caller)
+    accounts = system.stanzas(ACCOUNT_CONF)
+    documents = _store(system).status_documents()
+    now = machine_time()
+    read = [one for known in inputs if (one := SavedInput.read(known.kind, known.name, known.stanza))]
+    said = {(one.kind, one.name): remarks(one, read, accounts) for one in read}
+    shown = [
+        {
+            **status.shown(now),
+            "enabled": not is_true(known.stanza.get("disabled")),
+            "health": health(known, status, has_account=_account(known) in accounts, now=now).shown(),
+            "remarks": [asdict(remark) for remark in said.get((known.kind, known.name), [])],
+        }
+        for known, status in zip(inputs, statuses(inputs, documents))
+    ]
+    return HTTPStatus.OK, {"now": iso(now), "inputs": shown}
+
+
+def _account(known: KnownInput) -> str:
+    return cleaned(known.stanza.get("account") or "")
+
+
+def _start_again(caller: Splunkd, form: Mapping[str, str]) -> Answer:
+    kind_name, name, region = (form.get(field, "").strip() for field in ("kind", "input", "region"))
+    if not is_administrator(caller):
+        return refusal(
+            HTTPStatus.FORBIDDEN,
+            f"Only users with the capability {CAPABILITY} may let an input start again. Ask an administrator of this "
+            "Splunk.",
+        )
+    if kind_name not in KINDS or not name:
+        raise ConfigurationError(f"There is no input {name!r} of the kind {kind_name!r}. Reload the page.")
+    known = find_input(caller, name, kind_name)
+    now = machine_time()
+    if "from" in form:
+        start = parse_from(form["from"], now, "The time", "-2d")
+    else:
+        start = parse_from(read_polling(name, known.stanza).start_time, now, "start_time", "-7d")
+    store = _store(caller)
+    if form.get("preview") == "1":
+        return HTTPStatus.OK, _preview(caller, known, effects(store, known.kind, name, start, region))
+    ordered = order_resets(store, known.kind, name, start, region)
+    return HTTPStatus.OK, {"start": iso(start), "regions": [reset.key.region for reset in ordered]}
+
+
+def _preview(caller: Splunkd, known: KnownInput, would_be: Sequence[Effect]) -> dict[str, Any]:
+    """What an order would do. ``twice`` is None where the caller's searches fail."""
+    twice: int | None = None
+    again = {effect.region: effect.start for effect in would_be if not effect.skips}
+    # The page then says that it does not know how many would come twice.
+    with contextlib.suppress(SearchFailedError):
+        twice = SplunkIndex(caller.service, KINDS[known.kind]).count(known.name, again)
+    regions = [
+        {
+            "region": effect.region,
+            "start": iso(effect.start),
+            "checkpoint": None if effect.checkpoint is None else iso(effect.checkpoint),
+            "skips": effect.skips,
+        }
+        for effect in would_be
+    ]
+    return {"regions": regions, "twice": twice}
+
+
+def _store(splunkd: Splunkd) -> KVStorePlaces:
+    return KVStorePlaces(splunkd, threading.Event(), logging.getLogger(__name__))

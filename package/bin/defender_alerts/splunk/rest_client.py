@@ -1,0 +1,317 @@
+"""Calls to splunkd, by ``splunklib``: as few as a run needs, each with a time-out, errors told apart."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Callable, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from splunklib import binding, client
+from urllib3.exceptions import HTTPError
+
+from defender_alerts.errors import AddonError, ConfigurationError, ServiceError, StoppedError
+from defender_alerts.microsoft.transport.client import Stop
+from defender_alerts.microsoft.transport.failures import causes
+
+from .connections import Connections
+from .names import APP
+
+_TIMEOUT = 60
+_BACKOFFS = (0.25, 0.5)
+_LONGEST_BACKOFF = 2.0
+# What OpenSSL says where the other end wants a certificate and is given none, from 1.0.2 to 3: an alert, or nothing.
+_WANTS_CERTIFICATE = ("certificate required", "CERTIFICATE_REQUIRED", "handshake failure", "HANDSHAKE_FAILURE", "EOF")
+
+
+class SplunkdError(Exception):
+    """splunkd refused a call (``status`` is HTTP's) or could not be reached (``status`` is 0).
+
+    Attributes:
+        may_pass: whether it is what splunkd does while it is busy, starts or restarts.
+        wants_certificate: whether it is what splunkd does where callers have to show a certificate.
+    """
+
+    def __init__(self, status: int, message: str, *, may_pass: bool = False, wants_certificate: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.may_pass = may_pass or status == http.client.SERVICE_UNAVAILABLE
+        self.wants_certificate = wants_certificate
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long somebody waits for a splunkd that is busy or starting.
+
+    Attributes:
+        seconds: in all, for one thing that is asked.
+        stop: ends each wait.
+        log: told when a wait begins.
+    """
+
+    seconds: float
+    stop: Stop
+    log: logging.Logger
+    monotonic: Callable[[], float] = time.monotonic
+
+
+_NO_PATIENCE = Patience(0.0, threading.Event(), logging.getLogger(__name__))
+"""A page's: its reader would give up first."""
+
+
+class Splunkd:
+    """splunkd as one run sees it: one session key, the add-on's own namespace.
+
+    Args:
+        server_uri: scheme, host and port, as splunkd gives them to a modular input or a REST handler.
+        session_key: from the same place; it is good for as long as that process runs.
+        patience: for ``get_again``.
+    """
+
+    def __init__(self, server_uri: str, session_key: str, patience: Patience = _NO_PATIENCE) -> None:
+        self._patience = patience
+        address = urlsplit(server_uri)
+        self.scheme = address.scheme
+        self.host = address.hostname or ""
+        self.port = address.port or 8089
+        self.session_key = session_key
+        self._service = client.Service(
+            scheme=self.scheme,
+            host=self.host,
+            port=self.port,
+            token=session_key,
+            owner="nobody",
+            app=APP,
+            handler=Connections(_TIMEOUT),
+        )
+
+    @property
+    def service(self) -> client.Service:
+        """The same session, for searches."""
+        return self._service
+
+    def get_again(self, path: str, **query: Any) -> Any:
+        """The same as ``get``, but tried again where splunkd is in passing trouble: busy, starting or restarting.
+
+        Raises:
+            SplunkdError: it was refused, or splunkd could not be reached.
+            StoppedError: the process was asked to stop meanwhile.
+        """
+        patience = self._patience
+        deadline = patience.monotonic() + patience.seconds
+        tries = 0
+        while True:
+            try:
+                return self.get(path, **query)
+            except SplunkdError as error:
+                tries += 1
+                is_early = error.may_pass and patience.monotonic() < deadline
+                if not (is_early or (tries <= len(_BACKOFFS) and _is_passing(error))):
+                    raise
+                if is_early and tries == len(_BACKOFFS):
+                    patience.log.info(
+                        "splunkd is busy or starting (%s); this run waits for it, up to %.0f s.",
+                        error,
+                        patience.seconds,
+                    )
+            if patience.stop.wait(min(_BACKOFFS[0] * 2 ** (tries - 1), _LONGEST_BACKOFF)):
+                raise StoppedError
+
+    def get(self, path: str, *, app: str | None = APP, **query: Any) -> Any:
+        """The JSON that a GET answers; ``app`` None asks outside the add-on's namespace.
+
+        Raises:
+            SplunkdError: it was refused, or splunkd could not be reached.
+        """
+        where = {"owner": "nobody", "app": app} if app else {}
+        return self._json(self._service.get, path, **where, output_mode="json", **query)
+
+    def post_json(self, path: str, body: Any) -> Any:
+        """The JSON that a POST of JSON answers.
+
+        Raises:
+            SplunkdError: it was refused, or splunkd could not be reached.
+        """
+        return self._json(
+            self._service.post,
+            path,
+            owner="nobody",
+            app=APP,
+            headers=[("Content-Type", "application/json")],
+            body=json.dumps(body).encode("utf-8"),
+        )
+
+    def delete(self, path: str, **query: Any) -> None:
+        """DELETE.
+
+        Raises:
+            SplunkdError: it was refused, or splunkd could not be reached.
+        """
+        self._json(self._service.delete, path, owner="nobody", app=APP, **query)
+
+    @staticmethod
+    def _json(method: Any, path: str, **arguments: Any) -> Any:
+        try:
+            body = method(path, **arguments).body.read()
+        except binding.AuthenticationError as error:
+            raise SplunkdError(http.client.UNAUTHORIZED, "splunkd no longer accepts the session key") from error
+        except binding.HTTPError as error:
+            raise SplunkdError(error.status, f"HTTP {error.status}: {message_of(error)}") from error
+        except (OSError, HTTPError) as error:
+            raise _unanswered(error) from error
+        if not body:
+            return None
+        try:
+            return json.loads(body)
+        except ValueError as error:
+            raise SplunkdError(0, f"splunkd answered with something that is not JSON: {body[:80]!r}") from error
+
+    def stanzas(self, conf: str) -> dict[str, Mapping[str, str]]:
+        """All stanzas of one of the add-on's conf files, by name.
+
+        Raises:
+            SplunkdError: it was refused, or splunkd could not be reached.
+        """
+        return {entry.name: entry.content for entry in entries(self.get_again(f"configs/conf-{conf}", count=0))}
+
+    def stanza(self, conf: str, name: str) -> Mapping[str, str] | None:
+        """One stanza of one of the add-on's conf files, None where there is none.
+
+        Raises:
+            SplunkdError: it was refused, or splunkd could not be reached.
+        """
+        try:
+            answer = self.get_again(_path("configs", f"conf-{conf}", name))
+        except SplunkdError as error:
+            if error.status == http.client.NOT_FOUND:
+                return None
+            raise
+        return content_of(answer)
+
+
+class Entry(NamedTuple):
+    """One of the things that splunkd lists: a stanza, an input, a password."""
+
+    name: str
+    content: Mapping[str, Any]
+
+
+def entries(answer: Any) -> list[Entry]:
+    """What an answer of splunkd's REST API lists.
+
+    Raises:
+        SplunkdError: it is JSON of another shape, as that of a gateway in front of splunkd.
+    """
+    listed = answer.get("entry") if isinstance(answer, dict) else None
+    if not isinstance(listed, list):
+        raise _strange(answer)
+    found = []
+    for entry in listed:
+        name, content = (entry.get("name"), entry.get("content")) if isinstance(entry, dict) else (None, None)
+        if not isinstance(name, str) or not isinstance(content, dict):
+            raise _strange(entry)
+        found.append(Entry(name, content))
+    return found
+
+
+def content_of(answer: Any) -> Mapping[str, Any]:
+    """The content of an answer that is about one thing.
+
+    Raises:
+        SplunkdError: it is about none, or JSON of another shape.
+    """
+    for entry in entries(answer):
+        return entry.content
+    raise _strange(answer)
+
+
+def documents(answer: Any) -> list[Mapping[str, Any]]:
+    """What an answer of the KV store holds.
+
+    Raises:
+        SplunkdError: it is JSON of another shape.
+    """
+    if not isinstance(answer, list) or not all(isinstance(document, dict) for document in answer):
+        raise _strange(answer)
+    return answer
+
+
+def _strange(answer: Any) -> SplunkdError:
+    return SplunkdError(0, f"splunkd answered with JSON of another shape than its REST API has: {str(answer)[:80]!r}")
+
+
+def _path(*segments: str) -> binding.UrlEncoded:
+    """A path with each segment quoted once, whatever it holds: splunklib would quote a plain text once more.
+
+    A segment of dots is quoted too: urllib3 would take it for "here" or "above" and leave it out.
+    """
+    quoted = (quote(segment, safe="") if segment.strip(".") else segment.replace(".", "%2E") for segment in segments)
+    return binding.UrlEncoded("/".join(quoted), skip_encode=True)
+
+
+def without_answer(error: BaseException) -> SplunkdError | None:
+    """What a call that got no answer is, also where a library has wrapped the cause of it; None for other errors."""
+    if any(isinstance(one, (OSError, HTTPError, http.client.HTTPException)) for one in causes(error)):
+        return _unanswered(error)
+    return None
+
+
+def _unanswered(error: BaseException) -> SplunkdError:
+    *_, cause = causes(error)
+    return SplunkdError(
+        0,
+        f"{type(cause).__name__}: {cause}",
+        may_pass=isinstance(cause, ConnectionRefusedError),
+        wants_certificate=_wants_certificate(cause),
+    )
+
+
+def _wants_certificate(error: BaseException) -> bool:
+    """Whether a call ended as it does where splunkd wants a certificate.
+
+    With TLS 1.3 that is known to the caller only behind its request, and the alert may be lost to a reset connection.
+    """
+    if isinstance(error, ssl.SSLError):
+        return any(mark in str(error) for mark in _WANTS_CERTIFICATE)
+    return isinstance(error, ConnectionResetError) and not isinstance(error, http.client.RemoteDisconnected)
+
+
+def _is_passing(error: SplunkdError) -> bool:
+    return error.status in {0, http.client.SERVICE_UNAVAILABLE}
+
+
+def explained(error: SplunkdError) -> AddonError:
+    """The sentence for a run that got no settings."""
+    if error.wants_certificate:
+        return ConfigurationError(
+            f"splunkd ends the connection before it answers ({error}). If server.conf has requireClientCert = true "
+            "under [sslConfig], set it to false: splunkd gives an add-on no certificate to show. If not, see "
+            "splunkd.log."
+        )
+    return ServiceError(f"splunkd does not give the settings ({error}). See splunkd.log; the next run asks again.")
+
+
+def explained_to_a_page(error: SplunkdError) -> str:
+    """The sentence for a page that is not answered; what splunkd refuses, it says itself."""
+    if error.wants_certificate:
+        return str(explained(error))
+    if error.status:
+        return str(error)
+    return str(
+        ServiceError(f"splunkd gives this page no usable answer ({error}). See splunkd.log, and load the page again.")
+    )
+
+
+def message_of(error: binding.HTTPError) -> str:
+    """What splunkd says: its Atom or JSON messages, or the reason of the status line."""
+    try:
+        messages = json.loads(error.body)["messages"]
+        return " ".join(str(message["text"]) for message in messages)
+    except (ValueError, KeyError, TypeError):
+        return " ".join(str(error).split())[:200]

@@ -1,0 +1,153 @@
+"""Reads what the setup pages have saved: accounts, proxy, network and logging, secrets decrypted by splunkd."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.microsoft.account import CERTIFICATE, Account, read_account
+from defender_alerts.microsoft.network import Network, read_network
+from defender_alerts.settings import cleaned, is_true
+
+from .names import ACCOUNT_CONF, APP, SETTINGS_CONF
+from .rest_client import Splunkd, entries
+
+_SEPARATOR = "``splunk_cred_sep``"
+_END = _SEPARATOR.join(("", "S", "P", "L", "U", "N", "K", ""))
+# What UCC shows in place of an encrypted value, today and in its older versions. Where nothing is stored, it may store
+# that itself.
+MASKS = frozenset({"******", "********"})
+_REASON = "it was encrypted with another splunk.secret, as on another host"
+
+
+class SavedSettings(NamedTuple):
+    """What all inputs share."""
+
+    network: Network
+    loglevel: str
+
+
+def readable(pieces: Mapping[int, str | None]) -> Mapping[str, str] | None:
+    """The encrypted fields of a stanza out of its numbered passwords, as splunkd has decrypted them.
+
+    They are one JSON object, cut into pieces of 255 characters, with a mark behind the last one; behind the mark there
+    may be pieces of what was stored before (solnlib 8.2, ``credentials.py``).
+
+    Returns:
+        None where splunkd can't decrypt them: then it gives no text, an empty one, or one that is not what was stored.
+    """
+    whole = ""
+    for _, piece in sorted(pieces.items()):
+        if not piece:
+            return None
+        if piece == _END:
+            break
+        whole += piece
+    try:
+        fields = json.loads(whole)
+    except (ValueError, RecursionError):
+        return None
+    return {str(name): str(value) for name, value in fields.items()} if isinstance(fields, dict) else None
+
+
+def _all_secrets(splunkd: Splunkd, conf: str) -> dict[str, Mapping[str, str] | None]:
+    """The encrypted fields of all stanzas of a conf file, as ``readable`` gives them, where UCC's handlers keep them.
+
+    solnlib's own reader is not used: it fails as a whole where one piece can't be decrypted.
+
+    Raises:
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    realm = f"__REST_CREDENTIAL__#{APP}#configs/conf-{conf}"
+    pieces: dict[str, dict[int, str | None]] = {}
+    for _, content in entries(splunkd.get_again("storage/passwords", count=0, search=f"realm={realm}")):
+        owner, _, number = str(content.get("username", "")).rpartition(_SEPARATOR)
+        if content.get("realm") == realm and number.isdecimal():
+            pieces.setdefault(owner, {})[int(number)] = content.get("clear_password")
+    return {owner: readable(of_owner) for owner, of_owner in pieces.items()}
+
+
+def _without_masks(fields: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in fields.items() if value not in MASKS}
+
+
+def account_secrets(splunkd: Splunkd, name: str, auth_type: str) -> Mapping[str, str]:
+    """The encrypted fields of an account; none where nothing is stored.
+
+    Raises:
+        ConfigurationError: something is stored that splunkd can't decrypt.
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    fields = _all_secrets(splunkd, ACCOUNT_CONF).get(name, {})
+    if fields is None:
+        raise ConfigurationError(
+            f"Splunk can't decrypt the {_called(auth_type)} of the account {name}: {_REASON}. Paste it again under "
+            "Configuration > Accounts."
+        )
+    return _without_masks(fields)
+
+
+def _called(auth_type: str) -> str:
+    return "private key" if auth_type == CERTIFICATE else "client secret"
+
+
+def undecipherable_accounts(splunkd: Splunkd) -> set[str]:
+    """The names of the accounts of which something is stored that splunkd can't decrypt.
+
+    Raises:
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    return {name for name, fields in _all_secrets(splunkd, ACCOUNT_CONF).items() if fields is None}
+
+
+def proxy_secrets(splunkd: Splunkd) -> Mapping[str, str]:
+    """The encrypted fields of the proxy; none where nothing is stored.
+
+    Raises:
+        ConfigurationError: something is stored that splunkd can't decrypt.
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    fields = _all_secrets(splunkd, SETTINGS_CONF).get("proxy", {})
+    if fields is None:
+        raise ConfigurationError(
+            f"Splunk can't decrypt the password of the proxy: {_REASON}. Enter it again under Configuration > Proxy."
+        )
+    return _without_masks(fields)
+
+
+def load_settings(splunkd: Splunkd) -> SavedSettings:
+    """Proxy, network and logging.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    stanzas = splunkd.stanzas(SETTINGS_CONF)
+    proxy = stanzas.get("proxy", {})
+    with_login = is_true(proxy.get("proxy_enabled")) and bool(proxy.get("proxy_username"))
+    return SavedSettings(
+        network=read_network(
+            proxy,
+            proxy_secrets(splunkd) if with_login else {},
+            stanzas.get("network", {}),
+        ),
+        loglevel=cleaned(stanzas.get("logging", {}).get("loglevel") or "INFO").upper(),
+    )
+
+
+def load_account(splunkd: Splunkd, name: str) -> Account:
+    """An account with its secret.
+
+    Raises:
+        ConfigurationError: it does not exist, or a field is wrong.
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    stanza = splunkd.stanza(ACCOUNT_CONF, name)
+    if stanza is None:
+        raise ConfigurationError(
+            f"The account {name} does not exist. Add it under Configuration > Accounts, or choose another one for the "
+            "input."
+        )
+    return read_account(name, stanza, account_secrets(splunkd, name, stanza.get("auth_type") or ""))

@@ -1,0 +1,261 @@
+"""Records are cut out of an answer as they arrive: byte for byte, however the answer is cut into pieces."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from defender_alerts.errors import ConnectionFailedError, UnexpectedAnswerError
+from defender_alerts.microsoft.json_stream import (
+    BrokenRecord,
+    Record,
+    cut_array,
+    cut_envelope,
+    elements,
+    without_member,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+_SPACES = st.text(alphabet=" \t\r\n", max_size=3)
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, dict) and "id" in value
+
+
+def _pieces(body: bytes, size: int) -> Iterator[bytes]:
+    return (body[start : start + size] for start in range(0, len(body), size))
+
+
+def _cut(body: bytes, size: int = 65_536) -> list[Record | BrokenRecord]:
+    return list(cut_array(_pieces(body, size), _is_record))
+
+
+def _raws(body: bytes, size: int = 65_536) -> list[str]:
+    return [element.raw for element in _cut(body, size) if isinstance(element, Record)]
+
+
+@given(
+    values=st.lists(st.dictionaries(st.text(), _JSON, max_size=4), max_size=6),
+    size=st.integers(min_value=1, max_value=40),
+    space=_SPACES,
+    ascii_only=st.booleans(),
+    indent=st.sampled_from([None, 1]),
+)
+@settings(max_examples=200)
+def test_each_record_keeps_its_text_wherever_the_answer_is_cut(
+    values: list[dict[str, Any]], size: int, space: str, *, ascii_only: bool, indent: int | None
+) -> None:
+    texts = [json.dumps(value, ensure_ascii=ascii_only, indent=indent) for value in values]
+    body = (space + "[" + space + f"{space},{space}".join(texts) + space + "]" + space).encode("utf-8", "surrogatepass")
+    if any(0xD800 <= ord(character) <= 0xDFFF for text in texts for character in text):
+        return
+    elements = _cut(body, size)
+    assert [element.raw for element in elements if isinstance(element, Record)] == texts
+    # Integers stay text.
+    read = [json.loads(text, parse_int=str) for text in texts]
+    assert [element.value for element in elements if isinstance(element, Record)] == read
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 7, 65_536])
+def test_a_broken_record_is_reported_and_its_neighbours_are_delivered(size: int) -> None:
+    body = rb"""[{"id":1}, {"b": nope, "c":"}\"{]"}, {"id":2}, zzz, 5, {"e":"\x"}, {"id":3}, {"f":}]"""
+    elements = _cut(body, size)
+    assert _raws(body, size) == ['{"id":1}', '{"id":2}', "5", '{"id":3}']
+    assert [type(element) for element in elements].count(BrokenRecord) == 4
+
+
+def test_a_broken_record_says_what_is_wrong_with_it_and_how_it_begins() -> None:
+    (broken,) = (element for element in _cut(b'[{"id":1},{"b": nope}]') if isinstance(element, BrokenRecord))
+    assert broken.reason == "Expecting value"
+    assert broken.excerpt.startswith('{"b": nope')
+
+
+@pytest.mark.parametrize("size", [1, 3, 65_536])
+@pytest.mark.parametrize("body", [b"[", b'[{"id":1}', b'[{"id":1},', b'[{"id', b'[{"id":1},{"id":"\\', b'[{"x": nope'])
+def test_an_answer_that_was_cut_off_is_an_error_and_not_a_shorter_answer(body: bytes, size: int) -> None:
+    with pytest.raises(ConnectionFailedError, match="cut off"):
+        _cut(body, size)
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>log in</html>", b'{"error":{"code":"x"}}', b'"text"', b"null", b"[] trailing", b"[1 2]"]
+)
+def test_what_is_no_array_of_records_is_an_error_and_not_zero_alerts(body: bytes) -> None:
+    with pytest.raises(UnexpectedAnswerError):
+        _cut(body)
+
+
+@pytest.mark.parametrize("body", [b"", b" \n"])
+def test_an_empty_answer_is_no_empty_array(body: bytes) -> None:
+    with pytest.raises(ConnectionFailedError, match="empty"):
+        _cut(body)
+
+
+def test_an_empty_array_is_zero_alerts() -> None:
+    assert _cut(b" [ ] ") == []
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert _raws(b"\xef\xbb\xbf" + b'[{"id":1}]') == ['{"id":1}']
+
+
+def test_a_single_record_stands_for_an_array_of_one_as_the_documents_print_it() -> None:
+    assert _raws(b'{"id": 1}') == ['{"id": 1}']
+
+
+def test_a_single_record_that_is_nested_beyond_reason_does_so_too() -> None:
+    (alone,) = _cut(b'{"id":"1","a":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    assert isinstance(alone, BrokenRecord)
+    assert alone.record is not None
+    assert alone.record.value == {"id": "1", "a": None}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>\xff\xfe</html>", b'{"error":"\xff"}', b"\xff\xfe[\x00]\x00", b"[] \xff", b'[{"id":1} \xff]'],
+)
+def test_a_message_quotes_bytes_that_are_no_UTF_8_as_the_character_that_stands_for_them(body: bytes) -> None:
+    with pytest.raises(UnexpectedAnswerError) as caught:
+        _cut(body)
+    assert "\ufffd" in str(caught.value)
+    assert "udcff" not in str(caught.value)
+
+
+def test_raw_control_characters_inside_a_string_cost_no_alert() -> None:
+    assert _raws(b'[{"id":"a\tb\nc\x01"}]') == ['{"id":"a\tb\nc\x01"}']
+
+
+def test_bytes_that_are_no_UTF_8_cost_no_alert() -> None:
+    (first, second) = _raws(b'[{"id":"\xff\xfe"},{"id":2}]')
+    assert first == '{"id":"\udcff\udcfe"}'
+    assert second == '{"id":2}'
+
+
+def test_the_last_of_duplicate_keys_counts_and_the_text_keeps_both() -> None:
+    (element,) = _cut(b'[{"id":1,"id":2}]')
+    assert isinstance(element, Record)
+    assert (element.raw, element.value) == ('{"id":1,"id":2}', {"id": "2"})
+
+
+def test_a_record_nested_beyond_reason_is_reported_and_the_next_one_delivered() -> None:
+    body = b"[" + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b',{"id":2}]'
+    elements = _cut(body)
+    assert isinstance(elements[0], BrokenRecord)
+    assert _raws(body) == ['{"id":2}']
+
+
+def test_memory_does_not_grow_with_the_answer() -> None:
+    record = json.dumps({"id": 1, "text": "x" * 3_000}).encode()
+
+    def endless(count: int) -> Iterator[bytes]:
+        yield b"["
+        for number in range(count):
+            yield record if number == 0 else b"," + record
+        yield b"]"
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in cut_array(endless(count), _is_record)) == count
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(20_000) < 2 * peak(200)
+
+
+def _enveloped(body: bytes, size: int) -> tuple[list[str], dict[str, Any]]:
+    around: dict[str, Any] = {}
+    found = [one.raw for one in cut_envelope(_pieces(body, size), around) if isinstance(one, Record)]
+    return found, around
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 65_536])
+@pytest.mark.parametrize(
+    ("body", "records", "around"),
+    [
+        (b'{"value":[]}', [], {}),
+        (b'\xef\xbb\xbf{"value":[{"id":1}]}', ['{"id":1}'], {}),
+        (b'{"@odata.context":"c","value":[{"id":1},{"id":2}]}', ['{"id":1}', '{"id":2}'], {"@odata.context": "c"}),
+        (b'{ "@odata.nextLink" : "u" , "value" : [ {"a":"]}"} ] }\r\n', ['{"a":"]}"}'], {"@odata.nextLink": "u"}),
+        (b'{"value":[{"a":[{"value":[]}]}],"@odata.nextLink":"u"}', ['{"a":[{"value":[]}]}'], {"@odata.nextLink": "u"}),
+        (b'{"@odata.count":12,"value":[1]}', ["1"], {"@odata.count": "12"}),
+    ],
+)
+def test_records_are_cut_out_of_an_envelope_wherever_its_other_members_stand(
+    size: int, body: bytes, records: list[str], around: dict[str, Any]
+) -> None:
+    assert _enveloped(body, size) == (records, around)
+
+
+@pytest.mark.parametrize("size", [1, 65_536])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"{}",
+        b'{"error":{"code":"UnknownError"}}',
+        b'{"value":{}}',
+        b'{"value":null}',
+        b'{"value":[]}{"value":[]}',
+        b'{"value":[] "a":1}',
+        b'{"value" []}',
+        b"{value:[]}",
+        b'{"a":nonsense,"value":[]}',
+        b"<html></html>",
+    ],
+)
+def test_an_envelope_that_is_none_is_an_error_and_not_zero_alerts(size: int, body: bytes) -> None:
+    with pytest.raises(UnexpectedAnswerError):
+        _enveloped(body, size)
+
+
+_WHOLE = b'{"@odata.context":"c","value":[{"id":1},{"id":2}],"@odata.nextLink":"u"}'
+
+
+@pytest.mark.parametrize("length", range(len(_WHOLE)))
+def test_an_envelope_cut_off_anywhere_is_told_from_a_whole_one(length: int) -> None:
+    with pytest.raises(ConnectionFailedError):
+        _enveloped(_WHOLE[:length], 5)
+
+
+@pytest.mark.parametrize(
+    ("raw", "without", "member"),
+    [
+        ('{"a":1,"x":[1,2],"b":2}', '{"a":1,"b":2}', "[1,2]"),
+        ('{"x":[1],"b":2}', '{"b":2}', "[1]"),
+        ('{"a":1,"x":[1]}', '{"a":1}', "[1]"),
+        ('{"x":[1]}', "{}", "[1]"),
+        ('{ "a" : 1 , "x" : [ 1 ] }', '{ "a" : 1  }', "[ 1 ]"),
+        ('{"a":{"x":[1]},"b":"\\"x\\":[2]"}', '{"a":{"x":[1]},"b":"\\"x\\":[2]"}', ""),
+        ("{}", "{}", ""),
+        ('{"\\u0078":null,"b":1}', '{"b":1}', "null"),
+    ],
+)
+def test_a_member_is_taken_out_and_the_rest_stays_as_it_was(raw: str, without: str, member: str) -> None:
+    assert without_member(raw, "x") == (without, member)
+    assert {key: value for key, value in json.loads(raw).items() if key != "x"} == json.loads(without)
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        ("[]", []),
+        ("[ ]", []),
+        ('[{"a": 1},\n{"b":[2]} , 3]', ['{"a": 1}', '{"b":[2]}', "3"]),
+        ("null", []),
+        ("", []),
+    ],
+)
+def test_the_elements_of_a_member_keep_their_text(raw: str, found: list[str]) -> None:
+    assert [one.raw for one in elements(raw)] == found
