@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench import report
-from bench.cases import CASES, Case
+from bench.cases import CASES, Context
 from bench.figures import Row
 from bench.options import Options
 from bench.scene import stage
@@ -55,7 +55,9 @@ def main(arguments: Sequence[str]) -> None:
         report.document(rows, date)
 
 
-def _measured(app: Path, pythons: Sequence[tuple[str, Path]], cases: Sequence[Case], options: Options) -> Iterator[Row]:
+def _measured(
+    app: Path, pythons: Sequence[tuple[str, Path]], cases: Sequence[Context], options: Options
+) -> Iterator[Row]:
     for paced in (True, False):
         chosen = [case for case in cases if case.paced is paced]
         if chosen:
@@ -64,7 +66,7 @@ def _measured(app: Path, pythons: Sequence[tuple[str, Path]], cases: Sequence[Ca
                     yield from case.measure(scenes, options)
 
 
-def _is_wanted(case: Case, names: Sequence[str]) -> bool:
+def _is_wanted(case: Context, names: Sequence[str]) -> bool:
     """Whether a case is asked for: by its name, by the beginning of it up to a hyphen, or by no name at all."""
     if not names:
         return not case.asked_for

@@ -24,7 +24,7 @@ LATENCY = 0.2
 
 
 @dataclass(frozen=True)
-class Case:
+class Context:
     """One case.
 
     Attributes:
@@ -40,7 +40,7 @@ class Case:
     asked_for: bool = False
 
 
-def _drain(subject: Subject) -> Case:
+def _drain(subject: Subject) -> Context:
     name = f"drain-{subject.name}"
 
     def measure(scenes: Sequence[Scene], options: Options) -> Iterator[Row]:
@@ -50,7 +50,7 @@ def _drain(subject: Subject) -> Case:
             for scene in scenes:
                 yield _drained(scene, subject, records, options.runs, name)
 
-    return Case(name, measure, subject.paced)
+    return Context(name, measure, subject.paced)
 
 
 def _drained(scene: Scene, subject: Subject, records: Records, runs: int, name: str) -> Row:
@@ -73,7 +73,7 @@ def _drained(scene: Scene, subject: Subject, records: Records, runs: int, name: 
     return Row(name, title, scene.version, runs, medians(ours), medians(floor), records=events)
 
 
-def _quiet(subject: Subject) -> Case:
+def _quiet(subject: Subject) -> Context:
     name = f"poll-{subject.name}"
 
     def measure(scenes: Sequence[Scene], options: Options) -> Iterator[Row]:
@@ -87,7 +87,7 @@ def _quiet(subject: Subject) -> Case:
             yield _polled(scene, subject, name, options.runs, f"poll with nothing new: {subject.title}")
             subject.withdraw(scene)
 
-    return Case(name, measure)
+    return Context(name, measure)
 
 
 def _polled(scene: Scene, subject: Subject, name: str, runs: int, title: str) -> Row:
@@ -168,7 +168,7 @@ def _in_turn(scenes: Sequence[Scene], options: Options) -> Iterator[Row]:
 def _as_if_polled(scene: Scene, names: Sequence[str]) -> None:
     """Give each input the places that the first one has."""
     polled, *others = names
-    for document in scene.installation.places():
+    for document in scene.installation.checkpoints():
         for name in others if document["input"] == polled else ():
             key = document["_key"].replace(f":{polled}:", f":{name}:")
             scene.splunkd.kvstore.put(COLLECTION, {**document, "_key": key, "input": name})
@@ -214,8 +214,8 @@ POLLS = tuple(_quiet(subject) for subject in SUBJECTS)
 CASES = (
     *POLLS,
     *DRAINS,
-    Case("regions", _regions),
-    Case("turn", _in_turn),
-    Case("overlap", _overlap),
-    Case("million", backlog.measure, asked_for=True),
+    Context("regions", _regions),
+    Context("turn", _in_turn),
+    Context("overlap", _overlap),
+    Context("million", backlog.measure, asked_for=True),
 )

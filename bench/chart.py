@@ -69,8 +69,8 @@ def drawn(samples: Mapping[str, Sequence[Sample]]) -> str:
     ]
     for panel in panels:
         parts += panel.drawn(width)
-    for place, (colour, name) in enumerate(zip(COLOURS, samples)):
-        x = LEFT + WIDTH - 110 * (len(samples) - place)
+    for checkpoint, (colour, name) in enumerate(zip(COLOURS, samples)):
+        x = LEFT + WIDTH - 110 * (len(samples) - checkpoint)
         parts.append(f'<rect x="{x}" y="12" width="14" height="4" fill="{colour}"/>')
         parts.append(f'<text x="{x + 20}" y="18">Python {escape(name)}</text>')
     parts.append(f'<text x="{LEFT + WIDTH}" y="{full_height - 4}" text-anchor="end">alerts delivered</text>')

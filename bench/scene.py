@@ -31,7 +31,7 @@ LAUNCHER = Path(__file__).with_name("launcher.py")
 FLOOR = Path(__file__).with_name("floor.py")
 YARDSTICK = "import requests, splunklib.client"
 INDEX_SECONDS = 1_800.0
-PACE = Path("bin", "defender_alerts", "http", "pace.py")
+PACE = Path("bin", "defender_alerts", "microsoft", "transport", "rate_limit.py")
 PACE_WAITS, PACE_WAITS_NOT = "return max([0.0, *waits])", "return 0.0 * max([0.0, *waits])"
 
 

@@ -159,6 +159,6 @@ def refuse_leaks(stage: Stage) -> None:
     Raises:
         NotAsItShouldBeError: it can be read somewhere.
     """
-    places = stage.splunkd.places_of(SECRET)
-    if places:
-        raise NotAsItShouldBeError(f"The client secret can be read in {', '.join(places)}.")
+    checkpoints = stage.splunkd.checkpoints_of(SECRET)
+    if checkpoints:
+        raise NotAsItShouldBeError(f"The client secret can be read in {', '.join(checkpoints)}.")

@@ -87,7 +87,7 @@ class NewAlert:
 
 
 @dataclass(frozen=True)
-class Shown:
+class RecordVersion:
     """The version of an alert that Microsoft Graph shows: when the alert came, when it was updated, and its text."""
 
     created: int
@@ -113,7 +113,7 @@ class Stage:
     tenant: Tenant
     application: Application
     splunkd: Splunkd
-    shown: dict[int, Shown] = field(default_factory=dict)
+    shown: dict[int, RecordVersion] = field(default_factory=dict)
     held: dict[Stream, Counter[str]] = field(default_factory=lambda: {stream: Counter() for stream in STREAMS})
 
     def add(self, alerts: Iterable[NewAlert]) -> None:
@@ -124,7 +124,7 @@ class Stage:
             detection = siem_alert(alert.number, moment)
             self.cloud.siem(alert.region).add(self.tenant, detection)
             self.held[DETECTIONS[alert.region]][detection.decode()] += 1
-            self.shown[alert.number] = Shown(moment, moment, graph_alert(alert.number, moment))
+            self.shown[alert.number] = RecordVersion(moment, moment, graph_alert(alert.number, moment))
             numbers.append(alert.number)
         self._show(numbers)
 
@@ -140,7 +140,7 @@ class Stage:
             determination="malware",
             resolvedDateTime=ticks.text(moment),
         )
-        self.shown[number] = Shown(before.created, moment, raw)
+        self.shown[number] = RecordVersion(before.created, moment, raw)
         self._show([number])
 
     def _show(self, numbers: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""The REST endpoint ``defender_alerts_doctor`` as splunkd starts it: see ``defender_alerts.splunk.pages.doctor_endpoint``."""
+"""The REST endpoint ``defender_alerts_doctor`` as splunkd starts it: see ``splunk.pages.doctor_endpoint``."""
 
 import sys
 from pathlib import Path

@@ -32,7 +32,8 @@ def validate_input(script: Script, definition: ValidationDefinition) -> None:
 def stream_events(script: Script, inputs: InputDefinition, _event_writer: EventWriter) -> None:
     """Run the input, to the end of the process.
 
-    The events go out by ``defender_alerts.collect.events``, whose docstring says why; and splunklib would make 0 of any status.
+    The events go out by ``defender_alerts.collect.events``, whose docstring says why; and splunklib would make 0 of any
+    status.
     """
     from defender_alerts.splunk.modular_input import run
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from defender_alerts.collect.events import XmlStream
-from defender_alerts.collect.poll import Plan, PollResult, Surroundings, poll
+from defender_alerts.collect.poll import Plan, PollContext, PollResult, poll
 from defender_alerts.errors import CheckpointError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft.account import Account
@@ -20,7 +20,7 @@ from defender_alerts.microsoft.network import Network
 from defender_alerts.settings import Polling
 from defender_alerts.splunk.cli.audit import main
 from defender_alerts.splunk.cli.shell import Shell
-from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.names import CHECKPOINTS
 from defender_alerts.splunk.rest_client import Splunkd
 from integration.installation import BROAD, DAY, KIND, REGIONS, Installation
@@ -99,7 +99,7 @@ class Audited:
             store = self.store()
             store.room = room
             log = logging.getLogger("tests.audit")
-            given = Surroundings(self._network(), store, sink, self.stop, log, writer="tests/audit")
+            given = PollContext(self._network(), store, sink, self.stop, log, writer="tests/audit")
             result = poll(self._plan(), given)
             assert room is None or store.room == 0
         finally:
@@ -154,7 +154,7 @@ class Audited:
         return Audit(main(arguments, shell), out.getvalue(), err.getvalue())
 
 
-class _FailingPlaces(KVStorePlaces):
+class _FailingPlaces(KVStoreCheckpoints):
     """The KV store, which fails when an order is saved for the time after ``room``: for the run that is the end."""
 
     room: int | None = None

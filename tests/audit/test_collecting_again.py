@@ -90,8 +90,8 @@ def test_an_order_of_before_a_reset_is_dropped(audited: Audited) -> None:
     audited.lose([1])
     audited.audit("--collect")
     kvstore = audited.installation.splunkd.kvstore
-    (place,) = [one for one in audited.installation.places() if one["_key"].endswith(":eu")]
-    kvstore.put(COLLECTION, {**place, "_key": f"{place['_key']}:1", "generation": 1})
+    (checkpoint,) = [one for one in audited.installation.checkpoints() if one["_key"].endswith(":eu")]
+    kvstore.put(COLLECTION, {**checkpoint, "_key": f"{checkpoint['_key']}:1", "generation": 1})
     audited.run()
     assert len(audited.indexed) == 5
     assert audited.orders() == []
@@ -135,8 +135,8 @@ def test_what_was_delivered_is_struck_off_the_order_batch_by_batch(audited: Audi
     audited.lose(range(5, 25))
     audited.audit("--collect")
     audited.run(room=3)
-    (place,) = [one for one in audited.installation.places() if one["_key"].endswith(":eu")]
-    audited.installation.splunkd.kvstore.put(COLLECTION, {**place, "seen": ""})
+    (checkpoint,) = [one for one in audited.installation.checkpoints() if one["_key"].endswith(":eu")]
+    audited.installation.splunkd.kvstore.put(COLLECTION, {**checkpoint, "seen": ""})
     audited.run()
     assert len({event.raw for event in audited.indexed}) == 40
     assert len(audited.indexed) - 40 <= small_batches

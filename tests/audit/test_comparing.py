@@ -289,9 +289,9 @@ def test_the_audit_writes_nothing_unless_it_is_asked_to(audited: Audited) -> Non
     audited.publish({"eu": 3})
     audited.run()
     audited.lose([0])
-    before = audited.installation.places()
+    before = audited.installation.checkpoints()
     calls = len(audited.installation.splunkd.journal)
     assert audited.audit(start=FAR_PAST).status == 1
-    assert audited.installation.places() == before
+    assert audited.installation.checkpoints() == before
     written = [call.path for call in audited.installation.splunkd.journal[calls:] if call.method != "GET"]
     assert set(written) == {"/services/auth/login", "/servicesNS/nobody/TA_defender_alerts/search/v2/jobs/"}

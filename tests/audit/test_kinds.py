@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from defender_alerts.audit import compare
-from defender_alerts.audit.compare import Finding, Means, Question, RegionReport, audit
-from defender_alerts.collect.poll import Surroundings
+from defender_alerts.audit.compare import AuditContext, AuditRequest, Discrepancy, RegionReport, audit
+from defender_alerts.collect.poll import PollContext
 from defender_alerts.splunk.searching import IDENTIFYING
 from defender_alerts.times import seconds
 from standins.microsoft.cloud import MicrosoftCloud
@@ -34,7 +34,7 @@ class TakenIndex:
 
     def versions(self, source: str, start: int, end: int) -> Iterator[tuple[Mapping[str, Any], int]]:
         names = IDENTIFYING[self.polled.kind]
-        counts = Counter(one.version.raw for one in self.polled.sink.taken if not one.version.is_part)
+        counts = Counter(one.version.raw for one in self.polled.sink.taken if not one.version.is_split)
         times = {one.version.raw: one.version.time for one in self.polled.sink.taken}
         assert {one.origin.source for one in self.polled.sink.taken} == {source}
         for raw, count in (counts - self.lost).items():
@@ -47,14 +47,14 @@ class TakenIndex:
         return True
 
 
-def _audit(polled: PolledInput, index: TakenIndex, *, collect: bool = False) -> tuple[RegionReport, list[Finding]]:
-    plan, found, now = polled.plan(), list[Finding](), polled.cloud.clock.now()
+def _audit(polled: PolledInput, index: TakenIndex, *, collect: bool = False) -> tuple[RegionReport, list[Discrepancy]]:
+    plan, found, now = polled.plan(), list[Discrepancy](), polled.cloud.clock.now()
     log = logging.getLogger("tests.audit")
-    given = Surroundings(polled.network(), polled.store, polled.sink, NoWaiting(), log)
-    question = Question(
+    given = PollContext(polled.network(), polled.store, polled.sink, NoWaiting(), log)
+    question = AuditRequest(
         plan.kind, plan.polling.name, plan.own, plan.account, now - 5 * 24 * HOUR, now - HOUR, collect=collect
     )
-    means = Means(given.caller, polled.store, index, given.stop, found.append, log, 0.0, time.monotonic)
+    means = AuditContext(given.caller, polled.store, index, given.stop, found.append, log, 0.0, time.monotonic)
     (report,) = audit(question, means)
     if report.failure is not None:
         raise report.failure
@@ -99,7 +99,7 @@ def test_alerts_cut_out_of_incidents_are_not_taken_for_incidents(cloud: Microsof
     polled = replace(INCIDENTS, own={"alerts": "split"}).input(cloud, tenant, application)
     now = cloud.clock.now()
     for number in range(1, 20):
-        alerts = [graph_alert(4 * number + place, now - 30 * HOUR) for place in range(3)]
+        alerts = [graph_alert(4 * number + checkpoint, now - 30 * HOUR) for checkpoint in range(3)]
         cloud.graph("commercial").incidents.put(tenant, graph_incident(number, now - 20 * HOUR + number), alerts=alerts)
     assert polled.poll().failures == []
     report, found = _audit(polled, TakenIndex(polled, Counter()))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from audit.audited import PASSWORD, Audited
 from defender_alerts.input_kinds import KINDS
-from defender_alerts.splunk.cli.login import Way, log_in
+from defender_alerts.splunk.cli.login import Login, log_in
 from defender_alerts.splunk.searching import IDENTIFYING, SplunkIndex
 from standins.microsoft import ticks
 from standins.microsoft.endpoint_samples import endpoint_alert
@@ -40,7 +40,7 @@ def indexed(kind: str, number: int) -> Indexed:
 
 def index_of(audited: Audited, kind: str) -> SplunkIndex:
     """Give what is indexed of a kind, as the administrator may search it."""
-    way = Way(audited.installation.splunkd.server_uri, "admin", "")
+    way = Login(audited.installation.splunkd.server_uri, "admin", "")
     return SplunkIndex(log_in(way, {}, lambda _prompt: PASSWORD, None), KINDS[kind])
 
 
@@ -62,7 +62,7 @@ def test_every_kind_can_be_searched() -> None:
 
 def test_alerts_that_were_cut_out_of_incidents_are_no_incidents(audited: Audited) -> None:
     incident = indexed("defender_incidents", 3)
-    part = replace(incident, sourcetype=KINDS["defender_incidents"].part_sourcetype)
+    part = replace(incident, sourcetype=KINDS["defender_incidents"].split_sourcetype)
     index = index_of(audited, "defender_incidents")
     audited.indexed.append(part)
     assert not index.has_any(incident.source)

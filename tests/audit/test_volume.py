@@ -13,11 +13,18 @@ from typing import Any
 
 import pytest
 from defender_alerts.audit import compare
-from defender_alerts.audit.compare import Finding, Means, Question, RegionReport, SearchFailedError, audit
-from defender_alerts.checkpoint.checkpoint import Place, PlaceKey
+from defender_alerts.audit.compare import (
+    AuditContext,
+    AuditRequest,
+    Discrepancy,
+    RegionReport,
+    SearchFailedError,
+    audit,
+)
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey
 from defender_alerts.collect import recollection
 from defender_alerts.collect.page import CutShortError
-from defender_alerts.collect.poll import Surroundings
+from defender_alerts.collect.poll import PollContext
 from standins.microsoft import ticks
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.siem import SiemBehaviour
@@ -63,7 +70,7 @@ class Volume:
 
     polled: PolledInput
     index: MemoryIndex = field(default_factory=MemoryIndex)
-    found: list[Finding] = field(default_factory=list)
+    found: list[Discrepancy] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.now = self.polled.cloud.clock.now()
@@ -74,13 +81,15 @@ class Volume:
 
     def audit(self, *, span: int = DAY, collect: bool = False) -> RegionReport:
         plan = self.polled.plan()
-        key = PlaceKey(plan.kind.name, plan.polling.name, self.polled.tenant.guid, "commercial", "eu")
+        key = CheckpointKey(plan.kind.name, plan.polling.name, self.polled.tenant.guid, "commercial", "eu")
         store = MemoryPlaces()
-        store.save(Place.first(key, self.now).document())
-        question = Question(plan.kind, plan.polling.name, plan.own, plan.account, self.now - span, self.now, collect)
+        store.save(Checkpoint.first(key, self.now).document())
+        question = AuditRequest(
+            plan.kind, plan.polling.name, plan.own, plan.account, self.now - span, self.now, collect
+        )
         log = logging.getLogger("tests.audit")
-        given = Surroundings(self.polled.network(), store, MemorySink(), NoWaiting(), log)
-        means = Means(given.caller, store, self.index, given.stop, self.found.append, log, 0.0, time.monotonic)
+        given = PollContext(self.polled.network(), store, MemorySink(), NoWaiting(), log)
+        means = AuditContext(given.caller, store, self.index, given.stop, self.found.append, log, 0.0, time.monotonic)
         (report,) = audit(question, means)
         if report.failure is not None:
             raise report.failure

@@ -150,7 +150,11 @@ class GrowingBacklog(Backlog):
             shape = WEEK if self.shape.regions and region not in self.shape.regions else self.shape
             ages = shape.ages(self._rng, per_region)
             self._show(
-                region, [self._alert(region, now - age, is_long=place < shape.long) for place, age in enumerate(ages)]
+                region,
+                [
+                    self._alert(region, now - age, is_long=checkpoint < shape.long)
+                    for checkpoint, age in enumerate(ages)
+                ],
             )
 
     def go_on(self) -> None:

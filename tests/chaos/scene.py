@@ -56,9 +56,9 @@ class Scene:
         moves = self.target.source.moves
         short: dict[str, Any] = {"evidence": []} if moves else {}
         step = ticks.PER_SECOND if moves else 1
-        for place, region in enumerate(self.target.regions):
+        for checkpoint, region in enumerate(self.target.regions):
             raws = [
-                self.target.source.make(place * 100_000 + number + 1, self.oldest + number * step, **short)
+                self.target.source.make(checkpoint * 100_000 + number + 1, self.oldest + number * step, **short)
                 for number in range(self.count)
             ]
             self.ledger.publish(region, raws)
@@ -138,8 +138,8 @@ class Scene:
 
     def assert_nothing_is_settled(self) -> None:
         """The watermark has moved, and the next run reads everything again."""
-        (place,) = (document for document in self.installed.places() if "settled" in document)
-        assert place["settled"] < ticks.text(self.oldest) < place["watermark"]
+        (checkpoint,) = (document for document in self.installed.checkpoints() if "settled" in document)
+        assert checkpoint["settled"] < ticks.text(self.oldest) < checkpoint["watermark"]
 
     def wait_for_standstill(self) -> None:
         """Return when each region has got its backlog and nobody asks for anything any more."""

@@ -35,7 +35,7 @@ def test_killed_before_it_has_a_token_it_has_done_nothing(installed: Installatio
     assert waits.has_begun.wait(30)
     assert scene.kill(process).events == []
     gate.gate.set()
-    assert installed.places() == []
+    assert installed.checkpoints() == []
     assert scene.finish() == {}
 
 
@@ -78,7 +78,7 @@ def test_killed_before_the_first_batch_is_written_it_repeats_nothing(installed: 
     scene = Scene(installed)
     held = scene.hold(SAVES, "POST", dropped=True, applied=applied)
     assert scene.kill_at(held, scene.start()).events == []
-    assert len(installed.places()) == applied
+    assert len(installed.checkpoints()) == applied
     assert scene.finish() == {}
 
 

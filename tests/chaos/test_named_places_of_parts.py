@@ -73,7 +73,7 @@ def test_killed_while_it_reads_which_alerts_it_has_delivered_it_has_delivered_no
     assert scene.kill_at(held, scene.start()).events == []
     # It has got that far, and no further.
     assert installed.cloud.journal.calls(scene.target.source.host)
-    assert installed.places() == []
+    assert installed.checkpoints() == []
     assert scene.finish() == {}
 
 

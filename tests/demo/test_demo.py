@@ -121,21 +121,21 @@ CODE = "bin/defender_alerts"
 BREAKAGES = (
     Breakage(
         "a memory that forgets",
-        f"{CODE}/place.py",
+        f"{CODE}/checkpoint/checkpoint.py",
         "version_fingerprint not in self.seen",
         "True",
         r"alerts of alerts, region global, compared with the \d+ versions that Microsoft has shown: \d+ delivered again\.",
     ),
     Breakage(
         "a writer that alters",
-        f"{CODE}/events.py",
+        f"{CODE}/collect/events.py",
         "raw if raw.isprintable()",
         'raw.replace("AlertPart", "alertPart") if raw.isprintable()',
         r"wdatp:alerts of old_siem, region us, .* shown: \d+ missing, \d+ not as Microsoft sent them\.",
     ),
     Breakage(
         "an input that goes by the time of creation",
-        f"{CODE}/apis/graph.py",
+        f"{CODE}/microsoft/apis/graph_alerts.py",
         'updated="lastUpdateDateTime"',
         'updated="createdDateTime"',
         r"ms:defender:graph:alerts of alerts, region global, .* shown: \d+ missing\.",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from defender_alerts.collect import delivery
-from defender_alerts.splunk.resetting import delete_input, order_resets
+from defender_alerts.splunk.resetting import delete_input, request_resets
 from defender_alerts.times import seconds
 from faults.polls import Polls
 from faults.row import EVERYTHING, Delivered, Group, Later, Row, Story
@@ -27,7 +27,7 @@ def _delete(stage: Polls) -> None:
 
 def _reset(stage: Polls) -> None:
     start = stage.cloud.clock.now() - seconds(7_200)
-    order_resets(stage.polled.store, stage.subject.source.kind, _NAME, start, "")
+    request_resets(stage.polled.store, stage.subject.source.kind, _NAME, start, "")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class AtStep:
         steps = self._steps(stage)
         stage.run()
         # The first of the two steps that the last look makes.
-        last_look = max(step for step, name in enumerate(steps.names) if name == "heads_of")
+        last_look = max(step for step, name in enumerate(steps.names) if name == "revisions_of")
         # Before its checkpoint is read the run is one like any other.
         return range(2, last_look + 1) if self.is_noticed else range(last_look + 1, steps.count + 1)
 
@@ -81,12 +81,12 @@ class AtStep:
         stage.polled = replace(stage.polled, writer="another process")
 
 
-def _is_part_of_what_is_due(story: Story) -> bool:
-    return bool(story.earlier) and Counter(story.first.raws) <= Counter(story.due)
+def _is_part_of_what_is_due(summary: Story) -> bool:
+    return bool(summary.earlier) and Counter(summary.first.raws) <= Counter(summary.due)
 
 
-def _begins_anew(story: Story) -> bool:
-    return sorted(story.later.raws) == sorted(story.at_last)
+def _begins_anew(summary: Story) -> bool:
+    return sorted(summary.later.raws) == sorted(summary.at_last)
 
 
 def _rows(

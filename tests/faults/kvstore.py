@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from defender_alerts.collect.poll import Surroundings, poll
+from defender_alerts.collect.poll import PollContext, poll
 from defender_alerts.errors import CheckpointError, exit_status
-from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.rest_client import Splunkd as Client
 from faults.installed import SUBJECTS
 from faults.processes import Processes
@@ -72,14 +72,14 @@ def _run_without_waiting(stage: Processes) -> Ran:
     installed = stage.installed
     splunkd, stop = installed.splunkd, NoWaiting()
     log, kept = listening()
-    store = KVStorePlaces(
+    store = KVStoreCheckpoints(
         Client(splunkd.server_uri, splunkd.session_key()), stop, log, monotonic=lambda: float(len(stop.waits) * 2)
     )
     sink = MemorySink()
     polled = PolledInput(
         installed.cloud, installed.tenant, installed.application, regions=SIEM_ALERTS.regions, secret=installed.secret
     )
-    given = Surroundings(polled.network(), store, sink, stop, log)
+    given = PollContext(polled.network(), store, sink, stop, log)
     try:
         failures = poll(polled.plan(), given).failures
     except CheckpointError as error:
@@ -125,7 +125,7 @@ def _gone(stage: Processes) -> None:
 
 
 def _document(stage: Processes) -> dict[str, Any]:
-    (document,) = (one for one in stage.installed.places() if one.get("region") == stage.subject.region)
+    (document,) = (one for one in stage.installed.checkpoints() if one.get("region") == stage.subject.region)
     return document
 
 

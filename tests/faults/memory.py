@@ -33,7 +33,7 @@ _STORE_SAYS = "; splunkd calls the store ready). See splunkd.log and mongod.log,
 
 
 def _days(stage: Processes) -> list[dict[str, Any]]:
-    days = [one for one in stage.installed.places() if "split_alerts_of" in one]
+    days = [one for one in stage.installed.checkpoints() if "split_alerts_of" in one]
     assert days
     return days
 
@@ -42,8 +42,8 @@ def _update_all(stage: Processes) -> None:
     """Each incident is updated, and shows the alerts that it has shown before."""
     installed, subject = stage.installed, stage.subject
     shelf, now = subject.shelf(installed.cloud, subject.region), installed.cloud.clock.now()
-    for place, raw in enumerate(shelf.records(installed.tenant)):
-        updated = subject.source.make(place + 1, now - 20_000_000 + place)
+    for checkpoint, raw in enumerate(shelf.records(installed.tenant)):
+        updated = subject.source.make(checkpoint + 1, now - 20_000_000 + checkpoint)
         shelf.put(installed.tenant, updated, alerts=inner_alerts(raw))
 
 
@@ -131,19 +131,19 @@ def _run_with_saves_of_the_place_failing_from_the_first_event_on(stage: Processe
     return ran
 
 
-def _came_once_more(story: Story) -> bool:
+def _came_once_more(summary: Story) -> bool:
     """Every alert came twice, every version of an incident once."""
-    alerts = {text for text in story.at_last if _is_alert(text)}
-    return not story.missing and story.later.raws == [] and story.repeated == (len(alerts), 0)
+    alerts = {text for text in summary.at_last if _is_alert(text)}
+    return not summary.missing and summary.later.raws == [] and summary.repeated == (len(alerts), 0)
 
 
 def _is_alert(text: str) -> bool:
     return '"incidentId"' in text
 
 
-def _incidents_alone_again(story: Story) -> bool:
-    taken = Counter(story.first.raws + story.later.raws)
-    return A_BATCH_AGAIN.holds(story) and not any(_is_alert(text) for text, count in taken.items() if count > 1)
+def _incidents_alone_again(summary: Story) -> bool:
+    taken = Counter(summary.first.raws + summary.later.raws)
+    return A_BATCH_AGAIN.holds(summary) and not any(_is_alert(text) for text, count in taken.items() if count > 1)
 
 
 _NOT_SAVED = (f"The checkpoint could not be saved in the KV store (HTTP 503: write failed{_STORE_SAYS}{NOTHING_LOST}",)
@@ -160,7 +160,7 @@ MEMORY: Group[Processes] = Group(
             "day gone",
             "after a run, the days' documents are gone; all incidents are updated",
             _gone,
-            Delivered("the updated incidents, and their alerts once more", lambda story: bool(story.first.raws)),
+            Delivered("the updated incidents, and their alerts once more", lambda summary: bool(summary.first.raws)),
             0,
             (),
             Later("goes on as ever", _came_once_more),

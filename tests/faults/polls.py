@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
 import pytest
-from defender_alerts.collect.poll import Plan, Surroundings, poll
-from defender_alerts.errors import AddonError, StoppedError, exit_status, unforeseen
+from defender_alerts.collect.poll import Plan, PollContext, poll
+from defender_alerts.errors import AddonError, StoppedError, exit_status, unexpected
 from defender_alerts.microsoft.network import Network
 from defender_alerts.times import machine_time, seconds
 from faults.row import Ran
@@ -101,7 +101,7 @@ class Polls:
         before = len(self.polled.sink.taken)
         polled = self.polled
         try:
-            given = Surroundings(
+            given = PollContext(
                 self.network(polled.network()),
                 polled.store,
                 polled.sink,
@@ -120,7 +120,7 @@ class Polls:
         except AddonError as error:
             failures = [error]
         except Exception as error:  # noqa: BLE001 - as input/run does it
-            failures = [unforeseen(error, log)]
+            failures = [unexpected(error, log)]
         if self.met is not None:
             (scripted, times), self.met = self.met, None
             assert scripted.played == times, f"met {scripted.played} times, and not {times}"

@@ -105,18 +105,20 @@ class Delivered:
     holds: Callable[[Story], bool]
 
 
-EVERYTHING = Delivered("everything", lambda story: sorted(story.first.raws) == sorted(story.due))
+EVERYTHING = Delivered("everything", lambda summary: sorted(summary.first.raws) == sorted(summary.due))
 OTHER_REGIONS = Delivered(
     "the other regions, nothing of this one",
-    lambda story: sorted(story.first.raws) == sorted((Counter(story.healthy) - Counter(story.earlier)).elements()),
+    lambda summary: (
+        sorted(summary.first.raws) == sorted((Counter(summary.healthy) - Counter(summary.earlier)).elements())
+    ),
 )
-NOTHING = Delivered("nothing", lambda story: story.first.raws == [])
+NOTHING = Delivered("nothing", lambda summary: summary.first.raws == [])
 WHAT_WAS_READ = Delivered(
-    "what was read until then", lambda story: 0 < len(story.first.raws) < len(story.due) and not story.earlier
+    "what was read until then", lambda summary: 0 < len(summary.first.raws) < len(summary.due) and not summary.earlier
 )
 ALL_AGAIN = Delivered(
     "everything since `start_time`, also what had been delivered before",
-    lambda story: bool(story.earlier) and sorted(story.first.raws) == sorted(story.sick + story.healthy),
+    lambda summary: bool(summary.earlier) and sorted(summary.first.raws) == sorted(summary.sick + summary.healthy),
 )
 
 
@@ -135,24 +137,24 @@ class Later:
     again: bool = False
 
 
-def is_whole(story: Story) -> bool:
+def is_whole(summary: Story) -> bool:
     """Nothing is missing, and nothing came twice."""
-    return not story.missing and story.repeated == (0, 0)
+    return not summary.missing and summary.repeated == (0, 0)
 
 
-GOES_ON = Later("goes on as ever", lambda story: is_whole(story) and story.later.raws == [])
-THE_REST = Later("delivers the rest, nothing twice", lambda story: is_whole(story) and story.later.raws != [])
+GOES_ON = Later("goes on as ever", lambda summary: is_whole(summary) and summary.later.raws == [])
+THE_REST = Later("delivers the rest, nothing twice", lambda summary: is_whole(summary) and summary.later.raws != [])
 WHEN_OVER = Later(
     "the same for as long as it lasts, then delivers what is missing, nothing twice",
-    lambda story: is_whole(story) and story.later.raws != [],
+    lambda summary: is_whole(summary) and summary.later.raws != [],
     again=True,
 )
 A_BATCH_AGAIN = Later(
     "delivers the rest, and at most one batch per region again",
-    lambda story: not story.missing and story.later.raws != [] and 0 < max(story.repeated) <= BATCH,
+    lambda summary: not summary.missing and summary.later.raws != [] and 0 < max(summary.repeated) <= BATCH,
 )
 GOES_ON_AFTER_REPEATING = Later(
-    "goes on as ever", lambda story: not story.missing and story.later.raws == [] and min(story.repeated) > 0
+    "goes on as ever", lambda summary: not summary.missing and summary.later.raws == [] and min(summary.repeated) > 0
 )
 
 
@@ -206,17 +208,17 @@ class Row(Generic[StageT]):
         self.mend(stage)
         later = stage.run()
         at_last = [text for texts in _shown(stage) for text in texts]
-        story = Story(sick, [text for texts in others for text in texts], at_last, stage.earlier, first, later)
+        summary = Story(sick, [text for texts in others for text in texts], at_last, stage.earlier, first, later)
         _same(f"exit status {first.sentences}", first.status, self.status)
         _same("not told", untold(says, first.sentences), [])
         _same(f"not said {first.sentences}", unsaid(says, first.sentences), [])
-        assert self.delivered.holds(story), (
-            f"not {self.delivered.words!r}: {len(first.raws)} of {len(story.due)}, {first.peak} bytes"
+        assert self.delivered.holds(summary), (
+            f"not {self.delivered.words!r}: {len(first.raws)} of {len(summary.due)}, {first.peak} bytes"
         )
         _same("the next run", (later.status, later.sentences), (0, []))
-        assert self.later.holds(story), (
-            f"not {self.later.words!r}: {len(later.raws)} came, {len(story.missing)} are missing, "
-            f"{story.repeated} came twice"
+        assert self.later.holds(summary), (
+            f"not {self.later.words!r}: {len(later.raws)} came, {len(summary.missing)} are missing, "
+            f"{summary.repeated} came twice"
         )
         if stage.is_cheap:
             _same("a third run", len(stage.run().raws), 0)

@@ -71,7 +71,7 @@ HUGE: Group[Processes] = Group(
             _serve_200_MB,
             Delivered(
                 f"everything; the process never takes {MOST_MEMORY // 1_000_000} MB of memory",
-                lambda story: EVERYTHING.holds(story) and 0 < story.first.peak < MOST_MEMORY,
+                lambda summary: EVERYTHING.holds(summary) and 0 < summary.first.peak < MOST_MEMORY,
             ),
             0,
             (),

@@ -163,10 +163,10 @@ def _one_is_too_large(status: int) -> Callable[[Polls], None]:
 
 
 def _all_but_alerts(most: int) -> Callable[[Story], bool]:
-    def holds(story: Story) -> bool:
-        left_out = set(story.due) - set(story.first.raws)
+    def holds(summary: Story) -> bool:
+        left_out = set(summary.due) - set(summary.first.raws)
         alerts = [text for text in left_out if '"incidentId"' in text]
-        return set(story.first.raws) < set(story.due) and len(alerts) == len(left_out) <= most
+        return set(summary.first.raws) < set(summary.due) and len(alerts) == len(left_out) <= most
 
     return holds
 

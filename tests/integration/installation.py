@@ -175,7 +175,7 @@ class Installation:
         self._read[file] = len(text)
         return read_log(new)
 
-    def places(self) -> list[dict[str, Any]]:
+    def checkpoints(self) -> list[dict[str, Any]]:
         """The documents of the collection of checkpoints, without last errors and notes of deleted inputs."""
         documents = self.splunkd.kvstore.documents(COLLECTION)
         return [document for document in documents if not document["_key"].endswith((":last_error", ":deleted"))]

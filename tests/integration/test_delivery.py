@@ -61,17 +61,17 @@ def test_three_regions_with_10000_alerts_each_are_delivered_once_byte_for_byte(i
     installed = installed_on_each
     now = installed.cloud.clock.now()
     expected: list[Event] = []
-    for place, region in enumerate(REGIONS):
+    for checkpoint, region in enumerate(REGIONS):
         # Whatever an answer can't hold is left out without a word, as it may be.
         installed.cloud.siem(region).behaviour = SiemBehaviour(silent_cap=5_000)
-        numbered = list(enumerate(_moments(now, place), start=place * 100_000))
+        numbered = list(enumerate(_moments(now, checkpoint), start=checkpoint * 100_000))
         alerts = [siem_alert(number, moment) for number, moment in numbered]
         installed.publish(region, alerts)
         expected += [
             _expected(installed, region, moment, alert) for (_, moment), alert in zip(numbered, alerts, strict=True)
         ]
     late_at = now - 2 * MINUTE
-    late = {region: siem_alert(900_000 + place, late_at) for place, region in enumerate(REGIONS)}
+    late = {region: siem_alert(900_000 + checkpoint, late_at) for checkpoint, region in enumerate(REGIONS)}
     for region, alert in late.items():
         installed.publish(region, [alert], visible_from=now + 4 * MINUTE)
     _assert_delivered(installed.run(), expected)

@@ -74,10 +74,10 @@ def test_without_a_name_every_input_is_checked(installed: Installation, python: 
 def test_it_writes_nothing(installed: Installation, python: Path) -> None:
     home = installed.splunkd.home
     assert installed.run(NARROW).status == 0
-    before, places, logs = _files(home), installed.places(), installed.splunkd.logs()
+    before, checkpoints, logs = _files(home), installed.checkpoints(), installed.splunkd.logs()
     known = len(installed.splunkd.journal)
     assert visit(installed, "--input", NARROW, python=python).status == 0
-    assert (_files(home), installed.places(), installed.splunkd.logs()) == (before, places, logs)
+    assert (_files(home), installed.checkpoints(), installed.splunkd.logs()) == (before, checkpoints, logs)
     calls = [call for call in installed.splunkd.journal[known:] if "auth/login" not in call.path]
     assert {call.method for call in calls} == {"GET"}
     assert all("search/jobs" not in call.path for call in calls)
@@ -97,8 +97,8 @@ def test_a_clock_that_is_off_is_told(installed: Installation, python: Path) -> N
 
 def test_a_checkpoint_that_stays_behind_is_told(installed: Installation, python: Path) -> None:
     assert installed.run(NARROW).status == 0
-    (place,) = installed.places()
-    old = {**place, "watermark": "2026-01-02T00:00:00.0000000Z", "settled": "2026-01-01T00:00:00.0000000Z"}
+    (checkpoint,) = installed.checkpoints()
+    old = {**checkpoint, "watermark": "2026-01-02T00:00:00.0000000Z", "settled": "2026-01-01T00:00:00.0000000Z"}
     store = installed.splunkd.kvstore
     store.remove(COLLECTION)
     store.put(COLLECTION, {**old, "seen_from": "2026-01-01T00:00:00.0000000Z"})

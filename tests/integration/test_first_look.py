@@ -28,13 +28,14 @@ SITE = paths.ROOT / "tests" / "standins" / "splunkd" / "python"
 CORE = paths.PACKAGE / "bin" / "defender_alerts"
 # What it consists of: the core's modules that it imports, and its own.
 MODULES = (
-    *sorted((CORE / "first_look").glob("*.py")),
+    *sorted((CORE / "splunk" / "installation").glob("*.py")),
     CORE / "__init__.py",
-    CORE / "doctor" / "__init__.py",
-    CORE / "doctor" / "report.py",
+    CORE / "diagnostics" / "__init__.py",
+    CORE / "diagnostics" / "report.py",
     CORE / "errors.py",
-    CORE / "input" / "__init__.py",
-    CORE / "input" / "shell.py",
+    CORE / "splunk" / "__init__.py",
+    CORE / "splunk" / "cli" / "__init__.py",
+    CORE / "splunk" / "cli" / "shell.py",
 )
 NEEDS_URLLIB3 = {
     "TA_defender_alerts_rh_account.py",

@@ -75,7 +75,8 @@ def test_alerts_cut_out_of_incidents_are_events_of_their_own_once(allowed: Insta
     now = allowed.cloud.clock.now()
     shelf = allowed.cloud.graph("commercial").incidents
     alerts = {
-        number: [graph_alert(4 * number + place, now - 40 * DAY) for place in range(3)] for number in range(1, 61)
+        number: [graph_alert(4 * number + checkpoint, now - 40 * DAY) for checkpoint in range(3)]
+        for number in range(1, 61)
     }
     for number, inside in alerts.items():
         raw = INCIDENTS.make(number, now - DAY + number * MINUTE)
@@ -110,6 +111,6 @@ def test_a_deleted_input_takes_the_memory_of_its_alerts_with_it(allowed: Install
         allowed.tenant, INCIDENTS.make(1, now - DAY), alerts=[graph_alert(4, now - DAY)]
     )
     assert len(allowed.run(name, kind=INCIDENTS.kind).events) == 2
-    assert len(allowed.places()) == 2
+    assert len(allowed.checkpoints()) == 2
     allowed.splunkd.web.delete(f"TA_defender_alerts_{INCIDENTS.kind}/{name}")
-    assert allowed.places() == []
+    assert allowed.checkpoints() == []

@@ -17,7 +17,7 @@ _REASSURANCE = "Nothing is lost: alerts are collected from the last checkpoint o
 
 
 @dataclass(frozen=True)
-class Trouble:
+class LastError:
     """A way in which the store isn't there.
 
     `sentence` is what the administrator reads, so many `times`: a store that fails at the first write is felt by
@@ -40,39 +40,39 @@ def _read_only(*, on: bool) -> Callable[[Splunkd], object]:
 
 
 _READY = _in_state(KVStoreState.READY)
-_TROUBLES = (
-    Trouble(
+_LAST_ERRORS = (
+    LastError(
         "disabled",
         _in_state(KVStoreState.DISABLED),
         _READY,
         "The KV store is disabled on this instance, and inputs keep their checkpoints in it. Remove disabled = true from "
         "[kvstore] in server.conf and restart Splunk",
     ),
-    Trouble(
+    LastError(
         "failed",
         _in_state(KVStoreState.FAILED),
         _READY,
         "The KV store has failed. See mongod.log and `splunk show kvstore-status`",
     ),
-    Trouble(
+    LastError(
         "refusing",
         lambda splunkd: splunkd.kvstore.refuse_next(1_000),
         lambda splunkd: splunkd.faults.clear(),
         "The checkpoint could not be read in the KV store (HTTP 503: Service Unavailable",
     ),
-    Trouble(
+    LastError(
         "closing each connection",
         lambda splunkd: splunkd.kvstore.drop_next(1_000),
         lambda splunkd: splunkd.faults.clear(),
         "The checkpoint could not be read in the KV store (",
     ),
-    Trouble(
+    LastError(
         "writable and not readable",
         lambda splunkd: splunkd.faults.add(Fault(_DATA, frozenset({"GET"}), status=500, text="read failed")),
         lambda splunkd: splunkd.faults.clear(),
         "The checkpoint could not be read in the KV store (HTTP 500: read failed",
     ),
-    Trouble(
+    LastError(
         "readable and not writable",
         _read_only(on=True),
         _read_only(on=False),
@@ -83,7 +83,9 @@ _TROUBLES = (
 
 
 def _publish(installed: Installation, count: int) -> dict[str, list[bytes]]:
-    published = {region: installed.alerts(count, first=place * 100_000) for place, region in enumerate(REGIONS)}
+    published = {
+        region: installed.alerts(count, first=checkpoint * 100_000) for checkpoint, region in enumerate(REGIONS)
+    }
     for region, alerts in published.items():
         installed.publish(region, alerts)
     return published
@@ -105,39 +107,39 @@ def _asked_for_data(installed: Installation) -> set[str]:
     return {call.host for call in installed.cloud.journal} - {LOGIN_HOST}
 
 
-@pytest.mark.parametrize("trouble", _TROUBLES, ids=lambda trouble: trouble.name)
+@pytest.mark.parametrize("trouble", _LAST_ERRORS, ids=lambda last_error: last_error.name)
 def test_a_store_that_can_not_be_used_is_an_error_of_its_own_and_costs_no_alert(
-    installed: Installation, trouble: Trouble
+    installed: Installation, last_error: LastError
 ) -> None:
     published = _publish(installed, 20)
-    trouble.begin(installed.splunkd)
+    last_error.begin(installed.splunkd)
     run = installed.run()
     _assert_nothing_written(run)
     found = errors(installed.log())
-    assert [line.category for line in found] == ["Server Error"] * trouble.times
-    assert all(trouble.sentence in line.text and _REASSURANCE in line.text for line in found)
-    assert [trouble.sentence in line for line in run.stderr] == [True] * trouble.times
-    assert len(_asked_for_data(installed)) == (0 if trouble.times == 1 else len(REGIONS))
-    assert installed.places() == []
+    assert [line.category for line in found] == ["Server Error"] * last_error.times
+    assert all(last_error.sentence in line.text and _REASSURANCE in line.text for line in found)
+    assert [last_error.sentence in line for line in run.stderr] == [True] * last_error.times
+    assert len(_asked_for_data(installed)) == (0 if last_error.times == 1 else len(REGIONS))
+    assert installed.checkpoints() == []
 
-    trouble.end(installed.splunkd)
+    last_error.end(installed.splunkd)
     _assert_all_delivered(installed.run(), published)
 
 
-@pytest.mark.parametrize("trouble", _TROUBLES, ids=lambda trouble: trouble.name)
+@pytest.mark.parametrize("trouble", _LAST_ERRORS, ids=lambda last_error: last_error.name)
 def test_a_place_that_can_not_be_reached_is_not_taken_for_a_first_run(
-    installed: Installation, trouble: Trouble
+    installed: Installation, last_error: LastError
 ) -> None:
     published = _publish(installed, 5)
     _assert_all_delivered(installed.run(), published)
-    before = installed.places()
-    trouble.begin(installed.splunkd)
+    before = installed.checkpoints()
+    last_error.begin(installed.splunkd)
     later = installed.alerts(1, first=500_000, ago=30_000_000)
     installed.publish("eu", later)
     _assert_nothing_written(installed.run())
-    assert installed.places() == before
+    assert installed.checkpoints() == before
 
-    trouble.end(installed.splunkd)
+    last_error.end(installed.splunkd)
     _assert_all_delivered(installed.run(), {"us": [], "eu": later, "uk": []})
 
 

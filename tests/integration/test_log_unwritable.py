@@ -89,8 +89,8 @@ def test_a_run_collects_though_its_log_cannot_be_written(home: Installation, bre
     assert [line for line in run.stderr if "Traceback" in line] == []
     # What the run has to say is there all the same.
     assert [line for line in run.stderr if line.startswith("INFO ") and "action=region_done" in line]
-    trouble = _trouble(home)
-    assert f"{LOG} can't be written" in trouble["sentence"]
+    last_error = _trouble(home)
+    assert f"{LOG} can't be written" in last_error["sentence"]
 
 
 def test_a_run_without_the_folder_of_logs_collects(home: Installation) -> None:
@@ -113,5 +113,5 @@ def test_an_error_of_such_a_run_is_said_once(home: Installation) -> None:
 
 def _trouble(installation: Installation) -> dict[str, str]:
     documents = installation.splunkd.kvstore.documents("ta_defender_alerts_checkpoints")
-    [trouble] = [document for document in documents if document["_key"].endswith(":last_error")]
-    return dict(trouble)
+    [last_error] = [document for document in documents if document["_key"].endswith(":last_error")]
+    return dict(last_error)

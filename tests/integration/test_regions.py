@@ -15,8 +15,8 @@ def test_a_region_answering_500_neither_delays_nor_loses_the_others_and_its_aler
 ) -> None:
     failing = installed.cloud.siem("us").host
     published = {
-        region: installed.alerts(2_500, first=place * 10_000, ago=2 * MINUTE)
-        for place, region in enumerate(("us", "eu", "uk"))
+        region: installed.alerts(2_500, first=checkpoint * 10_000, ago=2 * MINUTE)
+        for checkpoint, region in enumerate(("us", "eu", "uk"))
     }
     for region, alerts in published.items():
         installed.publish(region, alerts)

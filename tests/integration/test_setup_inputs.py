@@ -132,7 +132,7 @@ def test_an_input_goes_back_as_far_as_Microsoft_keeps_alerts_and_stays_editable_
 
 def test_an_input_of_an_account_that_does_not_exist_isrefusal_of(fresh: Installation) -> None:
     message = refusal_of(lambda: fresh.save_input("orphan", account="nobody"))
-    assert "The account nobody does not exist" in message
+    assert "The account nobody does not exist, or you may not read it." in message
     assert "orphan" not in fresh.stored("inputs")
 
 
@@ -161,9 +161,9 @@ def test_deleting_an_input_deletes_its_places_and_no_others(fresh: Installation)
     for name in ("short_lived", "short_lived_too"):
         fresh.save_input(name, account="owner")
         assert fresh.run(name).status == 0
-    assert sorted({document["input"] for document in fresh.places()}) == ["short_lived", "short_lived_too"]
+    assert sorted({document["input"] for document in fresh.checkpoints()}) == ["short_lived", "short_lived_too"]
     fresh.splunkd.web.delete(f"{APP}_{KIND}/short_lived")
-    assert [(document["input"], document["region"]) for document in fresh.places()] == [
+    assert [(document["input"], document["region"]) for document in fresh.checkpoints()] == [
         ("short_lived_too", region) for region in sorted(REGIONS)
     ]
     alerts = fresh.alerts(3)
@@ -202,7 +202,7 @@ def test_a_run_that_is_at_work_when_its_input_is_deleted_does_not_bring_its_chec
         run = fresh.run("deleted")
         assert (run.status, sorted(event.raw for event in run.events)) == (0, sorted(texts(expected)))
     # Nothing is left of the other one.
-    assert {place["generation"] for place in fresh.places()} == {1}
+    assert {checkpoint["generation"] for checkpoint in fresh.checkpoints()} == {1}
 
 
 def test_an_input_can_be_deleted_while_the_KV_store_is_down(fresh: Installation) -> None:
@@ -211,6 +211,8 @@ def test_an_input_can_be_deleted_while_the_KV_store_is_down(fresh: Installation)
     fresh.splunkd.kvstore.state = KVStoreState.FAILED
     fresh.splunkd.web.delete(f"{APP}_{KIND}/gone")
     assert "[defender_siem_alerts://gone]" not in fresh.stored("inputs")
+    said = (fresh.splunkd.home / "var/log/splunk/splunkd.log").read_text(encoding="utf-8")
+    assert "The input gone is deleted, but its checkpoint is still in the KV store" in said
 
 
 @dataclass(frozen=True)
@@ -254,7 +256,7 @@ def test_a_mistake_in_a_handwritten_inputs_conf_is_said_in_a_sentence(
     assert mistake.sentence in error.text
     [line] = run.stderr
     assert mistake.sentence in line
-    assert installed.places() == []
+    assert installed.checkpoints() == []
 
 
 def test_an_edit_that_also_enables_or_disables_is_checked_and_saved_whole(fresh: Installation) -> None:

@@ -63,7 +63,7 @@ def test_an_error_before_the_regions_is_shown_and_names_no_secret(installed: Ins
     installed.application.secrets.clear()
     assert installed.run(NARROW).status == 2
     assert "The client secret of the account corp is wrong" in shown(installed)["last_error"]["sentence"]
-    assert installed.splunkd.places_of(installed.secret) == []
+    assert installed.splunkd.checkpoints_of(installed.secret) == []
     installed.application.add_secret(installed.secret)
     installed.cloud.clock.skew(INTERVAL)
     assert installed.run(NARROW).status == 0
@@ -96,7 +96,7 @@ def test_a_plain_user_sees_the_status_and_may_not_order(installed: Installation)
     with pytest.raises(WebError, match="admin_all_objects") as refused:
         order(installed, "analyst")
     assert refused.value.status == 403
-    assert not any("start" in document for document in installed.places())
+    assert not any("start" in document for document in installed.checkpoints())
 
 
 def test_a_reset_lets_the_next_run_start_at_the_start_time(installed: Installation) -> None:

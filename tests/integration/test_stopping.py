@@ -31,7 +31,9 @@ _PIPE_IS_FULL = 60_000
 
 
 def _publish(installed: Installation) -> dict[str, list[bytes]]:
-    published = {region: installed.alerts(COUNT, first=place * 100_000) for place, region in enumerate(REGIONS)}
+    published = {
+        region: installed.alerts(COUNT, first=checkpoint * 100_000) for checkpoint, region in enumerate(REGIONS)
+    }
     for region, alerts in published.items():
         installed.publish(region, alerts)
     return published
@@ -66,8 +68,8 @@ def _until(is_so: Callable[[], bool]) -> None:
 
 
 def _assert_nothing_is_counted_that_was_not_written(installed: Installation, run: InputRun) -> None:
-    for place in installed.places():
-        assert place["remembered"] <= len(raws(run, place["region"]))
+    for checkpoint in installed.checkpoints():
+        assert checkpoint["remembered"] <= len(raws(run, checkpoint["region"]))
 
 
 def _assert_it_was_under_way(run: InputRun) -> None:
@@ -165,7 +167,7 @@ def test_SIGTERM_ends_the_process_in_time_where_Splunk_has_never_read_at_all(ins
     first = process.wait(PROMISED)
     assert first.status == 0
     # The document that is saved before a run's first event holds nothing yet.
-    assert [place["remembered"] for place in installed.places()] == [0] * len(REGIONS)
+    assert [checkpoint["remembered"] for checkpoint in installed.checkpoints()] == [0] * len(REGIONS)
     _assert_the_next_run_completes(installed, first, published)
 
 

@@ -204,14 +204,14 @@ class Splunk:
 
     def upgrade(self, way: Way) -> None:
         """Stop it, install the new version, start it; the KV store is on the disk of a real one and comes back."""
-        places = self.installation.places()
+        checkpoints = self.installation.checkpoints()
         self.stack.close()
         apps = self.home / "etc" / "apps"
         way.install(self.tarball, apps)
         assert (apps / APP / GONE).exists() == way.leaves_old_files
         self.start(apps / APP)
-        for place in places:
-            self.installation.splunkd.kvstore.put(COLLECTION, place)
+        for checkpoint in checkpoints:
+            self.installation.splunkd.kvstore.put(COLLECTION, checkpoint)
 
     def start(self, app: Path) -> None:
         """Start it with an add-on, which is installed unless one is."""
@@ -273,8 +273,10 @@ def test_what_0_1_0_left_behind_goes_on_with_no_loss_and_no_repetition(splunk: S
     assert is_whole(run)
     expected = [*alerts[len(delivered) :], *late]
     assert Counter(event.raw for event in run.events) == Counter(texts(expected))
-    (place,) = (document for document in installation.places() if document.get("region") == "eu" and "seen" in document)
-    assert place["watermark"] > iso(watermark)
+    (checkpoint,) = (
+        document for document in installation.checkpoints() if document.get("region") == "eu" and "seen" in document
+    )
+    assert checkpoint["watermark"] > iso(watermark)
     assert installation.run().events == []
 
 
@@ -321,9 +323,9 @@ def test_an_input_that_is_deleted_after_an_upgrade_takes_its_places_with_it(splu
     for name in (BROAD, NARROW):
         installation.run(name)
     splunk.upgrade(UNPACK)
-    assert {place["input"] for place in installation.places()} == {BROAD, NARROW}
+    assert {checkpoint["input"] for checkpoint in installation.checkpoints()} == {BROAD, NARROW}
     installation.splunkd.web.delete(f"{APP}_{KIND}/{BROAD}")
-    assert {place["input"] for place in installation.places()} == {NARROW}
+    assert {checkpoint["input"] for checkpoint in installation.checkpoints()} == {NARROW}
 
 
 def texts_of_run(installation: Installation) -> list[str]:

@@ -76,7 +76,7 @@ def record(built_app: Path, python: Path, home: Path) -> Story:
         home: where the stand-in Splunk lies.
     """
     with MicrosoftCloud() as cloud, Splunkd(home, built_app, python) as splunkd:
-        return _Recorder(Installation(splunkd, cloud)).story()
+        return _Recorder(Installation(splunkd, cloud)).summary()
 
 
 def of_input(events: Iterable[IndexedEvent], kind: str, name: str) -> list[IndexedEvent]:
@@ -100,10 +100,10 @@ def earlier(event: IndexedEvent, seconds: float, /, **values: float) -> IndexedE
     return replace(event, raw=raw, time=f"{time:.3f}")
 
 
-def with_a_day_before(story: Story) -> list[IndexedEvent]:
+def with_a_day_before(summary: Story) -> list[IndexedEvent]:
     """What was logged, and runs every 5 minutes of a day before that were like the good ones, busier by day; newest first."""
-    done = [event for event in story.well if "action=region_done" in event.raw or "action=run_done" in event.raw]
-    found = [event for event in story.events if event not in story.well]
+    done = [event for event in summary.well if "action=region_done" in event.raw or "action=run_done" in event.raw]
+    found = [event for event in summary.events if event not in summary.well]
     for step in range(288):
         busy = 1 + math.sin((step - 60) / 288 * 2 * math.pi)
         for number, event in enumerate(done):
@@ -141,7 +141,7 @@ class _Recorder:
         self._add(ENDPOINT, MACHINES, region="global")
         self._add(SIEM, TRIED, regions="uk")
 
-    def story(self) -> Story:
+    def summary(self) -> Story:
         here, cloud = self._installation, self._installation.cloud
         for source in (SIEM, GRAPH, INCIDENTS, ENDPOINT):
             now = cloud.clock.now()

@@ -54,7 +54,7 @@ OUR_SEARCH = re.compile(r"index\s*=\s*_internal source=\*ta_defender_alerts\*[^\
 
 
 @pytest.fixture(scope="module")
-def story(built_app: Path, splunk_pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Story:
+def summary(built_app: Path, splunk_pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Story:
     """Give what the built add-on logged in its runs."""
     return health_scene.record(built_app, splunk_pythons["3.9"], tmp_path_factory.mktemp("health") / "splunk")
 
@@ -76,7 +76,7 @@ def view(knowledge: SearchKnowledge, events: Iterable[IndexedEvent], now: float,
     return {name: runner.run(name, found, now) for name in dashboard.sources}
 
 
-def places(rows: Iterable[Row], *columns: str) -> dict[tuple[str, ...], Row]:
+def checkpoints(rows: Iterable[Row], *columns: str) -> dict[tuple[str, ...], Row]:
     """Rows by the values of some columns."""
     return {tuple(row[column][0] for column in columns): row for row in rows}
 
@@ -90,14 +90,14 @@ def only(table: Table, column: str) -> str:
 # The log as Splunk reads it.
 
 
-def test_a_line_of_the_log_has_its_fields_by_splunks_defaults_alone(knowledge: SearchKnowledge, story: Story) -> None:
-    for event in story.events:
+def test_a_line_of_the_log_has_its_fields_by_splunks_defaults_alone(knowledge: SearchKnowledge, summary: Story) -> None:
+    for event in summary.events:
         assert not settings_for(knowledge.props, source=event.source, sourcetype=event.sourcetype, host=event.host)
-    assert {name for event in story.events for name in knowledge.search_fields(event)} >= LOG_FIELDS
+    assert {name for event in summary.events for name in knowledge.search_fields(event)} >= LOG_FIELDS
 
 
-def test_each_line_is_one_event(story: Story) -> None:
-    assert all("\n" not in event.raw for event in story.events)
+def test_each_line_is_one_event(summary: Story) -> None:
+    assert all("\n" not in event.raw for event in summary.events)
 
 
 def test_no_search_reads_the_host_of_a_line(knowledge: SearchKnowledge) -> None:
@@ -108,20 +108,20 @@ def test_no_search_reads_the_host_of_a_line(knowledge: SearchKnowledge) -> None:
     assert not [text for text in texts if re.search(r"\bhost\b", text)]
 
 
-def test_kind_and_input_are_those_that_the_line_says(knowledge: SearchKnowledge, story: Story) -> None:
+def test_kind_and_input_are_those_that_the_line_says(knowledge: SearchKnowledge, summary: Story) -> None:
     search = read_search("`defender_alerts_log` | `defender_alerts_log_names`", knowledge.macros, LOG_FIELDS)
-    rows = search.run([knowledge.search_fields(event) for event in story.events], everything(story)).rows
-    assert len(rows) == len(story.events)
-    for row, event in zip(rows, story.events, strict=True):
+    rows = search.run([knowledge.search_fields(event) for event in summary.events], everything(summary)).rows
+    assert len(rows) == len(summary.events)
+    for row, event in zip(rows, summary.events, strict=True):
         said = knowledge.search_fields(event).get("input")
         assert said in {None, row["input"][0]}
         assert row["kind"][0] in KINDS
     assert {row["kind"][0] for row in rows} == set(KINDS)
 
 
-def everything(story: Story) -> When:
+def everything(summary: Story) -> When:
     """All of the log."""
-    return When(story.now, 0.0, story.now)
+    return When(summary.now, 0.0, summary.now)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -181,10 +181,10 @@ def searches_of_ucc() -> set[str]:
     return {match.group() for text in texts(definitions) for match in OUR_SEARCH.finditer(text)}
 
 
-def ucc(knowledge: SearchKnowledge, story: Story, *words: str) -> list[Table]:
+def ucc(knowledge: SearchKnowledge, summary: Story, *words: str) -> list[Table]:
     """What those of UCC's searches give in which all of these words are."""
-    events = [knowledge.search_fields(event) for event in story.events]
-    when = When(story.now, story.now - DAY, story.now)
+    events = [knowledge.search_fields(event) for event in summary.events]
+    when = When(summary.now, summary.now - DAY, summary.now)
     found = []
     for text in searches_of_ucc():
         if all(word in text for word in words):
@@ -194,8 +194,8 @@ def ucc(knowledge: SearchKnowledge, story: Story, *words: str) -> list[Table]:
     return found
 
 
-def test_uccs_dashboard_counts_what_was_ingested(knowledge: SearchKnowledge, story: Story) -> None:
-    for table in ucc(knowledge, story, "timechart sum(n_events)"):
+def test_uccs_dashboard_counts_what_was_ingested(knowledge: SearchKnowledge, summary: Story) -> None:
+    for table in ucc(knowledge, summary, "timechart sum(n_events)"):
         assert sum(int(row["Number of events"][0]) for row in table.rows if len(row) > 1) == DELIVERED
 
 
@@ -210,9 +210,9 @@ def test_uccs_dashboard_counts_what_was_ingested(knowledge: SearchKnowledge, sto
     ],
 )
 def test_uccs_dashboard_divides_what_was_ingested(
-    knowledge: SearchKnowledge, story: Story, field: str, values: set[str] | None
+    knowledge: SearchKnowledge, summary: Story, field: str, values: set[str] | None
 ) -> None:
-    (table,) = ucc(knowledge, story, f"by {field}")
+    (table,) = ucc(knowledge, summary, f"by {field}")
     key = (table.columns or ("",))[0]
     events = "Number of events" if field == "event_account" else "events"
     assert sum(int(row[events][0]) for row in table.rows) == DELIVERED
@@ -220,21 +220,21 @@ def test_uccs_dashboard_divides_what_was_ingested(
         assert {row[key][0] for row in table.rows} == values
 
 
-def test_uccs_dashboard_counts_errors_by_their_kind(knowledge: SearchKnowledge, story: Story) -> None:
-    for table in ucc(knowledge, story, "timechart count as Errors"):
+def test_uccs_dashboard_counts_errors_by_their_kind(knowledge: SearchKnowledge, summary: Story) -> None:
+    for table in ucc(knowledge, summary, "timechart count as Errors"):
         assert set(table.columns or ()) == {"_time", "Permission Error", "Authentication Error", UNREACHABLE}
 
 
-def test_uccs_dashboard_lists_the_errors_that_are_chosen(knowledge: SearchKnowledge, story: Story) -> None:
-    (table,) = ucc(knowledge, story, "exc_l IN")
+def test_uccs_dashboard_lists_the_errors_that_are_chosen(knowledge: SearchKnowledge, summary: Story) -> None:
+    (table,) = ucc(knowledge, summary, "exc_l IN")
     assert sorted(row["exc_l"][0] for row in table.rows) == ["Authentication Error", "Permission Error"]
 
 
 # The view.
 
 
-def test_every_search_of_the_view_gives_something(knowledge: SearchKnowledge, story: Story) -> None:
-    results = view(knowledge, story.events, story.now)
+def test_every_search_of_the_view_gives_something(knowledge: SearchKnowledge, summary: Story) -> None:
+    results = view(knowledge, summary.events, summary.now)
     # The events are those of the log alone.
     elsewhere = {"ds_versions", "ds_volume"}
     assert {name for name, table in results.items() if not table.rows} == elsewhere
@@ -245,9 +245,9 @@ def test_every_search_of_the_view_gives_something(knowledge: SearchKnowledge, st
         assert not empty, f"{name}: {empty}"
 
 
-def test_the_view_has_each_input_and_region_as_its_last_run_left_it(knowledge: SearchKnowledge, story: Story) -> None:
-    day = view(knowledge, story.events, story.now, **{"range.earliest": "-24h"})
-    rows = places(day["ds_places"].rows, "Kind", "Input", "Region")
+def test_the_view_has_each_input_and_region_as_its_last_run_left_it(knowledge: SearchKnowledge, summary: Story) -> None:
+    day = view(knowledge, summary.events, summary.now, **{"range.earliest": "-24h"})
+    rows = checkpoints(day["ds_places"].rows, "Kind", "Input", "Region")
     assert {key: row["State"][0] for key, row in rows.items()} == {
         (SIEM.kind, SOC, "us"): "done",
         (SIEM.kind, SOC, "eu"): "failed",
@@ -266,33 +266,33 @@ def test_the_view_has_each_input_and_region_as_its_last_run_left_it(knowledge: S
     assert {float(row["Lag (min)"][0]) < 2 for row in rows.values() if "Lag (min)" in row} == {True}
 
 
-def test_lag_grows_while_an_input_says_nothing(knowledge: SearchKnowledge, story: Story) -> None:
-    events = of_input(story.well, GRAPH.kind, SOC)
-    later = view(knowledge, events, story.now + 7_200)
+def test_lag_grows_while_an_input_says_nothing(knowledge: SearchKnowledge, summary: Story) -> None:
+    events = of_input(summary.well, GRAPH.kind, SOC)
+    later = view(knowledge, events, summary.now + 7_200)
     (row,) = (row for row in later["ds_places"].rows if row["Region"] == ["global"])
     assert 120 <= float(row["Lag (min)"][0]) < 122
     assert float(only(later["ds_lag"], "minutes")) == float(row["Lag (min)"][0])
     assert only(later["ds_silent"], "silent") == "1"
     assert [row["State"] for row in later["ds_silent_list"].rows] == [["silent"]]
-    soon = view(knowledge, events, story.now + 60)
+    soon = view(knowledge, events, summary.now + 60)
     assert only(soon["ds_silent"], "silent") == "0"
     assert [row["State"] for row in soon["ds_silent_list"].rows] == [["running"]]
 
 
 def test_an_input_that_never_came_to_a_region_is_there_and_its_lag_is_not_taken_for_none(
-    knowledge: SearchKnowledge, story: Story
+    knowledge: SearchKnowledge, summary: Story
 ) -> None:
-    refused = [event for event in of_input(story.refused, SIEM.kind, TRIED) if "action=run_done" in event.raw]
-    results = view(knowledge, [*refused, *of_input(story.well, GRAPH.kind, SOC)], story.now)
+    refused = [event for event in of_input(summary.refused, SIEM.kind, TRIED) if "action=run_done" in event.raw]
+    results = view(knowledge, [*refused, *of_input(summary.well, GRAPH.kind, SOC)], summary.now)
     rows = [(row["State"], row["Region"], row["Lag (min)"]) for row in results["ds_places"].rows]
     assert rows[0] == (["failed"], ["not begun"], ["unknown"])
     assert only(results["ds_lag"], "minutes") == "unknown"
     assert only(results["ds_failed"], "failed") == "1"
 
 
-def test_what_the_panels_show_agrees(knowledge: SearchKnowledge, story: Story) -> None:
-    for now in (story.now, story.now + 5_000, story.now + 9_000):
-        results = view(knowledge, story.events, now)
+def test_what_the_panels_show_agrees(knowledge: SearchKnowledge, summary: Story) -> None:
+    for now in (summary.now, summary.now + 5_000, summary.now + 9_000):
+        results = view(knowledge, summary.events, now)
         rows = results["ds_places"].rows
         failing = {(row["Kind"][0], row["Input"][0]) for row in rows if row["State"][0] in {"failed", "incomplete"}}
         assert only(results["ds_failed"], "failed") == str(len(failing))
@@ -302,14 +302,14 @@ def test_what_the_panels_show_agrees(knowledge: SearchKnowledge, story: Story) -
         assert only(results["ds_lag"], "minutes") == max(lags, key=float)
 
 
-def test_the_delay_is_shown_with_advice_by_what_is_certain_alone(knowledge: SearchKnowledge, story: Story) -> None:
-    (line, *_) = (one for one in of_input(story.well, GRAPH.kind, SOC) if "action=region_done" in one.raw)
+def test_the_delay_is_shown_with_advice_by_what_is_certain_alone(knowledge: SearchKnowledge, summary: Story) -> None:
+    (line, *_) = (one for one in of_input(summary.well, GRAPH.kind, SOC) if "action=region_done" in one.raw)
 
     def told(**values: float) -> IndexedEvent:
         return replace(line, raw=line.raw.rstrip() + "".join(f" {name}={value:g}" for name, value in values.items()))
 
     def row(*lines: IndexedEvent) -> dict[str, list[str]]:
-        (found,) = view(knowledge, list(lines), story.now)["ds_delay"].rows
+        (found,) = view(knowledge, list(lines), summary.now)["ds_delay"].rows
         return found
 
     never = row(told(late_share=0))
@@ -320,7 +320,7 @@ def test_the_delay_is_shown_with_advice_by_what_is_certain_alone(knowledge: Sear
     both = row(short, long)
     assert (both["At least (s)"], both["Overlap (s)"]) == (["400"], ["600"])
     assert both["Advice"] == ["Raise the overlap to 840 s"]
-    assert view(knowledge, [line], story.now)["ds_delay"].rows == []
+    assert view(knowledge, [line], summary.now)["ds_delay"].rows == []
 
 
 def test_a_jump_in_the_volume_of_a_product_is_told(knowledge: SearchKnowledge) -> None:
@@ -343,37 +343,37 @@ def test_a_jump_in_the_volume_of_a_product_is_told(knowledge: SearchKnowledge) -
     assert rows["Office"].startswith("Hardly any")
 
 
-def test_the_figures_on_top_are_those_of_the_tables(knowledge: SearchKnowledge, story: Story) -> None:
-    results = view(knowledge, story.events, story.now)
+def test_the_figures_on_top_are_those_of_the_tables(knowledge: SearchKnowledge, summary: Story) -> None:
+    results = view(knowledge, summary.events, summary.now)
     assert only(results["ds_new"], "new") == str(DELIVERED)
     assert only(results["ds_failed"], "failed") == "3"
     assert only(results["ds_expiry"], "days") == str(CERTIFICATE_DAYS)
     assert float(only(results["ds_throttled"], "minutes")) == 0.0  # 2 s
-    calm = view(knowledge, of_input(story.well, GRAPH.kind, SOC), story.now)
+    calm = view(knowledge, of_input(summary.well, GRAPH.kind, SOC), summary.now)
     assert only(calm["ds_failed"], "failed") == "0"
     assert calm["ds_expiry"].rows == [{}]
 
 
-def test_calls_are_set_against_the_limits(knowledge: SearchKnowledge, story: Story) -> None:
-    rows = places(view(knowledge, story.events, story.now)["ds_calls"].rows, "Kind", "Input", "Region")
+def test_calls_are_set_against_the_limits(knowledge: SearchKnowledge, summary: Story) -> None:
+    rows = checkpoints(view(knowledge, summary.events, summary.now)["ds_calls"].rows, "Kind", "Input", "Region")
     graph = rows[GRAPH.kind, SOC, "global"]
     assert (graph["Calls"], graph["Throttled (s)"], graph["Held back (s)"]) == (["5"], [str(RETRY_AFTER)], ["0"])
     assert "% of limit" in graph
     assert "% of limit" not in rows[SIEM.kind, SOC, "eu"]
-    busy = [earlier(event, 0, calls=75, seconds=60) for event in of_input(story.well, ENDPOINT.kind, MACHINES)[1:2]]
-    (row,) = view(knowledge, [*busy, *(earlier(busy[0], 60 * n) for n in range(1, 3))], story.now)["ds_calls"].rows
+    busy = [earlier(event, 0, calls=75, seconds=60) for event in of_input(summary.well, ENDPOINT.kind, MACHINES)[1:2]]
+    (row,) = view(knowledge, [*busy, *(earlier(busy[0], 60 * n) for n in range(1, 3))], summary.now)["ds_calls"].rows
     assert (row["Calls"], row["Busiest minute"], row["% of limit"]) == (["225"], ["75"], ["75"])
     if row["Busiest hour"] == ["225"]:  # the three are of the same hour, but for two minutes of each hour
         assert row["% of hourly limit"] == ["15"]
-    long = [earlier(event, 0, calls=300, seconds=600) for event in of_input(story.well, GRAPH.kind, SOC)[1:2]]
-    (row,) = view(knowledge, long, story.now)["ds_calls"].rows
+    long = [earlier(event, 0, calls=300, seconds=600) for event in of_input(summary.well, GRAPH.kind, SOC)[1:2]]
+    (row,) = view(knowledge, long, summary.now)["ds_calls"].rows
     assert (row["Busiest minute"], row["% of limit"]) == (["30"], ["20"])
 
 
-def test_errors_are_there_once_with_what_to_do(knowledge: SearchKnowledge, story: Story) -> None:
-    again = [earlier(event, 300) for event in story.refused]
-    found = view(knowledge, [*story.events, *again], story.now)["ds_errors"].rows
-    rows = places(found, "Category", "Input")
+def test_errors_are_there_once_with_what_to_do(knowledge: SearchKnowledge, summary: Story) -> None:
+    again = [earlier(event, 300) for event in summary.refused]
+    found = view(knowledge, [*summary.events, *again], summary.now)["ds_errors"].rows
+    rows = checkpoints(found, "Category", "Input")
     assert len(rows) == len(found) == 5
     text = "What happened, and what to do"
     permission = rows["Permission Error", MACHINES]
@@ -389,35 +389,35 @@ def test_errors_are_there_once_with_what_to_do(knowledge: SearchKnowledge, story
     assert rows["Warning", "certified"][text][0].startswith("The certificate of the account certified expires on ")
 
 
-def test_credentials_that_expire_are_told_until_they_are_renewed(knowledge: SearchKnowledge, story: Story) -> None:
-    before = [*story.well, *story.expiring]
-    rows = view(knowledge, before, story.now)["ds_expiring"].rows
+def test_credentials_that_expire_are_told_until_they_are_renewed(knowledge: SearchKnowledge, summary: Story) -> None:
+    before = [*summary.well, *summary.expiring]
+    rows = view(knowledge, before, summary.now)["ds_expiring"].rows
     assert [(row["Account"], row["Credential"], row["Days left"], row["Told by"]) for row in rows] == [
         (["corp"], ["client secret"], [str(SECRET_DAYS)], [SOC]),
         (["certified"], ["certificate"], [str(CERTIFICATE_DAYS)], ["certified"]),
     ]
-    renewed = view(knowledge, story.events, story.now)["ds_expiring"].rows
+    renewed = view(knowledge, summary.events, summary.now)["ds_expiring"].rows
     assert [row["Account"] for row in renewed] == [["certified"]]
 
 
-def test_a_figure_on_top_is_the_one_column_of_its_search(knowledge: SearchKnowledge, story: Story) -> None:
-    results = view(knowledge, story.events, story.now)
+def test_a_figure_on_top_is_the_one_column_of_its_search(knowledge: SearchKnowledge, summary: Story) -> None:
+    results = view(knowledge, summary.events, summary.now)
     panels = Dashboard.read(HEALTH).definition["visualizations"].values()
     shown = [part["dataSources"]["primary"] for part in panels if part["type"] == "splunk.singlevalue"]
     assert len(shown) == 6
     assert {name for name in shown if len(results[name].columns or ()) != 1} == set()
 
 
-def test_the_view_is_narrowed_to_an_input(knowledge: SearchKnowledge, story: Story) -> None:
-    results = view(knowledge, story.events, story.now, input=MACHINES)
+def test_the_view_is_narrowed_to_an_input(knowledge: SearchKnowledge, summary: Story) -> None:
+    results = view(knowledge, summary.events, summary.now, input=MACHINES)
     assert [row["input"][0] for row in results["ds_input_names"].rows] == ["certified", MACHINES, SOC, TRIED]
     assert {row["Input"][0] for name in ("ds_places", "ds_errors", "ds_silent_list") for row in results[name].rows} == {
         MACHINES
     }
 
 
-def test_the_charts_have_a_series_for_each_region(knowledge: SearchKnowledge, story: Story) -> None:
-    results = view(knowledge, health_scene.with_a_day_before(story), story.now)
+def test_the_charts_have_a_series_for_each_region(knowledge: SearchKnowledge, summary: Story) -> None:
+    results = view(knowledge, health_scene.with_a_day_before(summary), summary.now)
     regions = {f"{SOC} us", f"{SOC} eu", f"{SOC} global", f"{MACHINES} global", f"{TRIED} uk", "certified global"}
     for name in ("ds_lag_over_time", "ds_new_over_time"):
         assert set(results[name].columns or ()) == {"_time", *regions}
@@ -444,8 +444,8 @@ def found(rows: Iterable[Row], *columns: str) -> list[tuple[str, ...]]:
     return [tuple(row[column][0] for column in columns) for row in rows]
 
 
-def test_inputs_that_failed_or_fell_behind_are_found(knowledge: SearchKnowledge, story: Story) -> None:
-    rows = saved(FELL_BEHIND, knowledge, story.events, story.now)
+def test_inputs_that_failed_or_fell_behind_are_found(knowledge: SearchKnowledge, summary: Story) -> None:
+    rows = saved(FELL_BEHIND, knowledge, summary.events, summary.now)
     assert found(rows, "kind", "input", "region", "outcome") == [
         (ENDPOINT.kind, MACHINES, "all", "failed"),
         (ENDPOINT.kind, MACHINES, "global", "failed"),
@@ -453,12 +453,12 @@ def test_inputs_that_failed_or_fell_behind_are_found(knowledge: SearchKnowledge,
         (SIEM.kind, SOC, "eu", "failed"),
         (SIEM.kind, TRIED, "all", "failed"),
     ]
-    assert saved(FELL_BEHIND, knowledge, story.well, story.now) == []
+    assert saved(FELL_BEHIND, knowledge, summary.well, summary.now) == []
 
 
 @pytest.mark.parametrize(("lag", "times"), [(3_500, 0), (3_700, 1)])
-def test_a_region_that_is_late_is_found(knowledge: SearchKnowledge, story: Story, lag: int, times: int) -> None:
-    (line,) = (event for event in of_input(story.well, GRAPH.kind, SOC) if "action=region_done" in event.raw)
+def test_a_region_that_is_late_is_found(knowledge: SearchKnowledge, summary: Story, lag: int, times: int) -> None:
+    (line,) = (event for event in of_input(summary.well, GRAPH.kind, SOC) if "action=region_done" in event.raw)
     now = float(line.time or 0) + 10
     rows = saved(FELL_BEHIND, knowledge, [earlier(line, 0, lag_seconds=lag)], now)
     assert found(rows, "input", "region", "outcome") == [(SOC, "global", "done")] * times
@@ -467,61 +467,63 @@ def test_a_region_that_is_late_is_found(knowledge: SearchKnowledge, story: Story
     assert len(rows) == times
 
 
-def test_a_region_that_has_caught_up_is_found_no_more(knowledge: SearchKnowledge, story: Story) -> None:
-    before = [earlier(event, 300) for event in [*story.unreachable, *story.refused]]
-    assert saved(FELL_BEHIND, knowledge, [*before, *story.well], story.now) == []
+def test_a_region_that_has_caught_up_is_found_no_more(knowledge: SearchKnowledge, summary: Story) -> None:
+    before = [earlier(event, 300) for event in [*summary.unreachable, *summary.refused]]
+    assert saved(FELL_BEHIND, knowledge, [*before, *summary.well], summary.now) == []
 
 
 @pytest.mark.parametrize(("hours", "times"), [(1.9, 0), (2.1, 1)])
 def test_an_input_that_finishes_no_run_is_silent(
-    knowledge: SearchKnowledge, story: Story, hours: float, times: int
+    knowledge: SearchKnowledge, summary: Story, hours: float, times: int
 ) -> None:
-    events = of_input(story.well, GRAPH.kind, SOC)
+    events = of_input(summary.well, GRAPH.kind, SOC)
     rows = saved(SILENT, knowledge, events, float(events[-1].time or 0) + hours * 3600)
     assert found(rows, "kind", "input", "reason") == [(GRAPH.kind, SOC, "has not finished a run")] * times
 
 
 @pytest.mark.parametrize(("days", "times"), [(6.9, 0), (7.1, 1)])
 def test_an_input_that_brings_nothing_new_is_found(
-    knowledge: SearchKnowledge, story: Story, days: float, times: int
+    knowledge: SearchKnowledge, summary: Story, days: float, times: int
 ) -> None:
-    last_new = [earlier(event, days * DAY) for event in of_input(story.well, GRAPH.kind, SOC)]
-    since = [earlier(event, days * DAY / 4 * part) for part in range(4) for event in story.throttled]
-    rows = saved(SILENT, knowledge, [*last_new, *since], story.now)
+    last_new = [earlier(event, days * DAY) for event in of_input(summary.well, GRAPH.kind, SOC)]
+    since = [earlier(event, days * DAY / 4 * part) for part in range(4) for event in summary.throttled]
+    rows = saved(SILENT, knowledge, [*last_new, *since], summary.now)
     assert found(rows, "input", "reason") == [(SOC, "runs, but has brought nothing new")] * times
 
 
 def test_an_input_that_never_brought_anything_counts_from_its_first_run(
-    knowledge: SearchKnowledge, story: Story
+    knowledge: SearchKnowledge, summary: Story
 ) -> None:
-    assert saved(SILENT, knowledge, story.throttled, story.now) == []
-    old = [earlier(event, 8 * DAY) for event in story.throttled]
-    assert found(saved(SILENT, knowledge, [*old, *story.throttled], story.now), "quiet_days") == [("8",)]
+    assert saved(SILENT, knowledge, summary.throttled, summary.now) == []
+    old = [earlier(event, 8 * DAY) for event in summary.throttled]
+    assert found(saved(SILENT, knowledge, [*old, *summary.throttled], summary.now), "quiet_days") == [("8",)]
 
 
-def test_credentials_about_to_expire_are_found_until_they_are_renewed(knowledge: SearchKnowledge, story: Story) -> None:
-    rows = saved(EXPIRING, knowledge, [*story.well, *story.expiring], story.now)
+def test_credentials_about_to_expire_are_found_until_they_are_renewed(
+    knowledge: SearchKnowledge, summary: Story
+) -> None:
+    rows = saved(EXPIRING, knowledge, [*summary.well, *summary.expiring], summary.now)
     assert found(rows, "account", "credential", "expires_in_days", "kind", "input") == [
         ("corp", "client secret", str(SECRET_DAYS), SIEM.kind, SOC)
     ]
     soon = [
         earlier(event, 0, certificate_expires_in_days=3) if "certificate_expires_in_days" in event.raw else event
-        for event in story.expiring
+        for event in summary.expiring
     ]
-    assert found(saved(EXPIRING, knowledge, soon, story.now), "account") == [("certified",), ("corp",)]
-    assert saved(EXPIRING, knowledge, story.events, story.now) == []
+    assert found(saved(EXPIRING, knowledge, soon, summary.now), "account") == [("certified",), ("corp",)]
+    assert saved(EXPIRING, knowledge, summary.events, summary.now) == []
 
 
-def test_a_lost_permission_is_found_with_what_to_do(knowledge: SearchKnowledge, story: Story) -> None:
-    now = story.now + 60
-    rows = saved(PERMISSION, knowledge, story.events, now)
+def test_a_lost_permission_is_found_with_what_to_do(knowledge: SearchKnowledge, summary: Story) -> None:
+    now = summary.now + 60
+    rows = saved(PERMISSION, knowledge, summary.events, now)
     assert sorted(found(rows, "kind", "input", "region", "exc_l")) == [
         (ENDPOINT.kind, MACHINES, "global", "Permission Error"),
         (SIEM.kind, TRIED, "all", "Authentication Error"),
     ]
     assert all("Entra ID > App registrations" in row["sentence"][0] for row in rows)
-    assert saved(PERMISSION, knowledge, story.unreachable, now) == []
-    assert saved(PERMISSION, knowledge, story.events, now + 1_800) == []
+    assert saved(PERMISSION, knowledge, summary.unreachable, now) == []
+    assert saved(PERMISSION, knowledge, summary.events, now + 1_800) == []
 
 
 def test_other_saved_searches_of_the_log_there_are_none() -> None:

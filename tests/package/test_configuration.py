@@ -424,7 +424,9 @@ def test_the_pages_offer_what_the_code_knows() -> None:
         ("defender_siem_alerts", "regions"): clouds.regions("siem", "commercial"),
         ("defender_siem_alerts", "resource"): siem_alerts.RESOURCES,
     }
-    assert {place: options(*place) for place in known} == {place: list(values) for place, values in known.items()}
+    assert {checkpoint: options(*checkpoint) for checkpoint in known} == {
+        checkpoint: list(values) for checkpoint, values in known.items()
+    }
 
 
 @pytest.mark.parametrize("api", ["endpoint", "siem"])

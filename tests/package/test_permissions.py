@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from defender_alerts.checkpoint.checkpoint import Deletion, Place, PlaceKey, Reset
-from defender_alerts.checkpoint.last_error import Trouble
-from defender_alerts.checkpoint.split_alerts import DeliveredParts
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey, Deletion, Reset
+from defender_alerts.checkpoint.last_error import LastError
+from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts
 from defender_alerts.checkpoint.versions import Seen, Version, fingerprint
-from defender_alerts.collect.recollection import Order
+from defender_alerts.collect.recollection import Recollection
 from standins.polling import MemoryPlaces
 
 ADMINISTRATORS = "read : [ admin, sc_admin ], write : [ admin, sc_admin ]"
@@ -49,27 +49,27 @@ def test_the_closed_conf_is_the_one_that_the_pages_write(built_app: Path) -> Non
 
 def test_the_collection_declares_its_fields(built_app: Path) -> None:
     collection = conf(built_app / "default/collections.conf")["ta_defender_alerts_checkpoints"]
-    key = PlaceKey("kind", "input", "tenant", "cloud", "region")
-    place = {
-        **Place.first(key, 0).document(),
+    key = CheckpointKey("kind", "input", "tenant", "cloud", "region")
+    checkpoint = {
+        **Checkpoint.first(key, 0).document(),
         **Reset(key, 0, 1).document(),
-        **Order(key, 0, Seen(), 0).document(),
+        **Recollection(key, 0, Seen(), 0).document(),
         **delivered_parts(key),
         **Deletion("kind", "input", 1, 0).document(),
-        **Trouble("kind", "input", "region", 0, "server_error", "sentence").document(),
+        **LastError("kind", "input", "region", 0, "server_error", "sentence").document(),
     }
     types = {str: "string", int: "number"}
-    fields = {f"field.{name}": types[type(value)] for name, value in place.items() if name != "_key"}
+    fields = {f"field.{name}": types[type(value)] for name, value in checkpoint.items() if name != "_key"}
     assert {key: value for key, value in collection.items() if key.startswith("field.")} == fields
     assert json.loads(collection["accelerated_fields.inputs"]) == {"kind": 1, "input": 1}
     assert collection["replicate"] == "false"
 
 
-def delivered_parts(key: PlaceKey) -> Mapping[str, Any]:
+def delivered_parts(key: CheckpointKey) -> Mapping[str, Any]:
     """Give the document that remembers the alerts cut out of incidents, one of them."""
     store = MemoryPlaces()
-    parts = DeliveredParts(key, 0, store)
-    parts.add(Version(0, fingerprint("alert", 0), "{}", is_part=True))
+    parts = DeliveredSplitAlerts(key, 0, store)
+    parts.add(Version(0, fingerprint("alert", 0), "{}", is_split=True))
     parts.save()
     [document] = store.documents.values()
     return document

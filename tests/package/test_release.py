@@ -327,8 +327,8 @@ def test_every_copy_inside_of_a_library_is_named(built_app: Path) -> None:
         if COPIED_PLACES.search(name) or COPIED_WORDS.search(text[:4_000]):
             copied.add(name)
     named = [copy.within for copy in third_party.COPIES]
-    assert {name for name in copied if not any(name.startswith(place) for place in named)} == set()
-    assert {place for place in named if not any(name.startswith(place) for name in copied)} == set()
+    assert {name for name in copied if not any(name.startswith(checkpoint) for checkpoint in named)} == set()
+    assert {checkpoint for checkpoint in named if not any(name.startswith(checkpoint) for name in copied)} == set()
 
 
 # AppInspect

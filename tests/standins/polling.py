@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from defender_alerts.checkpoint.checkpoint import Deletion, PlaceKey
+from defender_alerts.checkpoint.checkpoint import CheckpointKey, Deletion
 from defender_alerts.checkpoint.versions import Version
 from defender_alerts.collect.events import Origin, event_data
-from defender_alerts.collect.poll import Plan, PollResult, Surroundings, poll
+from defender_alerts.collect.poll import Plan, PollContext, PollResult, poll
 from defender_alerts.errors import CheckpointError, StreamClosedError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft.account import Account
@@ -49,7 +49,7 @@ class MemoryPlaces:
         self.unreadable = False
         self._lock = threading.Lock()
 
-    def places_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
+    def checkpoints_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
         if self.unreadable:
             raise CheckpointError("the stand-in's store can't be read")
         with self._lock:
@@ -59,7 +59,7 @@ class MemoryPlaces:
                 if (document.get("kind"), document.get("input")) == (kind, input_name)
             ]
 
-    def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
+    def revisions_of(self, *keys: str) -> list[Mapping[str, Any]]:
         if self.unreadable:
             raise CheckpointError("the stand-in's store can't be read")
         with self._lock:
@@ -82,7 +82,7 @@ class MemoryPlaces:
             self.documents[kept["_key"]] = kept
             self.history.append(kept)
 
-    def delete_older(self, key: PlaceKey, generation: int) -> None:
+    def delete_older(self, key: CheckpointKey, generation: int) -> None:
         with self._lock:
             for name, document in list(self.documents.items()):
                 of_place = all(document.get(field) == value for field, value in asdict(key).items())
@@ -108,10 +108,10 @@ class MemoryPlaces:
         with self._lock:
             del self.documents[Deletion.key_of(deletion.kind, deletion.input)]
 
-    def delete_parts(self, place: str, before: str) -> None:
+    def delete_split_alerts(self, checkpoint: str, before: str) -> None:
         with self._lock:
             for key, document in list(self.documents.items()):
-                if document.get("split_alerts_of") == place and document["day"] < before:
+                if document.get("split_alerts_of") == checkpoint and document["day"] < before:
                     del self.documents[key]
 
 
@@ -259,7 +259,7 @@ class PolledInput:
         """Poll once; ``account`` replaces fields of the account."""
         plan = self.plan()
         plan = replace(plan, account=replace(plan.account, **account))
-        given = Surroundings(
+        given = PollContext(
             self.network(),
             self.store,
             self.sink,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from defender_alerts.checkpoint.checkpoint import Place, PlaceKey
-from defender_alerts.checkpoint.last_error import FAILED, INCOMPLETE, Trouble
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey
+from defender_alerts.checkpoint.last_error import FAILED, INCOMPLETE, LastError
 from defender_alerts.times import machine_time, seconds
 from ui.workplace import ENDPOINT, GRAPH, INCIDENTS, SIEM, InputKind, Workplace
 
@@ -39,8 +39,8 @@ class Example:
     fields: dict[str, str]
 
 
-def key(example: Example, name: str, region: str) -> PlaceKey:
-    return PlaceKey(example.kind.name, name, "01234567-89ab-cdef-0123-456789abcdef", "commercial", region)
+def key(example: Example, name: str, region: str) -> CheckpointKey:
+    return CheckpointKey(example.kind.name, name, "01234567-89ab-cdef-0123-456789abcdef", "commercial", region)
 
 
 def collected(*regions: str, ago: int = 11) -> Callable[[Example, str, int], list[dict[str, Any]]]:
@@ -49,9 +49,9 @@ def collected(*regions: str, ago: int = 11) -> Callable[[Example, str, int], lis
     def documents(example: Example, name: str, now: int) -> list[dict[str, Any]]:
         made = []
         for region in regions:
-            place = Place.first(key(example, name, region), now - seconds(ago))
-            place.collected = now - seconds(ago)
-            made.append(place.document())
+            checkpoint = Checkpoint.first(key(example, name, region), now - seconds(ago))
+            checkpoint.collected = now - seconds(ago)
+            made.append(checkpoint.document())
         return made
 
     return documents
@@ -63,8 +63,8 @@ def failed(
     """Give those of regions that are well, but for one."""
 
     def documents(example: Example, name: str, now: int) -> list[dict[str, Any]]:
-        trouble = Trouble(example.kind.name, name, region, now, "permission_error", sentence, now, outcome)
-        return [*collected(*good)(example, name, now), trouble.document()]
+        last_error = LastError(example.kind.name, name, region, now, "permission_error", sentence, now, outcome)
+        return [*collected(*good)(example, name, now), last_error.document()]
 
     return documents
 

@@ -119,8 +119,8 @@ def test_the_report_is_copied_as_text_in_the_order_in_which_it_is_shown(workplac
     expect(shown.get_by_role("button", name="Copied")).to_be_visible()
     text = str(workplace.page.evaluate("navigator.clipboard.readText()"))
     order = ("Safe to send", "Fix this first", "Failed: Sign-in", "OK: Account", "Skipped: Microsoft API")
-    places = [text.index(words) for words in order]
-    assert places == sorted(places)
+    checkpoints = [text.index(words) for words in order]
+    assert checkpoints == sorted(checkpoints)
     assert SECRET not in text
 
 

@@ -127,9 +127,9 @@ def test_the_question_says_how_much_is_indexed_twice(workplace: Workplace) -> No
 
 def test_the_question_warns_of_what_would_never_be_collected(workplace: Workplace) -> None:
     have_collected(workplace)
-    [place] = [one for one in workplace.splunkd.kvstore.documents(COLLECTION) if "watermark" in one]
+    [checkpoint] = [one for one in workplace.splunkd.kvstore.documents(COLLECTION) if "watermark" in one]
     old = dict.fromkeys(("watermark", "settled", "seen_from"), "2026-11-01T00:00:00.0000000Z")
-    workplace.splunkd.kvstore.put(COLLECTION, {**place, **{name: old[name] for name in old if name in place}})
+    workplace.splunkd.kvstore.put(COLLECTION, {**checkpoint, **{name: old[name] for name in old if name in checkpoint}})
     expand(workplace)
     question = ask(workplace, "Collect again")
     question.get_by_label("From").fill("2026-11-02T00:00:00Z")

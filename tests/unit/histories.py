@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from typing import Any
 
-from defender_alerts.checkpoint.checkpoint import MARGIN, Place, PlaceKey
+from defender_alerts.checkpoint.checkpoint import MARGIN, Checkpoint, CheckpointKey
 from defender_alerts.collect import delivery
 from defender_alerts.errors import IncompleteError
 from defender_alerts.times import parse_iso, seconds
@@ -174,9 +174,9 @@ class History(RuleBasedStateMachine):
             assert watermark >= self.watermark
             assert settled >= self.settled
             self.watermark, self.settled = watermark, settled
-            key = PlaceKey(*(document[name] for name in ("kind", "input", "tenant", "cloud", "region")))
-            place = Place.from_document(key, document)
-            assert all(time >= settled - MARGIN for time, _ in place.seen)
+            key = CheckpointKey(*(document[name] for name in ("kind", "input", "tenant", "cloud", "region")))
+            checkpoint = Checkpoint.from_document(key, document)
+            assert all(time >= settled - MARGIN for time, _ in checkpoint.seen)
 
     def teardown(self) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import Any, Self
 from standins.polling import PolledInput
 
 ANSWER = "answer"
-STORE_CALLS = ("places_of", "heads_of", "read", "save", "delete_parts", "delete_older")
+STORE_CALLS = ("checkpoints_of", "revisions_of", "read", "save", "delete_split_alerts", "delete_older")
 
 
 class StepsOf:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from defender_alerts.checkpoint.checkpoint import Place, PlaceKey
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey
 from defender_alerts.collect import region
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.times import iso, parse_iso, seconds
@@ -15,8 +15,8 @@ DAY = seconds(86_400)
 
 def _collected_until(polled: PolledInput, time: int) -> None:
     """Let the input have been down since ``time``."""
-    key = PlaceKey("defender_siem_alerts", "test", polled.tenant.guid, "commercial", "eu")
-    polled.store.save(Place.first(key, time).document())
+    key = CheckpointKey("defender_siem_alerts", "test", polled.tenant.guid, "commercial", "eu")
+    polled.store.save(Checkpoint.first(key, time).document())
 
 
 def test_an_input_that_was_down_for_longer_than_microsoft_remembers_starts_there_and_names_the_gap(

@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 
 import pytest
-from defender_alerts.checkpoint import checkpoint as places
-from defender_alerts.checkpoint.checkpoint import MARGIN, Place, PlaceKey
+from defender_alerts.checkpoint import checkpoint as checkpoints
+from defender_alerts.checkpoint.checkpoint import MARGIN, Checkpoint, CheckpointKey
 from defender_alerts.checkpoint.versions import Seen, fingerprint
 from defender_alerts.errors import CheckpointError
 from defender_alerts.times import iso, seconds
 from hypothesis import given
 from hypothesis import strategies as st
 
-KEY = PlaceKey("defender_siem_alerts", "emea", "8a8b9ed7-34ab-4c22-a4a5-e0d1d9ea3b19", "commercial", "eu")
+KEY = CheckpointKey("defender_siem_alerts", "emea", "8a8b9ed7-34ab-4c22-a4a5-e0d1d9ea3b19", "commercial", "eu")
 START = seconds(1_700_000_000)
 
 
-def _place(*times: int) -> Place:
-    place = Place.first(KEY, START)
+def _checkpoint(*times: int) -> Checkpoint:
+    checkpoint = Checkpoint.first(KEY, START)
     for number, time in enumerate(times):
-        place.seen.add(fingerprint(str(number), time), time)
-    return place
+        checkpoint.seen.add(fingerprint(str(number), time), time)
+    return checkpoint
 
 
 def test_the_key_is_kind_input_tenant_cloud_and_region_and_nothing_else() -> None:
@@ -30,63 +30,67 @@ def test_the_key_is_kind_input_tenant_cloud_and_region_and_nothing_else() -> Non
 
 @given(st.lists(st.integers(min_value=0, max_value=seconds(7_200)), max_size=30))
 def test_a_document_read_again_is_the_same_place(offsets: list[int]) -> None:
-    place = _place(*(START + offset for offset in offsets))
-    place.advance(START + seconds(3_600), START + seconds(1_800))
-    document = json.loads(json.dumps(place.document()))
-    again = Place.from_document(KEY, document)
-    assert (again.watermark, again.settled, again.seen_from) == (place.watermark, place.settled, place.seen_from)
-    assert list(again.seen) == list(place.seen)
+    checkpoint = _checkpoint(*(START + offset for offset in offsets))
+    checkpoint.advance(START + seconds(3_600), START + seconds(1_800))
+    document = json.loads(json.dumps(checkpoint.document()))
+    again = Checkpoint.from_document(KEY, document)
+    assert (again.watermark, again.settled, again.seen_from) == (
+        checkpoint.watermark,
+        checkpoint.settled,
+        checkpoint.seen_from,
+    )
+    assert list(again.seen) == list(checkpoint.seen)
     assert again.document() == document
 
 
 def test_what_lies_before_the_start_is_not_new() -> None:
-    place = _place()
-    assert not place.is_new(START - 1, fingerprint("x", START - 1))
-    assert place.is_new(START, fingerprint("x", START))
+    checkpoint = _checkpoint()
+    assert not checkpoint.is_new(START - 1, fingerprint("x", START - 1))
+    assert checkpoint.is_new(START, fingerprint("x", START))
 
 
 def test_a_version_is_new_until_it_is_remembered() -> None:
-    place = _place()
+    checkpoint = _checkpoint()
     mark = fingerprint("x", START + 5)
-    assert place.is_new(START + 5, mark)
-    place.seen.add(mark, START + 5)
-    assert not place.is_new(START + 5, mark)
+    assert checkpoint.is_new(START + 5, mark)
+    checkpoint.seen.add(mark, START + 5)
+    assert not checkpoint.is_new(START + 5, mark)
 
 
 def test_versions_are_remembered_for_the_margin_behind_what_is_settled() -> None:
     settled = START + seconds(100)
-    place = _place(settled - MARGIN - 1, settled - MARGIN, settled)
-    place.advance(START + seconds(200), settled)
-    assert [time for time, _ in place.seen] == [settled - MARGIN, settled]
-    assert place.seen_from == settled - MARGIN
+    checkpoint = _checkpoint(settled - MARGIN - 1, settled - MARGIN, settled)
+    checkpoint.advance(START + seconds(200), settled)
+    assert [time for time, _ in checkpoint.seen] == [settled - MARGIN, settled]
+    assert checkpoint.seen_from == settled - MARGIN
 
 
 def test_no_time_of_a_place_goes_back() -> None:
-    place = _place()
-    place.advance(START + seconds(200), START + seconds(100))
-    before = (place.watermark, place.settled, place.seen_from)
-    place.advance(START + seconds(50), START + seconds(10))
-    assert (place.watermark, place.settled, place.seen_from) == before
+    checkpoint = _checkpoint()
+    checkpoint.advance(START + seconds(200), START + seconds(100))
+    before = (checkpoint.watermark, checkpoint.settled, checkpoint.seen_from)
+    checkpoint.advance(START + seconds(50), START + seconds(10))
+    assert (checkpoint.watermark, checkpoint.settled, checkpoint.seen_from) == before
 
 
 def test_nothing_is_settled_beyond_the_watermark() -> None:
-    place = _place()
-    place.advance(START + seconds(10), START + seconds(500))
-    assert place.settled == place.watermark == START + seconds(10)
+    checkpoint = _checkpoint()
+    checkpoint.advance(START + seconds(10), START + seconds(500))
+    assert checkpoint.settled == checkpoint.watermark == START + seconds(10)
 
 
 def test_the_largest_memory_fits_into_a_document_of_the_KV_store() -> None:
-    three = len(_place(START, START, START).document()["seen"])
-    assert places.MOST_SEEN * three // 3 <= 4 * 1024 * 1024
+    three = len(_checkpoint(START, START, START).document()["seen"])
+    assert checkpoints.MOST_SEEN * three // 3 <= 4 * 1024 * 1024
 
 
 def test_a_place_that_a_former_version_saved_was_never_collected_as_far_as_is_known() -> None:
-    place = _place(START)
-    place.collected = START + 1
-    assert Place.from_document(KEY, place.document()).collected == START + 1
-    document = place.document()
+    checkpoint = _checkpoint(START)
+    checkpoint.collected = START + 1
+    assert Checkpoint.from_document(KEY, checkpoint.document()).collected == START + 1
+    document = checkpoint.document()
     del document["collected"]
-    assert Place.from_document(KEY, document).collected is None
+    assert Checkpoint.from_document(KEY, document).collected is None
 
 
 DAMAGED = {
@@ -105,20 +109,20 @@ DAMAGED = {
 @pytest.mark.parametrize("name", DAMAGED)
 def test_a_damaged_document_is_an_error_and_not_a_first_run(name: str) -> None:
     field, value = DAMAGED[name]
-    document = _place(START).document()
+    document = _checkpoint(START).document()
     if value is None:
         del document[field]
     else:
         document[field] = value
     with pytest.raises(CheckpointError, match="Nothing was collected"):
-        Place.from_document(KEY, document)
+        Checkpoint.from_document(KEY, document)
 
 
 @pytest.mark.parametrize("layout", [None, 0, 2, "1"])
 def test_a_document_of_another_layout_is_refused_with_what_to_do(layout: object) -> None:
-    document = {**_place(START).document(), "layout": layout}
+    document = {**_checkpoint(START).document(), "layout": layout}
     with pytest.raises(CheckpointError, match="Install the version that wrote it, or reset the checkpoint"):
-        Place.from_document(KEY, document)
+        Checkpoint.from_document(KEY, document)
 
 
 def test_versions_of_one_record_at_two_times_have_two_fingerprints() -> None:

@@ -422,7 +422,7 @@ def test_what_is_no_object_is_reported_and_its_neighbours_are_delivered(
     _deliver(polled, [usual])
     result = polled.poll()
     assert polled.sink.raws() == [usual.decode()]
-    assert result.outcomes[0].collector.story(0.0)["broken"] == 3
+    assert result.outcomes[0].collector.summary(0.0)["broken"] == 3
     assert caplog.text.count("can't be read") == 3
     assert caplog.text.count('exc_l="Server Error" region=eu') == 3
 

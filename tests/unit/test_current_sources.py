@@ -112,11 +112,11 @@ def test_events_of_split_incidents_have_a_sourcetype_each(cloud: MicrosoftCloud)
     cloud.graph("commercial").incidents.put(tenant, graph_incident(2, now - HOUR), alerts=[alert])
     polled = replace(INCIDENTS, own={"alerts": "split"}).input(cloud, tenant, application)
     _done(polled)
-    by_part = {one.version.is_part: one for one in polled.sink.taken}
+    by_part = {one.version.is_split: one for one in polled.sink.taken}
     assert by_part[True].version.raw == alert.decode()
     assert by_part[True].version.time == now - 2 * HOUR
     assert by_part[False].version.raw == graph_incident(2, now - HOUR).decode()
-    assert {one.origin.part_sourcetype for one in polled.sink.taken} == {"ms365:defender:incident:alerts"}
+    assert {one.origin.split_sourcetype for one in polled.sink.taken} == {"ms365:defender:incident:alerts"}
 
 
 def test_a_link_to_another_host_ends_the_region_before_it_gets_the_token(cloud: MicrosoftCloud) -> None:

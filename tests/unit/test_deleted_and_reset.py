@@ -15,19 +15,19 @@ from typing import Any
 import pytest
 from defender_alerts.checkpoint.checkpoint import (
     MARGIN,
+    Checkpoint,
     Deletion,
-    Place,
-    find_place,
+    find_checkpoint,
     is_reset,
-    latest_places,
+    latest_checkpoints,
     what_counts,
 )
-from defender_alerts.checkpoint.last_error import Trouble
+from defender_alerts.checkpoint.last_error import LastError
 from defender_alerts.collect import delivery
-from defender_alerts.diagnostics.checkpoints import places
+from defender_alerts.diagnostics.checkpoints import checkpoints
 from defender_alerts.errors import CheckpointError, ConfigurationError
 from defender_alerts.splunk.pages.status_model import KnownInput, statuses
-from defender_alerts.splunk.resetting import delete_input, order_resets
+from defender_alerts.splunk.resetting import delete_input, request_resets
 from defender_alerts.times import seconds
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -77,7 +77,10 @@ class Scene:
         for number in range(first + 1, first + COUNT + 1):
             time = now - seconds(60 * number) - seconds(DAY) * (number % 2)
             if self.source is SPLIT:
-                inside = [graph_alert(10 * number + place, time - place, id=f"da{number}_{place}") for place in (1, 2)]
+                inside = [
+                    graph_alert(10 * number + checkpoint, time - checkpoint, id=f"da{number}_{checkpoint}")
+                    for checkpoint in (1, 2)
+                ]
                 raw = self.source.make(number, time)
                 self.source.shelf(self.cloud).put(self.polled.tenant, raw, alerts=inside)
                 self.shown += [alert.decode() for alert in inside]
@@ -95,7 +98,7 @@ class Scene:
         assert set(taken.values()) == {1}
         if self.source is SPLIT:
             # An incident's own event lacks the member alerts.
-            assert sum(one.version.is_part for one in self.polled.sink.taken) == len(self.shown) // 3 * 2
+            assert sum(one.version.is_split for one in self.polled.sink.taken) == len(self.shown) // 3 * 2
             assert len(taken) == len(self.shown)
         else:
             assert set(taken) == set(self.shown)
@@ -105,7 +108,7 @@ class Scene:
 
     def reset(self) -> None:
         start = self.cloud.clock.now() - seconds(7 * DAY)
-        order_resets(self.polled.store, self.source.kind, NAME, start, "")
+        request_resets(self.polled.store, self.source.kind, NAME, start, "")
 
     def as_an_input_of_its_own(self) -> PolledInput:
         """What is polled from now on, and what it brings; the run under way goes on with its own."""
@@ -170,7 +173,7 @@ def _happens_at(step: int, scene: Scene, happens: str, *, meanwhile: bool) -> No
     dying, had_happened = scene.polled, []
 
     def then() -> None:
-        if happens == "reset" and not latest_places(dying.store.places_of(scene.source.kind, NAME)):
+        if happens == "reset" and not latest_checkpoints(dying.store.checkpoints_of(scene.source.kind, NAME)):
             # Nothing was saved yet: there is nothing to reset, and that is said.
             with pytest.raises(ConfigurationError, match="has no checkpoint here"):
                 scene.reset()
@@ -195,8 +198,8 @@ def _happens_at(step: int, scene: Scene, happens: str, *, meanwhile: bool) -> No
 
 def _assert_nothing_is_left_of_the_other(scene: Scene) -> None:
     documents = scene.polled.store.documents
-    ((key, _),) = latest_places(documents.values()).items()
-    assert find_place(key, documents.values(), 0).generation == 1
+    ((key, _),) = latest_checkpoints(documents.values()).items()
+    assert find_checkpoint(key, documents.values(), 0).generation == 1
     assert {document["generation"] for document in documents.values() if "watermark" in document} == {1}
 
 
@@ -272,8 +275,8 @@ def test_an_input_made_anew_keeps_what_it_has_when_the_note_of_the_former_one_go
     assert len(scene.polled.sink.taken) == taken
     # A deletion after that is of a later generation than all that there ever was.
     scene.delete()
-    key = next(iter(latest_places(store.history)))
-    assert find_place(key, store.places_of(SPLIT.kind, NAME), 0).generation == 2
+    key = next(iter(latest_checkpoints(store.history)))
+    assert find_checkpoint(key, store.checkpoints_of(SPLIT.kind, NAME), 0).generation == 2
 
 
 def test_a_damaged_note_of_a_deletion_is_an_error_and_not_a_first_run(
@@ -299,11 +302,13 @@ def test_a_last_error_of_a_run_that_began_before_the_deletion_is_not_told_of_a_n
 
     def note(region: str, began: int) -> None:
         """A run that began then fails, and says so after the deletion."""
-        store.save(Trouble(SIEM.kind, NAME, region, now + seconds(60), "server_error", "It failed.", began).document())
+        store.save(
+            LastError(SIEM.kind, NAME, region, now + seconds(60), "server_error", "It failed.", began).document()
+        )
 
     def told() -> list[bool]:
         (status,) = statuses([KnownInput(SIEM.kind, NAME, {"regions": "eu"})], store.documents.values())
-        return [status.trouble is not None, *(region.trouble is not None for region in status.regions)]
+        return [status.last_error is not None, *(region.last_error is not None for region in status.regions)]
 
     scene.delete()
     for region in ("", "eu"):
@@ -327,7 +332,7 @@ def test_a_deleted_input_is_nowhere_shown(input_of: Callable[[Source], PolledInp
     assert len(documents) == 2
     (status,) = statuses([KnownInput(SIEM.kind, NAME, {"regions": "eu"})], documents)
     assert (status.is_here, [region.watermark for region in status.regions]) == (False, [None])
-    assert list(places(documents, "300", scene.cloud.clock.now())) == []
+    assert list(checkpoints(documents, "300", scene.cloud.clock.now())) == []
     assert [document["_key"] for document in what_counts(documents)] == [Deletion.key_of(SIEM.kind, NAME)]
 
 
@@ -360,8 +365,8 @@ class _Interfered(History):
         store = self.polled.store
         if what == "delete":
             delete_input(store, self.source.kind, NAME, self.polled.cloud.clock.now())
-        elif latest_places(store.places_of(self.source.kind, NAME)):
-            order_resets(store, self.source.kind, NAME, self.polled.cloud.clock.now() - seconds(170 * DAY), "")
+        elif latest_checkpoints(store.checkpoints_of(self.source.kind, NAME)):
+            request_resets(store, self.source.kind, NAME, self.polled.cloud.clock.now() - seconds(170 * DAY), "")
         else:
             return False
         self._begins_anew()
@@ -388,21 +393,21 @@ class _Interfered(History):
     @invariant()
     def no_time_goes_back_and_the_memory_is_bounded(self) -> None:
         """As ever, of the place that counts; the others stand beside it until they are swept away."""
-        for key, document in latest_places(self.polled.store.documents.values()).items():
+        for key, document in latest_checkpoints(self.polled.store.documents.values()).items():
             if is_reset(document, self.polled.store.documents.values()):
                 continue
-            place = Place.from_document(key, document)
-            assert place.watermark >= self.watermark
-            assert place.settled >= self.settled
-            self.watermark, self.settled = place.watermark, place.settled
-            assert all(time >= place.settled - MARGIN for time, _ in place.seen)
+            checkpoint = Checkpoint.from_document(key, document)
+            assert checkpoint.watermark >= self.watermark
+            assert checkpoint.settled >= self.settled
+            self.watermark, self.settled = checkpoint.watermark, checkpoint.settled
+            assert all(time >= checkpoint.settled - MARGIN for time, _ in checkpoint.seen)
 
     def teardown(self) -> None:
         try:
             super().teardown()
         finally:
             documents = list(self.polled.store.documents.values())
-        counting = {id(one) for one in latest_places(documents).values()}
+        counting = {id(one) for one in latest_checkpoints(documents).values()}
         # Three polls undisturbed: what is left of others has been swept away.
         assert [one for one in documents if "watermark" in one and id(one) not in counting] == []
 

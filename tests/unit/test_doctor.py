@@ -14,7 +14,7 @@ import pytest
 import trustme
 from defender_alerts.diagnostics import api_probe, network_path
 from defender_alerts.diagnostics.checks import Examination
-from defender_alerts.diagnostics.context import Case
+from defender_alerts.diagnostics.context import Context
 from defender_alerts.diagnostics.report import Outcome, Result
 from defender_alerts.diagnostics.table import CHECKS
 from defender_alerts.input_kinds import KINDS
@@ -37,20 +37,22 @@ WAYS: dict[str, Callable[[PolledInput], ProxyAddress]] = {
 }
 
 
-def case_of(polled: PolledInput, network: Network | None = None, tokens: list[str] | None = None, **own: Any) -> Case:
+def case_of(
+    polled: PolledInput, network: Network | None = None, tokens: list[str] | None = None, **own: Any
+) -> Context:
     """The case of a polled input; ``own`` replaces fields of its account."""
     plan = polled.plan()
     account = dataclasses.replace(plan.account, **own)
     apis = {region: plan.own.in_region(region, account.cloud) for region in plan.own.regions}
     taken = tokens if tokens is not None else []
-    return Case(plan.kind, account, network or polled.network(), apis, threading.Event(), LOG, taken.append)
+    return Context(plan.kind, account, network or polled.network(), apis, threading.Event(), LOG, taken.append)
 
 
-def examine(case: Case, clean: Callable[[str], str] = str) -> dict[tuple[str, str], Result]:
+def examine(context: Context, clean: Callable[[str], str] = str) -> dict[tuple[str, str], Result]:
     """All checks of the table, by check and subject."""
     examination = Examination(clean, LOG)
     for check in CHECKS:
-        examination.make(check, case)
+        examination.make(check, context)
     return {(result.check, result.subject): result for result in examination.report("test", "kind").results}
 
 
@@ -226,9 +228,9 @@ def test_each_kind_asks_for_one_record(polled: PolledInput, kind: str) -> None:
         GRAPH: ("SecurityAlert.Read.All", "SecurityIncident.Read.All"),
         "https://api.securitycenter.microsoft.com": ("Alert.Read.All",),
     }
-    case = case_of(polled)
-    (api,) = case.apis.values()
-    found = api_probe.records(case, api.host)
+    context = case_of(polled)
+    (api,) = context.apis.values()
+    found = api_probe.records(context, api.host)
     assert found.outcome is Outcome.OK, found
     tops = {tuple(call.values("$top")) for call in polled.cloud.journal.calls(api.host)}
     assert tops <= {("1",), ()}

@@ -7,8 +7,8 @@ import logging
 from typing import Any
 
 import pytest
-from defender_alerts.checkpoint.checkpoint import Place, PlaceKey
-from defender_alerts.diagnostics.checkpoints import places
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey
+from defender_alerts.diagnostics.checkpoints import checkpoints
 from defender_alerts.diagnostics.checks import Check, Examination, Subject
 from defender_alerts.diagnostics.report import (
     NOTICE,
@@ -27,7 +27,7 @@ from defender_alerts.times import parse_iso, seconds
 
 LOG = logging.getLogger("tests.doctor")
 NOW = parse_iso("2026-11-23T12:00:00Z")
-KEY = PlaceKey("defender_siem_alerts", "corp", "0b5e", "commercial", "eu")
+KEY = CheckpointKey("defender_siem_alerts", "corp", "0b5e", "commercial", "eu")
 
 
 def _check(name: str, needs: tuple[str, ...], answers: dict[str, Finding], rests: dict[str, str]) -> Check[None]:
@@ -87,12 +87,12 @@ def test_a_failures_sentence_is_taken_apart_into_what_happened_and_what_to_do() 
 
 
 def _document(**changes: Any) -> dict[str, Any]:
-    place = Place.first(KEY, NOW - seconds(60))
-    return {**place.document(), **changes}
+    checkpoint = Checkpoint.first(KEY, NOW - seconds(60))
+    return {**checkpoint.document(), **changes}
 
 
 def _found(interval: str = "300", **changes: Any) -> Finding:
-    ((region, finding),) = places([_document(**changes)], interval, NOW)
+    ((region, finding),) = checkpoints([_document(**changes)], interval, NOW)
     assert region == "eu"
     return finding
 
@@ -115,15 +115,15 @@ def test_a_place_tells_watermark_lag_and_memory() -> None:
     ],
 )
 def test_a_place_is_late_after_three_intervals(interval: str, hours: float, outcome: Outcome) -> None:
-    document = Place.first(KEY, NOW - seconds(hours * 3600)).document()
-    ((_, found),) = places([document], interval, NOW)
+    document = Checkpoint.first(KEY, NOW - seconds(hours * 3600)).document()
+    ((_, found),) = checkpoints([document], interval, NOW)
     assert found.outcome is outcome
 
 
 def test_a_damaged_place_fails_and_other_documents_are_left_out() -> None:
     assert _found(seen="!").outcome is Outcome.FAILED
     assert _found(layout=99).outcome is Outcome.FAILED
-    assert list(places([{"_key": f"{KEY}:reset", "start": "x"}], "300", NOW)) == []
+    assert list(checkpoints([{"_key": f"{KEY}:reset", "start": "x"}], "300", NOW)) == []
 
 
 # Written.
@@ -146,8 +146,8 @@ def test_the_text_says_first_what_it_comes_to_and_what_to_fix_and_last_what_pass
     text = as_text([_report(*findings)], "2026-11-23T12:00:00Z")
     assert " ".join(text.split()).startswith(NOTICE)
     order = ("1 check failed, 1 warning. Fix this first: TLS certificate.", "-> Trust it.", "-> Set it.", "DNS", "User")
-    places = [text.index(words) for words in order]
-    assert places == sorted(places)
+    checkpoints = [text.index(words) for words in order]
+    assert checkpoints == sorted(checkpoints)
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from defender_alerts.checkpoint.checkpoint import Deletion, Place, PlaceKey, Reset, latest_places
-from defender_alerts.checkpoint.last_error import Trouble
-from defender_alerts.checkpoint.split_alerts import DeliveredParts
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey, Deletion, Reset, latest_checkpoints
+from defender_alerts.checkpoint.last_error import LastError
+from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts
 from defender_alerts.checkpoint.versions import Seen, Version, fingerprint
-from defender_alerts.collect.recollection import Order
+from defender_alerts.collect.recollection import Recollection
 from defender_alerts.errors import CheckpointError, StoppedError
 from defender_alerts.splunk import kvstore
-from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.resetting import delete_input
 from defender_alerts.splunk.rest_client import Splunkd as Client
 from defender_alerts.times import seconds
@@ -42,59 +42,66 @@ def stop() -> NoWaiting:
 
 
 @pytest.fixture
-def store(splunkd: Splunkd, stop: NoWaiting) -> Iterator[KVStorePlaces]:
+def store(splunkd: Splunkd, stop: NoWaiting) -> Iterator[KVStoreCheckpoints]:
     client = Client(splunkd.server_uri, splunkd.session_key())
-    yield KVStorePlaces(client, stop, LOG, monotonic=lambda: sum(stop.waits))
+    yield KVStoreCheckpoints(client, stop, LOG, monotonic=lambda: sum(stop.waits))
     splunkd.faults.clear()
     splunkd.kvstore.state = KVStoreState.READY
     splunkd.kvstore.read_only = False
     splunkd.kvstore.remove(COLLECTION)
 
 
-def _place(region: str = "eu", tenant: str = "8a8b9ed7-34ab-4c22-a4a5-e0d1d9ea3b19", name: str = INPUT) -> Place:
-    return Place.first(PlaceKey(KIND, name, tenant, "commercial", region), seconds(1_700_000_000))
+def _checkpoint(
+    region: str = "eu", tenant: str = "8a8b9ed7-34ab-4c22-a4a5-e0d1d9ea3b19", name: str = INPUT
+) -> Checkpoint:
+    return Checkpoint.first(CheckpointKey(KIND, name, tenant, "commercial", region), seconds(1_700_000_000))
 
 
-def test_what_was_saved_is_read_again_and_replaces_what_was_there(store: KVStorePlaces) -> None:
-    place = _place()
-    store.save(place.document())
-    place.advance(place.watermark + 5, place.settled)
-    store.save(place.document())
-    (document,) = store.places_of(KIND, INPUT)
-    assert Place.from_document(place.key, document).watermark == place.watermark
+def test_what_was_saved_is_read_again_and_replaces_what_was_there(store: KVStoreCheckpoints) -> None:
+    checkpoint = _checkpoint()
+    store.save(checkpoint.document())
+    checkpoint.advance(checkpoint.watermark + 5, checkpoint.settled)
+    store.save(checkpoint.document())
+    (document,) = store.checkpoints_of(KIND, INPUT)
+    assert Checkpoint.from_document(checkpoint.key, document).watermark == checkpoint.watermark
 
 
-def test_an_input_gets_all_its_places_and_nobody_elses(store: KVStorePlaces) -> None:
-    for place in (_place("eu"), _place("us"), _place("eu", tenant="another"), _place(name="apac")):
-        store.save(place.document())
-    assert len(store.places_of(KIND, INPUT)) == 3
+def test_an_input_gets_all_its_places_and_nobody_elses(store: KVStoreCheckpoints) -> None:
+    for checkpoint in (
+        _checkpoint("eu"),
+        _checkpoint("us"),
+        _checkpoint("eu", tenant="another"),
+        _checkpoint(name="apac"),
+    ):
+        store.save(checkpoint.document())
+    assert len(store.checkpoints_of(KIND, INPUT)) == 3
 
 
-def test_the_heads_of_places_come_without_their_memory(store: KVStorePlaces) -> None:
-    places = [_place("eu"), _place("us"), _place("uk")]
-    for place in places:
-        store.save(place.document())
-    heads = store.heads_of(*(str(place.key) for place in places[:2]), "nowhere")
-    assert {head["_key"] for head in heads} == {str(place.key) for place in places[:2]}
+def test_the_heads_of_places_come_without_their_memory(store: KVStoreCheckpoints) -> None:
+    checkpoints = [_checkpoint("eu"), _checkpoint("us"), _checkpoint("uk")]
+    for checkpoint in checkpoints:
+        store.save(checkpoint.document())
+    heads = store.revisions_of(*(str(checkpoint.key) for checkpoint in checkpoints[:2]), "nowhere")
+    assert {head["_key"] for head in heads} == {str(checkpoint.key) for checkpoint in checkpoints[:2]}
     assert {frozenset(head) for head in heads} == {frozenset({"_key", "generation", "revision", "writer"})}
 
 
-def test_a_deleted_input_takes_its_places_with_it(store: KVStorePlaces) -> None:
-    store.save(_place("eu").document())
-    store.save(_place(name="apac").document())
+def test_a_deleted_input_takes_its_places_with_it(store: KVStoreCheckpoints) -> None:
+    store.save(_checkpoint("eu").document())
+    store.save(_checkpoint(name="apac").document())
     delete_input(store, KIND, INPUT, seconds(1_700_000_000))
-    assert latest_places(store.places_of(KIND, INPUT)) == {}
-    assert len(store.places_of(KIND, "apac")) == 1
+    assert latest_checkpoints(store.checkpoints_of(KIND, INPUT)) == {}
+    assert len(store.checkpoints_of(KIND, "apac")) == 1
 
 
 def _all_of_an_input(generation: int, name: str = INPUT) -> list[Mapping[str, Any]]:
     """A document of every sort that an input has."""
-    place = Place.first(_place(name=name).key, seconds(1_700_000_000), generation)
-    parts = DeliveredParts(place.key, generation, kept := MemoryPlaces())
-    parts.add(Version(place.watermark, fingerprint("x", place.watermark), "{}"))
+    checkpoint = Checkpoint.first(_checkpoint(name=name).key, seconds(1_700_000_000), generation)
+    parts = DeliveredSplitAlerts(checkpoint.key, generation, kept := MemoryPlaces())
+    parts.add(Version(checkpoint.watermark, fingerprint("x", checkpoint.watermark), "{}"))
     parts.save()
-    order = Order(place.key, generation, Seen(), 0).document()
-    return [place.document(), Reset(place.key, 0, generation).document(), order, *kept.documents.values()]
+    order = Recollection(checkpoint.key, generation, Seen(), 0).document()
+    return [checkpoint.document(), Reset(checkpoint.key, 0, generation).document(), order, *kept.documents.values()]
 
 
 def _keys(splunkd: Splunkd) -> list[str]:
@@ -102,11 +109,11 @@ def _keys(splunkd: Splunkd) -> list[str]:
 
 
 def _error(began: int, name: str = INPUT) -> Mapping[str, Any]:
-    return Trouble(KIND, name, "eu", began, "server_error", "It failed.", began).document()
+    return LastError(KIND, name, "eu", began, "server_error", "It failed.", began).document()
 
 
 def test_a_deletion_leaves_nothing_but_its_note_and_touches_no_other_input(
-    splunkd: Splunkd, store: KVStorePlaces
+    splunkd: Splunkd, store: KVStoreCheckpoints
 ) -> None:
     deleted_at = seconds(1_700_100_000)
     for name in (INPUT, "apac"):
@@ -115,15 +122,15 @@ def test_a_deletion_leaves_nothing_but_its_note_and_touches_no_other_input(
     others = [key for key in _keys(splunkd) if ":apac:" in key]
     assert len(others) == 7
     # One that can't be read is deleted like the others.
-    store.save({**_place(tenant="another").document(), "generation": "x"})
+    store.save({**_checkpoint(tenant="another").document(), "generation": "x"})
     delete_input(store, KIND, INPUT, deleted_at)
     note = Deletion(KIND, INPUT, 4, deleted_at)
     assert _keys(splunkd) == sorted([*others, Deletion.key_of(KIND, INPUT)])
-    assert Deletion.among(store.places_of(KIND, INPUT)) == note
+    assert Deletion.among(store.checkpoints_of(KIND, INPUT)) == note
 
 
 def test_what_is_saved_after_a_deletion_goes_with_its_note_and_what_a_new_input_has_stays(
-    splunkd: Splunkd, store: KVStorePlaces
+    splunkd: Splunkd, store: KVStoreCheckpoints
 ) -> None:
     deleted_at = seconds(1_700_100_000)
     delete_input(store, KIND, INPUT, deleted_at)
@@ -135,13 +142,13 @@ def test_what_is_saved_after_a_deletion_goes_with_its_note_and_what_a_new_input_
     assert _keys(splunkd) == sorted([*kept, Deletion.key_of(KIND, "apac")])
 
 
-def test_older_generations_of_one_place_are_deleted_and_no_others(splunkd: Splunkd, store: KVStorePlaces) -> None:
-    for document in (*_all_of_an_input(0), *_all_of_an_input(2), _place("us").document(), _error(5)):
+def test_older_generations_of_one_place_are_deleted_and_no_others(splunkd: Splunkd, store: KVStoreCheckpoints) -> None:
+    for document in (*_all_of_an_input(0), *_all_of_an_input(2), _checkpoint("us").document(), _error(5)):
         store.save(document)
-    key = _place().key
+    key = _checkpoint().key
     store.delete_older(key, 2)
     newest = [str(document["_key"]) for document in _all_of_an_input(2)]
-    assert _keys(splunkd) == sorted([*newest, str(_place("us").key), f"{KIND}:{INPUT}:eu:last_error"])
+    assert _keys(splunkd) == sorted([*newest, str(_checkpoint("us").key), f"{KIND}:{INPUT}:eu:last_error"])
 
 
 STATES = {
@@ -155,12 +162,12 @@ STATES = {
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("verb", ["read", "saved"])
 def test_each_state_of_the_store_has_a_sentence_of_its_own(
-    splunkd: Splunkd, store: KVStorePlaces, state: KVStoreState, verb: str
+    splunkd: Splunkd, store: KVStoreCheckpoints, state: KVStoreState, verb: str
 ) -> None:
     splunkd.kvstore.state = state
     calls: dict[str, Callable[[], object]] = {
-        "read": lambda: store.places_of(KIND, INPUT),
-        "saved": lambda: store.save(_place().document()),
+        "read": lambda: store.checkpoints_of(KIND, INPUT),
+        "saved": lambda: store.save(_checkpoint().document()),
     }
     with pytest.raises(CheckpointError, match=STATES[state]) as caught:
         calls[verb]()
@@ -181,72 +188,72 @@ def test_a_store_that_is_starting_is_waited_for_so_long_and_no_longer(
             return asked_to_stop
 
     waiting = ReadyAfterAWhile()
-    patient = KVStorePlaces(
+    patient = KVStoreCheckpoints(
         Client(splunkd.server_uri, splunkd.session_key()), waiting, LOG, monotonic=lambda: sum(waiting.waits)
     )
     splunkd.kvstore.state = KVStoreState.STARTING
     if seconds_until_ready > kvstore.LONGEST_START:
         with pytest.raises(CheckpointError, match="still starting after 120 s"):
-            patient.places_of(KIND, INPUT)
+            patient.checkpoints_of(KIND, INPUT)
         splunkd.kvstore.state = KVStoreState.READY
-    assert patient.places_of(KIND, INPUT) == []
+    assert patient.checkpoints_of(KIND, INPUT) == []
     assert sum(waiting.waits) <= kvstore.LONGEST_START + kvstore._START_POLL
 
 
 def test_a_wait_for_the_store_ends_when_the_process_is_asked_to_stop(
-    splunkd: Splunkd, store: KVStorePlaces, stop: NoWaiting
+    splunkd: Splunkd, store: KVStoreCheckpoints, stop: NoWaiting
 ) -> None:
     splunkd.kvstore.state = KVStoreState.STARTING
     stop.set()
     with pytest.raises(StoppedError):
-        store.places_of(KIND, INPUT)
+        store.checkpoints_of(KIND, INPUT)
 
 
 @pytest.mark.parametrize("times", past(len(kvstore._BACKOFFS)))
 def test_a_store_that_fails_over_is_tried_again_a_few_times_and_then_left_to_the_next_run(
-    splunkd: Splunkd, store: KVStorePlaces, stop: NoWaiting, times: int
+    splunkd: Splunkd, store: KVStoreCheckpoints, stop: NoWaiting, times: int
 ) -> None:
     splunkd.kvstore.refuse_next(times)
     tries = len(kvstore._BACKOFFS) + 1
     for _ in range(times // tries):
         stop.waits.clear()
         with pytest.raises(CheckpointError, match="HTTP 503"):
-            store.save(_place().document())
+            store.save(_checkpoint().document())
         assert stop.waits == list(kvstore._BACKOFFS)
-    store.save(_place().document())
-    assert len(store.places_of(KIND, INPUT)) == 1
+    store.save(_checkpoint().document())
+    assert len(store.checkpoints_of(KIND, INPUT)) == 1
     assert sum(kvstore._BACKOFFS) < 2
 
 
-def test_a_connection_that_breaks_is_tried_again(splunkd: Splunkd, store: KVStorePlaces) -> None:
+def test_a_connection_that_breaks_is_tried_again(splunkd: Splunkd, store: KVStoreCheckpoints) -> None:
     splunkd.kvstore.drop_next(1)
-    store.save(_place().document())
-    assert len(store.places_of(KIND, INPUT)) == 1
+    store.save(_checkpoint().document())
+    assert len(store.checkpoints_of(KIND, INPUT)) == 1
 
 
 def test_a_store_that_can_be_read_and_not_written_is_an_error_at_the_save(
-    splunkd: Splunkd, store: KVStorePlaces
+    splunkd: Splunkd, store: KVStoreCheckpoints
 ) -> None:
     splunkd.kvstore.read_only = True
-    assert store.places_of(KIND, INPUT) == []
+    assert store.checkpoints_of(KIND, INPUT) == []
     with pytest.raises(CheckpointError, match=r"could not be saved.*HTTP 503.*read-only mode.*splunkd calls.*ready"):
-        store.save(_place().document())
+        store.save(_checkpoint().document())
 
 
-def test_a_splunkd_that_is_not_there_is_an_error(splunkd: Splunkd, store: KVStorePlaces) -> None:
+def test_a_splunkd_that_is_not_there_is_an_error(splunkd: Splunkd, store: KVStoreCheckpoints) -> None:
     with splunkd.unreachable(), pytest.raises(CheckpointError, match="splunkd gave no usable answer"):
-        store.places_of(KIND, INPUT)
+        store.checkpoints_of(KIND, INPUT)
 
 
-def test_a_session_that_has_expired_is_an_error(splunkd: Splunkd, store: KVStorePlaces) -> None:
+def test_a_session_that_has_expired_is_an_error(splunkd: Splunkd, store: KVStoreCheckpoints) -> None:
     splunkd.sessions.expire()
     with pytest.raises(CheckpointError, match=r"session key.*a new one"):
-        store.places_of(KIND, INPUT)
+        store.checkpoints_of(KIND, INPUT)
 
 
 def test_a_collection_that_is_missing_is_an_error_and_not_an_empty_store(
-    store: KVStorePlaces, monkeypatch: pytest.MonkeyPatch
+    store: KVStoreCheckpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kvstore, "_DATA", "storage/collections/data/not_installed")
     with pytest.raises(CheckpointError, match="is missing: install the add-on's whole package"):
-        store.places_of(KIND, INPUT)
+        store.checkpoints_of(KIND, INPUT)

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 
 import pytest
-from defender_alerts.checkpoint.checkpoint import Place, PlaceKey, resets
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey, resets
 from defender_alerts.checkpoint.versions import Version
 from defender_alerts.collect.lateness import KEYS, Lateness
 from defender_alerts.settings import Polling
@@ -51,7 +51,7 @@ class Scene:
         result = self.polled.poll()
         assert result.failures == []
         (outcome,) = result.outcomes
-        return outcome.collector.story(1.0)
+        return outcome.collector.summary(1.0)
 
     def wait(self, length: float = INTERVAL) -> None:
         self.cloud.clock.advance(length)
@@ -75,25 +75,25 @@ def test_the_true_delays_lie_within_the_bounds_that_are_told(cloud: MicrosoftClo
             open_.append(scene.publish(updated, updated + delay))
         scene.wait()
         now = scene.now()
-        story = scene.poll()
+        summary = scene.poll()
         found = [one for one in open_ if one.visible <= now]
         open_ = [one for one in open_ if one.visible > now]
         late = [one for one in found if one.updated < answered]
         if not found:
-            assert not set(story) & set(KEYS)
+            assert not set(summary) & set(KEYS)
         elif not late:
-            assert story["late_share"] == 0
-            assert "late_at_least_max" not in story
+            assert summary["late_share"] == 0
+            assert "late_at_least_max" not in summary
         else:
             measured += 1
-            assert story["late_share"] == pytest.approx(len(late) / len(found))
+            assert summary["late_share"] == pytest.approx(len(late) / len(found))
             least = sorted((answered - one.updated) / TICKS_PER_SECOND for one in late)
             true = sorted((one.visible - one.updated) / TICKS_PER_SECOND for one in late)
-            assert float(story["late_at_least_max"]) <= true[-1] <= float(story["late_at_most_max"])
+            assert float(summary["late_at_least_max"]) <= true[-1] <= float(summary["late_at_most_max"])
             assert all(low <= high for low, high in zip(least, true, strict=True))
-            assert least[-1] - CLOCK <= float(story["late_at_least_max"]) <= least[-1]
+            assert least[-1] - CLOCK <= float(summary["late_at_least_max"]) <= least[-1]
             p99 = least[math.ceil(0.99 * len(least)) - 1]
-            assert p99 - CLOCK <= float(story["late_at_least_p99"]) <= p99
+            assert p99 - CLOCK <= float(summary["late_at_least_p99"]) <= p99
         answered = now
     assert measured
 
@@ -114,9 +114,9 @@ def test_a_version_that_came_in_time_is_not_late(cloud: MicrosoftCloud) -> None:
 def test_a_first_run_measures_nothing(cloud: MicrosoftCloud) -> None:
     scene = Scene(cloud, GRAPH)
     scene.publish(scene.now() - seconds(5_000), scene.now() - seconds(1))
-    story = scene.poll()
-    assert story["new"] == 1
-    assert not set(story) & set(KEYS)
+    summary = scene.poll()
+    assert summary["new"] == 1
+    assert not set(summary) & set(KEYS)
 
 
 @pytest.mark.parametrize(("intervals", "is_measured"), [(1.0, True), (1.9, True), (2.1, False), (50.0, False)])
@@ -127,46 +127,46 @@ def test_behind_a_pause_of_more_than_two_intervals_nothing_is_measured(
     scene.poll()
     late_one(scene)
     scene.wait(intervals * INTERVAL)
-    story = scene.poll()
-    assert story["new"] == 1
-    assert ("late_at_least_max" in story) == is_measured
+    summary = scene.poll()
+    assert summary["new"] == 1
+    assert ("late_at_least_max" in summary) == is_measured
 
 
-KEY = PlaceKey("k", "i", "t", "c", "r")
+KEY = CheckpointKey("k", "i", "t", "c", "r")
 T = seconds(1_700_000_000)
 
 
-def place(*, settled: int, watermark: int = 0, collected: int | None = 0) -> Place:
+def checkpoint(*, settled: int, watermark: int = 0, collected: int | None = 0) -> Checkpoint:
     """A place, its times in seconds before T."""
     when = None if collected is None else T - seconds(collected)
-    return Place(KEY, T - seconds(watermark), T - seconds(settled), T - seconds(settled), collected=when)
+    return Checkpoint(KEY, T - seconds(watermark), T - seconds(settled), T - seconds(settled), collected=when)
 
 
-def measured(before: Place, *versions: Version) -> dict[str, float]:
+def measured(before: Checkpoint, *versions: Version) -> dict[str, float]:
     lateness = Lateness(before, overlap=seconds(600), interval=seconds(INTERVAL), now=T + seconds(INTERVAL))
     for version in versions:
         lateness.note(version, T + seconds(INTERVAL))
-    return lateness.story(len(versions))
+    return lateness.summary(len(versions))
 
 
 def test_behind_a_run_of_many_windows_nothing_is_taken_for_asked_later_than_it_was() -> None:
     """It has asked for the last ten minutes at different times, the first of them when what is settled was ten minutes old."""
     version = Version(T - seconds(500), b"1", "{}")
-    assert measured(place(settled=600), version)["late_at_least_max"] == 500
-    assert measured(place(settled=800), version)["late_at_least_max"] == 300
-    assert measured(place(settled=5_000), version) == {}
+    assert measured(checkpoint(settled=600), version)["late_at_least_max"] == 500
+    assert measured(checkpoint(settled=800), version)["late_at_least_max"] == 300
+    assert measured(checkpoint(settled=5_000), version) == {}
 
 
 def test_a_record_that_has_got_what_it_lacked_is_not_late() -> None:
     complete = Version(T - seconds(500), b"1", "{}", completes="incident 1")
-    assert measured(place(settled=600), complete) == {"late_share": 0.0}
-    assert measured(place(settled=600, collected=None), complete) == {}
+    assert measured(checkpoint(settled=600), complete) == {"late_share": 0.0}
+    assert measured(checkpoint(settled=600, collected=None), complete) == {}
 
 
 def test_after_a_reset_nothing_is_measured(cloud: MicrosoftCloud) -> None:
     scene = Scene(cloud, GRAPH)
     scene.poll()
-    documents = scene.polled.store.places_of(GRAPH.kind, "test")
+    documents = scene.polled.store.checkpoints_of(GRAPH.kind, "test")
     for reset in resets(documents, scene.now() - seconds(50)):
         scene.polled.store.save(reset.document())
     late_one(scene)
@@ -204,9 +204,9 @@ def test_alerts_cut_out_of_incidents_are_not_measured(cloud: MicrosoftCloud) -> 
     scene.wait()
     old = graph_alert(1, scene.now() - seconds(5_000))
     INCIDENTS.publish(cloud, scene.tenant, [graph_incident(1, scene.now() - seconds(5))], alerts=[old])
-    story = scene.poll()
-    assert story["new"] == 2
-    assert story["late_share"] == 0
+    summary = scene.poll()
+    assert summary["new"] == 2
+    assert summary["late_share"] == 0
 
 
 def test_a_cron_schedule_is_no_interval() -> None:

@@ -21,10 +21,35 @@ TESTS = paths.ROOT / "tests"
 PRODUCT = paths.ROOT / "package" / "bin" / "defender_alerts"
 # What collecting consists of; who knows whom is in docs/architecture.md.
 COLLECTING = (
-    *("answers.py", "auth.py", "collector.py", "delivery.py", "events.py", "keeper.py", "lacking.py", "orders.py"),
-    *("parts.py", "place.py", "poll.py", "reading.py", "records.py", "regions.py", "versions.py", "windows.py"),
-    *("apis/*.py", "http/*.py"),
-    *("input/connections.py", "input/kvstore.py", "input/resetting.py", "input/run.py", "input/splunkd.py"),
+    *(
+        "collect/page.py",
+        "microsoft/aadsts.py",
+        "microsoft/tokens.py",
+        "collect/region.py",
+        "collect/delivery.py",
+        "collect/events.py",
+        "checkpoint/writer.py",
+        "collect/missing_alerts.py",
+        "collect/recollection.py",
+    ),
+    *(
+        "checkpoint/split_alerts.py",
+        "checkpoint/checkpoint.py",
+        "collect/poll.py",
+        "collect/reader.py",
+        "microsoft/json_stream.py",
+        "collect/regions.py",
+        "checkpoint/versions.py",
+        "collect/windows.py",
+    ),
+    *("microsoft/apis/*.py", "microsoft/transport/*.py"),
+    *(
+        "splunk/connections.py",
+        "splunk/kvstore.py",
+        "splunk/resetting.py",
+        "splunk/modular_input.py",
+        "splunk/rest_client.py",
+    ),
 )
 
 
@@ -57,141 +82,149 @@ _ANY_WINDOWS = "unit/test_windows.py::test_sparse_answers_widen_the_windows_up_t
 _SPARSE = Sweep(_ANY_WINDOWS, 100 * 86_400 * 10_000_000)
 
 LIMITS = {
-    "apis.endpoint._ALERTS": Sweep(_25_000, 25_000),
-    "apis.graph._ALERTS": Sweep(_25_000, 25_000),
-    "apis.incidents._INCIDENTS": Sweep(_25_000, 25_000),
-    "apis.graph.LIMITS": Sweep(
+    "microsoft.apis.endpoint_alerts._ALERTS": Sweep(_25_000, 25_000),
+    "microsoft.apis.graph_alerts._ALERTS": Sweep(_25_000, 25_000),
+    "microsoft.apis.incidents._INCIDENTS": Sweep(_25_000, 25_000),
+    "microsoft.apis.graph_alerts.LIMITS": Sweep(
         "unit/test_pace.py::test_however_many_calls_there_are_half_of_each_limit_is_used_and_no_more", 200
     ),
-    "apis.odata._TRIES_FOR_ONE": Sweep(f"{_LACKING}::test_an_outage_of_any_length_costs_no_alert", 25),
-    "apis.odata.Collection.most_skip": Sweep(
+    "microsoft.apis.odata._TRIES_FOR_ONE": Sweep(f"{_LACKING}::test_an_outage_of_any_length_costs_no_alert", 25),
+    "microsoft.apis.odata.Collection.most_skip": Sweep(
         f"{_PAST}::test_an_instant_of_any_size_is_collected_as_far_as_records_can_be_skipped_and_then_by_links"
     ),
-    "apis.odata.ODataApi.retention": Sweep(
+    "microsoft.apis.odata.ODataApi.retention": Sweep(
         "unit/test_starting_point.py::test_a_start_before_Microsofts_memory_is_said", 1_800 * 86_400 * 10_000_000
     ),
-    "apis.siem.MOST_RECORDS": Sweep(f"{_PAST}::test_any_number_of_alerts_in_an_hour_comes_once"),
-    "apis.siem.SiemApi.retention": Sweep(
+    "microsoft.apis.siem_alerts.MOST_RECORDS": Sweep(f"{_PAST}::test_any_number_of_alerts_in_an_hour_comes_once"),
+    "microsoft.apis.siem_alerts.SiemApi.retention": Sweep(
         "unit/test_starting_point.py::test_a_start_before_Microsofts_memory_is_said", 1_800 * 86_400 * 10_000_000
     ),
-    "auth._MOST_ASSERTIONS": Sweep(
+    "microsoft.tokens._MOST_ASSERTIONS": Sweep(
         "unit/test_tokens.py::test_however_often_assertions_are_refused_a_run_makes_a_few_and_the_next_one_collects"
     ),
-    "collector.LONGEST_ANSWER_KEPT": Sweep(f"{_PAST}::test_an_answer_of_any_length_costs_few_calls"),
-    "collector._BEGINNING": Sweep(
+    "collect.region.LONGEST_ANSWER_KEPT": Sweep(f"{_PAST}::test_an_answer_of_any_length_costs_few_calls"),
+    "collect.region._BEGINNING": Sweep(
         "unit/test_starting_point.py::test_a_start_before_Microsofts_memory_is_said", 1_620 * 86_400 * 10_000_000
     ),
-    "delivery.BATCH_VERSIONS": Sweep(f"{_PAST}::test_any_number_of_versions_is_written_in_batches_of_a_thousand"),
-    "delivery.BATCH_BYTES": Sweep(
+    "collect.delivery.BATCH_VERSIONS": Sweep(
+        f"{_PAST}::test_any_number_of_versions_is_written_in_batches_of_a_thousand"
+    ),
+    "collect.delivery.BATCH_BYTES": Sweep(
         f"{_PAST}::test_any_number_of_bytes_is_written_in_batches_that_one_version_alone_makes_larger"
     ),
-    "events._PIECE": Sweep("unit/test_events.py::test_events_of_any_length_come_whole"),
-    "events._LONGEST_PIECE": _STOPPING,
-    "http.body.PIECE": Sweep(
+    "collect.events._PIECE": Sweep("unit/test_events.py::test_events_of_any_length_come_whole"),
+    "collect.events._LONGEST_PIECE": _STOPPING,
+    "microsoft.transport.body.PIECE": Sweep(
         "unit/test_body.py::test_a_body_arrives_whole_in_steps_that_are_never_larger_than_the_limit"
     ),
-    "http.body.LARGEST_BODY": Sweep(
+    "microsoft.transport.body.LARGEST_BODY": Sweep(
         "unit/test_body.py::test_ten_gigabytes_of_white_space_end_a_region_and_nothing_else", 10_000_000_000
     ),
-    "http.body.LONGEST_ARRIVAL": Sweep("unit/test_body.py::test_what_the_service_spends_is"),
-    "http.calls.FIRST_BACKOFF": _BACKOFFS,
-    "http.calls.LONGEST_BACKOFF": _BACKOFFS,
-    "http.calls.LONGEST_RETRY_AFTER": Sweep(f"{_PAST}::test_a_wait_of_any_length_is_waited_for_or_left_to_a_later_run"),
-    "http.calls.LARGEST_TEXT": Sweep(
+    "microsoft.transport.body.LONGEST_ARRIVAL": Sweep("unit/test_body.py::test_what_the_service_spends_is"),
+    "microsoft.transport.client.FIRST_BACKOFF": _BACKOFFS,
+    "microsoft.transport.client.LONGEST_BACKOFF": _BACKOFFS,
+    "microsoft.transport.client.LONGEST_RETRY_AFTER": Sweep(
+        f"{_PAST}::test_a_wait_of_any_length_is_waited_for_or_left_to_a_later_run"
+    ),
+    "microsoft.transport.client.LARGEST_TEXT": Sweep(
         "unit/test_body.py::test_a_refusal_is_read_up_to_a_limit_and_said_without_what_is_longer"
     ),
-    "http.calls.Patience.failures": Sweep(_CALLS, 23),
-    "http.calls.Patience.throttlings": Sweep(_CALLS, 23),
-    "http.clock.MOST_SKEW": Sweep(
+    "microsoft.transport.client.RetryLimits.failures": Sweep(_CALLS, 23),
+    "microsoft.transport.client.RetryLimits.throttlings": Sweep(_CALLS, 23),
+    "microsoft.transport.server_clock.MOST_SKEW": Sweep(
         f"{_PAST}::test_a_clock_that_is_wrong_by_any_time_hides_nothing_and_is_said_where_it_matters"
     ),
-    "http.connection.LONGEST_CONNECT": Sweep(
+    "microsoft.transport.connection.LONGEST_CONNECT": Sweep(
         "unit/test_connection.py::test_each_address_that_swallows_connections_costs_its_own_short_wait_and_is_named"
     ),
-    "input.connections._MOST_IDLE": Sweep(
+    "splunk.connections._MOST_IDLE": Sweep(
         "unit/test_connections.py::test_calls_at_the_same_time_have_a_connection_each_and_their_own_answer"
     ),
-    "input.kvstore.LONGEST_START": _STARTING,
-    "input.kvstore._START_POLL": Sweep(_STARTING.test, 300),
-    "input.kvstore._BACKOFFS": Sweep(
+    "splunk.kvstore.LONGEST_START": _STARTING,
+    "splunk.kvstore._START_POLL": Sweep(_STARTING.test, 300),
+    "splunk.kvstore._BACKOFFS": Sweep(
         "unit/test_kvstore.py::test_a_store_that_fails_over_is_tried_again_a_few_times_and_then_left_to_the_next_run"
     ),
-    "input.resetting._LONGEST_PROCESS": Sweep(
+    "splunk.resetting._LONGEST_PROCESS": Sweep(
         "unit/test_deleted_and_reset.py::"
         "test_notes_of_deleted_inputs_last_for_30_days_and_take_what_was_saved_late_with_them",
         200 * 86_400 * 10_000_000,
     ),
-    "input.run._LONGEST_END": _STOPPING,
-    "input.run._LONGEST_WORD": _STOPPING,
-    "input.splunkd._BACKOFFS": _SPLUNKD,
-    "input.splunkd._LONGEST_BACKOFF": _SPLUNKD,
-    "keeper._FRESH": Sweep(
+    "splunk.modular_input._LONGEST_END": _STOPPING,
+    "splunk.modular_input._LONGEST_WORD": _STOPPING,
+    "splunk.rest_client._BACKOFFS": _SPLUNKD,
+    "splunk.rest_client._LONGEST_BACKOFF": _SPLUNKD,
+    "checkpoint.writer._FRESH": Sweep(
         f"{_PAST}::test_a_save_that_comes_any_time_after_the_last_look_does_not_bring_a_deleted_input_back"
     ),
-    "lacking.MOST_ASKED_SINGLY": Sweep(f"{_LACKING}::test_more_incidents_than_one_run_asks_for_come_with_later_runs"),
-    "lacking._MOST_FAILURES_IN_A_ROW": Sweep(
+    "collect.missing_alerts.MOST_ASKED_SINGLY": Sweep(
+        f"{_LACKING}::test_more_incidents_than_one_run_asks_for_come_with_later_runs"
+    ),
+    "collect.missing_alerts._MOST_FAILURES_IN_A_ROW": Sweep(
         f"{_LACKING}::test_however_many_incidents_fail_in_a_row_the_others_have_their_turn"
     ),
-    "lacking.RUNS_UNTIL_GONE": Sweep(
+    "collect.missing_alerts.RUNS_UNTIL_GONE": Sweep(
         f"{_LACKING}::test_an_incident_that_is_not_shown_in_three_runs_is_named_once_and_asked_for_no_more"
     ),
-    "orders.MOST_ORDERED": Sweep(
+    "collect.recollection.MOST_ORDERED": Sweep(
         "audit/test_volume.py::test_more_missing_alerts_than_an_order_takes_are_left_to_the_next_audit"
     ),
-    "parts._KEPT": Sweep(
+    "checkpoint.split_alerts._KEPT": Sweep(
         "unit/test_split_alerts.py::test_what_no_incident_shows_any_more_is_forgotten_once_in_a_process",
         500 * 86_400 * 10_000_000,
     ),
-    "parts._MOST_DAYS_HELD": Sweep(
+    "checkpoint.split_alerts._MOST_DAYS_HELD": Sweep(
         "unit/test_split_alerts.py::test_few_days_are_held_in_memory_however_many_are_touched"
     ),
-    "place.MOST_LACKING": Sweep(f"{_LACKING}::test_more_incidents_than_a_checkpoint_remembers_come_in_the_end"),
-    "place.MOST_SEEN": Sweep(
+    "checkpoint.checkpoint.MOST_LACKING": Sweep(
+        f"{_LACKING}::test_more_incidents_than_a_checkpoint_remembers_come_in_the_end"
+    ),
+    "checkpoint.checkpoint.MOST_SEEN": Sweep(
         f"{_PAST}::test_any_number_of_alerts_inside_the_overlap_comes_once_or_ends_the_run_with_what_to_do"
     ),
-    "poll.LONGEST_HANDOVER": Sweep(
+    "collect.poll.LONGEST_HANDOVER": Sweep(
         "unit/test_two_processes.py::test_a_run_that_finds_another_at_work_goes_on_once_and_then_leaves_the_region_to_it"
     ),
-    "reading.MOST_PAGES": Sweep("unit/test_pages.py::test_a_chain_of_too_many_pages_is_an_error_and_no_end"),
-    "reading.MOST_READINGS": Sweep(
+    "collect.reader.MOST_PAGES": Sweep("unit/test_pages.py::test_a_chain_of_too_many_pages_is_an_error_and_no_end"),
+    "collect.reader.MOST_READINGS": Sweep(
         f"{_PAST}::test_an_instant_that_moves_for_any_number_of_readings_is_whole_or_left_to_the_next_run"
     ),
-    "reading.MOST_UNEXPANDED": Sweep(
+    "collect.reader.MOST_UNEXPANDED": Sweep(
         f"{_LACKING}::test_however_many_answers_come_without_alerts_they_are_soon_asked_for_again"
     ),
-    "records.LARGEST_RECORD": Sweep(f"{_PAST}::test_a_record_of_any_length_spares_its_neighbours"),
-    "records._DEEPEST": Sweep(f"{_PAST}::test_a_record_of_any_depth_spares_its_neighbours"),
-    "regions.STOP_GRACE": Sweep(
+    "microsoft.json_stream.LARGEST_RECORD": Sweep(f"{_PAST}::test_a_record_of_any_length_spares_its_neighbours"),
+    "microsoft.json_stream._DEEPEST": Sweep(f"{_PAST}::test_a_record_of_any_depth_spares_its_neighbours"),
+    "collect.regions.STOP_GRACE": Sweep(
         "integration/test_stopping.py::test_SIGTERM_while_Microsoft_does_not_answer_ends_the_run_soon", math.inf
     ),
-    "regions._LONGEST_BATCH": _STOPPING,
-    "windows._FIRST_WIDTH": _SPARSE,
-    "windows._WIDEST": _SPARSE,
-    "windows._GROWTHS": Sweep("unit/test_windows.py::test_nearly_empty_answers_widen_them_at_once", 5_000 / 77),
+    "collect.regions._LONGEST_BATCH": _STOPPING,
+    "collect.windows._FIRST_WIDTH": _SPARSE,
+    "collect.windows._WIDEST": _SPARSE,
+    "collect.windows._GROWTHS": Sweep("unit/test_windows.py::test_nearly_empty_answers_widen_them_at_once", 5_000 / 77),
 }
 
 NO_LIMITS = {
-    "apis.odata._HTTPS": "a port",
-    "auth._JWT_PARTS": "a format",
-    "auth.ADVICE": "Microsoft's codes",
-    "auth._TRANSIENT": "Microsoft's codes",
-    "http.body._GZIP_WINDOW": "a format",
-    "http.calls._REDIRECTS": "codes of HTTP",
-    "http.calls.Request.accepts": "codes of HTTP",
-    "http.session._PARTIAL_CHAIN": "a flag of OpenSSL's",
-    "input.run._TICK": "how often something is looked at",
-    "input.splunkd._NO_PATIENCE": "none",
-    "input.splunkd._TIMEOUT": "of one call: what comes then is what comes of a connection that breaks, which is swept",
-    "lacking._MOST_NAMED": "how many a sentence names",
-    "parts._DAY": "a unit",
-    "place._PARTS": "a format",
-    "poll.Surroundings.writer": "how long an id is",
-    "reading._EVER": "all times there are",
-    "records._SMALLEST_READ": "how much is read at once",
-    "records._EXCERPT": "how much a sentence quotes",
-    "records._LOOK": "how far is looked ahead",
-    "regions._TICK": "how often something is looked at",
-    "versions.FINGERPRINT_BYTES": "a format",
+    "microsoft.apis.odata._HTTPS": "a port",
+    "microsoft.tokens._JWT_PARTS": "a format",
+    "microsoft.aadsts.ADVICE": "Microsoft's codes",
+    "microsoft.tokens._TRANSIENT": "Microsoft's codes",
+    "microsoft.transport.body._GZIP_WINDOW": "a format",
+    "microsoft.transport.client._REDIRECTS": "codes of HTTP",
+    "microsoft.transport.client.Request.accepts": "codes of HTTP",
+    "microsoft.transport.session._PARTIAL_CHAIN": "a flag of OpenSSL's",
+    "splunk.modular_input._TICK": "how often something is looked at",
+    "splunk.rest_client._NO_PATIENCE": "none",
+    "splunk.rest_client._TIMEOUT": "of one call: what comes then is what comes of a connection that breaks, which is swept",
+    "collect.missing_alerts._MOST_NAMED": "how many a sentence names",
+    "checkpoint.split_alerts._DAY": "a unit",
+    "checkpoint.checkpoint._PARTS": "a format",
+    "collect.poll.PollContext.writer": "how long an id is",
+    "collect.reader._EVER": "all times there are",
+    "microsoft.json_stream._SMALLEST_READ": "how much is read at once",
+    "microsoft.json_stream._EXCERPT": "how much a sentence quotes",
+    "microsoft.json_stream._LOOK": "how far is looked ahead",
+    "collect.regions._TICK": "how often something is looked at",
+    "checkpoint.versions.FINGERPRINT_BYTES": "a format",
 }
 
 
@@ -257,7 +290,7 @@ def _size(value: Any) -> float:
 def test_each_number_of_the_code_that_collects_is_a_limit_with_a_sweep_or_said_to_be_none() -> None:
     assert set(LIMITS).isdisjoint(NO_LIMITS)
     # Each collection has its own, beside how many records it gives.
-    assert {*_found(), "apis.odata.Collection.most_skip"} == {*LIMITS, *NO_LIMITS}
+    assert {*_found(), "microsoft.apis.odata.Collection.most_skip"} == {*LIMITS, *NO_LIMITS}
 
 
 @pytest.mark.parametrize("limit", LIMITS)

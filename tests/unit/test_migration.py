@@ -176,7 +176,7 @@ def test_the_hosts_are_those_of_the_code() -> None:
 
 def test_each_kind_each_sourcetype_and_each_macro_that_a_page_names_exists() -> None:
     macros = read_conf(paths.PACKAGE / "default" / "macros.conf")
-    sourcetypes = {name for kind in KINDS.values() for name in (kind.sourcetype, kind.part_sourcetype)}
+    sourcetypes = {name for kind in KINDS.values() for name in (kind.sourcetype, kind.split_sourcetype)}
     for document in (MIGRATE, SECURITY):
         text = document.read_text(encoding="utf-8")
         kinds = set(re.findall(r"\bdefender_(?:siem|graph|endpoint)_alerts\b|\bdefender_incidents\b", text))

@@ -67,7 +67,7 @@ class Tenant:
         self.polled.jumped += passed
         (one,) = self.polled.poll().outcomes
         assert (one.outcome == "incomplete") == (type(one.failure) is IncompleteError)
-        lacking = one.collector.story(0)["incidents_without_alerts"]
+        lacking = one.collector.summary(0)["incidents_without_alerts"]
         assert isinstance(lacking, int)
         return one.outcome, lacking
 
@@ -89,7 +89,7 @@ class Tenant:
 
     def unindexed(self) -> set[str]:
         """The incidents that have not been indexed at all."""
-        shown = {json.loads(one.version.raw)["id"] for one in self.polled.sink.taken if not one.version.is_part}
+        shown = {json.loads(one.version.raw)["id"] for one in self.polled.sink.taken if not one.version.is_split}
         return set(self.plain) - shown
 
     def calls(self) -> list[str]:
@@ -324,14 +324,14 @@ def test_a_save_that_fails_leaves_the_alerts_to_the_next_run(cloud: MicrosoftClo
 
 
 def test_what_is_lacking_survives_the_checkpoint() -> None:
-    key = checkpoint.PlaceKey("defender_incidents", "test", "tenant", "commercial", "global")
-    one = checkpoint.Place.first(key, 5)
+    key = checkpoint.CheckpointKey("defender_incidents", "test", "tenant", "commercial", "global")
+    one = checkpoint.Checkpoint.first(key, 5)
     one.lacking = {"7": checkpoint.Lacking(70, 2), "3": checkpoint.Lacking(30)}
-    again = checkpoint.Place.from_document(key, one.document())
+    again = checkpoint.Checkpoint.from_document(key, one.document())
     assert list(again.lacking.items()) == list(one.lacking.items())
     former = one.document()
     del former["lacking"]
-    assert checkpoint.Place.from_document(key, former).lacking == {}
+    assert checkpoint.Checkpoint.from_document(key, former).lacking == {}
 
 
 @pytest.mark.parametrize("count", [lacking_alerts.MOST_ASKED_SINGLY + over for over in (-1, 0, 1, 203)])

@@ -105,7 +105,7 @@ def _outcome(polled: PolledInput) -> tuple[str, object]:
     """How a poll ends, and how many instants it could not read whole."""
     (one,) = polled.poll().outcomes
     assert one.outcome != "incomplete" or type(one.failure) is IncompleteError
-    return one.outcome, one.collector.story(0)["instants_not_read"]
+    return one.outcome, one.collector.summary(0)["instants_not_read"]
 
 
 def _collect(

@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
-from defender_alerts.checkpoint import checkpoint as places
+from defender_alerts.checkpoint import checkpoint as checkpoints
 from defender_alerts.checkpoint import writer
-from defender_alerts.checkpoint.checkpoint import Place, PlaceKey, find_place
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey, find_checkpoint
 from defender_alerts.collect import reader
 from defender_alerts.collect import region as collector
 from defender_alerts.collect.delivery import BATCH_BYTES, BATCH_VERSIONS
-from defender_alerts.errors import ConfigurationError, IncompleteError, PlaceTakenError, ServiceError
+from defender_alerts.errors import CheckpointTakenError, ConfigurationError, IncompleteError, ServiceError
 from defender_alerts.microsoft import json_stream
 from defender_alerts.microsoft.apis import siem_alerts
 from defender_alerts.microsoft.apis.base import Api
@@ -36,7 +36,7 @@ from standins.sources import CURRENT, Source, customer
 from unit.past import past
 
 HOUR, DAY = seconds(3_600), seconds(86_400)
-KEY = PlaceKey("defender_siem_alerts", "test", "tenant", "commercial", "eu")
+KEY = CheckpointKey("defender_siem_alerts", "test", "tenant", "commercial", "eu")
 
 
 def _anew(polled: PolledInput) -> PolledInput:
@@ -116,7 +116,7 @@ def test_any_number_of_alerts_inside_the_overlap_comes_once_or_ends_the_run_with
     polled: PolledInput, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """150,000 would take minutes; the limit is lowered."""
-    assert places.MOST_SEEN > 50
+    assert checkpoints.MOST_SEEN > 50
     monkeypatch.setattr(collector, "MOST_SEEN", 50)
     now = polled.cloud.clock.freeze()
     alerts = [siem_alert(number, now - seconds(500) + number) for number in range(count)]
@@ -164,16 +164,16 @@ def test_a_clock_that_is_wrong_by_any_time_hides_nothing_and_is_said_where_it_ma
 def test_a_save_that_comes_any_time_after_the_last_look_does_not_bring_a_deleted_input_back(passed: int) -> None:
     now = [seconds(1_780_000_000)]
     store = MemoryPlaces()
-    dying = writer.PlaceKeeper(Place.first(KEY, 0), store, "dying/process", lambda: now[0])
+    dying = writer.CheckpointWriter(Checkpoint.first(KEY, 0), store, "dying/process", lambda: now[0])
     dying.save()
     delete_input(store, KEY.kind, KEY.input, now[0])
     now[0] += passed
     if passed > writer._FRESH:
-        with pytest.raises(PlaceTakenError, match="the input has been deleted"):
+        with pytest.raises(CheckpointTakenError, match="the input has been deleted"):
             dying.save()
     else:
         dying.save()
-    found = find_place(KEY, store.places_of(KEY.kind, KEY.input), 7)
+    found = find_checkpoint(KEY, store.checkpoints_of(KEY.kind, KEY.input), 7)
     assert (found.generation, found.revision, found.settled) == (1, 0, 7)
 
 

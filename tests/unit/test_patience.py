@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from defender_alerts.errors import StoppedError
-from defender_alerts.splunk.rest_client import Patience, SplunkdError
+from defender_alerts.splunk.rest_client import RetryBudget, SplunkdError
 from defender_alerts.splunk.rest_client import Splunkd as Client
 from standins.polling import NoWaiting, PassingTime
 from standins.splunkd import Fault, Splunkd
@@ -35,7 +35,7 @@ class Waiting:
 
     def __init__(self, splunkd: Splunkd, stop: NoWaiting | None = None) -> None:
         self.stop = stop or NoWaiting()
-        patience = Patience(120.0, self.stop, logging.getLogger("test"), lambda: sum(self.stop.waits))
+        patience = RetryBudget(120.0, self.stop, logging.getLogger("test"), lambda: sum(self.stop.waits))
         self.client = Client(splunkd.server_uri, splunkd.session_key(), patience)
 
 

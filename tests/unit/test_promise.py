@@ -89,9 +89,9 @@ class Promise(History):
     def crowd(self, count: int, ago: int, spread: int) -> None:
         """A crowd at one instant, or a few instants wide."""
         now = self.now
-        for place in range(count):
+        for checkpoint in range(count):
             self.number += 1
-            self._show(self.number, now - ago - place * spread)
+            self._show(self.number, now - ago - checkpoint * spread)
 
     @rule(count=st.integers(min_value=ANSWER, max_value=3 * ANSWER), late=st.sampled_from([100, OVERLAP - 61]))
     def poll_slowly_through_a_crowd_behind_a_late_alert(self, count: int, late: int) -> None:

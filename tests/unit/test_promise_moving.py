@@ -186,9 +186,9 @@ class Moving(History):
     def crowd(self, count: int, ago: int, spread: int) -> None:
         """A crowd at one instant, or a few instants wide."""
         now = self.now
-        for place in range(count):
+        for checkpoint in range(count):
             self.number += 1
-            self._show(self.number, now - ago - place * spread)
+            self._show(self.number, now - ago - checkpoint * spread)
 
     @rule(count=st.integers(min_value=2, max_value=2 * ANSWER + 5), index=st.integers(0, 99))
     def update_many_at_one_instant(self, count: int, index: int) -> None:

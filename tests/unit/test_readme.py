@@ -96,7 +96,7 @@ def test_the_sourcetypes_and_event_types_are_those_of_the_code() -> None:
     assert told == [
         (name, sourcetype)
         for name, kind in KINDS.items()
-        for sourcetype in (kind.sourcetype, kind.part_sourcetype)
+        for sourcetype in (kind.sourcetype, kind.split_sourcetype)
         if sourcetype
     ]
     searches = {name: section["search"] for name, section in conf("eventtypes").items() if "search" in section}
@@ -149,7 +149,7 @@ def conf(name: str) -> configparser.ConfigParser:
 
 
 SOURCETYPES = {
-    sourcetype for kind in KINDS.values() for sourcetype in (kind.sourcetype, kind.part_sourcetype) if sourcetype
+    sourcetype for kind in KINDS.values() for sourcetype in (kind.sourcetype, kind.split_sourcetype) if sourcetype
 }
 CURRENT = SOURCETYPES - {"wdatp:alerts"}
 # props.conf computes the same of all current records; which of them hold it is told in words.
@@ -195,7 +195,7 @@ def test_the_keys_of_the_log_are_those_that_a_run_writes(polled: PolledInput) ->
     (outcome,) = polled.poll().outcomes
     told = [name for row in rows_below("| `action=run_done`") for name in names(row["key of `region_done`"])]
     # input/run.py puts the input, the account and the outcome in front of the collector's story.
-    assert sorted(told) == sorted({"input", "account", "outcome", *outcome.collector.story(1.0), *lateness.KEYS})
+    assert sorted(told) == sorted({"input", "account", "outcome", *outcome.collector.summary(1.0), *lateness.KEYS})
 
 
 @cache

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from defender_alerts.checkpoint.checkpoint import Place, PlaceKey
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey
 from defender_alerts.checkpoint.versions import Seen, Version, fingerprint
 from defender_alerts.collect.events import Origin
-from defender_alerts.collect.recollection import Order
+from defender_alerts.collect.recollection import Recollection
 from defender_alerts.times import seconds
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.graph_samples import graph_incident
@@ -56,10 +56,10 @@ def thirty_days(cloud: MicrosoftCloud) -> tuple[PolledInput, list[tuple[str, int
     return polled, old
 
 
-def _place(polled: PolledInput) -> Place:
+def _checkpoint(polled: PolledInput) -> Checkpoint:
     (document,) = polled.store.documents.values()
-    key = PlaceKey(*(document[name] for name in ("kind", "input", "tenant", "cloud", "region")))
-    return Place.from_document(key, document)
+    key = CheckpointKey(*(document[name] for name in ("kind", "input", "tenant", "cloud", "region")))
+    return Checkpoint.from_document(key, document)
 
 
 def _versions(old: list[tuple[str, int]]) -> Seen:
@@ -73,8 +73,8 @@ def test_new_alerts_arrive_within_one_poll_while_thirty_days_are_collected_again
     thirty_days: tuple[PolledInput, list[tuple[str, int]]],
 ) -> None:
     polled, old = thirty_days
-    place = _place(polled)
-    polled.store.save(Order(place.key, place.generation, _versions(old), ordered=len(old)).document())
+    checkpoint = _checkpoint(polled)
+    polled.store.save(Recollection(checkpoint.key, checkpoint.generation, _versions(old), ordered=len(old)).document())
     polled.sink = sink = TimedSink(polled)
     assert polled.poll().failures == []
     assert len(set(sink.raws())) == len(sink.raws()) == OLD + 1
@@ -88,9 +88,9 @@ def test_a_reset_whose_memory_is_filled_would_let_new_alerts_wait_for_longer_tha
 ) -> None:
     """What an order is instead of: if this no longer holds, orders may go."""
     polled, old = thirty_days
-    place = _place(polled)
+    checkpoint = _checkpoint(polled)
     start = min(time for _, time in old)
-    again = Place.first(place.key, start, place.generation + 1)
+    again = Checkpoint.first(checkpoint.key, start, checkpoint.generation + 1)
     again.seen = _versions(old)
     polled.store.save(again.document())
     polled.sink = sink = TimedSink(polled)

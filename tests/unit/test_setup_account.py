@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from defender_alerts.diagnostics.account import (
     AccountCheck,
-    Finding,
     KindCheck,
+    Verdict,
     check_account,
     refuse_secret_id,
     summary,
@@ -47,7 +47,7 @@ def check(polled: PolledInput, **fields: Any) -> AccountCheck:
     return check_account(account, way_to(polled.cloud))
 
 
-def findings(found: AccountCheck) -> dict[str, tuple[Finding, str]]:
+def findings(found: AccountCheck) -> dict[str, tuple[Verdict, str]]:
     return {one.kind: (one.finding, one.detail) for one in found.kinds}
 
 
@@ -60,7 +60,7 @@ def test_an_account_with_all_permissions_feeds_every_kind_and_is_asked_once_for_
 ) -> None:
     polled.application.roles = dict(ALL_ROLES)
     found = check(polled)
-    assert findings(found) == dict.fromkeys(KINDS, (Finding.FEEDS, ""))
+    assert findings(found) == dict.fromkeys(KINDS, (Verdict.FEEDS, ""))
     assert found.feeds_all
     assert warnings("corp", found) == []
     asked = [dict(call.form)["scope"] for call in polled.cloud.journal.calls(LOGIN)]
@@ -72,10 +72,10 @@ def test_missing_permissions_are_named_as_in_entra_ids_list_for_the_kinds_that_n
     polled.application.roles = {GRAPH: ("SecurityIncident.ReadWrite.All", "User.Read.All")}
     found = check(polled)
     assert findings(found) == {
-        "defender_graph_alerts": (Finding.MISSING, "Microsoft Graph SecurityAlert.Read.All"),
-        "defender_incidents": (Finding.FEEDS, ""),
-        "defender_endpoint_alerts": (Finding.MISSING, "WindowsDefenderATP Alert.Read.All"),
-        "defender_siem_alerts": (Finding.FEEDS, ""),
+        "defender_graph_alerts": (Verdict.MISSING, "Microsoft Graph SecurityAlert.Read.All"),
+        "defender_incidents": (Verdict.FEEDS, ""),
+        "defender_endpoint_alerts": (Verdict.MISSING, "WindowsDefenderATP Alert.Read.All"),
+        "defender_siem_alerts": (Verdict.FEEDS, ""),
     }
     graph, endpoint = warnings("corp", found)
     assert "corp can't feed defender_graph_alerts" in graph
@@ -93,17 +93,17 @@ def test_either_resource_is_enough_for_the_siem_api(polled: PolledInput, known: 
     polled.tenant.resources = {known}
     found = check(polled)
     assert findings(found) == {
-        "defender_graph_alerts": (Finding.UNKNOWN, GRAPH),
-        "defender_incidents": (Finding.UNKNOWN, GRAPH),
-        "defender_endpoint_alerts": (Finding.UNKNOWN, ENDPOINT),
-        "defender_siem_alerts": (Finding.FEEDS, ""),
+        "defender_graph_alerts": (Verdict.UNKNOWN, GRAPH),
+        "defender_incidents": (Verdict.UNKNOWN, GRAPH),
+        "defender_endpoint_alerts": (Verdict.UNKNOWN, ENDPOINT),
+        "defender_siem_alerts": (Verdict.FEEDS, ""),
     }
 
 
 def test_a_tenant_without_a_single_one_of_the_apis_is_no_reason_to_refuse(polled: PolledInput) -> None:
     polled.tenant.resources = set()
     found = check(polled)
-    assert {one.finding for one in found.kinds} == {Finding.UNKNOWN}
+    assert {one.finding for one in found.kinds} == {Verdict.UNKNOWN}
     assert summary(found).startswith("Can feed no input. Not in this tenant, for defender_graph_alerts, defender_inc")
     assert all("AADSTS500011" in warning for warning in warnings("corp", found))
 
@@ -182,7 +182,7 @@ def test_something_else_in_the_place_of_entra_id_refuses_the_account(polled: Pol
 def test_entra_id_in_trouble_is_no_reason_to_refuse(polled: PolledInput) -> None:
     polled.cloud.faults.add(LOGIN, faults.Status(503), times=None)
     found = check(polled)
-    assert {one.finding for one in found.kinds} == {Finding.UNCHECKED}
+    assert {one.finding for one in found.kinds} == {Verdict.UNCHECKED}
     assert all("gives no tokens at the moment" in warning for warning in warnings("corp", found))
     # No retries.
     assert len(polled.cloud.journal.calls(LOGIN)) == 4
@@ -204,9 +204,9 @@ def test_trouble_about_one_api_beside_tokens_for_the_others_is_that_apis_alone(
     polled.cloud.faults.add(LOGIN, fault, times=None, when=asks_for(ENDPOINT))
     found = findings(check(polled))
     finding, because = found.pop("defender_endpoint_alerts")
-    assert finding is Finding.UNCHECKED
+    assert finding is Verdict.UNCHECKED
     assert words in because
-    assert {finding for finding, _ in found.values()} == {Finding.FEEDS}
+    assert {finding for finding, _ in found.values()} == {Verdict.FEEDS}
 
 
 def test_one_token_that_takes_too_long_leaves_its_kind_unchecked_and_the_others_found(polled: PolledInput) -> None:
@@ -216,9 +216,9 @@ def test_one_token_that_takes_too_long_leaves_its_kind_unchecked_and_the_others_
     account = account_of(polled.tenant, polled.application)
     found = findings(check_account(account, way_to(polled.cloud), seconds=5.0))
     hold.gate.set()
-    late = (Finding.UNCHECKED, "no answer within 5 s")
+    late = (Verdict.UNCHECKED, "no answer within 5 s")
     assert found["defender_graph_alerts"] == found["defender_incidents"] == late
-    assert found["defender_endpoint_alerts"] == found["defender_siem_alerts"] == (Finding.FEEDS, "")
+    assert found["defender_endpoint_alerts"] == found["defender_siem_alerts"] == (Verdict.FEEDS, "")
 
 
 def test_all_audiences_are_asked_side_by_side(polled: PolledInput) -> None:
@@ -255,16 +255,16 @@ def test_what_has_not_come_when_the_time_is_over_is_not_checked(polled: PolledIn
     with silent_proxy() as proxy:
         patient = dataclasses.replace(way_to(polled.cloud), proxy=proxy, timeout=300.0)
         found = check_account(account_of(polled.tenant, polled.application), patient, seconds=2.0)
-    assert {(one.finding, one.detail) for one in found.kinds} == {(Finding.UNCHECKED, "no answer within 2 s")}
+    assert {(one.finding, one.detail) for one in found.kinds} == {(Verdict.UNCHECKED, "no answer within 2 s")}
 
 
 def test_a_check_comes_back_as_it_was_kept() -> None:
     found = AccountCheck(
         "2026-11-23",
         (
-            KindCheck("defender_graph_alerts", Finding.MISSING, "Microsoft Graph SecurityAlert.Read.All"),
-            KindCheck("defender_siem_alerts", Finding.FEEDS),
-            KindCheck("defender_endpoint_alerts", Finding.UNCHECKED, 'it said "no", äh'),
+            KindCheck("defender_graph_alerts", Verdict.MISSING, "Microsoft Graph SecurityAlert.Read.All"),
+            KindCheck("defender_siem_alerts", Verdict.FEEDS),
+            KindCheck("defender_endpoint_alerts", Verdict.UNCHECKED, 'it said "no", äh'),
         ),
     )
     assert AccountCheck.load(found.dump()) == found

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from defender_alerts.checkpoint.checkpoint import Place, PlaceKey
-from defender_alerts.checkpoint.last_error import FAILED, INCOMPLETE, Trouble
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey
+from defender_alerts.checkpoint.last_error import FAILED, INCOMPLETE, LastError
 from defender_alerts.splunk.pages.health import Health, State, duration, health
 from defender_alerts.splunk.pages.status_model import KnownInput, statuses
 from defender_alerts.times import parse_iso, seconds
@@ -19,16 +19,16 @@ NOW = parse_iso("2026-11-23T12:00:00Z")
 ACCOUNT = "corp"
 
 
-def place(region: str, *, ago: int | None = 60, behind: int = 60) -> Mapping[str, Any]:
+def checkpoint(region: str, *, ago: int | None = 60, behind: int = 60) -> Mapping[str, Any]:
     """Give the document of a region that was collected so many seconds ago."""
-    made = Place.first(PlaceKey(KIND, NAME, "tenant", "commercial", region), NOW - seconds(behind))
+    made = Checkpoint.first(CheckpointKey(KIND, NAME, "tenant", "commercial", region), NOW - seconds(behind))
     made.collected = None if ago is None else NOW - seconds(ago)
     return made.document()
 
 
-def trouble(region: str, sentence: str, outcome: str = FAILED) -> Mapping[str, Any]:
+def last_error(region: str, sentence: str, outcome: str = FAILED) -> Mapping[str, Any]:
     """Give what went wrong just now."""
-    return Trouble(KIND, NAME, region, NOW, "server_error", sentence, NOW, outcome).document()
+    return LastError(KIND, NAME, region, NOW, "server_error", sentence, NOW, outcome).document()
 
 
 def line(*documents: Mapping[str, Any], has_account: bool = True, **fields: str) -> Health:
@@ -39,20 +39,20 @@ def line(*documents: Mapping[str, Any], has_account: bool = True, **fields: str)
     return health(known, status, has_account=has_account, now=NOW)
 
 
-EU, US = place("eu"), place("us", behind=120)
+EU, US = checkpoint("eu"), checkpoint("us", behind=120)
 LINES = {
     "collecting": (line(EU, US), State.COLLECTING, "Collecting, 2 min behind"),
     "one region": (line(EU, regions="eu"), State.COLLECTING, "Collecting, 60 s behind"),
     "first run": (
-        line(place("eu", ago=None), regions="eu"),
+        line(checkpoint("eu", ago=None), regions="eu"),
         State.COLLECTING,
         "Collecting for the first time, 60 s beh",
     ),
     "new region": (line(EU), State.COLLECTING, "Collecting, no success yet: us"),
-    "failed": (line(trouble("", "No network.")), State.FAILED, "Failed: No network."),
-    "failed region": (line(EU, trouble("us", "Denied.")), State.FAILED, "Failed: us: Denied."),
-    "only region": (line(trouble("eu", "Denied."), regions="eu"), State.FAILED, "Failed: Denied."),
-    "incomplete": (line(EU, US, trouble("us", "2 lack.", INCOMPLETE)), State.INCOMPLETE, "Incomplete: us: 2 lack."),
+    "failed": (line(last_error("", "No network.")), State.FAILED, "Failed: No network."),
+    "failed region": (line(EU, last_error("us", "Denied.")), State.FAILED, "Failed: us: Denied."),
+    "only region": (line(last_error("eu", "Denied."), regions="eu"), State.FAILED, "Failed: Denied."),
+    "incomplete": (line(EU, US, last_error("us", "2 lack.", INCOMPLETE)), State.INCOMPLETE, "Incomplete: us: 2 lack."),
     "no run": (line(), State.NO_RUN, "No run yet (starts within 300 s)"),
     "no run, odd interval": (line(interval="*/5 * * * *"), State.NO_RUN, "No run yet (starts within 300 s)"),
     "no run, short interval": (line(interval="5"), State.NO_RUN, "No run yet (starts within 60 s)"),
@@ -69,11 +69,11 @@ LINES = {
         "Account missing: the input names",
     ),
     "late": (
-        line(place("eu", ago=1501, behind=7200), US),
+        line(checkpoint("eu", ago=1501, behind=7200), US),
         State.LATE,
         "Late, 2 h behind (eu). Last success 2026-11-23 11",
     ),
-    "not late yet": (line(place("eu", ago=1500, behind=1500), US), State.COLLECTING, "Collecting, 25 min behind"),
+    "not late yet": (line(checkpoint("eu", ago=1500, behind=1500), US), State.COLLECTING, "Collecting, 25 min behind"),
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
-from defender_alerts.diagnostics.account import AccountCheck, Finding, KindCheck
+from defender_alerts.diagnostics.account import AccountCheck, KindCheck, Verdict
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.settings import read_polling
@@ -123,14 +123,14 @@ def test_an_input_with_a_mistake_brings_nothing() -> None:
 @pytest.mark.parametrize(
     ("finding", "detail", "words"),
     [
-        (Finding.MISSING, "Microsoft Graph SecurityAlert.Read.All", "lacks the permission Microsoft Graph SecurityAl"),
-        (Finding.UNKNOWN, "https://graph.microsoft.com", "does not know https://graph.microsoft.com (AADSTS500011)"),
-        (Finding.FEEDS, "", ""),
-        (Finding.UNCHECKED, "no answer within 20 s", ""),
+        (Verdict.MISSING, "Microsoft Graph SecurityAlert.Read.All", "lacks the permission Microsoft Graph SecurityAl"),
+        (Verdict.UNKNOWN, "https://graph.microsoft.com", "does not know https://graph.microsoft.com (AADSTS500011)"),
+        (Verdict.FEEDS, "", ""),
+        (Verdict.UNCHECKED, "no answer within 20 s", ""),
     ],
 )
-def test_what_its_account_lacked_when_it_was_checked_is_said(finding: Finding, detail: str, words: str) -> None:
-    others = KindCheck(ENDPOINT, Finding.MISSING, "WindowsDefenderATP Alert.Read.All")
+def test_what_its_account_lacked_when_it_was_checked_is_said(finding: Verdict, detail: str, words: str) -> None:
+    others = KindCheck(ENDPOINT, Verdict.MISSING, "WindowsDefenderATP Alert.Read.All")
     check = AccountCheck("2026-11-23", (others, KindCheck(GRAPH, finding, detail)))
     accounts = {"corp": {**ACCOUNTS["corp"], "last_check": check.dump()}}
     said = remarks(saved(GRAPH, A), [], accounts)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 from defender_alerts.checkpoint import split_alerts
-from defender_alerts.checkpoint.checkpoint import PlaceKey
-from defender_alerts.checkpoint.split_alerts import DeliveredParts
+from defender_alerts.checkpoint.checkpoint import CheckpointKey
+from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts
 from defender_alerts.checkpoint.versions import Version, fingerprint
 from defender_alerts.errors import CheckpointError
 from defender_alerts.times import parse_iso, seconds
 from standins.polling import MemoryPlaces
 
-KEY = PlaceKey("defender_incidents", "corp", "11111111-2222-3333-4444-555555555555", "commercial", "global")
+KEY = CheckpointKey("defender_incidents", "corp", "11111111-2222-3333-4444-555555555555", "commercial", "global")
 NOW = parse_iso("2026-11-23T12:00:00Z")
 DAY = seconds(86_400)
 
 
 def _version(number: int, time: int = NOW) -> Version:
-    return Version(time, fingerprint(f"da{number}", time), "{}", is_part=True)
+    return Version(time, fingerprint(f"da{number}", time), "{}", is_split=True)
 
 
-def _memory(store: MemoryPlaces, generation: int = 0) -> DeliveredParts:
-    return DeliveredParts(KEY, generation, store)
+def _memory(store: MemoryPlaces, generation: int = 0) -> DeliveredSplitAlerts:
+    return DeliveredSplitAlerts(KEY, generation, store)
 
 
 def test_what_was_saved_is_known_to_the_next_process() -> None:
@@ -88,8 +88,8 @@ def test_what_no_incident_shows_any_more_is_forgotten_once_in_a_process() -> Non
 
 def test_a_process_that_had_no_alerts_leaves_the_store_alone() -> None:
     class Closed(MemoryPlaces):
-        def delete_parts(self, place: str, before: str) -> None:
-            raise CheckpointError(f"{place} {before}")
+        def delete_split_alerts(self, checkpoint: str, before: str) -> None:
+            raise CheckpointError(f"{checkpoint} {before}")
 
     _memory(Closed()).forget_before(NOW)
 

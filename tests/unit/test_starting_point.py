@@ -40,14 +40,14 @@ def test_a_start_as_old_as_Microsofts_memory_is_no_gap_however_long_the_run_wait
     """It waits for a KV store that is starting, or for Microsoft's leave; a time was typed in before it began."""
     cloud.clock.freeze(cloud.clock.now())
     polled = _input(source, cloud, start_time if isinstance(start_time, str) else _ago(cloud, start_time))
-    usual = polled.store.places_of
+    usual = polled.store.checkpoints_of
 
     def wait(kind: str, name: str) -> list[Mapping[str, Any]]:
         cloud.clock.advance(waited)
         polled.jumped += waited
         return usual(kind, name)
 
-    polled.store.places_of = wait  # type: ignore[method-assign,assignment]
+    polled.store.checkpoints_of = wait  # type: ignore[method-assign,assignment]
     now = cloud.clock.now()
     source.publish(
         cloud, polled.tenant, [source.make(1, now - seconds(KEPT - DAY * 2)), source.make(2, now - seconds(60))]

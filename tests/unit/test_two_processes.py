@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from defender_alerts.checkpoint.checkpoint import PlaceKey, Reset
+from defender_alerts.checkpoint.checkpoint import CheckpointKey, Reset
 from defender_alerts.collect.delivery import BATCH_VERSIONS
 from defender_alerts.collect.poll import LONGEST_HANDOVER
 from defender_alerts.errors import CheckpointError
@@ -32,7 +32,7 @@ def _another(polled: PolledInput) -> PolledInput:
 
 def _let_two_read_at_once(polled: PolledInput) -> None:
     """Let the first two who read the store's places go on when both have."""
-    usual, together = polled.store.places_of, threading.Barrier(2)
+    usual, together = polled.store.checkpoints_of, threading.Barrier(2)
 
     def read_together(kind: str, name: str) -> list[Mapping[str, Any]]:
         documents = usual(kind, name)
@@ -41,7 +41,7 @@ def _let_two_read_at_once(polled: PolledInput) -> None:
             together.abort()
         return documents
 
-    polled.store.places_of = read_together  # type: ignore[method-assign,assignment]
+    polled.store.checkpoints_of = read_together  # type: ignore[method-assign,assignment]
 
 
 def _behind_each_batch(polled: PolledInput, act: Callable[[int], None]) -> None:
@@ -61,7 +61,7 @@ def _behind_each_batch(polled: PolledInput, act: Callable[[int], None]) -> None:
 
 def _reset(polled: PolledInput, start: int) -> None:
     document = next(iter(polled.store.documents.values()))
-    key = PlaceKey(*(document[name] for name in ("kind", "input", "tenant", "cloud", "region")))
+    key = CheckpointKey(*(document[name] for name in ("kind", "input", "tenant", "cloud", "region")))
     polled.store.save(Reset(key, start, document["generation"] + 1).document())
 
 
@@ -86,13 +86,13 @@ def test_the_last_save_of_a_run_alone_says_when_the_place_was_collected(polled: 
 def test_a_quiet_poll_reads_once_and_saves_once(polled: PolledInput) -> None:
     assert polled.poll().failures == []
     reads: list[str] = []
-    usual = polled.store.heads_of
+    usual = polled.store.revisions_of
 
-    def heads_of(*keys: str) -> object:
+    def revisions_of(*keys: str) -> object:
         reads.extend(keys)
         return usual(*keys)
 
-    polled.store.heads_of = heads_of  # type: ignore[method-assign,assignment]
+    polled.store.revisions_of = revisions_of  # type: ignore[method-assign,assignment]
     saves = len(polled.store.history)
     assert polled.poll().failures == []
     assert (reads, len(polled.store.history) - saves) == ([], 1)
@@ -121,15 +121,15 @@ def test_a_process_that_was_held_up_until_another_had_finished_leaves_all_to_it(
     """It read the store first and would save last: over everything that the other one has noted down."""
     alerts = _alerts(polled, 2_500)
     slow = _another(polled)
-    usual = polled.store.places_of
+    usual = polled.store.checkpoints_of
 
     def held_up(kind: str, name: str) -> object:
         documents = usual(kind, name)
-        polled.store.places_of = usual  # type: ignore[method-assign]
+        polled.store.checkpoints_of = usual  # type: ignore[method-assign]
         assert polled.poll().failures == []
         return documents
 
-    polled.store.places_of = held_up  # type: ignore[method-assign,assignment]
+    polled.store.checkpoints_of = held_up  # type: ignore[method-assign,assignment]
     assert [one.outcome for one in slow.poll().outcomes] == ["taken", "done"]
     assert "another process has saved the checkpoint meanwhile" in caplog.text
     assert slow.stop.waits == [LONGEST_HANDOVER]
@@ -265,8 +265,10 @@ def test_a_reset_that_a_running_process_does_not_notice_counts_all_the_same(poll
     alerts = _alerts(polled, 10)
     assert polled.poll().failures == []
     _reset(polled, polled.cloud.clock.now() - seconds(7_200))
-    place = next(document for document in polled.store.documents.values() if not document["_key"].endswith(":reset"))
-    polled.store.save({**place, "watermark": place["watermark"]})
+    checkpoint = next(
+        document for document in polled.store.documents.values() if not document["_key"].endswith(":reset")
+    )
+    polled.store.save({**checkpoint, "watermark": checkpoint["watermark"]})
     polled.sink.taken.clear()
     assert polled.poll().failures == []
     assert polled.sink.raws() == alerts
@@ -381,15 +383,15 @@ def test_an_input_that_is_edited_in_the_middle_of_a_backlog_goes_on_in_its_next_
         return written
 
     read = threading.Event()
-    places_of = polled.store.places_of
+    checkpoints_of = polled.store.checkpoints_of
 
     def tell_when_read(kind: str, name: str) -> list[Mapping[str, Any]]:
-        documents = places_of(kind, name)
+        documents = checkpoints_of(kind, name)
         if threading.current_thread() is thread:
             read.set()
         return documents
 
-    polled.store.places_of = tell_when_read  # type: ignore[method-assign,assignment]
+    polled.store.checkpoints_of = tell_when_read  # type: ignore[method-assign,assignment]
     polled.sink.write = edited_while_writing  # type: ignore[method-assign,assignment]
     old = threading.Thread(target=polled.poll)
     old.start()

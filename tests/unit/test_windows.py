@@ -69,7 +69,7 @@ def test_behind_a_crowd_windows_are_as_wide_as_before_it() -> None:
     width.fitted(1_250, 5_000)
     width.narrow(width.window(0, 100 * DAY), [0] * 10)
     assert width.window(0, 100 * DAY).width == 1
-    width.passed_a_crowd()
+    width.passed_full_instant()
     assert width.window(1, 100 * DAY).width == DAY
 
 

@@ -104,11 +104,11 @@ class StoppedError(Exception):
     """The process was asked to stop while it waited. Not a failure: it ends the run with what is done."""
 
 
-class PlaceTakenError(StoppedError):
-    """The place is somebody else's now: another process has taken over, or an administrator has reset it."""
+class CheckpointTakenError(StoppedError):
+    """The checkpoint is somebody else's now: another process has taken over, or an administrator has reset it."""
 
 
-def unforeseen(error: Exception, log: logging.Logger) -> AddonError:
+def unexpected(error: Exception, log: logging.Logger) -> AddonError:
     """The sentence for an error that nobody foresaw; where it comes from is logged at DEBUG."""
     frames = traceback.extract_tb(error.__traceback__)
     log.debug("unforeseen %s at\n%s", type(error).__name__, "".join(traceback.format_list(frames)))

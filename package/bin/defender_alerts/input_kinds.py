@@ -28,7 +28,7 @@ class Kind:
     read: Callable[[str, Mapping[str, str]], OwnSettings]
     access: Access
     audiences: Callable[[str], tuple[str, ...]]
-    part_sourcetype: str = ""
+    split_sourcetype: str = ""
 
 
 KINDS = {
@@ -44,7 +44,7 @@ KINDS = {
         Kind(
             name="defender_incidents",
             sourcetype="ms365:defender:incident",
-            part_sourcetype="ms365:defender:incident:alerts",
+            split_sourcetype="ms365:defender:incident:alerts",
             read=incidents.read_settings,
             access=incidents.ACCESS,
             audiences=incidents.audiences,

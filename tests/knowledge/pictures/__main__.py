@@ -74,11 +74,11 @@ def log() -> Scene:
     """A day of the inputs' log, as the built add-on writes it, and the alerts of that time."""
     python = next(python for python in SPLUNK_PYTHONS if python.version == "3.9")
     with tempfile.TemporaryDirectory() as folder:
-        story = health_scene.record(paths.BUILT_APP, python.program, Path(folder) / "splunk")
-    moved = story.now - scene.NOW_SECONDS
+        summary = health_scene.record(paths.BUILT_APP, python.program, Path(folder) / "splunk")
+    moved = summary.now - scene.NOW_SECONDS
     received = [replace(event, time=f"{float(event.time or 0) + moved:.3f}") for event in scene.events()]
-    events = [*health_scene.with_a_day_before(story), *received]
-    return Scene(health_scene.newest_first(events), story.now)
+    events = [*health_scene.with_a_day_before(summary), *received]
+    return Scene(health_scene.newest_first(events), summary.now)
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,9 @@ class MicrosoftCloud:
         self.journal = Journal()
         self.faults = Faults()
         self.entra = Directory(self.clock)
-        self.siem_regions = tuple(SiemRegion(place) for place in hosts.SIEM)
-        self.endpoint_apis = tuple(EndpointApi(place, self.clock) for place in hosts.ENDPOINT)
-        self.graph_apis = tuple(GraphApi(place, self.clock) for place in hosts.GRAPH)
+        self.siem_regions = tuple(SiemRegion(checkpoint) for checkpoint in hosts.SIEM)
+        self.endpoint_apis = tuple(EndpointApi(checkpoint, self.clock) for checkpoint in hosts.ENDPOINT)
+        self.graph_apis = tuple(GraphApi(checkpoint, self.clock) for checkpoint in hosts.GRAPH)
         self._workers = Workers()
         self._authority = authority()
         services: dict[str, Service] = {
@@ -47,10 +47,10 @@ class MicrosoftCloud:
             for host in region.hosts:
                 services[host] = SiemService(region, self.entra, self.clock)
         for endpoint in self.endpoint_apis:
-            for host in endpoint.place.hosts:
+            for host in endpoint.checkpoint.hosts:
                 services[host] = EndpointService(endpoint, self.entra)
         for graph in self.graph_apis:
-            for host in graph.place.hosts:
+            for host in graph.checkpoint.hosts:
                 services[host] = GraphService(graph, self.entra, self.clock)
         origins = Origins(services, self._authority, self.clock, self.journal, self.faults, self._workers)
         self._rules = Ruleset(origins, proxy_credentials)
@@ -112,7 +112,7 @@ class MicrosoftCloud:
             KeyError: There is none.
         """
         for api in self.endpoint_apis:
-            if cloud in api.place.clouds:
+            if cloud in api.checkpoint.clouds:
                 return api
         raise KeyError(cloud)
 
@@ -123,7 +123,7 @@ class MicrosoftCloud:
             KeyError: There is none.
         """
         for api in self.graph_apis:
-            if cloud in api.place.clouds:
+            if cloud in api.checkpoint.clouds:
                 return api
         raise KeyError(cloud)
 

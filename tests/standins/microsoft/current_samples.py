@@ -44,7 +44,7 @@ _EXPLORER = r"C:\Windows\explorer.exe"
 
 
 @dataclass(frozen=True)
-class Case:
+class Context:
     """One version of one alert."""
 
     facts: Facts
@@ -131,7 +131,7 @@ class Case:
         return ticks.text(moment - moment % 10 ** (7 - self.digits), digits=self.digits)
 
 
-def case(number: int, last_update: int, created: int | None, digits: int) -> Case:
+def case(number: int, last_update: int, created: int | None, digits: int) -> Context:
     """Return the version of an alert at a time.
 
     Args:
@@ -143,7 +143,9 @@ def case(number: int, last_update: int, created: int | None, digits: int) -> Cas
     Raises:
         ValueError: ``last_update`` doesn't fit into the digits.
     """
-    return Case(samples.facts(number, last_update if created is None else created, digits=digits), last_update, digits)
+    return Context(
+        samples.facts(number, last_update if created is None else created, digits=digits), last_update, digits
+    )
 
 
 def guid(text: str) -> str:

@@ -72,9 +72,9 @@ class EndpointBehaviour(Behaviour):
 class EndpointApi(Collection[EndpointBehaviour]):
     """The alerts of one or two national clouds' tenants, the same under every host."""
 
-    def __init__(self, place: hosts.ApiHosts, clock: CloudClock) -> None:
+    def __init__(self, checkpoint: hosts.ApiHosts, clock: CloudClock) -> None:
         super().__init__(_ALERT, EndpointBehaviour(), clock)
-        self.place = place
+        self.checkpoint = checkpoint
         self.meter = CallMeter(clock, CallLimit(100, 60), CallLimit(1500, 3600))
 
     @property
@@ -85,7 +85,7 @@ class EndpointApi(Collection[EndpointBehaviour]):
     @property
     def host(self) -> str:
         """The global host."""
-        return self.place.hosts[0]
+        return self.checkpoint.hosts[0]
 
     def shown(self, record: Record, request: Request, *, expands: bool) -> bytes:
         """Return an alert, its evidence empty unless expanded."""
@@ -106,7 +106,7 @@ class EndpointService:
 
     def respond(self, request: Request) -> Answer:
         """Answer a request as Defender for Endpoint does."""
-        place = self.api.place
+        checkpoint = self.api.checkpoint
         if request.path.rstrip("/").lower() not in _PATHS:
             return _error(404, "NotFound", f"The resource '{request.path}' does not exist.")
         if request.method != "GET":
@@ -115,14 +115,14 @@ class EndpointService:
         try:
             bearer = self.directory.check(
                 request.headers.get("authorization", ""),
-                audiences=(place.audience, place.trap),
-                clouds=place.clouds,
+                audiences=(checkpoint.audience, checkpoint.trap),
+                clouds=checkpoint.clouds,
             )
         except TokenRefusedError as refused:
             challenge = f'Bearer error="invalid_token", error_description="{refused}"'
             return _error(401, "Unauthorized", f"{refused}.").with_headers(("WWW-Authenticate", challenge))
-        is_ours = bearer.claims["aud"] == place.audience
-        if not is_ours or bearer.tenant.is_deleted or bearer.tenant.cloud not in place.clouds:
+        is_ours = bearer.claims["aud"] == checkpoint.audience
+        if not is_ours or bearer.tenant.is_deleted or bearer.tenant.cloud not in checkpoint.clouds:
             return _error(
                 403, "Forbidden", "The application does not have any of the required application permissions."
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from standins.microsoft import samples
-from standins.microsoft.current_samples import TECHNIQUES, TENANT, Case, case, guid
+from standins.microsoft.current_samples import TECHNIQUES, TENANT, Context, case, guid
 from standins.microsoft.samples import USERS
 
 EVIDENCE_TYPES = ("User", "Process", "File", "Url", "Ip", "Registry")
@@ -106,12 +106,12 @@ def endpoint_alert(
     return samples.written({**alert, **overrides})
 
 
-def _comments(this: Case) -> list[dict[str, Any]]:
+def _comments(this: Context) -> list[dict[str, Any]]:
     comment = "Checked with the user;\nnothing left to do."
     return [{"comment": comment, "createdBy": this.assigned_to, "createdTime": this.update}]
 
 
-def _has(this: Case, kind: str) -> bool:
+def _has(this: Context, kind: str) -> bool:
     detection = this.detection
     return {
         "Process": bool(detection.command),
@@ -121,7 +121,7 @@ def _has(this: Case, kind: str) -> bool:
     }.get(kind, True)
 
 
-def _element(this: Case, kind: str) -> dict[str, Any]:
+def _element(this: Context, kind: str) -> dict[str, Any]:
     facts, detection = this.facts, this.detection
     file = {
         "sha1": facts.hashes["sha1"],

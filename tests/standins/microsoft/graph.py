@@ -178,8 +178,8 @@ class Incidents(Collection[IncidentsBehaviour]):
 class GraphApi:
     """Microsoft Graph's security part in one or two national clouds."""
 
-    def __init__(self, place: hosts.ApiHosts, clock: CloudClock) -> None:
-        self.place = place
+    def __init__(self, checkpoint: hosts.ApiHosts, clock: CloudClock) -> None:
+        self.checkpoint = checkpoint
         self.alerts = Alerts(clock)
         self.incidents = Incidents(clock)
         self.meter = CallMeter(clock, CallLimit(150, 60))
@@ -187,7 +187,7 @@ class GraphApi:
     @property
     def host(self) -> str:
         """The host."""
-        return self.place.hosts[0]
+        return self.checkpoint.hosts[0]
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class GraphService:
         )
 
     def _answer(self, request: Request) -> Answer | tuple[int, str, str] | tuple[int, str, str, tuple[str, str]]:
-        place = self.api.place
+        checkpoint = self.api.checkpoint
         path, _, single = request.path.rstrip("/").lower().partition(f"{INCIDENTS}/")
         path = INCIDENTS if single else path
         if path not in ROLES:
@@ -221,7 +221,7 @@ class GraphService:
             return 405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target."
         authorization = request.headers.get("authorization", "")
         try:
-            bearer = self.directory.check(authorization, audiences=(place.audience,), clouds=place.clouds)
+            bearer = self.directory.check(authorization, audiences=(checkpoint.audience,), clouds=checkpoint.clouds)
         except TokenRefusedError as refused:
             sentence = f"Access token validation failure. {refused}." if authorization else "Access token is empty."
             return (
@@ -230,7 +230,7 @@ class GraphService:
                 sentence,
                 ("WWW-Authenticate", 'Bearer realm="", error="invalid_token"'),
             )
-        if bearer.tenant.is_deleted or bearer.tenant.cloud not in place.clouds:
+        if bearer.tenant.is_deleted or bearer.tenant.cloud not in checkpoint.clouds:
             return 403, "Forbidden", "The tenant is not served here."
         if not set(ROLES[path]) & set(bearer.roles):
             needed, has = ",".join(ROLES[path]), ",".join(bearer.roles)

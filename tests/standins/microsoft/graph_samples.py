@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from standins.microsoft import graph_schema, samples
-from standins.microsoft.current_samples import TECHNIQUES, TENANT, Case, case, guid
+from standins.microsoft.current_samples import TECHNIQUES, TENANT, Context, case, guid
 from standins.microsoft.samples import USERS
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def _sample(path: str, kind: str, moment: str, depth: int) -> Any:
     return _filled(kind, moment, depth)
 
 
-def _evidence(this: Case) -> list[dict[str, Any]]:
+def _evidence(this: Context) -> list[dict[str, Any]]:
     facts, detection = this.facts, this.detection
     elements = [_device(this), _user(this), _file(this)]
     if detection.command:
@@ -258,7 +258,7 @@ def _evidence(this: Case) -> list[dict[str, Any]]:
     if detection.url:
         elements.append(_element(this, "urlEvidence", ["commandAndControl"], url=detection.url))
     if detection.address:
-        place = {"city": "Springfield", "countryName": "US", "state": None, "latitude": 39.78, "longitude": -89.65}
+        checkpoint = {"city": "Springfield", "countryName": "US", "state": None, "latitude": 39.78, "longitude": -89.65}
         elements.append(
             _element(
                 this,
@@ -266,7 +266,7 @@ def _evidence(this: Case) -> list[dict[str, Any]]:
                 ["destination"],
                 ipAddress=detection.address,
                 countryLetterCode="US",
-                location=place,
+                location=checkpoint,
                 stream=None,
             )
         )
@@ -287,11 +287,11 @@ def _evidence(this: Case) -> list[dict[str, Any]]:
     return elements
 
 
-def _element(this: Case, kind: str, roles: list[str], **own: Any) -> dict[str, Any]:
+def _element(this: Context, kind: str, roles: list[str], **own: Any) -> dict[str, Any]:
     return {"@odata.type": f"{graph_schema.NAMESPACE}{kind}", **_base(this, roles), **own}
 
 
-def _base(this: Case, roles: list[str]) -> dict[str, Any]:
+def _base(this: Context, roles: list[str]) -> dict[str, Any]:
     is_virus = this.facts.is_virus
     return {
         "createdDateTime": this.happened(61.125),
@@ -304,7 +304,7 @@ def _base(this: Case, roles: list[str]) -> dict[str, Any]:
     }
 
 
-def _device(this: Case) -> dict[str, Any]:
+def _device(this: Context) -> dict[str, Any]:
     facts, device = this.facts, this.facts.device
     base = _base(this, ["compromised"])
     base["detailedRoles"], base["tags"] = ["PrimaryDevice"], device.tag.split("; ") if device.tag else []
@@ -339,7 +339,7 @@ def _device(this: Case) -> dict[str, Any]:
     }
 
 
-def _account(this: Case) -> dict[str, Any]:
+def _account(this: Context) -> dict[str, Any]:
     facts = this.facts
     return {
         "accountName": facts.user,
@@ -354,11 +354,11 @@ def _account(this: Case) -> dict[str, Any]:
     }
 
 
-def _user(this: Case) -> dict[str, Any]:
+def _user(this: Context) -> dict[str, Any]:
     return _element(this, "userEvidence", ["compromised"], stream=None, userAccount=_account(this))
 
 
-def _details(this: Case) -> dict[str, Any]:
+def _details(this: Context) -> dict[str, Any]:
     return {
         "sha1": this.facts.hashes["sha1"],
         "sha256": this.facts.hashes["sha256"],
@@ -373,7 +373,7 @@ def _details(this: Case) -> dict[str, Any]:
     }
 
 
-def _file(this: Case) -> dict[str, Any]:
+def _file(this: Context) -> dict[str, Any]:
     status = "prevented" if this.facts.is_virus else "detected"
     return _element(
         this,
@@ -385,7 +385,7 @@ def _file(this: Case) -> dict[str, Any]:
     )
 
 
-def _process(this: Case) -> dict[str, Any]:
+def _process(this: Context) -> dict[str, Any]:
     name, folder = this.parent
     parent: dict[str, Any] = {**dict.fromkeys(_details(this)), "fileName": name, "filePath": folder}
     return _element(
@@ -405,7 +405,7 @@ def _process(this: Case) -> dict[str, Any]:
     )
 
 
-def _comments(this: Case) -> list[dict[str, Any]]:
+def _comments(this: Context) -> list[dict[str, Any]]:
     return [
         {
             "@odata.type": f"{graph_schema.NAMESPACE}alertComment",

@@ -84,7 +84,7 @@ class Entity:
 
 
 @dataclass(frozen=True)
-class Order:
+class Recollection:
     """What ``$orderby`` asks for."""
 
     name: str
@@ -109,7 +109,7 @@ class Query:
     """How many records of the live list come before it."""
     link: int = 0
     """The how-manieth nextLink this is."""
-    order: Order | None = None
+    order: Recollection | None = None
     expands: bool = False
     counts: bool = False
 
@@ -170,7 +170,7 @@ def read(request: Request, entity: Entity, behaviour: Behaviour) -> Query:
         if "$skip" in given:
             raise RefusedQueryError("$skip and $skiptoken exclude each other")
         others = [(name, value) for name, value in pairs if name not in _PLACE]
-        skip, link = _place(given["$skiptoken"], others)
+        skip, link = _checkpoint(given["$skiptoken"], others)
     if link and behaviour.links_break_from is not None and link >= behaviour.links_break_from:
         raise RefusedQueryError("Query option 'SkipToken' is not allowed. To allow it, set the 'AllowedQueryOptions'")
     expand = given.get("$expand")
@@ -205,7 +205,7 @@ def _number(given: dict[str, str], name: str, *, least: int, most: int | None) -
     return int(text)
 
 
-def _order(text: str | None, entity: Entity, behaviour: Behaviour) -> Order | None:
+def _order(text: str | None, entity: Entity, behaviour: Behaviour) -> Recollection | None:
     if text is None:
         return None
     if behaviour.orderby == "refused":
@@ -213,7 +213,7 @@ def _order(text: str | None, entity: Entity, behaviour: Behaviour) -> Order | No
     name, *direction = text.split()
     if name not in (each.name for each in entity.properties) or direction not in ([], ["asc"], ["desc"]):
         raise RefusedQueryError(f"'{text}' is no order")
-    return None if behaviour.orderby == "ignored" else Order(name, direction == ["desc"])
+    return None if behaviour.orderby == "ignored" else Recollection(name, direction == ["desc"])
 
 
 def _token(offset: int, link: int, others: list[tuple[str, str]]) -> str:
@@ -221,7 +221,7 @@ def _token(offset: int, link: int, others: list[tuple[str, str]]) -> str:
     return base64.urlsafe_b64encode(state).decode()
 
 
-def _place(token: str, others: list[tuple[str, str]]) -> tuple[int, int]:
+def _checkpoint(token: str, others: list[tuple[str, str]]) -> tuple[int, int]:
     """Read a token of ours; a nextLink is opaque, so what else it says mustn't have been changed."""
     try:
         offset, link, digest = json.loads(base64.urlsafe_b64decode(token))

@@ -78,10 +78,10 @@ class _Shelf:
 class SiemRegion:
     """One region's store. Everything may change while the cloud runs; thread-safe."""
 
-    def __init__(self, place: hosts.SiemHosts) -> None:
-        self.name = place.region
-        self.hosts = place.hosts
-        self.clouds = place.clouds
+    def __init__(self, checkpoint: hosts.SiemHosts) -> None:
+        self.name = checkpoint.region
+        self.hosts = checkpoint.hosts
+        self.clouds = checkpoint.clouds
         self.behaviour = SiemBehaviour()
         self.retired: Literal["404", "410"] | None = None
         """Every request is answered so: the API has been switched off, its name still resolves."""

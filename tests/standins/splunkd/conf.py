@@ -98,8 +98,8 @@ class ConfFiles:
     def exists(self, conf: str, app: str) -> bool:
         """Whether any layer visible to the app has this file."""
         return any(
-            (self.directory(place) / layer / f"{conf}.conf").is_file()
-            for place in {"system", app}
+            (self.directory(checkpoint) / layer / f"{conf}.conf").is_file()
+            for checkpoint in {"system", app}
             for layer in ("default", "local")
         )
 

@@ -139,7 +139,7 @@ class KVStore:
         """All documents of a collection, all owners', in the order of their keys."""
         with self._lock:
             stored = dict(self._collections.get((app, collection), _Collection()).documents)
-        return [json.loads(stored[place]) for place in sorted(stored)]
+        return [json.loads(stored[checkpoint]) for checkpoint in sorted(stored)]
 
     def put(self, collection: str, document: Document, app: str = "TA_defender_alerts") -> None:
         """Store a document under the owner nobody, past every check."""
@@ -151,9 +151,9 @@ class KVStore:
         """One document, or all, are gone, as after a restore from an image or `splunk clean kvstore`."""
         with self._lock:
             found = self._collections.get((app, collection), _Collection())
-            for place in list(found.documents):
-                if key is None or place[1] == key:
-                    del found.documents[place]
+            for checkpoint in list(found.documents):
+                if key is None or checkpoint[1] == key:
+                    del found.documents[checkpoint]
 
     def texts(self) -> dict[str, str]:
         """Every stored document's JSON by "collection/key", to search for what must not be there."""
@@ -245,8 +245,8 @@ class KVStore:
         owners = {target.owner, "nobody"} if request.get("shared") == "true" else {target.owner}
         documents = [
             document
-            for place, text in sorted(target.found.documents.items())
-            if place[0] in owners and kvquery.matches(document := json.loads(text), query)
+            for checkpoint, text in sorted(target.found.documents.items())
+            if checkpoint[0] in owners and kvquery.matches(document := json.loads(text), query)
         ]
         documents = kvquery.ordered(documents, request.get("sort", ""))
         skip, limit = int(request.get("skip") or 0), int(request.get("limit") or 0)
@@ -276,24 +276,24 @@ class KVStore:
         if request.method == "DELETE":
             query = arguments.get("query") or {}
             kvquery.check(query)
-            for place, text in list(target.found.documents.items()):
-                if place[0] == target.owner and kvquery.matches(json.loads(text), query):
-                    del target.found.documents[place]
+            for checkpoint, text in list(target.found.documents.items()):
+                if checkpoint[0] == target.owner and kvquery.matches(json.loads(text), query):
+                    del target.found.documents[checkpoint]
             return as_json({})
-        place, text = self._checked(self._body(request, dict), target)
-        if place in target.found.documents:
+        checkpoint, text = self._checked(self._body(request, dict), target)
+        if checkpoint in target.found.documents:
             raise Refusal(409, "A document with the same key and user already exists.")  # 409 measured
-        target.found.documents[place] = text
-        return as_json({"_key": place[1]}, 201)
+        target.found.documents[checkpoint] = text
+        return as_json({"_key": checkpoint[1]}, 201)
 
     def _one(self, request: Request, target: _Target, key: str) -> Answer:
-        documents, place = target.found.documents, (target.owner, key)
-        if place not in documents:
+        documents, checkpoint = target.found.documents, (target.owner, key)
+        if checkpoint not in documents:
             raise Refusal(404, "Could not find object.")
         if request.method == "GET":
-            return as_json(json.loads(documents[place]))
+            return as_json(json.loads(documents[checkpoint]))
         if request.method == "DELETE":
-            del documents[place]
+            del documents[checkpoint]
             return as_json({})
-        _, documents[place] = self._checked({**self._body(request, dict), "_key": key}, target)
+        _, documents[checkpoint] = self._checked({**self._body(request, dict), "_key": key}, target)
         return as_json({"_key": key})

@@ -199,9 +199,9 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         """The text of every file in var/log/splunk, by its name."""
         return self._home.read_logs()
 
-    def places_of(self, secret: str) -> list[str]:
+    def checkpoints_of(self, secret: str) -> list[str]:
         """Files below SPLUNK_HOME (relative) and KV store documents in which a secret can be read."""
-        stored = [place for place, text in self.kvstore.texts().items() if secret in text]
+        stored = [checkpoint for checkpoint, text in self.kvstore.texts().items() if secret in text]
         return self._home.files_with(secret) + stored
 
     def _validate(self, scheme: Scheme, name: str, parameters: dict[str, str]) -> None:

@@ -76,10 +76,10 @@ def test_without_expand_the_evidence_alone_is_cut_out(asking: Asker, alerts: lis
 
 
 def test_every_commercial_host_shows_the_same_alerts(asking: Asker, api: EndpointApi, alerts: list[bytes]) -> None:
-    for host in api.place.hosts:
+    for host in api.checkpoint.hosts:
         answer = asking.ask(url=f"https://{host}/API/v1.0/Alerts/")
         assert [alert["id"] for alert in answer.json()["value"]] == ids(alerts)[::-1]
-    assert len(api.place.hosts) == 8
+    assert len(api.checkpoint.hosts) == 8
 
 
 @pytest.mark.parametrize(("national", "host", "login"), [

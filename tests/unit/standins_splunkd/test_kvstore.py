@@ -15,7 +15,7 @@ APP = "small_app"
 
 
 @pytest.fixture
-def places(connect: Callable[..., Any]) -> Any:
+def checkpoints(connect: Callable[..., Any]) -> Any:
     return connect().kvstore["places"].data
 
 
@@ -34,47 +34,47 @@ def message(error: pytest.ExceptionInfo[HTTPError]) -> str:
         ({"count": {"$gt": "0"}}, []),
     ],
 )
-def test_documented_operators_select(places: Any, query: dict[str, Any], keys: list[str]) -> None:
-    places.batch_save(*({"_key": key, "count": number} for number, key in enumerate("abc", 1)))
+def test_documented_operators_select(checkpoints: Any, query: dict[str, Any], keys: list[str]) -> None:
+    checkpoints.batch_save(*({"_key": key, "count": number} for number, key in enumerate("abc", 1)))
 
-    assert [document["_key"] for document in places.query(query=query)] == keys
+    assert [document["_key"] for document in checkpoints.query(query=query)] == keys
 
 
 @pytest.mark.parametrize("query", [{"$where": "1"}, {"count": {"$regex": "1"}}, {"$or": []}])
-def test_other_operators_are_refused_even_by_an_empty_collection(places: Any, query: dict[str, Any]) -> None:
+def test_other_operators_are_refused_even_by_an_empty_collection(checkpoints: Any, query: dict[str, Any]) -> None:
     with pytest.raises(HTTPError) as refused:
-        places.query(query=query)
+        checkpoints.query(query=query)
 
     assert refused.value.status == 400
 
 
-def test_fields_sort_and_limit_shape_the_answer(places: Any) -> None:
-    places.batch_save(*({"_key": key, "count": number} for number, key in enumerate("abc", 1)))
+def test_fields_sort_and_limit_shape_the_answer(checkpoints: Any) -> None:
+    checkpoints.batch_save(*({"_key": key, "count": number} for number, key in enumerate("abc", 1)))
 
-    assert places.query(fields="count,_key:0", sort="count:-1", limit=2) == [{"count": 3}, {"count": 2}]
+    assert checkpoints.query(fields="count,_key:0", sort="count:-1", limit=2) == [{"count": 3}, {"count": 2}]
 
 
-def test_a_batch_of_a_thousand_is_saved_and_one_more_is_refused(places: Any, splunkd: Splunkd) -> None:
-    assert len(places.batch_save(*({"count": number} for number in range(1000)))) == 1000
+def test_a_batch_of_a_thousand_is_saved_and_one_more_is_refused(checkpoints: Any, splunkd: Splunkd) -> None:
+    assert len(checkpoints.batch_save(*({"count": number} for number in range(1000)))) == 1000
 
     with pytest.raises(HTTPError) as refused:
-        places.batch_save(*({"count": number} for number in range(1001)))
+        checkpoints.batch_save(*({"count": number} for number in range(1001)))
 
     assert refused.value.status == 400
     assert "max_documents_per_batch_save=1000" in message(refused)
     assert len(splunkd.kvstore.documents("places", APP)) == 1000
 
 
-def test_no_more_rows_than_the_limit_come_back(places: Any, splunkd: Splunkd) -> None:
+def test_no_more_rows_than_the_limit_come_back(checkpoints: Any, splunkd: Splunkd) -> None:
     splunkd.kvstore.limits = Limits(max_rows_per_query=2)
-    places.batch_save({"_key": "a"}, {"_key": "b"}, {"_key": "c"})
+    checkpoints.batch_save({"_key": "a"}, {"_key": "b"}, {"_key": "c"})
 
-    assert len(places.query(limit=3)) == 2
+    assert len(checkpoints.query(limit=3)) == 2
 
 
-def test_a_document_over_16_MB_refuses_its_whole_batch(places: Any, splunkd: Splunkd) -> None:
+def test_a_document_over_16_MB_refuses_its_whole_batch(checkpoints: Any, splunkd: Splunkd) -> None:
     with pytest.raises(HTTPError) as refused:
-        places.batch_save({"_key": "small"}, {"_key": "big", "text": "x" * (16 * 1024 * 1024)})
+        checkpoints.batch_save({"_key": "small"}, {"_key": "big", "text": "x" * (16 * 1024 * 1024)})
 
     assert refused.value.status == 400
     assert splunkd.kvstore.documents("places", APP) == []
@@ -90,19 +90,19 @@ def test_a_wrong_type_is_refused_only_where_types_are_enforced(connect: Callable
     assert store["loose"].data.query_by_id("a") == {"_key": "a", "_user": "nobody", "other": 2}
 
 
-def test_owners_do_not_see_each_others_documents(connect: Callable[..., Any], places: Any) -> None:
-    places.insert({"_key": "a"})
+def test_owners_do_not_see_each_others_documents(connect: Callable[..., Any], checkpoints: Any) -> None:
+    checkpoints.insert({"_key": "a"})
     own = connect(owner="admin").get("storage/collections/data/places").body.read()
 
     assert json.loads(own) == []
 
 
-def test_a_missing_document_and_a_second_insert_are_told_apart(places: Any) -> None:
-    places.insert({"_key": "a"})
+def test_a_missing_document_and_a_second_insert_are_told_apart(checkpoints: Any) -> None:
+    checkpoints.insert({"_key": "a"})
     with pytest.raises(HTTPError) as missing:
-        places.query_by_id("b")
+        checkpoints.query_by_id("b")
     with pytest.raises(HTTPError) as second:
-        places.insert({"_key": "a"})
+        checkpoints.insert({"_key": "a"})
 
     assert (missing.value.status, second.value.status) == (404, 409)
 
@@ -116,11 +116,11 @@ def test_a_missing_document_and_a_second_insert_are_told_apart(places: Any) -> N
     ],
 )
 def test_a_store_that_is_not_ready_refuses_data_and_configuration_and_says_why(
-    splunkd: Splunkd, connect: Callable[..., Any], places: Any, state: KVStoreState, text: str
+    splunkd: Splunkd, connect: Callable[..., Any], checkpoints: Any, state: KVStoreState, text: str
 ) -> None:
     splunkd.kvstore.state = state
     with pytest.raises(HTTPError) as data:
-        places.query()
+        checkpoints.query()
     with pytest.raises(HTTPError) as config:
         connect().kvstore["places"]
 
@@ -129,50 +129,50 @@ def test_a_store_that_is_not_ready_refuses_data_and_configuration_and_says_why(
     assert connect().info["kvStoreStatus"] == state.value
 
 
-def test_a_read_only_store_is_read(splunkd: Splunkd, places: Any) -> None:
+def test_a_read_only_store_is_read(splunkd: Splunkd, checkpoints: Any) -> None:
     splunkd.kvstore.put("places", {"_key": "a"}, APP)
     splunkd.kvstore.read_only = True
     with pytest.raises(HTTPError) as refused:
-        places.batch_save({"_key": "b"})
+        checkpoints.batch_save({"_key": "b"})
 
     assert refused.value.status == 503
-    assert [document["_key"] for document in places.query()] == ["a"]
+    assert [document["_key"] for document in checkpoints.query()] == ["a"]
 
 
-def test_writes_fail_after_so_many_whether_or_not_they_are_stored(splunkd: Splunkd, places: Any) -> None:
+def test_writes_fail_after_so_many_whether_or_not_they_are_stored(splunkd: Splunkd, checkpoints: Any) -> None:
     fault = splunkd.kvstore.fail_writes(after=1, times=1)
-    places.batch_save({"_key": "a"})
+    checkpoints.batch_save({"_key": "a"})
     with pytest.raises(HTTPError):
-        places.batch_save({"_key": "b"})
-    places.batch_save({"_key": "c"})
+        checkpoints.batch_save({"_key": "b"})
+    checkpoints.batch_save({"_key": "c"})
     splunkd.kvstore.fail_writes(times=1, applied=True)
     with pytest.raises(HTTPError):
-        places.batch_save({"_key": "d"})
+        checkpoints.batch_save({"_key": "d"})
 
     assert fault.hits == 1
     assert [document["_key"] for document in splunkd.kvstore.documents("places", APP)] == ["a", "c", "d"]
 
 
-def test_writes_of_documents_with_a_certain_key_fail_and_no_others(splunkd: Splunkd, places: Any) -> None:
+def test_writes_of_documents_with_a_certain_key_fail_and_no_others(splunkd: Splunkd, checkpoints: Any) -> None:
     fault = splunkd.kvstore.fail_writes(of=":split_alerts:", after=1)
-    places.batch_save({"_key": "a:split_alerts:1", "text": "b"})
-    places.batch_save({"_key": "a", "text": "a:split_alerts:2"})
+    checkpoints.batch_save({"_key": "a:split_alerts:1", "text": "b"})
+    checkpoints.batch_save({"_key": "a", "text": "a:split_alerts:2"})
     with pytest.raises(HTTPError):
-        places.batch_save({"text": "c", "_key": "a:split_alerts:3"})
-    places.batch_save({"_key": "b"})
+        checkpoints.batch_save({"text": "c", "_key": "a:split_alerts:3"})
+    checkpoints.batch_save({"_key": "b"})
 
     assert fault.hits == 1
-    assert [document["_key"] for document in places.query()] == ["a", "a:split_alerts:1", "b"]
+    assert [document["_key"] for document in checkpoints.query()] == ["a", "a:split_alerts:1", "b"]
 
 
-def test_a_dropped_connection_and_a_closed_port_are_different_things(splunkd: Splunkd, places: Any) -> None:
+def test_a_dropped_connection_and_a_closed_port_are_different_things(splunkd: Splunkd, checkpoints: Any) -> None:
     splunkd.kvstore.drop_next(1, applied=True)
     with pytest.raises(RemoteDisconnected):
-        places.batch_save({"_key": "a"})
+        checkpoints.batch_save({"_key": "a"})
     with splunkd.unreachable(), pytest.raises(ConnectionRefusedError):
-        places.query()
+        checkpoints.query()
 
-    assert [document["_key"] for document in places.query()] == ["a"]
+    assert [document["_key"] for document in checkpoints.query()] == ["a"]
     assert [call.status for call in splunkd.journal if call.method == "POST"] == [0]
 
 

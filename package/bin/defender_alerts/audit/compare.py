@@ -13,11 +13,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, Protocol
 
-from defender_alerts.checkpoint.checkpoint import Place, PlaceKey, PlaceStore, find_place, latest_places
+from defender_alerts.checkpoint.checkpoint import (
+    Checkpoint,
+    CheckpointKey,
+    CheckpointStore,
+    find_checkpoint,
+    latest_checkpoints,
+)
 from defender_alerts.checkpoint.versions import Seen, fingerprint
-from defender_alerts.collect.page import CutShortError, Shown
-from defender_alerts.collect.reader import Coming, RegionReader
-from defender_alerts.collect.recollection import MOST_ORDERED, Order, find_order
+from defender_alerts.collect.page import CutShortError, RecordVersion
+from defender_alerts.collect.reader import DeliveryMode, RegionReader
+from defender_alerts.collect.recollection import MOST_ORDERED, Recollection, find_recollection
 from defender_alerts.errors import AddonError, CheckpointError, ConfigurationError
 from defender_alerts.input_kinds import Kind
 from defender_alerts.microsoft import clouds
@@ -61,7 +67,7 @@ class Index(Protocol):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Discrepancy:
     """A version that is not indexed, or more than once: ``what`` is ``MISSING`` or ``REPEATED``; ``time`` in ticks."""
 
     what: str
@@ -116,7 +122,7 @@ class RegionReport:
 
 
 @dataclass(frozen=True)
-class Question:
+class AuditRequest:
     """What is to be compared; ``start`` (inclusive) and ``end`` (exclusive) in ticks."""
 
     kind: Kind
@@ -136,7 +142,7 @@ class MakesCallers(Protocol):
 
 
 @dataclass(frozen=True)
-class Means:
+class AuditContext:
     """What an audit is given to work with.
 
     Attributes:
@@ -149,20 +155,20 @@ class Means:
     """
 
     caller: MakesCallers
-    store: PlaceStore
+    store: CheckpointStore
     index: Index
     stop: Stop
-    found: Callable[[Finding], None]
+    found: Callable[[Discrepancy], None]
     log: logging.Logger
     grace: float
     monotonic: Callable[[], float]
 
 
-def audit(question: Question, means: Means) -> Iterator[RegionReport]:
+def audit(question: AuditRequest, context: AuditContext) -> Iterator[RegionReport]:
     """Yield the report of each region, as soon as it is done.
 
     Raises:
-        AddonError: no region could be begun: wrong range, no token, or no store of places.
+        AddonError: no region could be begun: wrong range, no token, or no store of checkpoints.
         StoppedError: the process was asked to stop.
     """
     if question.start >= question.end:
@@ -172,7 +178,7 @@ def audit(question: Question, means: Means) -> Iterator[RegionReport]:
     cloud = clouds.cloud(question.account.cloud)
     reports = [RegionReport(region, question.start, question.end) for region in question.own.regions]
     apis = {report.region: _api(question, cloud.name, report) for report in reports}
-    tokens = TokenSource(question.account, cloud, means.caller(cloud.authority_host))
+    tokens = TokenSource(question.account, cloud, context.caller(cloud.authority_host))
     bearers = {
         region: ResourceBearer(tokens, api.audience, api.errors.resource_hint)
         for region, api in apis.items()
@@ -184,24 +190,24 @@ def audit(question: Question, means: Means) -> Iterator[RegionReport]:
     # Where no token is to be had, that is what is said.
     next(iter(bearers.values())).token()
     tenant = tokens.tenant()
-    documents = means.store.places_of(question.kind.name, question.input)
-    ready_at = means.monotonic() + means.grace
+    documents = context.store.checkpoints_of(question.kind.name, question.input)
+    ready_at = context.monotonic() + context.grace
     for report in reports:
         api = apis[report.region]
         if api is not None:
-            key = PlaceKey(question.kind.name, question.input, tenant, cloud.name, report.region)
+            key = CheckpointKey(question.kind.name, question.input, tenant, cloud.name, report.region)
             try:
-                place = _place(key, documents)
-                report.end = _due(place, question)
-                reader = RegionReader(api, means.caller(api.host, api.limits), bearers[report.region], means.log)
-                region_audit = _RegionAudit(key, api, reader, means=means, ready_at=ready_at, report=report)
-                region_audit.run(place, collect=question.collect)
+                checkpoint = _checkpoint(key, documents)
+                report.end = _due(checkpoint, question)
+                reader = RegionReader(api, context.caller(api.host, api.limits), bearers[report.region], context.log)
+                region_audit = _RegionAudit(key, api, reader, context=context, ready_at=ready_at, report=report)
+                region_audit.run(checkpoint, collect=question.collect)
             except AddonError as error:
                 report.failure = error
         yield report
 
 
-def _api(question: Question, cloud: str, report: RegionReport) -> Api | None:
+def _api(question: AuditRequest, cloud: str, report: RegionReport) -> Api | None:
     """The API of a region; None, with the failure in the report, where the cloud has none there."""
     try:
         api = question.own.in_region(report.region, cloud)
@@ -212,23 +218,24 @@ def _api(question: Question, cloud: str, report: RegionReport) -> Api | None:
     return api
 
 
-def _place(key: PlaceKey, documents: Sequence[Mapping[str, Any]]) -> Place:
-    if key not in latest_places(documents):
+def _checkpoint(key: CheckpointKey, documents: Sequence[Mapping[str, Any]]) -> Checkpoint:
+    if key not in latest_checkpoints(documents):
         raise ConfigurationError(
             f"The input {key.input} has not collected the region {key.region} of the tenant {key.tenant} yet: there is "
             "nothing to compare. Enable it, let it run, and look into its log if it does not."
         )
-    return find_place(key, documents, 0)
+    return find_checkpoint(key, documents, 0)
 
 
-def _due(place: Place, question: Question) -> int:
+def _due(checkpoint: Checkpoint, question: AuditRequest) -> int:
     """Up to when everything should be there: what was collected later than its overlap."""
-    if place.settled <= question.start:
+    if checkpoint.settled <= question.start:
         raise ConfigurationError(
-            f"The input has collected the region {place.key.region} for good only up to {iso(place.settled)}; later "
-            "alerts are not due yet. Give an earlier range, or let the input run first."
+            f"The input has collected the region {checkpoint.key.region} for good only up to "
+            f"{iso(checkpoint.settled)}; later alerts are not due yet. Give an earlier range, or let the input run "
+            "first."
         )
-    return min(question.end, place.settled)
+    return min(question.end, checkpoint.settled)
 
 
 @dataclass
@@ -248,7 +255,7 @@ class _Noted:
     def __init__(self) -> None:
         self._noted: dict[bytes, tuple[int, str]] = {}
 
-    def take(self, shown: Iterator[Shown], coming: Coming) -> None:
+    def take(self, shown: Iterator[RecordVersion], coming: DeliveryMode) -> None:
         # The same ones may come again, and what turns out to be cut short is asked for once more.
         del coming
         self._noted.update((one.version.fingerprint, (one.version.time, one.identity)) for one in shown if one.identity)
@@ -265,54 +272,54 @@ class _Noted:
 class _RegionAudit:
     def __init__(
         self,
-        key: PlaceKey,
+        key: CheckpointKey,
         api: Api,
         reader: RegionReader,
         *,
-        means: Means,
+        context: AuditContext,
         ready_at: float,
         report: RegionReport,
     ) -> None:
         self._key = key
         self._api = api
         self._reader = reader
-        self._means = means
+        self._context = context
         self._ready_at = ready_at
         self._report = report
         self._missing = Seen()
 
-    def run(self, place: Place, *, collect: bool) -> None:
+    def run(self, checkpoint: Checkpoint, *, collect: bool) -> None:
         report = self._report
         existing: dict[bytes, tuple[int, str]] = {}
         noted = _Noted()
         begun = start = report.start
-        self._means.log.info("Region %s: asking Microsoft from %s on ...", report.region, iso(start))
+        self._context.log.info("Region %s: asking Microsoft from %s on ...", report.region, iso(start))
         while start < report.end:
-            stretch = self._reader.read(start, report.end, noted)
+            span = self._reader.read(start, report.end, noted)
             # What lies before or behind is another stretch's.
             existing.update(
-                (mark, one) for mark, one in noted.taken().items() if start <= one[0] < max(stretch.end, start + 1)
+                (mark, one) for mark, one in noted.taken().items() if start <= one[0] < max(span.end, start + 1)
             )
-            start = stretch.end
-            if len(existing) >= MOST_COMPARED or start >= report.end or stretch.is_last:
+            start = span.end
+            if len(existing) >= MOST_COMPARED or start >= report.end or span.is_last:
                 self._compare(existing, begun, start)
                 existing.clear()
                 begun = start
-            if stretch.is_last:
+            if span.is_last:
                 break
         report.unidentified = self._reader.asked.unidentified
         self._doubt()
         if collect and report.missing:
-            self._order(place.generation)
+            self._order(checkpoint.generation)
 
     def _compare(self, existing: Mapping[bytes, tuple[int, str]], start: int, end: int) -> None:
         look = self._look(existing, start, end)
         if len(look.found) < len(existing):
             # What Splunk took just before the audit may be on its way into the index.
-            wait = self._ready_at - self._means.monotonic()
+            wait = self._ready_at - self._context.monotonic()
             if wait > 0:
-                self._means.log.info("Waiting %.0f s for Splunk to index what it has just been given ...", wait)
-                self._means.stop.wait(wait)
+                self._context.log.info("Waiting %.0f s for Splunk to index what it has just been given ...", wait)
+                self._context.stop.wait(wait)
                 look = self._look(existing, start, end)
         report = self._report
         if len(look.found) < len(existing) and not (report.indexed or look.indexed):
@@ -325,15 +332,15 @@ class _RegionAudit:
         report.missing += len(existing) - len(look.found)
         for mark, (time, identity) in existing.items():
             if mark not in look.found:
-                self._means.found(Finding(MISSING, report.region, identity, time, 0))
+                self._context.found(Discrepancy(MISSING, report.region, identity, time, 0))
                 if len(self._missing) < MOST_ORDERED:
                     self._missing.add(mark, time)
         for identity, time, count in look.repeated:
-            self._means.found(Finding(REPEATED, report.region, identity, time, count))
+            self._context.found(Discrepancy(REPEATED, report.region, identity, time, count))
 
     def _require_to_see(self) -> None:
         """Make sure that Splunk shows any event of the source: else everything would be taken for missing."""
-        if self._means.index.has_any(self._key.source):
+        if self._context.index.has_any(self._key.source):
             return
         raise SearchFailedError(
             f"Splunk shows this user no event at all of the source {self._key.source}, so nothing can be "
@@ -342,11 +349,11 @@ class _RegionAudit:
 
     def _look(self, existing: Mapping[bytes, Any], start: int, end: int) -> _Look:
         look = _Look()
-        stretches = [(start, end)]
-        while stretches:
-            start, end = stretches.pop()
+        spans = [(start, end)]
+        while spans:
+            start, end = spans.pop()
             try:
-                rows = list(self._means.index.versions(self._key.source, start - _ROUNDING, end + _ROUNDING))
+                rows = list(self._context.index.versions(self._key.source, start - _ROUNDING, end + _ROUNDING))
             except CutShortError:
                 if end - start <= TICKS_PER_SECOND:
                     raise SearchFailedError(
@@ -354,14 +361,14 @@ class _RegionAudit:
                         "search returns. Audit the time before and the time after it."
                     ) from None
                 middle = (start + end) // 2
-                stretches += [(middle, end), (start, middle)]
+                spans += [(middle, end), (start, middle)]
                 continue
             for row in rows:
                 self._see(look, row, (start, end), existing)
         return look
 
     def _see(
-        self, look: _Look, row: tuple[Mapping[str, Any], int], stretch: tuple[int, int], existing: Mapping[bytes, Any]
+        self, look: _Look, row: tuple[Mapping[str, Any], int], span: tuple[int, int], existing: Mapping[bytes, Any]
     ) -> None:
         members, count = row
         try:
@@ -369,7 +376,7 @@ class _RegionAudit:
         except ValueError:
             look.unreadable += count
             return
-        if not stretch[0] <= time < stretch[1]:
+        if not span[0] <= time < span[1]:
             return
         mark = fingerprint(identity, time)
         look.indexed += 1
@@ -387,7 +394,7 @@ class _RegionAudit:
                 f"{report.unreadable} events of the range don't tell which alert they are: some of the missing alerts "
                 "may be among them."
             )
-        report.doubts += [f"Splunk remarks: {warning}" for warning in self._means.index.warnings]
+        report.doubts += [f"Splunk remarks: {warning}" for warning in self._context.index.warnings]
 
     def _order(self, generation: int) -> None:
         report = self._report
@@ -395,8 +402,8 @@ class _RegionAudit:
             report.note = "Nothing was ordered: what is not really missing would come twice."
             return
         try:
-            kept = self._means.store.places_of(self._key.kind, self._key.input)
-            earlier = find_order(self._key, kept)
+            kept = self._context.store.checkpoints_of(self._key.kind, self._key.input)
+            earlier = find_recollection(self._key, kept)
         except CheckpointError as error:
             report.failure = error
             return
@@ -406,7 +413,9 @@ class _RegionAudit:
                 "Let the input run, and audit again."
             )
             return
-        self._means.store.save(Order(self._key, generation, self._missing, ordered=len(self._missing)).document())
+        self._context.store.save(
+            Recollection(self._key, generation, self._missing, ordered=len(self._missing)).document()
+        )
         report.ordered = len(self._missing)
         report.note = "The input collects them at the end of its next run."
         if report.missing > report.ordered:

@@ -1,4 +1,4 @@
-"""A place: how far one input has collected one region of one tenant.
+"""A checkpoint: how far one input has collected one region of one tenant.
 
 It holds three times and the versions already delivered:
 
@@ -11,7 +11,7 @@ It holds three times and the versions already delivered:
 
 ``seen_from <= settled <= watermark``, and none of them ever goes back.
 
-Whoever resets a place or deletes its input raises its generation. Each generation has documents of its own: what a
+Whoever resets a checkpoint or deletes its input raises its generation. Each generation has documents of its own: what a
 process that has not noticed saves late is of an older one, stands beside what counts, and counts for nothing.
 """
 
@@ -29,7 +29,7 @@ from .versions import Seen
 
 LAYOUT = 1
 
-# Of a place's key: kind, input, tenant, cloud, region.
+# Of a checkpoint's key: kind, input, tenant, cloud, region.
 _PARTS = 5
 
 # Neighbouring windows share this much: whether the APIs' bounds are inclusive is not documented, nor to what
@@ -44,8 +44,8 @@ MOST_SEEN = 150_000
 
 
 @dataclass(frozen=True)
-class PlaceKey:
-    """What a place belongs to. Nothing else: a changed filter, resource, credential or proxy keeps the place."""
+class CheckpointKey:
+    """What a checkpoint belongs to. A changed filter, resource, credential or proxy keeps the checkpoint."""
 
     kind: str
     input: str
@@ -62,7 +62,7 @@ class PlaceKey:
         return f"{self.kind}:{self.tenant}:{self.region}:{self.input}"
 
     def of_generation(self, generation: int) -> str:
-        """The key of what a generation of the place keeps."""
+        """The key of what a generation of the checkpoint keeps."""
         return f"{self}:{generation}" if generation else str(self)
 
 
@@ -79,17 +79,17 @@ class Lacking(NamedTuple):
 
 
 @dataclass
-class Place:
+class Checkpoint:
     """How far one region has been collected; times in ticks.
 
-    ``generation`` counts how often the place has been reset or its input deleted, ``revision`` how often it has been
-    saved since, ``writer`` is the id of the run that did so last. ``typed_tenant`` is the tenant as the account names
-    it, be it by a domain. ``collected`` is when a run was last through with it, by the server's clock; None before the
-    first time. ``lacking`` are the records that lack something, by identity, in the order in which they are asked for
-    again. ``held`` is a time that this run must not settle, since it could not be read whole; None for none.
+    ``generation`` counts how often the checkpoint has been reset or its input deleted, ``revision`` how often it has
+    been saved since, ``writer`` is the id of the run that did so last. ``typed_tenant`` is the tenant as the account
+    names it, be it by a domain. ``collected`` is when a run was last through with it, by the server's clock; None
+    before the first time. ``lacking`` are the records that lack something, by identity, in the order in which they are
+    asked for again. ``held`` is a time that this run must not settle, since it could not be read whole; None for none.
     """
 
-    key: PlaceKey
+    key: CheckpointKey
     watermark: int
     settled: int
     seen_from: int
@@ -103,7 +103,7 @@ class Place:
     held: int | None = None
 
     @classmethod
-    def first(cls, key: PlaceKey, start: int, generation: int = 0) -> Place:
+    def first(cls, key: CheckpointKey, start: int, generation: int = 0) -> Checkpoint:
         """The place of an input that has collected nothing yet, or shall forget that it has, and start at ``start``."""
         return cls(key, watermark=start, settled=start, seen_from=start, generation=generation)
 
@@ -133,7 +133,7 @@ class Place:
             self.seen.forget_before(seen_from)
 
     def document(self) -> dict[str, Any]:
-        """The place as one document of the KV store."""
+        """The checkpoint as one document of the KV store."""
         return {
             "_key": self.key.of_generation(self.generation),
             "layout": LAYOUT,
@@ -152,8 +152,8 @@ class Place:
         }
 
     @classmethod
-    def from_document(cls, key: PlaceKey, document: Mapping[str, Any]) -> Place:
-        """The place that ``document`` wrote.
+    def from_document(cls, key: CheckpointKey, document: Mapping[str, Any]) -> Checkpoint:
+        """The checkpoint that ``document`` wrote.
 
         Raises:
             CheckpointError: another version of the add-on wrote it, or it is damaged. It is never taken for a
@@ -166,7 +166,7 @@ class Place:
                 "defender_alerts_reset.py: the input then starts again at a time of your choice."
             )
         try:
-            place = cls(
+            checkpoint = cls(
                 key,
                 watermark=parse_iso(document["watermark"]),
                 settled=parse_iso(document["settled"]),
@@ -175,7 +175,7 @@ class Place:
                 generation=int(document["generation"]),
                 revision=int(document["revision"]),
                 writer=str(document.get("writer", "")),
-                # Versions of this add-on that did not note it have left places without.
+                # Versions of this add-on that did not note it have left checkpoints without.
                 collected=parse_iso(document["collected"]) if document.get("collected") else None,
                 lacking={
                     str(name): Lacking(parse_iso(time), int(gone))
@@ -188,31 +188,31 @@ class Place:
                 "ta_defender_alerts_checkpoints from a backup of the KV store, or reset the checkpoint to the time of "
                 "the input's last event, on the Inputs page or by defender_alerts_reset.py."
             ) from error
-        if not place.seen_from <= place.settled <= place.watermark:
+        if not checkpoint.seen_from <= checkpoint.settled <= checkpoint.watermark:
             raise CheckpointError(
                 f"The checkpoint {key} contradicts itself: seen_from {document['seen_from']}, settled "
                 f"{document['settled']}, watermark {document['watermark']} are not in this order. Nothing was "
                 "collected. Reset the checkpoint to the time of the input's last event, on the Inputs page or by "
                 "defender_alerts_reset.py."
             )
-        return place
+        return checkpoint
 
 
 @dataclass(frozen=True)
 class Reset:
-    """An administrator's word that a place shall start again, at a time in ticks of their choice.
+    """An administrator's word that a checkpoint shall start again, at a time in ticks of their choice.
 
-    A document of its own: a process that is at work while it is written would overwrite the place's. It counts until a
-    place of its generation has been saved.
+    A document of its own: a process that is at work while it is written would overwrite the checkpoint's. It counts
+    until a place of its generation has been saved.
     """
 
-    key: PlaceKey
+    key: CheckpointKey
     start: int
     generation: int
 
     @staticmethod
-    def key_of(key: PlaceKey) -> str:
-        """The key of the document, beside the place's."""
+    def key_of(key: CheckpointKey) -> str:
+        """The key of the document, beside the checkpoint's."""
         return f"{key}:reset"
 
     def document(self) -> dict[str, Any]:
@@ -225,7 +225,7 @@ class Reset:
         }
 
     @classmethod
-    def from_document(cls, key: PlaceKey, document: Mapping[str, Any]) -> Reset:
+    def from_document(cls, key: CheckpointKey, document: Mapping[str, Any]) -> Reset:
         """The reset that ``document`` wrote.
 
         Raises:
@@ -241,7 +241,7 @@ class Reset:
 
 @dataclass(frozen=True)
 class Deletion:
-    """What stays of an input that was deleted: its places have to be of this generation, or a later one, to count.
+    """What stays of an input that was deleted: its checkpoints have to be of this generation, or a later one, to count.
 
     A document of its own, by which a process that is still at work notices; a new input of that name begins there.
     ``deleted`` is when that was, by this machine's clock.
@@ -254,7 +254,7 @@ class Deletion:
 
     @staticmethod
     def key_of(kind: str, input_name: str) -> str:
-        """The key of the document; a place's has more parts."""
+        """The key of the document; a checkpoint's has more parts."""
         return f"{kind}:{input_name}:deleted"
 
     @classmethod
@@ -314,13 +314,13 @@ def what_counts(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any
     ]
 
 
-def latest_places(documents: Iterable[Mapping[str, Any]]) -> dict[PlaceKey, Mapping[str, Any]]:
+def latest_checkpoints(documents: Iterable[Mapping[str, Any]]) -> dict[CheckpointKey, Mapping[str, Any]]:
     """The document that counts of each of an input's places; it may have been reset since it was saved.
 
     Raises:
         CheckpointError: the input's deletion can't be read.
     """
-    latest: dict[PlaceKey, Mapping[str, Any]] = {}
+    latest: dict[CheckpointKey, Mapping[str, Any]] = {}
     for document in what_counts(documents):
         key = _key_of(document)
         if key is not None and (key not in latest or _generation(document) > _generation(latest[key])):
@@ -328,39 +328,45 @@ def latest_places(documents: Iterable[Mapping[str, Any]]) -> dict[PlaceKey, Mapp
     return latest
 
 
-def is_reset(place: Mapping[str, Any], documents: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether a place, by its document, has been reset since that was saved: no run has obeyed yet."""
-    wanted = Reset.key_of(key) if (key := _key_of(place)) else ""
-    return any(document.get("_key") == wanted and _generation(document) > _generation(place) for document in documents)
+def is_reset(checkpoint: Mapping[str, Any], documents: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a checkpoint, by its document, has been reset since that was saved: no run has obeyed yet."""
+    wanted = Reset.key_of(key) if (key := _key_of(checkpoint)) else ""
+    return any(
+        document.get("_key") == wanted and _generation(document) > _generation(checkpoint) for document in documents
+    )
 
 
-def find_place(key: PlaceKey, documents: Iterable[Mapping[str, Any]], start: int) -> Place:
-    """The place among an input's documents; a first one at ``start`` where there is none, a new one where it was reset.
+def find_checkpoint(key: CheckpointKey, documents: Iterable[Mapping[str, Any]], start: int) -> Checkpoint:
+    """Find a checkpoint among an input's documents.
+
+    Where there is none, it is a first one at ``start``; where it was reset, a new one.
 
     Raises:
         CheckpointError: it is there and can't be read.
     """
     documents = list(documents)
-    document = latest_places(documents).get(key)
+    document = latest_checkpoints(documents).get(key)
     reset = next((one for one in what_counts(documents) if one.get("_key") == Reset.key_of(key)), None)
     if reset is not None and (document is None or is_reset(document, [reset])):
         read = Reset.from_document(key, reset)
-        return Place.first(key, read.start, read.generation)
+        return Checkpoint.first(key, read.start, read.generation)
     if document is not None:
-        return Place.from_document(key, document)
+        return Checkpoint.from_document(key, document)
     deletion = Deletion.among(documents)
-    return Place.first(key, start, 0 if deletion is None else deletion.generation)
+    return Checkpoint.first(key, start, 0 if deletion is None else deletion.generation)
 
 
 def tenant_of(typed: str, cloud: str, documents: Iterable[Mapping[str, Any]]) -> str:
     """The GUID of a tenant that was typed as a domain, as an input's places remember it; empty where none does."""
-    places = latest_places(documents).items()
-    return next((key.tenant for key, one in places if (key.cloud, one.get("typed_tenant")) == (cloud, typed)), "")
+    checkpoints = latest_checkpoints(documents).items()
+    return next((key.tenant for key, one in checkpoints if (key.cloud, one.get("typed_tenant")) == (cloud, typed)), "")
 
 
-def has_older(place: Place, documents: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether older generations of a place have left something among the input's documents."""
-    return any(_key_of(document) == place.key and _generation(document) < place.generation for document in documents)
+def has_older(checkpoint: Checkpoint, documents: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether older generations of a checkpoint have left something among the input's documents."""
+    return any(
+        _key_of(document) == checkpoint.key and _generation(document) < checkpoint.generation for document in documents
+    )
 
 
 def resets(documents: Iterable[Mapping[str, Any]], start: int, region: str = "") -> list[Reset]:
@@ -373,24 +379,24 @@ def resets(documents: Iterable[Mapping[str, Any]], start: int, region: str = "")
     """
     documents = list(documents)
     by_key = {str(document.get("_key")): document for document in documents}
-    places = latest_places(documents)
-    chosen = sorted((key for key in places if region in {"", key.region}), key=str)
+    checkpoints = latest_checkpoints(documents)
+    chosen = sorted((key for key in checkpoints if region in {"", key.region}), key=str)
     return [
-        Reset(key, start, 1 + max(_generation(places[key]), _generation(by_key.get(Reset.key_of(key), {}))))
+        Reset(key, start, 1 + max(_generation(checkpoints[key]), _generation(by_key.get(Reset.key_of(key), {}))))
         for key in chosen
     ]
 
 
-def _key_of(document: Mapping[str, Any]) -> PlaceKey | None:
-    """The place whose document this is, by its key, as the rest may be damaged; None for another kind of document."""
+def _key_of(document: Mapping[str, Any]) -> CheckpointKey | None:
+    """Whose document this is, by its key, as the rest may be damaged; None for another kind of document."""
     parts = str(document.get("_key")).split(":")
     if len(parts) == _PARTS + 1 and _is_number(parts[-1]):
         parts.pop()
-    return PlaceKey(*parts) if len(parts) == _PARTS else None
+    return CheckpointKey(*parts) if len(parts) == _PARTS else None
 
 
 def who_saved(head: Mapping[str, Any]) -> tuple[str, int]:
-    """The writer of a place's document and its revision; nobody's where these can't be read."""
+    """The writer of a checkpoint's document and its revision; nobody's where these can't be read."""
     try:
         return str(head.get("writer", "")), int(head["revision"])
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -417,17 +423,17 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-class PlaceStore(Protocol):
-    """Where places are kept. Each method raises ``CheckpointError`` for everything that goes wrong."""
+class CheckpointStore(Protocol):
+    """Where checkpoints are kept. Each method raises ``CheckpointError`` for everything that goes wrong."""
 
-    def places_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
+    def checkpoints_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
         """The documents of all places of an input, also those of another tenant or cloud."""
 
-    def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
+    def revisions_of(self, *keys: str) -> list[Mapping[str, Any]]:
         """``_key``, generation, revision and writer of those documents that exist, without the rest of them."""
 
     def save(self, document: Mapping[str, Any]) -> None:
         """Save one document, replacing the one with the same key."""
 
-    def delete_older(self, key: PlaceKey, generation: int) -> None:
-        """Delete what generations of a place before this one have left."""
+    def delete_older(self, key: CheckpointKey, generation: int) -> None:
+        """Delete what generations of a checkpoint before this one have left."""

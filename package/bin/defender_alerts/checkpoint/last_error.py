@@ -1,7 +1,7 @@
 """What last went wrong with an input, or with one region of it, for whoever looks at its status.
 
-A document of its own beside the places: a failed run may not save those, and a run that goes well should not have to
-take it back. So it counts only as long as nothing was collected after it. Nothing depends on it.
+A document of its own beside the checkpoints: a failed run may not save those, and a run that goes well should not have
+to take it back. So it counts only as long as nothing was collected after it. Nothing depends on it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FAILED, INCOMPLETE = "failed", "incomplete"
 
 
 @dataclass(frozen=True)
-class Trouble:
+class LastError:
     """A failure of a run.
 
     Attributes:
@@ -42,7 +42,7 @@ class Trouble:
 
     @property
     def key(self) -> str:
-        """The key of its document; a place's has more parts."""
+        """The key of its document; a checkpoint's has more parts."""
         return ":".join((self.kind, self.input, *([self.region] if self.region else []), _SUFFIX))
 
     def document(self) -> dict[str, Any]:
@@ -60,10 +60,10 @@ class Trouble:
         }
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Trouble | None:
+    def of(cls, document: Mapping[str, Any]) -> LastError | None:
         """The trouble that ``document`` wrote; None for a document of something else, or a damaged one."""
         try:
-            trouble = cls(
+            last_error = cls(
                 str(document["kind"]),
                 str(document["input"]),
                 str(document["region"]),
@@ -75,4 +75,4 @@ class Trouble:
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             return None
-        return trouble if document.get("_key") == trouble.key else None
+        return last_error if document.get("_key") == last_error.key else None

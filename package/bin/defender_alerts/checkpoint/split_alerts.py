@@ -1,11 +1,11 @@
 """Remembers which versions of records inside other records have been delivered.
 
 An incident shows its alerts with each of its own updates, weeks after they were updated themselves, and an alert may
-move from one incident to another. So what a place remembers, the versions inside the overlap, does not help: each
+move from one incident to another. So what a checkpoint remembers, the versions inside the overlap, does not help: each
 version of an alert is remembered here for as long as an incident may show it.
 
 One document of the KV store holds the versions of one day, by their own version time: an answer touches a few days, and
-a batch saves those alone. They are saved behind the events and before the place: a kill repeats a batch, as ever.
+a batch saves those alone. They are saved behind the events and before the checkpoint: a kill repeats a batch, as ever.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from defender_alerts.errors import CheckpointError
 from defender_alerts.times import iso, seconds
 
-from .checkpoint import PlaceKey
+from .checkpoint import CheckpointKey
 from .versions import FINGERPRINT_BYTES, Version
 
 _DAY = seconds(86_400)
@@ -28,7 +28,7 @@ _KEPT = 400 * _DAY
 _MOST_DAYS_HELD = 16
 
 
-class PartStore(Protocol):
+class SplitAlertStore(Protocol):
     """Where the days are kept. Each method raises ``CheckpointError`` for everything that goes wrong."""
 
     def read(self, *keys: str) -> list[Mapping[str, Any]]:
@@ -37,20 +37,20 @@ class PartStore(Protocol):
     def save(self, document: Mapping[str, Any]) -> None:
         """Save one document, replacing the one with the same key."""
 
-    def delete_parts(self, place: str, before: str) -> None:
-        """Delete the days of a place before one (``2026-01-31``)."""
+    def delete_split_alerts(self, checkpoint: str, before: str) -> None:
+        """Delete the days of a checkpoint before one (``2026-01-31``)."""
 
 
-class DeliveredParts:
+class DeliveredSplitAlerts:
     """The memory of one place.
 
     Args:
-        key: of the place.
-        generation: of the place. What was delivered before it was reset is to be delivered again.
+        key: of the checkpoint.
+        generation: of the checkpoint. What was delivered before it was reset is to be delivered again.
         store: where the days are kept.
     """
 
-    def __init__(self, key: PlaceKey, generation: int, store: PartStore) -> None:
+    def __init__(self, key: CheckpointKey, generation: int, store: SplitAlertStore) -> None:
         self._key = key
         self._generation = generation
         self._store = store
@@ -103,7 +103,7 @@ class DeliveredParts:
             CheckpointError: the store can't be written.
         """
         if self._days and not self._is_tidy:
-            self._store.delete_parts(str(self._key), _day_of(now - _KEPT))
+            self._store.delete_split_alerts(str(self._key), _day_of(now - _KEPT))
             self._is_tidy = True
 
     def _document_key(self, day: str) -> str:

@@ -35,7 +35,7 @@ class Version(NamedTuple):
     time: int
     fingerprint: bytes
     raw: str
-    is_part: bool = False
+    is_split: bool = False
     completes: str = ""
     lacks: str = ""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from defender_alerts.checkpoint.split_alerts import DeliveredParts
+from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts
 from defender_alerts.checkpoint.versions import Version
-from defender_alerts.checkpoint.writer import PlaceKeeper
+from defender_alerts.checkpoint.writer import CheckpointWriter
 from defender_alerts.errors import StoppedError
 from defender_alerts.microsoft.transport.client import Stop
 
@@ -39,7 +39,7 @@ class Delivery:
     """The way from one region's collector into Splunk.
 
     Args:
-        keeper: of the place, which is moved on and saved behind each batch.
+        keeper: of the checkpoint, which is moved on and saved behind each batch.
         origin: what stands in the events beside the alert.
         sink: takes the events.
         stop: looked at before each batch.
@@ -50,14 +50,19 @@ class Delivery:
     """
 
     def __init__(
-        self, keeper: PlaceKeeper, origin: Origin, sink: EventSink, stop: Stop, parts: DeliveredParts | None = None
+        self,
+        writer: CheckpointWriter,
+        origin: Origin,
+        sink: EventSink,
+        stop: Stop,
+        parts: DeliveredSplitAlerts | None = None,
     ) -> None:
         self._stop = stop
-        self._keeper = keeper
-        self._place = keeper.place
+        self._writer = writer
+        self._checkpoint = writer.checkpoint
         self._origin = origin
         self._sink = sink
-        self._parts = parts
+        self._split_alerts = parts
         self.delivered = Delivered()
         self.is_under_way = False
 
@@ -69,18 +74,18 @@ class Delivery:
     def as_they_come(self, versions: Iterable[Version], *, in_time_order: bool = False) -> None:
         """Deliver versions while they arrive; only in time order do they move the watermark."""
         for batch in _batches(versions):
-            times = [version.time for version in batch if in_time_order and not version.is_part]
-            self._deliver(batch, max(times, default=self._place.watermark))
+            times = [version.time for version in batch if in_time_order and not version.is_split]
+            self._deliver(batch, max(times, default=self._checkpoint.watermark))
             # Or it would be held until the next one is whole: 3 MB more at the peak, measured.
             del batch
 
     def _deliver(self, batch: Sequence[Version], watermark: int) -> None:
         if self._stop.is_set():
             raise StoppedError
-        if not self._keeper.saves:
+        if not self._writer.saves:
             # A store that can be read but not written stops the run here, before its first event.
-            self._keeper.save()
-        self._keeper.make_sure()
+            self._writer.save()
+        self._writer.ensure_owner()
         self.is_under_way = True
         try:
             self._write_and_save(batch, watermark)
@@ -90,20 +95,20 @@ class Delivery:
     def _write_and_save(self, batch: Sequence[Version], watermark: int) -> None:
         self.delivered.bytes += self._sink.write(self._origin, batch)
         for version in batch:
-            if version.is_part and self._parts is not None:
-                self._parts.add(version)
+            if version.is_split and self._split_alerts is not None:
+                self._split_alerts.add(version)
                 self.delivered.parts += 1
                 continue
-            self._place.seen.add(version.fingerprint, version.time)
-            self._place.lacking.pop(version.completes, None)
+            self._checkpoint.seen.add(version.fingerprint, version.time)
+            self._checkpoint.lacking.pop(version.completes, None)
             if version.lacks:
-                self._place.lack(version.lacks, version.time)
-            self.delivered.late += version.time < self._place.watermark
+                self._checkpoint.lack(version.lacks, version.time)
+            self.delivered.late += version.time < self._checkpoint.watermark
         self.delivered.new += len(batch)
-        if self._parts is not None:
-            self._parts.save()
-        self._place.advance(watermark, self._place.settled)
-        self._keeper.save()
+        if self._split_alerts is not None:
+            self._split_alerts.save()
+        self._checkpoint.advance(watermark, self._checkpoint.settled)
+        self._writer.save()
 
 
 def _batches(versions: Iterable[Version]) -> Iterable[list[Version]]:

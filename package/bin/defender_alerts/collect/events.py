@@ -45,7 +45,7 @@ def stream_closed() -> StreamClosedError:
 class Origin:
     """Where events come from: what stands beside ``time`` and ``data`` in each of them.
 
-    ``part_sourcetype`` is that of records that were cut out of others.
+    ``split_sourcetype`` is that of records that were cut out of others.
     """
 
     stanza: str
@@ -53,7 +53,7 @@ class Origin:
     source: str
     sourcetype: str
     host: str
-    part_sourcetype: str = ""
+    split_sourcetype: str = ""
 
 
 class EventSink(Protocol):
@@ -142,9 +142,9 @@ class XmlStream:
             StreamClosedError: Splunk no longer takes events, or the stream was closed; the batch is not whole.
         """
         head = f'<event stanza="{_attribute(origin.stanza)}"><time>'
-        whole, part = _beside(origin, origin.sourcetype), _beside(origin, origin.part_sourcetype)
+        whole, part = _beside(origin, origin.sourcetype), _beside(origin, origin.split_sourcetype)
         events = (
-            f"{head}{epoch(version.time)}</time>{part if version.is_part else whole}<data>"
+            f"{head}{epoch(version.time)}</time>{part if version.is_split else whole}<data>"
             f"{event_data(version.raw)}</data></event>\n"
             for version in versions
         )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-from defender_alerts.checkpoint.checkpoint import Place
+from defender_alerts.checkpoint.checkpoint import Checkpoint
 from defender_alerts.checkpoint.versions import Version
 from defender_alerts.times import TICKS_PER_SECOND
 
@@ -30,17 +30,17 @@ class Lateness:
     """Notes what one run of a region finds late.
 
     Args:
-        place: as it was before the run.
+        checkpoint: as it was before the run.
         overlap: of the input, in ticks.
         interval: of the input, in ticks; 0 where none is known, as with a cron schedule: nothing is measured.
         now: the server's time when the run begins, in ticks.
     """
 
-    def __init__(self, place: Place, *, overlap: int, interval: int, now: int) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, overlap: int, interval: int, now: int) -> None:
         # A run of several windows has asked for the last `overlap` at different times: what is not settled was asked
         # for at `settled + overlap` at the earliest. After one of a single window that is its watermark.
-        self._previous = min(place.watermark, place.settled + overlap)
-        is_known = place.collected is not None and now - self._previous <= MOST_INTERVALS * interval
+        self._previous = min(checkpoint.watermark, checkpoint.settled + overlap)
+        is_known = checkpoint.collected is not None and now - self._previous <= MOST_INTERVALS * interval
         self._bounds: dict[bytes, tuple[int, int]] | None = {} if is_known else None
 
     def note(self, version: Version, now: int) -> None:
@@ -51,7 +51,7 @@ class Lateness:
         bounds = (self._previous - version.time, now + _CLOCK - version.time)
         self._bounds.setdefault(version.fingerprint, bounds)
 
-    def story(self, new: int) -> dict[str, float]:
+    def summary(self, new: int) -> dict[str, float]:
         """What was found, as fields of the region's line; ``new`` versions were delivered. Empty if nothing was.
 
         ``late_share`` is the share of versions that were not shown at the previous answer; the others, in seconds, are

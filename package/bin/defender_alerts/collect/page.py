@@ -29,7 +29,7 @@ class CutShortError(Exception):
         self.times = times or []
 
 
-class Shown(NamedTuple):
+class RecordVersion(NamedTuple):
     """A version that the API shows.
 
     Attributes:
@@ -86,7 +86,7 @@ class PageReading:
         # One that is no text is refused as one that leads elsewhere.
         return link if isinstance(link, str) else type(link).__name__
 
-    def shown(self, answer: Answer) -> Iterator[Shown]:
+    def shown(self, answer: Answer) -> Iterator[RecordVersion]:
         """Yield what the answer shows of the window; what lies behind it is asked for again with the next one.
 
         Raises:
@@ -111,7 +111,7 @@ class PageReading:
                 "the way that answers in Microsoft's place."
             ) from error
 
-    def _as_text(self, broken: BrokenRecord) -> Shown | None:
+    def _as_text(self, broken: BrokenRecord) -> RecordVersion | None:
         """What can't be parsed, where its identity and version time can be read; else it is left out."""
         record = broken.record
         if record is not None and isinstance(record.value, Mapping):
@@ -127,7 +127,7 @@ class PageReading:
         self._report(broken.reason, broken.excerpt)
         return None
 
-    def _shown(self, record: Record) -> Shown | None:
+    def _shown(self, record: Record) -> RecordVersion | None:
         value = record.value
         if not isinstance(value, Mapping):
             self._report("no JSON object", excerpt(record.raw))
@@ -142,14 +142,14 @@ class PageReading:
             self.unidentified += 1
             time = self._query.times.end - 1
             parts = tuple(self._part(one, time) for one in inside)
-            return Shown("", Version(time, fingerprint(record.raw, 0), raw), parts, str(error))
+            return RecordVersion("", Version(time, fingerprint(record.raw, 0), raw), parts, str(error))
         self.times.append(time)
         parts = tuple(self._part(one, time) for one in inside)
         lacks = expansion is not None and expansion.lacks(value)
         # Where it will come again with what it lacks, as another text, that is another version.
         is_preliminary = expansion is not None and lacks and not expansion.splits
         mark = preliminary(identity, time) if is_preliminary else fingerprint(identity, time)
-        return Shown(identity, Version(time, mark, raw), parts, lacks=lacks)
+        return RecordVersion(identity, Version(time, mark, raw), parts, lacks=lacks)
 
     def _part(self, record: Record, time: int) -> Version:
         """A record inside another one; one that does not say when it was changed has the other one's time."""
@@ -159,7 +159,7 @@ class PageReading:
                 identity, time = self._api.identify(record.value)
             except ValueError:
                 self.unidentified += 1
-        return Version(time, fingerprint(identity, time), record.raw, is_part=True)
+        return Version(time, fingerprint(identity, time), record.raw, is_split=True)
 
     def _report(self, reason: str, excerpt: str) -> None:
         self.broken += 1

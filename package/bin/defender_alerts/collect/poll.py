@@ -1,7 +1,7 @@
-"""One poll of one input: a token, the places, and then its regions side by side.
+"""One poll of one input: a token, the checkpoints, and then its regions side by side.
 
-What it takes from outside is handed in: the way to Microsoft, the store of places, the sink of events, the clocks, and
-the event that asks it to stop.
+What it takes from outside is handed in: the way to Microsoft, the store of checkpoints, the sink of events, the clocks,
+and the event that asks it to stop.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Protocol
 
 from defender_alerts.checkpoint.checkpoint import (
-    Place,
-    PlaceKey,
-    PlaceStore,
-    find_place,
+    Checkpoint,
+    CheckpointKey,
+    CheckpointStore,
+    find_checkpoint,
     has_older,
-    latest_places,
+    latest_checkpoints,
     tenant_of,
     what_counts,
 )
-from defender_alerts.checkpoint.split_alerts import DeliveredParts, PartStore
+from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts, SplitAlertStore
 from defender_alerts.checkpoint.versions import fingerprint
-from defender_alerts.checkpoint.writer import PlaceKeeper
+from defender_alerts.checkpoint.writer import CheckpointWriter
 from defender_alerts.errors import AddonError, CheckpointError, ConfigurationError
 from defender_alerts.input_kinds import Kind
 from defender_alerts.logfmt import key_values
@@ -45,7 +45,7 @@ from defender_alerts.settings import Polling
 from defender_alerts.times import iso, machine_time, parse_start, seconds
 
 from .events import EventSink, Origin
-from .recollection import StandingOrder
+from .recollection import PendingRecollection
 from .region import RegionCollector, RegionJob
 from .regions import RegionOutcome, collect_side_by_side
 
@@ -68,12 +68,12 @@ class Plan:
     account: Account
 
 
-class Store(PlaceStore, PartStore, Protocol):
-    """Where places are kept, and what was delivered of parts."""
+class Store(CheckpointStore, SplitAlertStore, Protocol):
+    """Where checkpoints are kept, and what was delivered of parts."""
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class PollContext:
     """What a poll is given to work with.
 
     Attributes:
@@ -108,7 +108,7 @@ class Surroundings:
         Its clock is its own, unless one is given.
         """
         return Caller(
-            open_session(self.network, self.trusted, host, self._tell_dead_addresses),
+            open_session(self.network, self.trusted, host, self._warn_of_dead_addresses),
             timeout=self.network.timeout,
             clock=clock or ServerClock(self.machine, self.monotonic),
             stop=self.stop,
@@ -116,7 +116,7 @@ class Surroundings:
             pace=Pace(limits, self.monotonic) if limits else None,
         )
 
-    def _tell_dead_addresses(self, host: str, dead: Sequence[str], answering: str) -> None:
+    def _warn_of_dead_addresses(self, host: str, dead: Sequence[str], answering: str) -> None:
         self.log.warning(
             "%s has addresses that take no connection from here: %s. Each new connection waits up to %d s for each of "
             "them, before %s answers. Open the way to them, or, if they are IPv6 and it leads nowhere here, switch "
@@ -133,78 +133,80 @@ class PollResult:
     """How a poll ended: an outcome for each region that was begun, and what failed in a region before that."""
 
     outcomes: tuple[RegionOutcome, ...]
-    beforehand: Mapping[str, AddonError]
+    startup_failures: Mapping[str, AddonError]
 
     @property
     def failures(self) -> list[AddonError]:
         """All that failed."""
-        return [*self.beforehand.values(), *(one.failure for one in self.outcomes if one.failure is not None)]
+        return [*self.startup_failures.values(), *(one.failure for one in self.outcomes if one.failure is not None)]
 
 
-def poll(plan: Plan, given: Surroundings) -> PollResult:
+def poll(plan: Plan, context: PollContext) -> PollResult:
     """Collect all regions of the plan up to now.
 
     Raises:
-        AddonError: no region could be begun: no token, or no store to keep the place in.
+        AddonError: no region could be begun: no token, or no store to keep the checkpoint in.
         StoppedError: the process was asked to stop before the regions were begun.
     """
     # Where this is not allowed, it is said before anything is read.
     fingerprint("", 0)
     cloud = clouds.cloud(plan.account.cloud)
-    apis, beforehand = _apis(plan)
+    apis, startup_failures = _apis(plan)
     if not apis:
-        return PollResult((), beforehand)
-    token_caller = given.caller(cloud.authority_host, clock=given.clock)
+        return PollResult((), startup_failures)
+    token_caller = context.caller(cloud.authority_host, clock=context.clock)
     tokens = TokenSource(plan.account, cloud, token_caller)
     bearers = {region: ResourceBearer(tokens, api.audience, api.errors.resource_hint) for region, api in apis.items()}
     # Where no token is to be had, nothing is read.
     next(iter(bearers.values())).token()
-    documents = given.store.places_of(plan.kind.name, plan.polling.name)
+    documents = context.store.checkpoints_of(plan.kind.name, plan.polling.name)
     tenant = tenant_of(plan.account.tenant_id, cloud.name, documents) or tokens.tenant()
-    _tell_other_places(documents, tenant, plan, given.log)
+    _warn_of_another_tenant(documents, tenant, plan, context.log)
     start = parse_start(plan.polling.start_time, token_caller.clock.now())
 
     def collector(region: str, *, again: bool = False) -> RegionCollector | None:
-        api, key = apis[region], PlaceKey(plan.kind.name, plan.polling.name, tenant, cloud.name, region)
+        api, key = apis[region], CheckpointKey(plan.kind.name, plan.polling.name, tenant, cloud.name, region)
         try:
-            found = given.store.places_of(plan.kind.name, plan.polling.name) if again else documents
-            place = find_place(key, found, start)
+            found = context.store.checkpoints_of(plan.kind.name, plan.polling.name) if again else documents
+            checkpoint = find_checkpoint(key, found, start)
         except CheckpointError as error:
-            beforehand[region] = error
+            startup_failures[region] = error
             return None
-        place.typed_tenant = plan.account.tenant_id
-        if again and not place.revision:
-            # It was not another process: the place was reset or deleted.
+        checkpoint.typed_tenant = plan.account.tenant_id
+        if again and not checkpoint.revision:
+            # It was not another process: the checkpoint was reset or deleted.
             return None
-        _tell_future(plan, place, token_caller.clock.now(), given.log)
-        order = None
+        _warn_of_future_start(plan, checkpoint, token_caller.clock.now(), context.log)
+        recollection = None
         try:
-            order = StandingOrder.find(place, what_counts(found), given.store, given.log)
+            recollection = PendingRecollection.find(checkpoint, what_counts(found), context.store, context.log)
         except CheckpointError as error:
             # What was missed once must not cost what is new.
-            beforehand[region] = error
-        caller = given.caller(api.host, api.limits)
+            startup_failures[region] = error
+        caller = context.caller(api.host, api.limits)
         caller.clock.follow(token_caller.clock)
-        _tell_start(plan, place, api, given.log)
+        _log_start(plan, checkpoint, api, context.log)
         job = RegionJob(
             api,
-            PlaceKeeper(place, given.store, given.writer, caller.clock.now, has_older=has_older(place, found)),
+            CheckpointWriter(
+                checkpoint, context.store, context.writer, caller.clock.now, has_older=has_older(checkpoint, found)
+            ),
             _origin(plan, key, api),
             seconds(plan.polling.overlap),
-            order,
-            DeliveredParts(key, place.generation, given.store) if plan.kind.part_sourcetype else None,
+            recollection,
+            DeliveredSplitAlerts(key, checkpoint.generation, context.store) if plan.kind.split_sourcetype else None,
             interval=seconds(plan.polling.every),
         )
-        return RegionCollector(job, caller=caller, bearer=bearers[region], sink=given.sink, log=given.log)
+        return RegionCollector(job, caller=caller, bearer=bearers[region], sink=context.sink, log=context.log)
 
     collectors = [collector(region) for region in apis]
-    given.begun.set()
-    outcomes = collect_side_by_side([one for one in collectors if one], given.stop, given.log)
+    context.begun.set()
+    outcomes = collect_side_by_side([one for one in collectors if one], context.stop, context.log)
     taken = [one.collector.region for one in outcomes if one.outcome == "taken"]
-    if taken and not given.stop.wait(LONGEST_HANDOVER):
+    if taken and not context.stop.wait(LONGEST_HANDOVER):
         collectors = [collector(region, again=True) for region in taken]
-        outcomes += collect_side_by_side([one for one in collectors if one], given.stop, given.log)
-    return PollResult(tuple(outcomes), beforehand)
+        outcomes += collect_side_by_side([one for one in collectors if one], context.stop, context.log)
+    return PollResult(tuple(outcomes), startup_failures)
 
 
 def _apis(plan: Plan) -> tuple[dict[str, Api], dict[str, AddonError]]:
@@ -219,48 +221,50 @@ def _apis(plan: Plan) -> tuple[dict[str, Api], dict[str, AddonError]]:
     return apis, wrong
 
 
-def _origin(plan: Plan, key: PlaceKey, api: Api) -> Origin:
+def _origin(plan: Plan, key: CheckpointKey, api: Api) -> Origin:
     return Origin(
         stanza=plan.stanza,
         index=plan.polling.index,
         source=key.source,
         sourcetype=plan.kind.sourcetype,
         host=api.host,
-        part_sourcetype=plan.kind.part_sourcetype,
+        split_sourcetype=plan.kind.split_sourcetype,
     )
 
 
-def _tell_start(plan: Plan, place: Place, api: Api, log: logging.Logger) -> None:
+def _log_start(plan: Plan, checkpoint: Checkpoint, api: Api, log: logging.Logger) -> None:
     started = key_values(
         action="region_started",
-        input=place.key.input,
-        region=place.key.region,
+        input=checkpoint.key.input,
+        region=checkpoint.key.region,
         api_host=api.host,
         account=plan.account.name,
-        tenant=place.key.tenant,
-        read_from=iso(place.settled),
-        watermark=iso(place.watermark),
+        tenant=checkpoint.key.tenant,
+        read_from=iso(checkpoint.settled),
+        watermark=iso(checkpoint.watermark),
     )
     log.info("%s", started)
 
 
-def _tell_future(plan: Plan, place: Place, now: int, log: logging.Logger) -> None:
+def _warn_of_future_start(plan: Plan, checkpoint: Checkpoint, now: int, log: logging.Logger) -> None:
     """A start in the future, from a conf written by hand, is no error: it may be meant."""
-    if place.watermark <= now or place.watermark != parse_start(plan.polling.start_time, now):
+    if checkpoint.watermark <= now or checkpoint.watermark != parse_start(plan.polling.start_time, now):
         return
     log.warning(
         "input=%s region=%s start_time is %s, and it is %s now: nothing is collected before that time has come. "
         "Correct start_time under Inputs, unless that is meant.",
         plan.polling.name,
-        place.key.region,
+        checkpoint.key.region,
         plan.polling.start_time,
         iso(now),
     )
 
 
-def _tell_other_places(documents: Sequence[Mapping[str, Any]], tenant: str, plan: Plan, log: logging.Logger) -> None:
+def _warn_of_another_tenant(
+    documents: Sequence[Mapping[str, Any]], tenant: str, plan: Plan, log: logging.Logger
+) -> None:
     """Another tenant or cloud is another place: that is said, once, when it is begun."""
-    belongings = {(key.tenant, key.cloud) for key in latest_places(documents)}
+    belongings = {(key.tenant, key.cloud) for key in latest_checkpoints(documents)}
     if not belongings or (tenant, plan.account.cloud) in belongings:
         return
     log.warning(

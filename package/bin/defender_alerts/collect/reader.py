@@ -29,7 +29,7 @@ from defender_alerts.microsoft.tokens import ResourceBearer
 from defender_alerts.microsoft.transport.client import Answer, Caller, Refusal, Request
 from defender_alerts.times import Window, seconds
 
-from .page import CutShortError, PageReading, Shown
+from .page import CutShortError, PageReading, RecordVersion
 from .windows import WindowWidth
 
 # Graph hands out links to pages without a record: they are followed, but not for ever.
@@ -44,7 +44,7 @@ _EVER = Window(0, seconds(253_402_214_400))
 MAY_BE_THE_EXPANSION = (AccessDeniedError, ConnectionFailedError, StrainedError, UnexpectedAnswerError)
 
 
-class Coming(Enum):
+class DeliveryMode(Enum):
     """How versions come: what may be done with them before their window is known to be whole."""
 
     AT_ONCE = "of an instant that is too full to be kept, or one record alone"
@@ -54,14 +54,14 @@ class Coming(Enum):
 class Recipient(Protocol):
     """Takes what is read."""
 
-    def take(self, shown: Iterator[Shown], coming: Coming) -> None:
+    def take(self, shown: Iterator[RecordVersion], coming: DeliveryMode) -> None:
         """Take one answer's versions while they arrive; the same ones may come again, with it or with a later one."""
 
     def whole(self) -> None:
         """What has come since the last time is all of a window."""
 
 
-class Stretch(NamedTuple):
+class Span(NamedTuple):
     """A stretch of time that was read whole, in ticks.
 
     Attributes:
@@ -121,7 +121,7 @@ class RegionReader:
         self._unexpanded_next = 1
         self.asked = Asked()
 
-    def read(self, start: int, until: int, recipient: Recipient) -> Stretch:
+    def read(self, start: int, until: int, recipient: Recipient) -> Span:
         """Read on from ``start``, as far as one answer reaches and not beyond ``until``.
 
         Args:
@@ -133,11 +133,11 @@ class RegionReader:
             StoppedError: the process was asked to stop.
             AddonError: the region can't be read; the sentence says what to do.
         """
-        crowd: Window | None = None
+        full_instant: Window | None = None
         while True:
-            window = crowd or self._width.window(start, until)
+            window = full_instant or self._width.window(start, until)
             try:
-                stretch = self._instant(window, recipient) if crowd else self._one_answer(window, recipient)
+                span = self._instant(window, recipient) if full_instant else self._one_answer(window, recipient)
             except CutShortError as cut:
                 self._log.debug("region=%s window=%s outcome=cut_short", self._api.region, window)
                 if self._margin_is_the_trouble(window, cut.times):
@@ -145,7 +145,7 @@ class RegionReader:
                 elif self._width.can_narrow(window):
                     self._width.narrow(window, cut.times)
                 else:
-                    crowd = window
+                    full_instant = window
             except UnknownHostError as error:
                 raise UnknownHostError(f"{error} {self._api.errors.retirement}".strip()) from error
             except StrangeLinkError:
@@ -154,7 +154,7 @@ class RegionReader:
                 self._ask_unexpanded(window, error)
             else:
                 self._ask_for_all_again()
-                return stretch
+                return span
 
     def read_single(self, single: Api, recipient: Recipient) -> None:
         """Read one record, as the API is asked for it alone.
@@ -220,7 +220,7 @@ class RegionReader:
     def _query(self, window: Window) -> Query:
         return Query(Window(self._since(window), window.end))
 
-    def _one_answer(self, window: Window, recipient: Recipient) -> Stretch:
+    def _one_answer(self, window: Window, recipient: Recipient) -> Span:
         """Read a window that fits into one answer: all its records stand on one page, whichever that is.
 
         Raises:
@@ -244,7 +244,7 @@ class RegionReader:
         self.asked.count(with_records)
         self._width.fitted(with_records.received, most)
         reached = first.whole_up_to(window.end)
-        return Stretch(window.start, reached, is_last=reached < window.end)
+        return Span(window.start, reached, is_last=reached < window.end)
 
     def _further(self, page: PageReading, links: set[str]) -> Request | None:
         """The request for the page behind ``page``; None behind the last. ``links`` are those followed so far.
@@ -264,7 +264,7 @@ class RegionReader:
         links.add(link)
         return pages.follow(link)
 
-    def _instant(self, window: Window, recipient: Recipient) -> Stretch:
+    def _instant(self, window: Window, recipient: Recipient) -> Span:
         """Read a window that can't be narrowed, and whose answer is full.
 
         Raises:
@@ -280,11 +280,11 @@ class RegionReader:
             self.asked.count(page)
             reached = page.whole_up_to(window.end)
             if page.received >= self._api.most_records:
-                self._tell_full(window, page.received)
+                self._warn_of_full_instant(window, page.received)
         recipient.whole()
-        self._width.passed_a_crowd()
+        self._width.passed_full_instant()
         self._floor = window.end
-        return Stretch(window.start, reached, is_last=reached < window.end, open=why_open)
+        return Span(window.start, reached, is_last=reached < window.end, open=why_open)
 
     def _all_pages_twice(self, window: Window, query: Query, recipient: Recipient) -> tuple[int, str]:
         """Read an instant page by page, until two readings in a row bring the same.
@@ -346,7 +346,7 @@ class RegionReader:
 
         def read(answer: Answer) -> PageReading:
             page = PageReading(asked, query, self._log, most_records=most)
-            recipient.take(page.shown(answer), Coming.AT_ONCE if most is None else Coming.KEPT)
+            recipient.take(page.shown(answer), DeliveryMode.AT_ONCE if most is None else DeliveryMode.KEPT)
             return page
 
         def explain(refusal: Refusal) -> AddonError:
@@ -361,7 +361,7 @@ class RegionReader:
         self.asked.windows += 1
         self.asked.end = max(self.asked.end, window.end)
 
-    def _tell_full(self, window: Window, received: int) -> None:
+    def _warn_of_full_instant(self, window: Window, received: int) -> None:
         self._log.warning(
             "region=%s the instant %s holds %d records, as many as one answer should hold or more: if the API keeps "
             "some back, they can't be asked for.",
@@ -378,14 +378,14 @@ class _Counted:
         self._recipient = recipient
         self.marks: set[bytes] = set()
 
-    def take(self, shown: Iterator[Shown], coming: Coming) -> None:
+    def take(self, shown: Iterator[RecordVersion], coming: DeliveryMode) -> None:
         noted = self._noted(shown)
         if self._recipient is not None:
             self._recipient.take(noted, coming)
         for _ in noted:
             pass
 
-    def _noted(self, shown: Iterator[Shown]) -> Iterator[Shown]:
+    def _noted(self, shown: Iterator[RecordVersion]) -> Iterator[RecordVersion]:
         for one in shown:
             self.marks.add(one.version.fingerprint)
             yield one

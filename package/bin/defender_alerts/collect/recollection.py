@@ -5,7 +5,7 @@ out at the end of its next run: so the events take the way that all events take,
 Splunk Cloud as well, and there is no second way into Splunk.
 
 What has been delivered is taken out of the order behind each batch. A kill repeats at most that batch, and not even
-that one if the place was saved.
+that one if the checkpoint was saved.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
-from defender_alerts.checkpoint.checkpoint import Place, PlaceKey
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey
 from defender_alerts.checkpoint.versions import Seen, Version
 from defender_alerts.errors import CheckpointError
 from defender_alerts.logfmt import key_values
 
 from .delivery import Delivery
-from .page import Shown
-from .reader import Coming, RegionReader
+from .page import RecordVersion
+from .reader import DeliveryMode, RegionReader
 
 # A document of 2.7 MB, read with each run until it is carried out.
 MOST_ORDERED = 100_000
 
 
-class OrderStore(Protocol):
+class RecollectionStore(Protocol):
     """Where orders are kept."""
 
     def save(self, document: Mapping[str, Any]) -> None:
@@ -40,20 +40,20 @@ class OrderStore(Protocol):
 
 
 @dataclass(frozen=True)
-class Order:
+class Recollection:
     """What shall be collected again in one region.
 
     Attributes:
-        key: whose place it stands beside.
-        generation: of that place when the order was written. A place that was reset since has collected, or will
-            collect, by itself what it was told to.
+        key: whose checkpoint it stands beside.
+        generation: of that checkpoint when the order was written. A checkpoint that was reset since has collected, or
+            will collect, by itself what it was told to.
         versions: those still to be delivered.
         ordered: how many there were at first.
         delivered: how many have been delivered.
         not_shown: how many the API did not show any more.
     """
 
-    key: PlaceKey
+    key: CheckpointKey
     generation: int
     versions: Seen
     ordered: int
@@ -61,8 +61,8 @@ class Order:
     not_shown: int = 0
 
     @staticmethod
-    def key_of(key: PlaceKey) -> str:
-        """The key of the document, beside the place's."""
+    def key_of(key: CheckpointKey) -> str:
+        """The key of the document, beside the checkpoint's."""
         return f"{key}:collect"
 
     @property
@@ -83,7 +83,7 @@ class Order:
         }
 
     @classmethod
-    def from_document(cls, key: PlaceKey, document: Mapping[str, Any]) -> Order:
+    def from_document(cls, key: CheckpointKey, document: Mapping[str, Any]) -> Recollection:
         """The order that ``document`` wrote.
 
         Raises:
@@ -106,65 +106,73 @@ class Order:
             ) from error
 
 
-def find_order(key: PlaceKey, documents: Iterable[Mapping[str, Any]]) -> Order | None:
+def find_recollection(key: CheckpointKey, documents: Iterable[Mapping[str, Any]]) -> Recollection | None:
     """The order among an input's documents, carried out or not; None where there is none.
 
     Raises:
         CheckpointError: it is there and can't be read.
     """
-    wanted = Order.key_of(key)
+    wanted = Recollection.key_of(key)
     document = next((document for document in documents if document.get("_key") == wanted), None)
-    return None if document is None else Order.from_document(key, document)
+    return None if document is None else Recollection.from_document(key, document)
 
 
-class StandingOrder:
+class PendingRecollection:
     """An order on its way to being carried out.
 
     Args:
         order: as the audit wrote it, or an interrupted run left it.
-        place: of its region, before this run has collected anything: what it remembers was delivered.
+        checkpoint: of its region, before this run has collected anything: what it remembers was delivered.
         store: where the order is kept.
         log: where the outcome is told.
     """
 
-    def __init__(self, order: Order, place: Place, store: OrderStore, log: logging.Logger) -> None:
-        self._order = order
-        self._place = place
+    def __init__(
+        self, recollection: Recollection, checkpoint: Checkpoint, store: RecollectionStore, log: logging.Logger
+    ) -> None:
+        self._recollection = recollection
+        self._checkpoint = checkpoint
         self._store = store
         self._log = log
-        # A run that was killed between saving the place and saving the order has delivered these.
-        self._pending = {mark: time for time, mark in order.versions if mark not in place.seen}
+        # A run that was killed between saving the checkpoint and saving the order has delivered these.
+        self._pending = {mark: time for time, mark in recollection.versions if mark not in checkpoint.seen}
 
     @classmethod
     def find(
-        cls, place: Place, documents: Iterable[Mapping[str, Any]], store: OrderStore, log: logging.Logger
-    ) -> StandingOrder | None:
-        """The order that waits for the place's region; None where there is none, or an old one that was carried out.
+        cls,
+        checkpoint: Checkpoint,
+        documents: Iterable[Mapping[str, Any]],
+        store: RecollectionStore,
+        log: logging.Logger,
+    ) -> PendingRecollection | None:
+        """The order that waits for the region; None where there is none, or an old one that was carried out.
 
         Raises:
             CheckpointError: it is there and can't be read.
         """
-        order = find_order(place.key, documents)
-        return None if order is None or not order.is_pending else cls(order, place, store, log)
+        recollection = find_recollection(checkpoint.key, documents)
+        return (
+            None if recollection is None or not recollection.is_pending else cls(recollection, checkpoint, store, log)
+        )
 
     def execute(self, reader: RegionReader, delivery: Delivery) -> None:
         """Deliver what is wanted, as far as the API still shows it; afterwards nothing is pending.
 
-        To be called when the region has been collected up to now, while the place is this process's.
+        To be called when the region has been collected up to now, while the checkpoint is this process's.
 
         Args:
             reader: of the order's region.
-            delivery: of the same; it writes, flushes, and saves the place.
+            delivery: of the same; it writes, flushes, and saves the checkpoint.
 
         Raises:
-            StoppedError: the process was asked to stop, or the place was taken; what is left is pending.
+            StoppedError: the process was asked to stop, or the checkpoint was taken; what is left is pending.
             AddonError: the region can't be read, or something can't be saved; what is left is pending.
         """
-        if self._order.generation != self._place.generation:
+        if self._recollection.generation != self._checkpoint.generation:
             self._log.warning(
                 "region=%s an order to collect %d alerts again is dropped: the checkpoint has been reset since. Run "
                 "the audit again.",
-                self._order.key.region,
+                self._recollection.key.region,
                 len(self._pending),
             )
             self._pending = {}
@@ -178,28 +186,28 @@ class StandingOrder:
             start = min((time for time in self._pending.values() if time >= behind), default=None)
         not_shown, self._pending = len(self._pending), {}
         self._save(not_shown)
-        self._tell()
+        self._log_result()
 
-    def deliver(self, shown: Iterator[Shown], delivery: Delivery) -> None:
+    def deliver(self, shown: Iterator[RecordVersion], delivery: Delivery) -> None:
         """Deliver what is wanted of one answer."""
         delivery.as_they_come(self._wanted(shown))
         self._strike_off()
 
-    def _wanted(self, shown: Iterator[Shown]) -> Iterator[Version]:
+    def _wanted(self, shown: Iterator[RecordVersion]) -> Iterator[Version]:
         last: bytes | None = None
         for one in shown:
             version = one.version
             # Delivery asks for the next version when it has written and saved a whole batch.
-            if last is not None and last in self._place.seen:
+            if last is not None and last in self._checkpoint.seen:
                 self._strike_off()
                 last = None
-            if version.fingerprint in self._pending and version.fingerprint not in self._place.seen:
+            if version.fingerprint in self._pending and version.fingerprint not in self._checkpoint.seen:
                 last = version.fingerprint
                 yield version
 
     def _strike_off(self) -> None:
         """Take what has been delivered out of the order."""
-        left = {mark: time for mark, time in self._pending.items() if mark not in self._place.seen}
+        left = {mark: time for mark, time in self._pending.items() if mark not in self._checkpoint.seen}
         if len(left) < len(self._pending):
             self._pending = left
             self._save()
@@ -208,18 +216,18 @@ class StandingOrder:
         versions = Seen()
         for mark, time in self._pending.items():
             versions.add(mark, time)
-        delivered = self._order.ordered - len(versions) - not_shown
-        self._order = replace(self._order, versions=versions, delivered=delivered, not_shown=not_shown)
-        self._store.save(self._order.document())
+        delivered = self._recollection.ordered - len(versions) - not_shown
+        self._recollection = replace(self._recollection, versions=versions, delivered=delivered, not_shown=not_shown)
+        self._store.save(self._recollection.document())
 
-    def _tell(self) -> None:
+    def _log_result(self) -> None:
         done = key_values(
             action="collected_again",
-            input=self._order.key.input,
-            region=self._order.key.region,
-            ordered=self._order.ordered,
-            delivered=self._order.delivered,
-            not_shown=self._order.not_shown,
+            input=self._recollection.key.input,
+            region=self._recollection.key.region,
+            ordered=self._recollection.ordered,
+            delivered=self._recollection.delivered,
+            not_shown=self._recollection.not_shown,
         )
         self._log.info("%s", done)
 
@@ -228,13 +236,13 @@ class StandingOrder:
 class _Wanted:
     """Takes what a region's reader reads, for an order."""
 
-    order: StandingOrder
+    recollection: PendingRecollection
     delivery: Delivery
 
-    def take(self, shown: Iterator[Shown], coming: Coming) -> None:
+    def take(self, shown: Iterator[RecordVersion], coming: DeliveryMode) -> None:
         # An alert that is wanted is wanted whether or not its window is whole.
         del coming
-        self.order.deliver(shown, self.delivery)
+        self.recollection.deliver(shown, self.delivery)
 
     def whole(self) -> None:
         """Nothing is kept."""

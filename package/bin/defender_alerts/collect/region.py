@@ -1,4 +1,4 @@
-"""Collects one region: reads window after window up to now, and moves the place on behind each."""
+"""Collects one region: reads window after window up to now, and moves the checkpoint on behind each."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from defender_alerts.checkpoint.checkpoint import MOST_SEEN
-from defender_alerts.checkpoint.split_alerts import DeliveredParts
+from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts
 from defender_alerts.checkpoint.versions import Version
-from defender_alerts.checkpoint.writer import PlaceKeeper
+from defender_alerts.checkpoint.writer import CheckpointWriter
 from defender_alerts.errors import ConfigurationError, IncompleteError
 from defender_alerts.microsoft.apis.base import Api
 from defender_alerts.microsoft.tokens import ResourceBearer
@@ -20,10 +20,10 @@ from defender_alerts.times import TICKS_PER_SECOND, iso
 from .delivery import Delivery
 from .events import EventSink, Origin
 from .lateness import Lateness
-from .missing_alerts import LackingAlerts
-from .page import CutShortError, Shown
-from .reader import Coming, RegionReader, Stretch
-from .recollection import StandingOrder
+from .missing_alerts import MissingAlerts
+from .page import CutShortError, RecordVersion
+from .reader import DeliveryMode, RegionReader, Span
+from .recollection import PendingRecollection
 
 # An answer with more new text is read in narrower windows, however few its records: it is kept to be sorted.
 LONGEST_ANSWER_KEPT = 24_000_000
@@ -39,7 +39,7 @@ class RegionJob:
 
     Attributes:
         api: the API at the region's host.
-        keeper: of the place, which says how far it has been collected.
+        keeper: of the checkpoint, which says how far it has been collected.
         origin: what stands in its events beside the alert.
         overlap: how late a version may become visible, in ticks.
         order: to collect again what an audit has found missing; None where there is none.
@@ -48,11 +48,11 @@ class RegionJob:
     """
 
     api: Api
-    keeper: PlaceKeeper
+    writer: CheckpointWriter
     origin: Origin
     overlap: int
-    order: StandingOrder | None = None
-    parts: DeliveredParts | None = None
+    recollection: PendingRecollection | None = None
+    parts: DeliveredSplitAlerts | None = None
     interval: int = 0
 
 
@@ -69,22 +69,22 @@ class RegionCollector:
         log: logging.Logger,
     ) -> None:
         self._api = job.api
-        self._keeper = job.keeper
-        self._place = job.keeper.place
+        self._writer = job.writer
+        self._checkpoint = job.writer.checkpoint
         self._origin = job.origin
         self._overlap = job.overlap
-        self._order = job.order
-        self._parts = job.parts
+        self._recollection = job.recollection
+        self._split_alerts = job.parts
         self._caller = caller
         self._bearer = bearer
-        self._delivery = Delivery(job.keeper, job.origin, sink, caller.stop, job.parts)
+        self._delivery = Delivery(job.writer, job.origin, sink, caller.stop, job.parts)
         self._log = log
         self._reader = RegionReader(job.api, caller, bearer, log)
-        self._reader.asked.start = self._reader.asked.end = self._place.settled
+        self._reader.asked.start = self._reader.asked.end = self._checkpoint.settled
         self._open_from: int | None = None
         self._kept: list[Version] = []
-        self._lacking = LackingAlerts(job.api, self._place, log)
-        self._lateness = Lateness(self._place, overlap=job.overlap, interval=job.interval, now=caller.clock.now())
+        self._lacking = MissingAlerts(job.api, self._checkpoint, log)
+        self._lateness = Lateness(self._checkpoint, overlap=job.overlap, interval=job.interval, now=caller.clock.now())
         # What could not be read whole.
         self._open: dict[str, str] = {}
 
@@ -114,7 +114,7 @@ class RegionCollector:
         return self._delivery.delivered.new
 
     @property
-    def new_parts(self) -> int:
+    def new_split_alerts(self) -> int:
         """How many of them were cut out of other records, and have the sourcetype of such parts."""
         return self._delivery.delivered.parts
 
@@ -127,43 +127,43 @@ class RegionCollector:
         """Collect everything up to now.
 
         Raises:
-            StoppedError: the process was asked to stop, or the place was taken; what was saved is saved.
+            StoppedError: the process was asked to stop, or the checkpoint was taken; what was saved is saved.
             AddonError: the region failed; what was saved is saved.
         """
         clock = self._caller.clock
         self._lacking.forget_unwanted()
         self._skip_what_is_gone()
-        start, until = self._place.settled, clock.now()
+        start, until = self._checkpoint.settled, clock.now()
         while start < until:
             asked_at = clock.now()
-            stretch = self._reader.read(start, until, self)
-            self._settle(stretch, asked_at)
-            is_last = stretch.is_last or until - stretch.end < TICKS_PER_SECOND
-            if is_last and self._order is not None:
-                self._keeper.save()
+            span = self._reader.read(start, until, self)
+            self._settle(span, asked_at)
+            is_last = span.is_last or until - span.end < TICKS_PER_SECOND
+            if is_last and self._recollection is not None:
+                self._writer.save()
                 reader = RegionReader(self._api, self._caller, self._bearer, self._log)
-                self._order.execute(reader, self._delivery)
+                self._recollection.execute(reader, self._delivery)
             if is_last:
                 self._lacking.ask_again(self._reader, self)
-            if is_last and self._parts is not None:
-                self._parts.forget_before(clock.now())
-            self._keeper.save(last=is_last)
-            if is_last or self._place.held is not None:
+            if is_last and self._split_alerts is not None:
+                self._split_alerts.forget_before(clock.now())
+            self._writer.save(last=is_last)
+            if is_last or self._checkpoint.held is not None:
                 self._check_memory()
             if is_last:
                 break
             # Working off a backlog takes time, in which new alerts come.
-            start, until = stretch.end, clock.now()
-        self._tell_skew()
+            start, until = span.end, clock.now()
+        self._warn_of_skew()
         self._end_incomplete()
 
-    def take(self, shown: Iterator[Shown], coming: Coming) -> None:
+    def take(self, shown: Iterator[RecordVersion], coming: DeliveryMode) -> None:
         """Deliver what is new of one answer, or keep it until its window is known to be whole."""
         # What was kept of an answer that turned out to be cut short comes again, by and by.
         self._kept = []
         self._lacking.begin_answer()
         versions = self._new(shown)
-        if coming is Coming.KEPT:
+        if coming is DeliveryMode.KEPT:
             self._kept = list(_kept(versions))
         else:
             self._delivery.as_they_come(versions)
@@ -175,7 +175,7 @@ class RegionCollector:
         self._delivery.in_time_order(kept)
         self._lacking.delivered()
 
-    def _new(self, shown: Iterator[Shown]) -> Iterator[Version]:
+    def _new(self, shown: Iterator[RecordVersion]) -> Iterator[Version]:
         for one in shown:
             version, is_new = self._lacking.judged(one)
             if is_new and one.identity:
@@ -198,7 +198,7 @@ class RegionCollector:
                     )
                 yield version
             for part in one.parts:
-                if self._parts is not None and self._parts.is_new(part):
+                if self._split_alerts is not None and self._split_alerts.is_new(part):
                     yield part
 
     def _end_incomplete(self) -> None:
@@ -218,29 +218,30 @@ class RegionCollector:
         if sentences:
             raise IncompleteError(" ".join(sentences))
 
-    def _settle(self, stretch: Stretch, asked_at: int) -> None:
-        """Move the place on behind a stretch that was read whole.
+    def _settle(self, span: Span, asked_at: int) -> None:
+        """Move the checkpoint on behind a stretch that was read whole.
 
         Up to ``asked_at - overlap`` no late arrival is waited for any more. Once a window reaches beyond that, its
         time and all later stay open for the next run, however long this one lasts.
         """
-        if stretch.open:
-            self._open[iso(stretch.start)] = stretch.open
-            self._place.hold(stretch.start)
-        settled = min(stretch.end, asked_at - self._overlap)
+        if span.open:
+            self._open[iso(span.start)] = span.open
+            self._checkpoint.hold(span.start)
+        settled = min(span.end, asked_at - self._overlap)
         if self._open_from is not None:
             settled = min(settled, self._open_from)
-        elif settled < stretch.end:
-            self._open_from = max(stretch.start, settled)
-        self._place.advance(stretch.end, settled)
+        elif settled < span.end:
+            self._open_from = max(span.start, settled)
+        self._checkpoint.advance(span.end, settled)
 
     def _check_memory(self) -> None:
-        if len(self._place.seen) <= MOST_SEEN:
+        if len(self._checkpoint.seen) <= MOST_SEEN:
             return
-        if self._place.held is not None:
+        if self._checkpoint.held is not None:
             raise IncompleteError(
-                f"The region {self.region} has shown more than {MOST_SEEN} alerts since {iso(self._place.held)}, from "
-                "where on something is still lacking, and a checkpoint can't remember more: later ones wait until "
+                f"The region {self.region} has shown more than {MOST_SEEN} alerts since "
+                f"{iso(self._checkpoint.held)}, from where on something is still lacking, and a checkpoint can't "
+                "remember more: later ones wait until "
                 "that has come. Set alerts to none in an input of incidents, or reset the input to a later time."
             )
         raise ConfigurationError(
@@ -252,24 +253,24 @@ class RegionCollector:
     def _skip_what_is_gone(self) -> None:
         """Start no earlier than the API's memory reaches, and say what lies in between."""
         oldest = self._caller.clock.now() - self._api.retention
-        gap = oldest - self._place.settled
+        gap = oldest - self._checkpoint.settled
         if gap <= 0:
             return
-        if gap > _BEGINNING or self._place.revision:
-            self._tell_gap(oldest)
-        self._place.advance(oldest, oldest)
+        if gap > _BEGINNING or self._checkpoint.revision:
+            self._warn_of_gap(oldest)
+        self._checkpoint.advance(oldest, oldest)
 
-    def _tell_gap(self, oldest: int) -> None:
+    def _warn_of_gap(self, oldest: int) -> None:
         self._log.warning(
             "region=%s the alerts between %s and %s can't be collected: Microsoft keeps them for %d days only. If the "
             "input was down for so long, look for them in the Defender portal.",
             self.region,
-            iso(self._place.settled),
+            iso(self._checkpoint.settled),
             iso(oldest),
             self._api.retention // (86_400 * TICKS_PER_SECOND),
         )
 
-    def _tell_skew(self) -> None:
+    def _warn_of_skew(self) -> None:
         skew = self._caller.clock.skew()
         if abs(skew) > MOST_SKEW:
             self._log.warning(
@@ -280,7 +281,7 @@ class RegionCollector:
                 "ahead of" if skew > 0 else "behind",
             )
 
-    def story(self, lasted: float) -> dict[str, str | float]:
+    def summary(self, lasted: float) -> dict[str, str | float]:
         """What the run did in this region, as the fields of one log line; ``lasted`` in seconds."""
         delivered, asked = self._delivery.delivered, self._reader.asked
         return {
@@ -294,16 +295,16 @@ class RegionCollector:
             "instants_not_read": len(self._open),
             "broken": asked.broken,
             "bytes": delivered.bytes,
-            "watermark": iso(self._place.watermark),
-            "lag_seconds": max(0, self._caller.clock.now() - self._place.watermark) / TICKS_PER_SECOND,
+            "watermark": iso(self._checkpoint.watermark),
+            "lag_seconds": max(0, self._caller.clock.now() - self._checkpoint.watermark) / TICKS_PER_SECOND,
             "windows": asked.windows,
             "calls": self._caller.calls,
-            "saves": self._keeper.saves,
+            "saves": self._writer.saves,
             "throttled_seconds": self._caller.throttled_seconds,
             "paced_seconds": self._caller.paced_seconds,
             "seconds": lasted,
             "overlap_seconds": self._overlap // TICKS_PER_SECOND,
-            **self._lateness.story(delivered.new - delivered.parts),
+            **self._lateness.summary(delivered.new - delivered.parts),
         }
 
 
@@ -313,7 +314,7 @@ def _kept(versions: Iterable[Version]) -> Iterator[Version]:
     times: list[int] = []
     for version in versions:
         characters += len(version.raw)
-        if not version.is_part:
+        if not version.is_split:
             times.append(version.time)
         if characters > LONGEST_ANSWER_KEPT:
             # By them the window is split: halving alone would fetch a crowd at one instant forty times.

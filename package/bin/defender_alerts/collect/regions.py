@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from defender_alerts.errors import (
     AddonError,
+    CheckpointTakenError,
     IncompleteError,
-    PlaceTakenError,
     StoppedError,
     StreamClosedError,
-    unforeseen,
+    unexpected,
 )
 from defender_alerts.microsoft.transport.client import Stop
 
@@ -55,7 +55,7 @@ class _RegionThread(threading.Thread):
         outcome, failure = "done", None
         try:
             self.collector.run()
-        except PlaceTakenError as taken:
+        except CheckpointTakenError as taken:
             outcome = "taken"
             self._log.warning("region=%s is left: %s", self.collector.region, taken)
         except StoppedError:
@@ -67,7 +67,7 @@ class _RegionThread(threading.Thread):
             else:
                 outcome, failure = "incomplete" if isinstance(error, IncompleteError) else "failed", error
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this region's alone
-            outcome, failure = "failed", unforeseen(error, self._log)
+            outcome, failure = "failed", unexpected(error, self._log)
         self.outcome = RegionOutcome(self.collector, outcome, failure, time.monotonic() - self._began)
 
 

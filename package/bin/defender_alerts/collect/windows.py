@@ -66,6 +66,6 @@ class WindowWidth:
         factor = next((growth.factor for growth in _GROWTHS if records * growth.times_as_many < most_records), 1)
         self._width = self._usual = min(_WIDEST, self._width * factor)
 
-    def passed_a_crowd(self) -> None:
+    def passed_full_instant(self) -> None:
         """An instant was read that is fuller than an answer: behind it, be as wide as before it."""
         self._width = self._usual

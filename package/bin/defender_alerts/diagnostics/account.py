@@ -27,14 +27,14 @@ from defender_alerts.errors import (
     StoppedError,
     UnexpectedAnswerError,
     UnknownResourceError,
-    unforeseen,
+    unexpected,
 )
 from defender_alerts.input_kinds import KINDS, Kind
 from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.account import CLIENT_SECRET, Account
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.tokens import Token, TokenSource
-from defender_alerts.microsoft.transport.client import Caller, Patience
+from defender_alerts.microsoft.transport.client import Caller, RetryLimits
 from defender_alerts.microsoft.transport.server_clock import ServerClock
 from defender_alerts.microsoft.transport.session import open_session, trust
 from defender_alerts.settings import is_guid
@@ -47,7 +47,7 @@ _LONGEST_WAIT = 9.0
 _LOG = logging.getLogger(__name__)
 
 
-class Finding(Enum):
+class Verdict(Enum):
     """What the check has found for one kind of input."""
 
     FEEDS = "feeds"
@@ -70,7 +70,7 @@ class KindCheck:
     """
 
     kind: str
-    finding: Finding
+    finding: Verdict
     detail: str = ""
 
 
@@ -88,7 +88,7 @@ class AccountCheck:
     @property
     def feeds_all(self) -> bool:
         """Whether nothing is left to mend."""
-        return all(check.finding is Finding.FEEDS for check in self.kinds)
+        return all(check.finding is Verdict.FEEDS for check in self.kinds)
 
     def dump(self) -> str:
         """The check as it is kept with the account."""
@@ -101,7 +101,7 @@ class AccountCheck:
         try:
             kept = json.loads(text or "")
             kinds = tuple(
-                KindCheck(str(kind), Finding(finding), str(detail)) for kind, (finding, detail) in kept["kinds"].items()
+                KindCheck(str(kind), Verdict(finding), str(detail)) for kind, (finding, detail) in kept["kinds"].items()
             )
             return cls(str(kept["day"]), kinds)
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -161,7 +161,7 @@ def _ask(account: Account, network: Network, audiences: Sequence[str], until: fl
         except AddonError as error:
             outcome = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the page shows a sentence
-            outcome = unforeseen(error, _LOG)
+            outcome = unexpected(error, _LOG)
         came.put((audience, outcome))
 
     for audience in audiences:
@@ -185,7 +185,7 @@ def _token(account: Account, network: Network, audience: str, trusted: ssl.SSLCo
             clock=ServerClock(machine_time, time.monotonic),
             stop=stop,
             log=_LOG,
-            patience=Patience(failures=1, throttlings=1),
+            patience=RetryLimits(failures=1, throttlings=1),
         )
         return TokenSource(account, cloud, caller).acquire(audience)
 
@@ -214,19 +214,19 @@ def _found(kind: Kind, audiences: tuple[str, ...], outcomes: Mapping[str, _Outco
     tokens = [outcome for outcome in own if isinstance(outcome, Token)]
     roles = kind.access.roles
     if any(not roles or set(roles) & set(token.roles) for token in tokens):
-        return KindCheck(kind.name, Finding.FEEDS)
+        return KindCheck(kind.name, Verdict.FEEDS)
     if tokens:
-        return KindCheck(kind.name, Finding.MISSING, f"{kind.access.service} {roles[0]}")
+        return KindCheck(kind.name, Verdict.MISSING, f"{kind.access.service} {roles[0]}")
     open_ones = [outcome for outcome in own if not isinstance(outcome, UnknownResourceError)]
     if not open_ones:
-        return KindCheck(kind.name, Finding.UNKNOWN, " and ".join(audiences))
+        return KindCheck(kind.name, Verdict.UNKNOWN, " and ".join(audiences))
     because = next((str(outcome) for outcome in open_ones if outcome is not None), f"no answer within {seconds:.0f} s")
-    return KindCheck(kind.name, Finding.UNCHECKED, because)
+    return KindCheck(kind.name, Verdict.UNCHECKED, because)
 
 
 def summary(check: AccountCheck) -> str:
     """What an account can feed, for its row in the table of accounts."""
-    feeds = [one.kind for one in check.kinds if one.finding is Finding.FEEDS]
+    feeds = [one.kind for one in check.kinds if one.finding is Verdict.FEEDS]
     sentences = [f"Can feed {', '.join(feeds)}." if feeds else "Can feed no input."]
     for finding, (words, _) in _SAID.items():
         kinds_of: dict[str, list[str]] = {}
@@ -239,7 +239,7 @@ def summary(check: AccountCheck) -> str:
 
 # In the row of the account, and in full with what to do.
 _SAID = {
-    Finding.MISSING: (
+    Verdict.MISSING: (
         "Missing permission for {kinds}: {detail}.",
         (
             "The account {name} can't feed {kind}: its application lacks the permission {detail}. Add it in Entra ID > "
@@ -247,7 +247,7 @@ _SAID = {
             "account and save it: that checks again."
         ),
     ),
-    Finding.UNKNOWN: (
+    Verdict.UNKNOWN: (
         "Not in this tenant, for {kinds}: {detail}.",
         (
             "The account {name} can't feed {kind}: its tenant does not know {detail} (AADSTS500011) or has disabled it "
@@ -255,7 +255,7 @@ _SAID = {
             "checks again."
         ),
     ),
-    Finding.UNCHECKED: (
+    Verdict.UNCHECKED: (
         "Not checked, for {kinds}: {detail}.",
         (
             "Whether the account {name} can feed {kind} was not checked: {detail}. Edit the account and save it to "

@@ -11,9 +11,9 @@ from defender_alerts.microsoft.transport.client import Answer, Request
 from defender_alerts.microsoft.transport.server_clock import MOST_SKEW
 from defender_alerts.times import TICKS_PER_SECOND, Window, seconds
 
-from .account import Finding as Permission
 from .account import KindCheck, explained
-from .context import Case
+from .account import Verdict as Permission
+from .context import Context
 from .report import Finding, Outcome, ok, warning
 
 _NO_CONTENT = 204
@@ -27,9 +27,9 @@ _RENEWAL = {
 }
 
 
-def credentials(case: Case, _: str) -> Finding:
+def credentials(context: Context, _: str) -> Finding:
     """Until when the secret or certificate is good, as far as that is known."""
-    account = case.account
+    account = context.account
     what, lasts = account.auth_type.replace("_", " "), account.lasts(dt.datetime.now(dt.timezone.utc).date())
     if lasts is None:
         return ok(
@@ -42,34 +42,34 @@ def credentials(case: Case, _: str) -> Finding:
     return warning(found, _RENEWAL[account.auth_type])
 
 
-def token(case: Case, resource: str) -> Finding:
+def token(context: Context, resource: str) -> Finding:
     """Whether Entra ID gives a token, and what it permits."""
-    hint = next(api.errors.resource_hint for api in case.apis.values() if api.audience == resource)
-    came = case.source.acquire(resource, hint)
-    case.on_token(came.value)
-    case.tokens[resource] = came
+    hint = next(api.errors.resource_hint for api in context.apis.values() if api.audience == resource)
+    came = context.source.acquire(resource, hint)
+    context.on_token(came.value)
+    context.tokens[resource] = came
     life = ""
     if came.expires is not None:
-        left = came.expires - case.clock.now() // TICKS_PER_SECOND
+        left = came.expires - context.clock.now() // TICKS_PER_SECOND
         life = f" It expires in {round(left / 60)} minutes."
     found = (
-        f"Entra ID of the cloud {case.cloud.label} ({case.cloud.authority_host}) has issued a token of the tenant "
-        f"{came.tenant}; roles in it: {', '.join(came.roles) or 'none'}.{life}"
+        f"Entra ID of the cloud {context.cloud.label} ({context.cloud.authority_host}) has issued a token of the "
+        f"tenant {came.tenant}; roles in it: {', '.join(came.roles) or 'none'}.{life}"
     )
-    wanted = case.kind.access.roles
+    wanted = context.kind.access.roles
     if wanted and not set(wanted) & set(came.roles):
-        missing = KindCheck(case.kind.name, Permission.MISSING, f"{case.kind.access.service} {wanted[0]}")
-        return warning(found, explained(case.account.name, missing))
+        missing = KindCheck(context.kind.name, Permission.MISSING, f"{context.kind.access.service} {wanted[0]}")
+        return warning(found, explained(context.account.name, missing))
     return ok(found)
 
 
-def records(case: Case, host: str) -> Finding:
+def records(context: Context, host: str) -> Finding:
     """Whether an API gives a record."""
-    region, api = next((region, api) for region, api in case.apis.items() if api.host == host)
-    bearer = ResourceBearer(case.source, api.audience, api.errors.resource_hint)
-    caller = case.caller(host)
+    region, api = next((region, api) for region, api in context.apis.items() if api.host == host)
+    bearer = ResourceBearer(context.source, api.audience, api.errors.resource_hint)
+    caller = context.caller(host)
     for days in _DAYS:
-        now = case.clock.now()
+        now = context.clock.now()
         request = _smallest(api, Window(now - days * _DAY, now))
         if caller.call(
             request,
@@ -81,11 +81,11 @@ def records(case: Case, host: str) -> Finding:
     return ok(f"The region {region} answers; it has no record of the last {_DAYS[-1]} days.")
 
 
-def clock(case: Case, _: str) -> Finding:
+def clock(context: Context, _: str) -> Finding:
     """How far this host's clock is off."""
-    if not case.heard:
+    if not context.heard:
         return Finding(Outcome.SKIPPED, "Not checked: no server has told its time.")
-    skew = case.clock.skew()
+    skew = context.clock.skew()
     count = round(skew / TICKS_PER_SECOND)
     found = f"This host's clock is {abs(count)} s {'ahead of' if count >= 0 else 'behind'} Microsoft's."
     if abs(skew) <= MOST_SKEW:

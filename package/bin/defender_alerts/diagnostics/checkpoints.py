@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from defender_alerts.checkpoint.checkpoint import MOST_SEEN, Place, PlaceKey, latest_places
+from defender_alerts.checkpoint.checkpoint import MOST_SEEN, Checkpoint, CheckpointKey, latest_checkpoints
 from defender_alerts.errors import CheckpointError
 from defender_alerts.times import TICKS_PER_SECOND, iso
 
@@ -16,8 +16,8 @@ _LATE_INTERVALS, _LATE_AT_LEAST = 3, 900
 _MANY = MOST_SEEN * 3 // 4
 
 
-def places(documents: Iterable[Mapping[str, Any]], interval: str, now: int) -> Iterator[tuple[str, Finding]]:
-    """The region and what was found of it, for each place among an input's documents.
+def checkpoints(documents: Iterable[Mapping[str, Any]], interval: str, now: int) -> Iterator[tuple[str, Finding]]:
+    """The region and what was found of it, for each checkpoint among an input's documents.
 
     Args:
         documents: those of the input in the store.
@@ -25,23 +25,23 @@ def places(documents: Iterable[Mapping[str, Any]], interval: str, now: int) -> I
         now: ticks.
     """
     try:
-        latest = latest_places(documents)
+        latest = latest_checkpoints(documents)
     except CheckpointError as error:
         yield "", failed_by(error)
         return
     for key, document in latest.items():
-        yield key.region, _place(key, document, interval, now)
+        yield key.region, _checkpoint(key, document, interval, now)
 
 
-def _place(key: PlaceKey, document: Mapping[str, Any], interval: str, now: int) -> Finding:
+def _checkpoint(key: CheckpointKey, document: Mapping[str, Any], interval: str, now: int) -> Finding:
     try:
-        place = Place.from_document(key, document)
+        checkpoint = Checkpoint.from_document(key, document)
     except CheckpointError as error:
         return failed_by(error)
-    lag = max(0, (now - place.watermark) // TICKS_PER_SECOND)
+    lag = max(0, (now - checkpoint.watermark) // TICKS_PER_SECOND)
     found = (
-        f"Tenant {key.tenant} in {key.cloud}: collected up to {iso(place.watermark)} ({lag} s ago), remembers "
-        f"{len(place.seen)} versions, saved {place.revision} times."
+        f"Tenant {key.tenant} in {key.cloud}: collected up to {iso(checkpoint.watermark)} ({lag} s ago), remembers "
+        f"{len(checkpoint.seen)} versions, saved {checkpoint.revision} times."
     )
     if lag > _late(interval):
         return warning(
@@ -49,7 +49,7 @@ def _place(key: PlaceKey, document: Mapping[str, Any], interval: str, now: int) 
             "The input is behind. See that it is enabled and what its log says; a place of a tenant that is no longer "
             "collected stays as it is.",
         )
-    if len(place.seen) > _MANY:
+    if len(checkpoint.seen) > _MANY:
         return warning(found, f"It can remember {MOST_SEEN} versions. Lower the input's overlap.")
     return ok(found)
 

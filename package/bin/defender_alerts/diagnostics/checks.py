@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Callable, Generic, TypeVar
 
-from defender_alerts.errors import AddonError, unforeseen
+from defender_alerts.errors import AddonError, unexpected
 
 from .report import Finding, InputReport, Outcome, Result, failed, failed_by, title
 
-CaseT = TypeVar("CaseT")
+ContextT = TypeVar("ContextT")
 
 _REPORT_IT = "Send this report to support."
 # What a run's log says is no advice for somebody who looks into it now.
@@ -32,7 +32,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Check(Generic[CaseT]):
+class Check(Generic[ContextT]):
     """One kind of check.
 
     Attributes:
@@ -45,8 +45,8 @@ class Check(Generic[CaseT]):
 
     name: str
     needs: tuple[str, ...]
-    subjects: Callable[[CaseT], Iterable[Subject]]
-    look: Callable[[CaseT, str], Finding]
+    subjects: Callable[[ContextT], Iterable[Subject]]
+    look: Callable[[ContextT, str], Finding]
     otherwise: str = _REPORT_IT
 
 
@@ -73,12 +73,12 @@ class Examination:
         if finding.outcome is Outcome.FAILED:
             self._causes[result] = result
 
-    def make(self, check: Check[CaseT], case: CaseT) -> None:
+    def make(self, check: Check[ContextT], context: ContextT) -> None:
         """Make a check of each of its subjects that rests on nothing that has failed."""
-        for subject in check.subjects(case):
+        for subject in check.subjects(context):
             cause = next((cause for result, cause in self._causes.items() if _needed(result, check, subject)), None)
             if cause is None:
-                self.note(check.name, self._finding(check, case, subject.name), subject.name)
+                self.note(check.name, self._finding(check, context, subject.name), subject.name)
             else:
                 self._skip(check.name, subject.name, cause)
 
@@ -90,13 +90,13 @@ class Examination:
         """What was found."""
         return InputReport(tuple(self._results), name, kind)
 
-    def _finding(self, check: Check[CaseT], case: CaseT, subject: str) -> Finding:
+    def _finding(self, check: Check[ContextT], context: ContextT, subject: str) -> Finding:
         try:
-            finding = check.look(case, subject)
+            finding = check.look(context, subject)
         except AddonError as error:
             finding = failed_by(error)
         except Exception as error:  # noqa: BLE001 - the other checks are worth their lines all the same
-            finding = failed_by(unforeseen(error, self._log))
+            finding = failed_by(unexpected(error, self._log))
         if finding.outcome is Outcome.FAILED and finding.advice in _NO_ADVICE:
             return failed(finding.found, check.otherwise)
         return finding
@@ -109,5 +109,5 @@ class Examination:
         self._causes[result] = cause
 
 
-def _needed(result: Result, check: Check[CaseT], subject: Subject) -> bool:
+def _needed(result: Result, check: Check[ContextT], subject: Subject) -> bool:
     return result.check in check.needs and (not result.subject or result.subject in subject.rests_on)

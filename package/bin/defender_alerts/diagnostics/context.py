@@ -15,14 +15,14 @@ from defender_alerts.microsoft.apis.base import Api
 from defender_alerts.microsoft.clouds import Cloud
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.tokens import Token, TokenSource
-from defender_alerts.microsoft.transport.client import Caller, Patience, Stop
+from defender_alerts.microsoft.transport.client import Caller, RetryLimits, Stop
 from defender_alerts.microsoft.transport.server_clock import ServerClock
 from defender_alerts.microsoft.transport.session import open_session, trust
 from defender_alerts.times import machine_time
 
 
 @dataclass
-class Case:
+class Context:
     """What the checks look at.
 
     Attributes:
@@ -68,5 +68,5 @@ class Case:
             clock=self.clock,
             stop=self.stop,
             log=self.log,
-            patience=Patience(failures=1, throttlings=1),
+            patience=RetryLimits(failures=1, throttlings=1),
         )

@@ -7,7 +7,7 @@ import socket
 from defender_alerts.microsoft.transport.failures import CERTIFICATE_REASONS, Failure
 from defender_alerts.microsoft.transport.session import trust
 
-from .context import Case
+from .context import Context
 from .probes import Look, look, proxy_failure, proxy_in_use
 from .report import Finding, Outcome, failed, failed_by, ok
 
@@ -15,22 +15,22 @@ _HTTPS = 443
 _MOST_ADDRESSES = 4
 
 
-def proxy(case: Case, _: str) -> Finding:
+def proxy(context: Context, _: str) -> Finding:
     """Whether the proxy is there, and takes its login."""
-    host = case.cloud.authority_host
-    used = proxy_in_use(case.network, host)
+    host = context.cloud.authority_host
+    used = proxy_in_use(context.network, host)
     if used is None:
         return ok("None is set: Microsoft is reached directly.")
-    failure = proxy_failure(case.network, host)
+    failure = proxy_failure(context.network, host)
     # What is wrong with this host alone, other checks say of each.
     if failure is not None and failure.reason.startswith("proxy"):
         return failed_by(failure.error)
     return ok(f"{used} answers. It is set under {used.source}.")
 
 
-def names(case: Case, host: str) -> Finding:
+def names(context: Context, host: str) -> Finding:
     """Whether this host can resolve a name, where it is this host that has to."""
-    used = proxy_in_use(case.network, host)
+    used = proxy_in_use(context.network, host)
     if used is not None and used.resolves:
         return Finding(Outcome.SKIPPED, "Not checked: the proxy resolves the name.")
     try:
@@ -44,13 +44,13 @@ def names(case: Case, host: str) -> Finding:
     return ok(f"Resolves to {', '.join(addresses[:_MOST_ADDRESSES])}.")
 
 
-def certificate(case: Case, host: str) -> Finding:
+def certificate(context: Context, host: str) -> Finding:
     """Whose certificate answers for a host, who has issued it, and by whom that is trusted."""
-    network = case.network
+    network = context.network
     seen = look(network, host, trust(network.ca_pem))
     if seen.failure is None:
-        if case.clock.observe(seen.date) is not None:
-            case.heard = True
+        if context.clock.observe(seen.date) is not None:
+            context.heard = True
         public = look(network, host, trust("")).failure if network.ca_pem else None
         return ok(f"{_shown(seen)}, {_trusted_by(public)}.")
     finding = failed_by(seen.failure.error)

@@ -1,4 +1,4 @@
-"""Places in Splunk's KV store.
+"""Checkpoints in Splunk's KV store.
 
 An error is never taken for an empty store: that would be a first run, and deliver everything again. ``server/info``
 tells a store that is starting, disabled or failed from one that answers 503 in passing; it is asked only after an
@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any, Callable
 
-from defender_alerts.checkpoint.checkpoint import Deletion, PlaceKey
-from defender_alerts.checkpoint.last_error import Trouble
+from defender_alerts.checkpoint.checkpoint import CheckpointKey, Deletion
+from defender_alerts.checkpoint.last_error import LastError
 from defender_alerts.errors import CheckpointError, StoppedError
 from defender_alerts.microsoft.transport.client import Stop
 from defender_alerts.times import iso
@@ -45,24 +45,24 @@ _NOTHING_LOST = "Nothing is lost: alerts are collected from the last checkpoint 
 
 
 @dataclass(frozen=True)
-class _StoreTrouble:
+class _StoreError:
     """What a state in ``server/info`` means, and what to do."""
 
     status: str
     sentence: str
 
 
-_TROUBLES = (
-    _StoreTrouble(
+_LAST_ERRORS = (
+    _StoreError(
         "starting",
         f"The KV store is still starting after {LONGEST_START:.0f} s. See mongod.log and `splunk show kvstore-status`.",
     ),
-    _StoreTrouble(
+    _StoreError(
         "disabled",
         "The KV store is disabled on this instance, and inputs keep their checkpoints in it. Remove disabled = true "
         "from [kvstore] in server.conf and restart Splunk, or move the input to an instance that has one.",
     ),
-    _StoreTrouble(
+    _StoreError(
         "failed",
         "The KV store has failed. See mongod.log and `splunk show kvstore-status`; a store that can't be repaired is "
         "restored from its backup.",
@@ -70,7 +70,7 @@ _TROUBLES = (
 )
 
 
-class KVStorePlaces:
+class KVStoreCheckpoints:
     """The collection of checkpoints; calls are made one at a time."""
 
     def __init__(
@@ -82,7 +82,7 @@ class KVStorePlaces:
         self._monotonic = monotonic
         self._lock = threading.Lock()
 
-    def places_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
+    def checkpoints_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
         """The documents of all places of an input, also those of another tenant or cloud.
 
         Raises:
@@ -90,7 +90,7 @@ class KVStorePlaces:
         """
         return self._read({"kind": kind, "input": input_name})
 
-    def heads_of(self, *keys: str) -> list[Mapping[str, Any]]:
+    def revisions_of(self, *keys: str) -> list[Mapping[str, Any]]:
         """``_key``, generation, revision and writer of those documents that exist, without the rest of them.
 
         Raises:
@@ -113,11 +113,11 @@ class KVStorePlaces:
             CheckpointError: the store can't be written.
         """
         with self._lock:
-            self._insist("saved", lambda: self._splunkd.post_json(f"{_DATA}/batch_save", [document]))
+            self._with_retries("saved", lambda: self._splunkd.post_json(f"{_DATA}/batch_save", [document]))
 
-    def note(self, troubles: Iterable[Trouble]) -> None:
+    def note(self, last_errors: Iterable[LastError]) -> None:
         """Save what went wrong, with one call that is not tried again: nothing depends on it."""
-        noted = [trouble.document() for trouble in troubles]
+        noted = [last_error.document() for last_error in last_errors]
         try:
             with self._lock:
                 self._splunkd.post_json(f"{_DATA}/batch_save", noted)
@@ -134,8 +134,8 @@ class KVStorePlaces:
         query = json.dumps({"kind": {"$gt": ""}})
         return documents(self._splunkd.get(_DATA, query=query, fields=_STATUS))
 
-    def delete_older(self, key: PlaceKey, generation: int) -> None:
-        """Delete what generations of a place before this one have left.
+    def delete_older(self, key: CheckpointKey, generation: int) -> None:
+        """Delete what generations of a checkpoint before this one have left.
 
         Raises:
             CheckpointError: the store can't be written.
@@ -173,27 +173,27 @@ class KVStorePlaces:
         """
         self._delete({"_key": Deletion.key_of(deletion.kind, deletion.input)})
 
-    def delete_parts(self, place: str, before: str) -> None:
-        """Delete the days of a place's delivered parts before one (``2026-01-31``).
+    def delete_split_alerts(self, checkpoint: str, before: str) -> None:
+        """Delete the days of a checkpoint's delivered parts before one (``2026-01-31``).
 
         Raises:
             CheckpointError: the store can't be written.
         """
-        self._delete({"split_alerts_of": place, "day": {"$lt": before}})
+        self._delete({"split_alerts_of": checkpoint, "day": {"$lt": before}})
 
     def _read(self, query: Mapping[str, Any], **fields: str) -> list[Mapping[str, Any]]:
         def call() -> list[Mapping[str, Any]]:
             return documents(self._splunkd.get(_DATA, query=json.dumps(query), **fields))
 
         with self._lock:
-            found: list[Mapping[str, Any]] = self._insist("read", call)
+            found: list[Mapping[str, Any]] = self._with_retries("read", call)
         return found
 
     def _delete(self, query: Mapping[str, Any]) -> None:
         with self._lock:
-            self._insist("deleted", lambda: self._splunkd.delete(_DATA, query=json.dumps(query)))
+            self._with_retries("deleted", lambda: self._splunkd.delete(_DATA, query=json.dumps(query)))
 
-    def _insist(self, verb: str, call: Any) -> Any:
+    def _with_retries(self, verb: str, call: Any) -> Any:
         deadline = self._monotonic() + LONGEST_START
         told = False
         backoffs = iter(_BACKOFFS)
@@ -237,9 +237,9 @@ def _may_pass(error: SplunkdError, status: str) -> bool:
 
 
 def _explain(verb: str, error: SplunkdError, status: str) -> CheckpointError:
-    for trouble in _TROUBLES:
-        if trouble.status == status:
-            return CheckpointError(f"{trouble.sentence} {_NOTHING_LOST} (splunkd says: {error})")
+    for last_error in _LAST_ERRORS:
+        if last_error.status == status:
+            return CheckpointError(f"{last_error.sentence} {_NOTHING_LOST} (splunkd says: {error})")
     if error.status == HTTPStatus.NOT_FOUND:
         advice = f"The collection {CHECKPOINTS} is missing: install the add-on's whole package on this instance."
     elif error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Callable
 
-from defender_alerts.checkpoint.last_error import FAILED, INCOMPLETE, Trouble
+from defender_alerts.checkpoint.last_error import FAILED, INCOMPLETE, LastError
 from defender_alerts.collect.events import XmlStream, stream_closed
-from defender_alerts.collect.poll import Plan, PollResult, Surroundings, poll
+from defender_alerts.collect.poll import Plan, PollContext, PollResult, poll
 from defender_alerts.collect.regions import STOP_GRACE
 from defender_alerts.errors import (
     AddonError,
@@ -21,7 +21,7 @@ from defender_alerts.errors import (
     StoppedError,
     StreamClosedError,
     exit_status,
-    unforeseen,
+    unexpected,
 )
 from defender_alerts.input_kinds import KINDS, Kind
 from defender_alerts.logfmt import key_values
@@ -31,9 +31,9 @@ from defender_alerts.settings import check_input_name, read_polling, too_short
 from defender_alerts.times import machine_time
 
 from . import process
-from .kvstore import LONGEST_START, KVStorePlaces
+from .kvstore import LONGEST_START, KVStoreCheckpoints
 from .log import InputLog, Redaction, report, set_level
-from .rest_client import Patience, Splunkd, SplunkdError, explained
+from .rest_client import RetryBudget, Splunkd, SplunkdError, explained
 from .stored_settings import load_account, load_settings
 
 _TICK = 0.1
@@ -85,14 +85,14 @@ class _InputRun:
         self._redaction.hide(metadata["session_key"])
         self._own_log = InputLog(f"ta_defender_alerts_{kind.name}_{self._name}", self._redaction)
         self._log = self._own_log.logger
-        patience = Patience(LONGEST_START, self._stop, self._log)
+        patience = RetryBudget(LONGEST_START, self._stop, self._log)
         self._splunkd = Splunkd(metadata["server_uri"], metadata["session_key"], patience)
         self._stream = XmlStream(out)
         self._began = machine_time()
         self._begun = threading.Event()
         self._failures: Sequence[AddonError] = ()
         self._now: Callable[[], int] = machine_time
-        self._troubles: list[Trouble] = []
+        self._last_errors: list[LastError] = []
 
     def run(self) -> int:
         """Run to the end, whatever happens: the stream is closed, and what failed is a sentence in the log."""
@@ -142,8 +142,8 @@ class _InputRun:
         if self._own_log.failure:
             # Behind whatever was collected: a success takes back what went wrong before it.
             self._note(self._own_log.failure, self._now())
-        if self._troubles and not self._stop.is_set():
-            KVStorePlaces(self._splunkd, self._stop, self._log).note(self._troubles)
+        if self._last_errors and not self._stop.is_set():
+            KVStoreCheckpoints(self._splunkd, self._stop, self._log).note(self._last_errors)
 
     def _try(self) -> None:
         failure: AddonError
@@ -156,7 +156,7 @@ class _InputRun:
         except SplunkdError as error:
             failure = explained(error)
         except Exception as error:  # noqa: BLE001 - no traceback replaces the sentence
-            failure = unforeseen(error, self._log)
+            failure = unexpected(error, self._log)
         else:
             return
         self._failures = [failure]
@@ -165,18 +165,18 @@ class _InputRun:
     def _collect(self) -> Sequence[AddonError]:
         polling = read_polling(self._name, self._stanza)
         own = self._kind.read(self._name, self._stanza)
-        self._mind_the_interval(polling.interval)
+        self._wait_for_interval(polling.interval)
         saved = load_settings(self._splunkd)
         set_level(self._log, self._redaction, saved.loglevel)
         account = load_account(self._splunkd, polling.account)
         self._redaction.hide(*account.secrets, *(saved.network.proxy.secrets if saved.network.proxy else ()))
-        self._mind_the_secret(account)
-        self._mind_the_authorities(saved.network)
+        self._warn_of_expiry(account)
+        self._warn_of_authorities(saved.network)
         plan = Plan(self._kind, self._stanza_name, polling, own, account)
-        store = KVStorePlaces(self._splunkd, self._stop, self._log)
-        given = Surroundings(saved.network, store, self._stream, self._stop, self._log, begun=self._begun)
-        self._now = given.clock.now
-        result = poll(plan, given)
+        store = KVStoreCheckpoints(self._splunkd, self._stop, self._log)
+        context = PollContext(saved.network, store, self._stream, self._stop, self._log, begun=self._begun)
+        self._now = context.clock.now
+        result = poll(plan, context)
         self._tell(result, plan)
         return result.failures
 
@@ -187,7 +187,7 @@ class _InputRun:
         handle_teardown_signals(lambda *_: self._stop.set())
         OrphanProcessMonitor(self._stop.set).start()
 
-    def _mind_the_interval(self, interval: str) -> None:
+    def _wait_for_interval(self, interval: str) -> None:
         wait = too_short(interval)
         if not wait:
             return
@@ -201,7 +201,7 @@ class _InputRun:
         if self._stop.wait(wait):
             raise StoppedError
 
-    def _mind_the_secret(self, account: Account) -> None:
+    def _warn_of_expiry(self, account: Account) -> None:
         today = dt.datetime.now(dt.timezone.utc).date()
         days = account.lasts(today)
         if days is None or days > SECRET_WARNING_DAYS:
@@ -219,7 +219,7 @@ class _InputRun:
             account.expires,
         )
 
-    def _mind_the_authorities(self, network: Network) -> None:
+    def _warn_of_authorities(self, network: Network) -> None:
         if not network.ca_pem:
             return
         from defender_alerts.microsoft.client_certificate.authorities import read_authorities
@@ -234,24 +234,24 @@ class _InputRun:
             )
 
     def _tell(self, result: PollResult, plan: Plan) -> None:
-        for region, failure in result.beforehand.items():
+        for region, failure in result.startup_failures.items():
             self._fail(failure, self._now(), region=region)
         for one in result.outcomes:
             collector = one.collector
             if one.failure is not None:
                 self._fail(one.failure, collector.now, region=collector.region)
-            story = collector.story(one.seconds)
+            summary = collector.summary(one.seconds)
             whose = {"input": self._name, "account": plan.account.name}
-            self._log.info("%s", key_values(action="region_done", **whose, outcome=one.outcome, **story))
+            self._log.info("%s", key_values(action="region_done", **whose, outcome=one.outcome, **summary))
             for sourcetype, count in (
-                (plan.kind.sourcetype, collector.new - collector.new_parts),
-                (plan.kind.part_sourcetype, collector.new_parts),
+                (plan.kind.sourcetype, collector.new - collector.new_split_alerts),
+                (plan.kind.split_sourcetype, collector.new_split_alerts),
             ):
                 if count:
                     where = {"host": collector.host, "license_usage_source": collector.source}
-                    self._tell_ingested(plan, sourcetype, count, **where)
+                    self._log_ingested(plan, sourcetype, count, **where)
 
-    def _tell_ingested(self, plan: Plan, sourcetype: str, count: int, **where: str) -> None:
+    def _log_ingested(self, plan: Plan, sourcetype: str, count: int, **where: str) -> None:
         """Say it as the dashboard of UCC counts events."""
         from solnlib.log import events_ingested
 
@@ -277,8 +277,8 @@ class _InputRun:
     def _note(self, failure: AddonError, now: int, region: str = "") -> None:
         sentence = self._redaction.clean(str(failure))
         outcome = INCOMPLETE if isinstance(failure, IncompleteError) else FAILED
-        self._troubles.append(
-            Trouble(self._kind.name, self._name, region, now, failure.category, sentence, self._began, outcome)
+        self._last_errors.append(
+            LastError(self._kind.name, self._name, region, now, failure.category, sentence, self._began, outcome)
         )
 
     def _close_stream(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from defender_alerts.checkpoint.checkpoint import Deletion, PlaceStore, Reset, latest_places, resets
+from defender_alerts.checkpoint.checkpoint import CheckpointStore, Deletion, Reset, latest_checkpoints, resets
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.times import iso, parse_iso, parse_start, seconds
 
@@ -14,8 +14,8 @@ from defender_alerts.times import iso, parse_iso, parse_start, seconds
 _LONGEST_PROCESS = seconds(30 * 86_400)
 
 
-class DeletingStore(PlaceStore, Protocol):
-    """A store of places from which inputs are deleted. Each method raises ``CheckpointError``."""
+class DeletingStore(CheckpointStore, Protocol):
+    """A store of checkpoints from which inputs are deleted. Each method raises ``CheckpointError``."""
 
     def delete_before(self, deletion: Deletion) -> None:
         """Delete what the deletion of an input rules out."""
@@ -52,23 +52,23 @@ class Effect:
         return f"collects {_minute(self.start)} to now again; what is indexed of it will be indexed twice.{known}"
 
 
-def effects(store: PlaceStore, kind: str, input_name: str, start: int, region: str) -> list[Effect]:
-    """What ``order_resets`` would do with the same arguments, region by region.
+def effects(store: CheckpointStore, kind: str, input_name: str, start: int, region: str) -> list[Effect]:
+    """What ``request_resets`` would do with the same arguments, region by region.
 
     Raises:
         ConfigurationError: there is nothing to reset.
         CheckpointError: the store can't be read.
     """
-    documents = store.places_of(kind, input_name)
-    places = latest_places(documents)
+    documents = store.checkpoints_of(kind, input_name)
+    checkpoints = latest_checkpoints(documents)
     wanted = _resets(documents, input_name, start, region)
-    return [Effect(reset.key.region, reset.start, _watermark(places[reset.key])) for reset in wanted]
+    return [Effect(reset.key.region, reset.start, _watermark(checkpoints[reset.key])) for reset in wanted]
 
 
-def _watermark(place: Mapping[str, Any]) -> int | None:
+def _watermark(checkpoint: Mapping[str, Any]) -> int | None:
     """Up to when a document says that was collected; None where it can't be read."""
     try:
-        return parse_iso(place["watermark"])
+        return parse_iso(checkpoint["watermark"])
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -101,14 +101,14 @@ def parse_from(text: str, now: int, called: str, relative: str) -> int:
     return start
 
 
-def order_resets(store: PlaceStore, kind: str, input_name: str, start: int, region: str) -> list[Reset]:
+def request_resets(store: CheckpointStore, kind: str, input_name: str, start: int, region: str) -> list[Reset]:
     """Order that the places of an input start again at ``start`` (ticks); return what was ordered.
 
     Raises:
         ConfigurationError: there is nothing to reset.
         CheckpointError: the store can't be read or written.
     """
-    ordered = _resets(store.places_of(kind, input_name), input_name, start, region)
+    ordered = _resets(store.checkpoints_of(kind, input_name), input_name, start, region)
     for reset in ordered:
         store.save(reset.document())
     return ordered
@@ -136,7 +136,7 @@ def delete_input(store: DeletingStore, kind: str, input_name: str, now: int) -> 
     Raises:
         CheckpointError: the store can't be read or written.
     """
-    deletion = Deletion.following(kind, input_name, store.places_of(kind, input_name), now)
+    deletion = Deletion.following(kind, input_name, store.checkpoints_of(kind, input_name), now)
     # This comes first: from here on the others count for nothing, should they not be deleted or be saved again.
     store.save(deletion.document())
     store.delete_before(deletion)

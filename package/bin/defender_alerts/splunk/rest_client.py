@@ -46,7 +46,7 @@ class SplunkdError(Exception):
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryBudget:
     """How long somebody waits for a splunkd that is busy or starting.
 
     Attributes:
@@ -61,7 +61,7 @@ class Patience:
     monotonic: Callable[[], float] = time.monotonic
 
 
-_NO_PATIENCE = Patience(0.0, threading.Event(), logging.getLogger(__name__))
+_NO_PATIENCE = RetryBudget(0.0, threading.Event(), logging.getLogger(__name__))
 """A page's: its reader would give up first."""
 
 
@@ -74,7 +74,7 @@ class Splunkd:
         patience: for ``get_again``.
     """
 
-    def __init__(self, server_uri: str, session_key: str, patience: Patience = _NO_PATIENCE) -> None:
+    def __init__(self, server_uri: str, session_key: str, patience: RetryBudget = _NO_PATIENCE) -> None:
         self._patience = patience
         address = urlsplit(server_uri)
         self.scheme = address.scheme

@@ -74,7 +74,7 @@ class Bearer(Protocol):
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryLimits:
     """After how many failures of one request in a row the call is given up.
 
     Five failures take half a minute, which gets over the restart of a front end; a longer outage is the next run's.
@@ -187,7 +187,7 @@ class Caller:
         clock: ServerClock,
         stop: Stop,
         log: logging.Logger,
-        patience: Patience = Patience(),
+        patience: RetryLimits = RetryLimits(),
         pace: Pace | None = None,
         rng: random.Random | None = None,
     ) -> None:

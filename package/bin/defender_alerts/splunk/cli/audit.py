@@ -11,7 +11,7 @@ import logging
 import math
 from collections.abc import Sequence
 
-from defender_alerts.audit.compare import MakesCallers, Means, Question, audit
+from defender_alerts.audit.compare import AuditContext, AuditRequest, MakesCallers, audit
 from defender_alerts.errors import AddonError, ConfigurationError, StoppedError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft.network import Network
@@ -21,7 +21,7 @@ from defender_alerts.microsoft.transport.server_clock import ServerClock
 from defender_alerts.microsoft.transport.session import open_session, trust
 from defender_alerts.settings import read_polling
 from defender_alerts.splunk.inputs import find_input
-from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.log import Redaction, logger_on
 from defender_alerts.splunk.names import ACCOUNT_CONF
 from defender_alerts.splunk.rest_client import SplunkdError
@@ -30,7 +30,7 @@ from defender_alerts.splunk.stored_settings import load_account, load_settings
 from defender_alerts.times import machine_time, parse_start
 
 from .audit_report import MOST_LISTED, JsonWriter, TextWriter, Writer
-from .login import Way, local_splunkd, log_in
+from .login import Login, local_splunkd, log_in
 from .shell import LOCAL_TOKEN, Shell
 
 SEARCH_TOKEN = "SPLUNK_SEARCH_TOKEN"  # noqa: S105 - the name of a variable
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction: Redaction) -> int:
     start, end = _time(options.start, "--from"), _time(options.end, "--to")
-    here = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
+    here = Login(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
     redaction.hide(*(shell.environment.get(name, "") for name in (LOCAL_TOKEN, SEARCH_TOKEN)))
     splunkd = local_splunkd(here, shell.environment, shell.ask)
     this = find_input(splunkd, options.input, options.kind)
@@ -115,15 +115,15 @@ def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction:
     account = load_account(splunkd, polling.account)
     redaction.hide(splunkd.session_key, *account.secrets, *(network.proxy.secrets if network.proxy else ()))
     if options.search_head:
-        there = Way(options.search_head, options.search_username, SEARCH_TOKEN)
+        there = Login(options.search_head, options.search_username, SEARCH_TOKEN)
         service = log_in(there, shell.environment, shell.ask, trust(network.ca_pem))
     else:
         known = {LOCAL_TOKEN: splunkd.session_key}
-        service = log_in(Way(here.uri, "", LOCAL_TOKEN), known, shell.ask, None)
+        service = log_in(Login(here.uri, "", LOCAL_TOKEN), known, shell.ask, None)
     log = logger_on(shell.err, "defender_alerts_audit", logging.INFO, redaction)
-    means = Means(
+    context = AuditContext(
         caller=_callers(network, shell, log),
-        store=KVStorePlaces(splunkd, shell.stop, log),
+        store=KVStoreCheckpoints(splunkd, shell.stop, log),
         index=SplunkIndex(service, kind),
         stop=shell.stop,
         found=writer.found,
@@ -132,7 +132,7 @@ def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction:
         monotonic=shell.monotonic,
     )
     status = 0
-    for report in audit(Question(kind, polling.name, own, account, start, end, options.collect), means):
+    for report in audit(AuditRequest(kind, polling.name, own, account, start, end, options.collect), context):
         writer.region(report)
         status = max(status, report.exit_status)
     writer.end()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, Protocol, TextIO
 
-from defender_alerts.audit.compare import MISSING, Finding, RegionReport
+from defender_alerts.audit.compare import MISSING, Discrepancy, RegionReport
 from defender_alerts.times import iso
 
 MOST_LISTED = 50
@@ -16,7 +16,7 @@ _COLUMNS = ("region", "existing", "indexed", "missing", "repeated", "gone", "res
 class Writer(Protocol):
     """Writes an audit's findings and reports."""
 
-    def found(self, finding: Finding) -> None:
+    def found(self, finding: Discrepancy) -> None:
         """One finding, as soon as it is known."""
 
     def region(self, report: RegionReport) -> None:
@@ -39,7 +39,7 @@ class TextWriter:
         self._findings = 0
         self._reports: list[RegionReport] = []
 
-    def found(self, finding: Finding) -> None:
+    def found(self, finding: Discrepancy) -> None:
         """One finding, as soon as it is known."""
         self._findings += 1
         if self._findings > self._most:
@@ -76,7 +76,7 @@ class JsonWriter:
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
-    def found(self, finding: Finding) -> None:
+    def found(self, finding: Discrepancy) -> None:
         """One finding, as soon as it is known."""
         self._write(
             record="finding",

@@ -18,7 +18,7 @@ from defender_alerts.splunk.rest_client import SplunkdError
 from defender_alerts.times import iso, machine_time
 
 from .examining import AS_ADMINISTRATOR, SETTINGS, Examiner
-from .login import Way, local_splunkd
+from .login import Login, local_splunkd
 from .shell import LOCAL_TOKEN, Shell
 
 INTERRUPTED = 130
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     redaction = Redaction()
     redaction.hide(shell.environment.get(LOCAL_TOKEN, ""))
     try:
-        way = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
+        way = Login(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
         splunkd = local_splunkd(way, shell.environment, shell.ask)
         redaction.hide(splunkd.session_key)
         examiner = Examiner(

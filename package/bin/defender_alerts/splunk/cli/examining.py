@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Callable, TypeVar
 
-from defender_alerts.diagnostics.checkpoints import places
+from defender_alerts.diagnostics.checkpoints import checkpoints
 from defender_alerts.diagnostics.checks import Examination
-from defender_alerts.diagnostics.context import Case
+from defender_alerts.diagnostics.context import Context
 from defender_alerts.diagnostics.report import Finding, InputReport, failed, failed_by, ok, warning
 from defender_alerts.diagnostics.table import CHECKS
 from defender_alerts.errors import AddonError, ConfigurationError
@@ -19,7 +19,7 @@ from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.transport.client import Stop
 from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.settings import Polling, is_true, read_polling
-from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.log import Redaction
 from defender_alerts.splunk.names import ACCOUNT_CONF
 from defender_alerts.splunk.pages.status_model import KnownInput
@@ -52,17 +52,17 @@ class Examiner:
     def examine(self, one: KnownInput) -> InputReport:
         """Make all checks of an input, in the order in which one rests on the other."""
         examination = Examination(self._redaction.clean, self._log)
-        case = self._case(one, examination)
+        context = self._context(one, examination)
         for check in CHECKS:
-            if case is None:
+            if context is None:
                 examination.skip_behind(check.name, *SETTINGS)
             else:
-                examination.make(check, case)
-        self._look_at_the_store(one, examination, machine_time() if case is None else case.clock.now())
+                examination.make(check, context)
+        self._look_at_the_store(one, examination, machine_time() if context is None else context.clock.now())
         self._read(examination, "user", self._user)
         return examination.report(one.name, one.kind)
 
-    def _case(self, one: KnownInput, examination: Examination) -> Case | None:
+    def _context(self, one: KnownInput, examination: Examination) -> Context | None:
         """What the checks of the way to Microsoft look at; None where the settings do not give it."""
         read = self._read(examination, "input", lambda: _input(one))
         account = None
@@ -75,7 +75,7 @@ class Examiner:
             return None
         apis = _apis(read[1], account, examination)
         kind = KINDS[one.kind]
-        return Case(kind, account, network, apis, self._stop, self._log, self._redaction.hide) if apis else None
+        return Context(kind, account, network, apis, self._stop, self._log, self._redaction.hide) if apis else None
 
     def _read(self, examination: Examination, check: str, read: Callable[[], tuple[_T, Finding]]) -> _T | None:
         try:
@@ -117,7 +117,7 @@ class Examiner:
         documents = self._read(examination, "kvstore", lambda: self._documents(one))
         if documents is None:
             return
-        for region, finding in places(documents, one.stanza.get("interval", ""), now):
+        for region, finding in checkpoints(documents, one.stanza.get("interval", ""), now):
             examination.note("checkpoint", finding, region)
 
     def _documents(self, one: KnownInput) -> tuple[Iterable[Mapping[str, object]], Finding]:
@@ -128,7 +128,7 @@ class Examiner:
                 f"The KV store is {status}, and inputs keep their checkpoints in it. See mongod.log, [kvstore] in "
                 "server.conf and `splunk show kvstore-status`."
             )
-        documents = KVStorePlaces(self._splunkd, self._stop, self._log).places_of(one.kind, one.name)
+        documents = KVStoreCheckpoints(self._splunkd, self._stop, self._log).checkpoints_of(one.kind, one.name)
         found = f"The KV store is {status or 'there'} and was read."
         if any("watermark" in document for document in documents):
             return documents, ok(found)

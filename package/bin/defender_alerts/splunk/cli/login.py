@@ -32,7 +32,7 @@ AskPassword = Callable[[str], str]
 
 
 @dataclass(frozen=True)
-class Way:
+class Login:
     """Where to log in, and as whom.
 
     Attributes:
@@ -54,7 +54,7 @@ class _SplunkdByToken(Splunkd):
         self._service.bearerToken = token
 
 
-def local_splunkd(way: Way, environment: Mapping[str, str], ask: AskPassword) -> Splunkd:
+def local_splunkd(way: Login, environment: Mapping[str, str], ask: AskPassword) -> Splunkd:
     """This host's splunkd, which has the settings and the KV store.
 
     Raises:
@@ -69,7 +69,7 @@ def local_splunkd(way: Way, environment: Mapping[str, str], ask: AskPassword) ->
 
 
 def log_in(
-    way: Way, environment: Mapping[str, str], ask: AskPassword, trusted: ssl.SSLContext | None
+    way: Login, environment: Mapping[str, str], ask: AskPassword, trusted: ssl.SSLContext | None
 ) -> client.Service:
     """A service of ``splunklib``, logged in.
 
@@ -110,7 +110,7 @@ def log_in(
     return service
 
 
-def _credentials(way: Way, environment: Mapping[str, str], ask: AskPassword) -> dict[str, str]:
+def _credentials(way: Login, environment: Mapping[str, str], ask: AskPassword) -> dict[str, str]:
     token = environment.get(way.variable, "")
     if token and not way.username:
         return {"splunkToken": token} if is_authentication_token(token) else {"token": token}

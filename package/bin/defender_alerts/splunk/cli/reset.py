@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.splunk.inputs import find_input
-from defender_alerts.splunk.kvstore import KVStorePlaces
-from defender_alerts.splunk.resetting import effects, order_resets, parse_from
+from defender_alerts.splunk.kvstore import KVStoreCheckpoints
+from defender_alerts.splunk.resetting import effects, parse_from, request_resets
 from defender_alerts.splunk.rest_client import SplunkdError
 from defender_alerts.times import iso, machine_time
 
-from .login import Way, local_splunkd
+from .login import Login, local_splunkd
 from .shell import LOCAL_TOKEN, Shell
 
 NOT_CONFIRMED = 1
@@ -59,15 +59,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _reset(options: argparse.Namespace, shell: Shell) -> int:
     start = parse_from(options.start, machine_time(), "--from", "--from=-2d")
-    way = Way(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
+    way = Login(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
     splunkd = local_splunkd(way, shell.environment, shell.ask)
     known = find_input(splunkd, options.input, options.kind)
-    store = KVStorePlaces(splunkd, shell.stop, logging.getLogger(__name__))
+    store = KVStoreCheckpoints(splunkd, shell.stop, logging.getLogger(__name__))
     for effect in effects(store, known.kind, known.name, start, options.region):
         shell.out.write(f"{effect.region}: {effect}\n")
     if not options.yes and not _is_meant(known.name, shell):
         return NOT_CONFIRMED
-    for reset in order_resets(store, known.kind, known.name, start, options.region):
+    for reset in request_resets(store, known.kind, known.name, start, options.region):
         shell.out.write(f"{reset.key.region} of tenant {reset.key.tenant}: the next run starts at {iso(start)}.\n")
     return 0
 

@@ -15,7 +15,7 @@ from defender_alerts.splunk.cli.shell import LOCAL_TOKEN, Shell
 from . import logs, machine, rest
 from .importing import Importer
 
-_FOLDER = Path(__file__).resolve().parents[3]
+_FOLDER = Path(__file__).resolve().parents[4]
 _NO_LOGIN = "Give --username, or set SPLUNK_TOKEN, to ask splunkd as well: the KV store, the add-on's pages, _internal."
 
 
@@ -57,7 +57,7 @@ def _look(options: argparse.Namespace, shell: Shell, secrets: list[str], now: dt
 
 
 def _ask(options: argparse.Namespace, shell: Shell, secrets: list[str], now: dt.datetime) -> Iterator[Result]:
-    splunkd = rest.Splunkd(options.port, shell.environment.get(LOCAL_TOKEN, ""))
+    splunkd = rest.LocalSplunkd(options.port, shell.environment.get(LOCAL_TOKEN, ""))
     if not splunkd.token and not options.username:
         yield Result("splunkd", "", Outcome.SKIPPED, f"Nobody is logged in. {_NO_LOGIN}", "")
         return

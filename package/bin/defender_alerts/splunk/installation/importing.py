@@ -73,7 +73,7 @@ class Library(NamedTuple):
         return f"{self.name} {self.version}"
 
 
-class Failure(NamedTuple):
+class ImportFailure(NamedTuple):
     """Why something can't be imported.
 
     Attributes:
@@ -105,7 +105,7 @@ class Importer:
 
     def libraries(self) -> Iterator[Result]:
         """Import each bundled library: a line for each that is broken, with those that it takes with it."""
-        broken: dict[str, tuple[Failure, list[str]]] = {}
+        broken: dict[str, tuple[ImportFailure, list[str]]] = {}
         # One process for all, and one for each only where that fails.
         whole = self._attempt([module for library in self._libraries for module in library.modules])
         one_by_one = self._libraries if whole else []
@@ -152,11 +152,11 @@ class Importer:
         if good:
             yield Result("entry", "", Outcome.OK, f"These can be imported: {', '.join(good)}.", "")
 
-    def _side_by_side(self, groups: Sequence[Sequence[str]]) -> Iterator[Failure | None]:
+    def _side_by_side(self, groups: Sequence[Sequence[str]]) -> Iterator[ImportFailure | None]:
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
             yield from pool.map(self._attempt, groups)
 
-    def _attempt(self, modules: Sequence[str]) -> Failure | None:
+    def _attempt(self, modules: Sequence[str]) -> ImportFailure | None:
         folder = str(self._folder / "bin")
         try:
             done = subprocess.run(  # noqa: S603 - this Python, and names of the add-on's own
@@ -168,11 +168,11 @@ class Importer:
                 cwd=folder,
             )
         except subprocess.TimeoutExpired:
-            return Failure("", f"it was not done after {_SECONDS} seconds", _CRASHED)
+            return ImportFailure("", f"it was not done after {_SECONDS} seconds", _CRASHED)
         _, mark, said = done.stdout.decode("utf-8", "replace").rpartition(_MARK)
         if not mark:
             last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:_LONGEST]
-            return Failure("", f"the process ended with {done.returncode} without a word ({last})", _CRASHED)
+            return ImportFailure("", f"the process ended with {done.returncode} without a word ({last})", _CRASHED)
         told = json.loads(said)
         if told["error"]:
             found = f"{told['error']}: {told['text']}"[:_LONGEST].rstrip(".")
@@ -180,12 +180,12 @@ class Importer:
             library = self._first_library(missing, *map(self._top, reversed(told["path"])))
             unreadable = told["error"] == "PermissionError"
             advice = _NOT_SPLUNKS if missing == "splunk" else _NOT_READABLE if unreadable else _REINSTALL
-            return Failure(library, found, advice.format(folder=self._folder))
+            return ImportFailure(library, found, advice.format(folder=self._folder))
         for name, file in told["files"].items():
             # Found elsewhere than in lib/, it is not what the add-on was tested with.
             library = self._first_library(name)
             if library and file and not self._top(file):
-                return Failure(library, f"{file} takes its place, which is not the add-on's", _OTHERS)
+                return ImportFailure(library, f"{file} takes its place, which is not the add-on's", _OTHERS)
         return None
 
     def _top(self, file: str) -> str:

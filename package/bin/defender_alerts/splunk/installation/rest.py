@@ -40,7 +40,7 @@ class RefusedError(Exception):
     """splunkd has not done what it was asked for; the message says what it said."""
 
 
-class Splunkd:
+class LocalSplunkd:
     """splunkd on the loopback. Its certificate there is its own, made at installation: nothing could verify it.
 
     Args:
@@ -99,7 +99,7 @@ class Splunkd:
         return found
 
 
-def look(splunkd: Splunkd, now: float) -> Iterator[Result]:
+def look(splunkd: LocalSplunkd, now: float) -> Iterator[Result]:
     """Ask what there is to ask; ``now`` in seconds since 1970."""
     try:
         info = splunkd.ask("/services/server/info")["entry"][0]["content"]
@@ -121,7 +121,7 @@ def look(splunkd: Splunkd, now: float) -> Iterator[Result]:
     yield from _internal(splunkd, now)
 
 
-def _internal(splunkd: Splunkd, now: float) -> Iterator[Result]:
+def _internal(splunkd: LocalSplunkd, now: float) -> Iterator[Result]:
     """The same as splunkd.log, of all hosts that send theirs: calculated fields fail on search heads."""
     components = " OR ".join(f"component={name}" for name in logs.COMPONENTS)
     form = {

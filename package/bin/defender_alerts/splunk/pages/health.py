@@ -75,11 +75,11 @@ def health(known: KnownInput, status: InputStatus, *, has_account: bool, now: in
     if not has_account:
         what = f"there is no account {account}" if account else "the input names none"
         return Health(State.ACCOUNT_MISSING, f"Account missing: {what}. Edit the input, or add the account.")
-    trouble = status.last_trouble
-    if trouble is not None:
-        where = f"{trouble.region}: " if trouble.region and len(status.regions) > 1 else ""
-        state = State.INCOMPLETE if trouble.outcome == INCOMPLETE else State.FAILED
-        return Health(state, f"{state.value}: {where}{trouble.sentence}", status.lag(now))
+    last_error = status.latest_error
+    if last_error is not None:
+        where = f"{last_error.region}: " if last_error.region and len(status.regions) > 1 else ""
+        state = State.INCOMPLETE if last_error.outcome == INCOMPLETE else State.FAILED
+        return Health(state, f"{state.value}: {where}{last_error.sentence}", status.lag(now))
     interval = _interval(known)
     if not status.is_here:
         return Health(State.NO_RUN, f"No run yet (starts within {interval} s)")

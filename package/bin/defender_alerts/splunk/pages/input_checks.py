@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from defender_alerts.diagnostics.account import AccountCheck, Finding, explained
+from defender_alerts.diagnostics.account import AccountCheck, Verdict, explained
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft.apis.base import Api, OwnSettings
@@ -122,8 +122,8 @@ def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[st
     said = [*_same(this, others, accounts)]
     check = AccountCheck.load(accounts[this.account].get("last_check"))
     found = check.of(this.kind) if check else None
-    if check and found and found.finding in {Finding.MISSING, Finding.UNKNOWN}:
-        lacks = "lacks" if found.finding is Finding.MISSING else "is of a tenant without"
+    if check and found and found.finding in {Verdict.MISSING, Verdict.UNKNOWN}:
+        lacks = "lacks" if found.finding is Verdict.MISSING else "is of a tenant without"
         said.append(
             Remark(
                 f"Its account {lacks} {found.detail}.",

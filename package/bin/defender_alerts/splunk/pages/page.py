@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import logging
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,9 +17,11 @@ from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get
 from splunktaucclib.rest_handler.error import RestError
 
 from defender_alerts.errors import AddonError
+from defender_alerts.splunk.log import Redaction, logger_on
 from defender_alerts.splunk.rest_client import Splunkd, SplunkdError, explained_to_a_page, without_answer
 
-_LOG = logging.getLogger(__name__)
+# UCC's generated scripts silence the root logger. What is written to standard error, splunkd files in splunkd.log.
+LOG = logger_on(sys.stderr, __name__, logging.WARNING, Redaction())
 # How it begins what it says of an answer that it can't read: that it is no JSON, or the traceback of what it ran into.
 _UNREADABLE = ("Traceback (", "Fail to load response")
 
@@ -111,5 +114,5 @@ def _unusable(error: BaseException) -> SplunkdError:
     unanswered = without_answer(error)
     if unanswered is not None:
         return unanswered
-    _LOG.error("splunkd's answer can't be read", exc_info=error)
+    LOG.error("splunkd's answer can't be read", exc_info=error)
     return SplunkdError(0, f"{type(error).__name__}: {error}")

@@ -19,9 +19,9 @@ from defender_alerts.errors import ConfigurationError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.settings import cleaned, is_true, read_polling
 from defender_alerts.splunk.inputs import find_input, saved_inputs
-from defender_alerts.splunk.kvstore import KVStorePlaces
+from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.names import ACCOUNT_CONF
-from defender_alerts.splunk.resetting import Effect, effects, order_resets, parse_from
+from defender_alerts.splunk.resetting import Effect, effects, parse_from, request_resets
 from defender_alerts.splunk.rest_client import Splunkd
 from defender_alerts.splunk.searching import SplunkIndex
 from defender_alerts.times import iso, machine_time
@@ -89,7 +89,7 @@ def _start_again(caller: Splunkd, form: Mapping[str, str]) -> Answer:
     store = _store(caller)
     if form.get("preview") == "1":
         return HTTPStatus.OK, _preview(caller, known, effects(store, known.kind, name, start, region))
-    ordered = order_resets(store, known.kind, name, start, region)
+    ordered = request_resets(store, known.kind, name, start, region)
     return HTTPStatus.OK, {"start": iso(start), "regions": [reset.key.region for reset in ordered]}
 
 
@@ -112,5 +112,5 @@ def _preview(caller: Splunkd, known: KnownInput, would_be: Sequence[Effect]) -> 
     return {"regions": regions, "twice": twice}
 
 
-def _store(splunkd: Splunkd) -> KVStorePlaces:
-    return KVStorePlaces(splunkd, threading.Event(), logging.getLogger(__name__))
+def _store(splunkd: Splunkd) -> KVStoreCheckpoints:
+    return KVStoreCheckpoints(splunkd, threading.Event(), logging.getLogger(__name__))

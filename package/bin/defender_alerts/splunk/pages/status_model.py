@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from defender_alerts.checkpoint.checkpoint import PlaceKey, Reset, is_reset, latest_places, what_counts
-from defender_alerts.checkpoint.last_error import Trouble
+from defender_alerts.checkpoint.checkpoint import CheckpointKey, Reset, is_reset, latest_checkpoints, what_counts
+from defender_alerts.checkpoint.last_error import LastError
 from defender_alerts.errors import CheckpointError, ConfigurationError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.times import TICKS_PER_SECOND, iso, parse_iso
@@ -50,7 +50,7 @@ class RegionStatus:
     watermark: int | None = None
     remembered: int | None = None
     restart: int | None = None
-    trouble: Trouble | None = None
+    last_error: LastError | None = None
 
     def lag(self, now: int) -> float | None:
         """How many seconds the region is behind ``now``; None before the first save."""
@@ -65,19 +65,19 @@ class RegionStatus:
             "lag_seconds": self.lag(now),
             "seen": self.remembered,
             "restart": _text(self.restart),
-            "last_error": _error(self.trouble),
+            "last_error": _error(self.last_error),
         }
 
 
 @dataclass(frozen=True)
 class InputStatus:
-    """How an input is doing; ``trouble`` is what went wrong before its regions, after the last success of any."""
+    """How an input is doing; ``last_error`` is what went wrong before its regions, after the last success of any."""
 
     kind: str
     name: str
     is_here: bool
     regions: tuple[RegionStatus, ...]
-    trouble: Trouble | None
+    last_error: LastError | None
 
     @property
     def collected(self) -> int | None:
@@ -87,10 +87,10 @@ class InputStatus:
         return min(known) if known and len(known) == len(times) else None
 
     @property
-    def last_trouble(self) -> Trouble | None:
+    def latest_error(self) -> LastError | None:
         """The latest of what went wrong and has not been followed by a success."""
-        troubles = [self.trouble, *(region.trouble for region in self.regions)]
-        return max((one for one in troubles if one), key=lambda one: one.time, default=None)
+        last_errors = [self.last_error, *(region.last_error for region in self.regions)]
+        return max((one for one in last_errors if one), key=lambda one: one.time, default=None)
 
     def lag(self, now: int) -> float | None:
         """How many seconds its worst region is behind; None where one has never been saved, for that has no lag."""
@@ -106,7 +106,7 @@ class InputStatus:
             "here": self.is_here,
             "collected": _text(self.collected),
             "lag_seconds": self.lag(now),
-            "last_error": _error(self.last_trouble),
+            "last_error": _error(self.latest_error),
             "regions": [region.shown(now) for region in self.regions],
         }
 
@@ -130,42 +130,42 @@ def _status(known: KnownInput, documents: Sequence[Mapping[str, Any]]) -> InputS
     except CheckpointError:
         # Its next run says so. The page shows what there is.
         counting = [document for document in documents if "deleted" not in document]
-    troubles = {trouble.region: trouble for trouble in map(Trouble.of, counting) if trouble}
+    last_errors = {last_error.region: last_error for last_error in map(LastError.of, counting) if last_error}
     latest: dict[str, RegionStatus] = {}
-    for place in (_region(key, document, counting) for key, document in latest_places(counting).items()):
-        other = latest.get(place.region)
+    for checkpoint in (_region(key, document, counting) for key, document in latest_checkpoints(counting).items()):
+        other = latest.get(checkpoint.region)
         # An account that was pointed at another tenant has left the place of the former one.
-        if other is None or _age(place) > _age(other):
-            latest[place.region] = place
+        if other is None or _age(checkpoint) > _age(other):
+            latest[checkpoint.region] = checkpoint
     regions = tuple(
-        _with(latest.get(region, RegionStatus(region)), troubles.get(region))
-        for region in known.regions() or sorted({*latest, *troubles} - {""})
+        _with(latest.get(region, RegionStatus(region)), last_errors.get(region))
+        for region in known.regions() or sorted({*latest, *last_errors} - {""})
     )
     successes = [region.collected for region in regions if region.collected is not None]
-    whole = troubles.get("")
+    whole = last_errors.get("")
     if whole and successes and whole.time <= max(successes):
         whole = None
-    return InputStatus(known.kind, known.name, bool(latest or troubles), regions, whole)
+    return InputStatus(known.kind, known.name, bool(latest or last_errors), regions, whole)
 
 
-def _region(key: PlaceKey, place: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -> RegionStatus:
-    """The status of a place, by its document."""
+def _region(key: CheckpointKey, checkpoint: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -> RegionStatus:
+    """The status of a checkpoint, by its document."""
     starts = [document.get("start") for document in documents if document.get("_key") == Reset.key_of(key)]
     return RegionStatus(
         key.region,
         key.tenant,
-        _time(place.get("collected")),
-        _time(place.get("watermark")),
-        int(place["remembered"]) if "remembered" in place else None,
-        _time(starts[0]) if is_reset(place, documents) else None,
+        _time(checkpoint.get("collected")),
+        _time(checkpoint.get("watermark")),
+        int(checkpoint["remembered"]) if "remembered" in checkpoint else None,
+        _time(starts[0]) if is_reset(checkpoint, documents) else None,
     )
 
 
-def _with(region: RegionStatus, trouble: Trouble | None) -> RegionStatus:
+def _with(region: RegionStatus, last_error: LastError | None) -> RegionStatus:
     """The region with what went wrong, unless it has been collected since."""
-    if trouble is None or (region.collected is not None and trouble.time <= region.collected):
+    if last_error is None or (region.collected is not None and last_error.time <= region.collected):
         return region
-    return replace(region, trouble=trouble)
+    return replace(region, last_error=last_error)
 
 
 def _age(region: RegionStatus) -> tuple[int, int]:
@@ -184,7 +184,7 @@ def _text(time: int | None) -> str | None:
     return None if time is None else iso(time)
 
 
-def _error(trouble: Trouble | None) -> dict[str, str] | None:
-    if trouble is None:
+def _error(last_error: LastError | None) -> dict[str, str] | None:
+    if last_error is None:
         return None
-    return {"time": iso(trouble.time), "category": trouble.category, "sentence": trouble.sentence}
+    return {"time": iso(last_error.time), "category": last_error.category, "sentence": last_error.sentence}

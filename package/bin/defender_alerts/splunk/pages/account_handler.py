@@ -1,0 +1,154 @@
+"""The REST handler behind Configuration > Accounts: an account is tried out before it is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from splunktaucclib.rest_handler.error import RestError
+
+from defender_alerts.diagnostics.account import AccountCheck, check_account, refuse_secret_id, summary, warnings
+from defender_alerts.microsoft.account import CERTIFICATE, CLIENT_SECRET, Account, check_account_name, read_account
+from defender_alerts.microsoft.client_certificate.key_pair import not_after
+from defender_alerts.settings import cleaned, is_true
+from defender_alerts.splunk.inputs import saved_inputs, texts
+from defender_alerts.splunk.names import ACCOUNT_CONF
+from defender_alerts.splunk.rest_client import SplunkdError
+from defender_alerts.splunk.stored_settings import MASKS, account_secrets, load_settings, undecipherable_accounts
+
+from .page import LOG, PageHandler, answering
+
+_CONNECTION_FIELDS = ("cloud", "tenant_id", "client_id", "auth_type", "certificate")
+_ENCRYPTED_OF = {CLIENT_SECRET: "client_secret", CERTIFICATE: "private_key"}
+_ONLY_OF = {CLIENT_SECRET: ("client_secret", "secret_expires"), CERTIFICATE: ("certificate", "private_key")}
+
+
+class AccountHandler(PageHandler):
+    """Adds to UCC's handler a check of what the account can feed; an account in use is not removed.
+
+    UCC's pages show nothing of a message that comes with a successful answer (6.6). So what the check has found is kept
+    in the stanza, as ``last_check``, and each row of the table gets a text of it, ``feeds``. ``skip_check`` is never
+    stored.
+    """
+
+    def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
+        """List, and say what each account can feed."""
+        super().handleList(confInfo)
+        _describe(confInfo)
+        try:
+            unreadable = undecipherable_accounts(self.splunkd())
+        except SplunkdError as error:
+            # The accounts are there all the same.
+            LOG.warning("whether Splunk can decrypt the accounts' secrets is not known: %s", error)
+            return
+        for name in unreadable & set(confInfo):
+            field = _ENCRYPTED_OF.get(confInfo[name]["auth_type"], "").replace("_", " ")
+            confInfo[name]["feeds"] = f"Splunk can't decrypt its {field}. Edit the account and paste it again."
+
+    def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
+        """Check, then create."""
+        with answering():
+            check_account_name(self.callerArgs.id)
+        check = self._check({})
+        super().handleCreate(confInfo)
+        self._answer(confInfo, check)
+
+    def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
+        """Check if what the connection depends on changes or has not been found good, then edit."""
+        with answering():
+            # UCC refuses others in words of its own, behind a check of ours that may take long.
+            check_account_name(self.callerArgs.id)
+        check = self._check(self._stored())
+        super().handleEdit(confInfo)
+        self._answer(confInfo, check)
+
+    def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
+        """Remove an account that no input uses."""
+        users = self._inputs_of(self.callerArgs.id)
+        if users:
+            raise RestError(
+                400,
+                f"The account {self.callerArgs.id} is used by the inputs {', '.join(users)}. Delete them first, or "
+                "give them another account.",
+            )
+        super().handleRemove(confInfo)
+
+    def _inputs_of(self, account: str) -> list[str]:
+        with answering():
+            inputs = saved_inputs(self.splunkd())
+        return sorted(one.name for one in inputs if one.stanza.get("account") == account)
+
+    def _stored(self) -> dict[str, str]:
+        with answering():
+            return texts(self.splunkd().stanza(ACCOUNT_CONF, self.callerArgs.id) or {})
+
+    def _check(self, stored: Mapping[str, str]) -> AccountCheck | None:
+        """Make ``payload`` what is to be stored; the check of it, None where none is made.
+
+        Raises:
+            RestError: the account would not work.
+        """
+        payload = self.payload
+        for field, value in payload.items():
+            payload[field] = cleaned(value.replace("\r\n", "\n"))
+        skip = is_true(payload.pop("skip_check", ""))
+        auth_type = payload["auth_type"] = payload.get("auth_type") or stored.get("auth_type") or CLIENT_SECRET
+        _drop_what_is_not_of(auth_type, payload, stored)
+        new_secret = payload.get(_ENCRYPTED_OF.get(auth_type, "")) is not None
+        last = AccountCheck.load(stored.get("last_check"))
+        with answering():
+            account = self._account({**stored, **payload}, new_secret=new_secret)
+            for field in _ONLY_OF[CERTIFICATE]:
+                if payload.get(field):
+                    # Tidied up, and of a chain the one that belongs to the key.
+                    payload[field] = getattr(account, field).strip()
+            changed = new_secret or any(
+                field in payload and payload[field] != stored.get(field, "") for field in _CONNECTION_FIELDS
+            )
+            if new_secret:
+                # No network is needed to see this.
+                refuse_secret_id(account)
+            if skip:
+                if changed and last:
+                    payload["last_check"] = ""
+                return None
+            if not changed and last and last.feeds_all:
+                return None
+            # What was missing may have been granted: saving once more is the way to find out.
+            check = check_account(account, load_settings(self.splunkd()).network)
+        payload["last_check"] = check.dump()
+        return check
+
+    def _account(self, fields: Mapping[str, str], *, new_secret: bool) -> Account:
+        kept = {} if new_secret else account_secrets(self.splunkd(), self.callerArgs.id, fields["auth_type"])
+        given = {field: fields[field] for field in _ENCRYPTED_OF.values() if new_secret and field in fields}
+        return read_account(self.callerArgs.id, fields, {**kept, **given})
+
+    def _answer(self, confInfo: Any, check: AccountCheck | None) -> None:  # noqa: N803 - Splunk's name
+        _describe(confInfo)
+        for warning in warnings(self.callerArgs.id, check) if check else ():
+            confInfo.addWarnMsg(warning)
+
+
+def _drop_what_is_not_of(auth_type: str, payload: dict[str, str], stored: Mapping[str, str]) -> None:
+    """Leave out what the page has hidden and what is masked, and forget credentials of the other type."""
+    for of_type, fields in _ONLY_OF.items():
+        for field in fields if of_type != auth_type else ():
+            payload.pop(field, None)
+            if stored.get(field):
+                payload[field] = ""
+    secret = _ENCRYPTED_OF.get(auth_type, "")
+    if payload.get(secret) in {"", *MASKS}:
+        # UCC keeps the stored one where the field is not sent, and would forget it where it is sent empty.
+        del payload[secret]
+
+
+def _describe(confInfo: Any) -> None:  # noqa: N803 - Splunk's name
+    """Add to each account what the table shows of it."""
+    for item in confInfo.values():
+        check = AccountCheck.load(item.get("last_check"))
+        item["feeds"] = summary(check) if check else "Not checked yet."
+        item["checked"] = f"{check.day} (UTC)" if check else ""
+        # Accounts of the first versions have no such field; the form would show none chosen.
+        item["auth_type"] = item.get("auth_type") or CLIENT_SECRET
+        item["expires"] = str(not_after(item.get("certificate") or "") or item.get("secret_expires") or "")

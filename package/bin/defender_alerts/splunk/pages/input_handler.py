@@ -1,0 +1,144 @@
+"""The REST handler behind the Inputs page: checks an input against its account, deletes its checkpoints with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from defender_alerts.errors import CheckpointError, ConfigurationError, StoppedError
+from defender_alerts.input_kinds import KINDS
+from defender_alerts.settings import cleaned, read_polling
+from defender_alerts.splunk.inputs import saved_inputs, texts
+from defender_alerts.splunk.kvstore import KVStoreCheckpoints
+from defender_alerts.splunk.names import ACCOUNT_CONF
+from defender_alerts.splunk.resetting import delete_input
+from defender_alerts.splunk.rest_client import SplunkdError
+from defender_alerts.times import machine_time
+
+from .health import health
+from .input_checks import Remark, SavedInput, check_input, remarks
+from .page import LOG, PageHandler, answering
+from .status_model import KnownInput, statuses
+
+
+class InputHandler(PageHandler):
+    """Adds to UCC's handler what can only be known with the account and the other inputs at hand.
+
+    What is no reason to refuse an input is a remark: each row of the table gets its own as ``remarks`` and ``advice``,
+    anew with each list, since UCC's pages show nothing of a message that comes with a successful answer (6.6).
+
+    The page sorts and searches by what stands in the rows alone, so each has how it is doing as ``health``: for users
+    who may read the checkpoints. What is shown of it comes from ``defender_alerts_status``, for everybody.
+    """
+
+    def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
+        """List, with remarks."""
+        super().handleList(confInfo)
+        self._remark(confInfo)
+
+    def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
+        """Check, then create."""
+        self._check({})
+        super().handleCreate(confInfo)
+        self._answer(confInfo)
+
+    def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
+        """Check, then edit; enabling and disabling alone is not checked.
+
+        UCC's handler leaves out all other fields where it is sent ``disabled``: so that goes by itself, behind them.
+        """
+        disabled = self.payload.pop("disabled", None)
+        if self.payload or disabled is None:
+            self._check(self._stored())
+            super().handleEdit(confInfo)
+        if disabled is not None:
+            self.payload = {"disabled": disabled}
+            super().handleEdit(confInfo)
+        self._answer(confInfo)
+
+    def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
+        """Remove the input, then its checkpoints: a new input of that name starts at its own start_time."""
+        super().handleRemove(confInfo)
+        try:
+            store = KVStoreCheckpoints(self.splunkd(), threading.Event(), LOG)
+            delete_input(store, self.handler.get_endpoint().input_type, self.callerArgs.id, machine_time())
+        except (CheckpointError, StoppedError) as error:
+            # The input is gone; a store that is down must not bring it back.
+            LOG.warning(
+                "The input %s is deleted, but its checkpoint is still in the KV store (%s). A new input of that name "
+                "goes on where this one ended: reset it if it is to begin at its start_time.",
+                self.callerArgs.id,
+                error,
+            )
+
+    def _answer(self, confInfo: Any) -> None:  # noqa: N803 - Splunk's name
+        for remark in self._remark(confInfo).get(self.callerArgs.id, []):
+            confInfo.addWarnMsg(remark.sentence)
+
+    def _remark(self, confInfo: Any) -> dict[str, list[Remark]]:  # noqa: N803 - Splunk's name
+        """Add to each input what there is to say of it."""
+        kind, said = self.handler.get_endpoint().input_type, {}
+        try:
+            known, accounts = saved_inputs(self.splunkd()), self.splunkd().stanzas(ACCOUNT_CONF)
+        except SplunkdError as error:
+            # The inputs are there all the same.
+            LOG.warning("no remarks: %s", error)
+            known, accounts = [], {}
+        inputs = [saved for one in known if (saved := SavedInput.read(one.kind, one.name, one.stanza))]
+        for this in inputs:
+            if this.kind == kind and this.name in confInfo:
+                said[this.name] = remarks(this, inputs, accounts)
+        for name, item in confInfo.items():
+            item["remarks"] = " ".join(remark.brief for remark in said.get(name, []))
+            item["advice"] = " ".join(remark.sentence for remark in said.get(name, []))
+        self._add_health(confInfo, known, accounts, said)
+        return said
+
+    def _add_health(
+        self,
+        confInfo: Any,  # noqa: N803 - Splunk's name
+        known: Sequence[KnownInput],
+        accounts: Mapping[str, Mapping[str, str]],
+        said: Mapping[str, Sequence[Remark]],
+    ) -> None:
+        """Add to each input how it is doing, to be sorted and searched by."""
+        kind = self.handler.get_endpoint().input_type
+        listed = [one for one in known if one.kind == kind and one.name in confInfo]
+        try:
+            store = KVStoreCheckpoints(self.splunkd(), threading.Event(), LOG)
+            documents = store.status_documents() if listed else []
+        except SplunkdError:
+            # Whose user may not read them, and where the store is down: the page's cells say which.
+            return
+        now = machine_time()
+        for one, status in zip(listed, statuses(listed, documents)):
+            has_account = cleaned(one.stanza.get("account") or "") in accounts
+            found = health(one, status, has_account=has_account, now=now)
+            words = (found.sort_key, found.line, *(remark.brief for remark in said.get(one.name, ())))
+            confInfo[one.name]["health"] = " ".join(words)
+
+    def _stored(self) -> dict[str, str]:
+        with answering():
+            entity = next(iter(self.handler.get(self.callerArgs.id)))
+        return texts(entity.content)
+
+    def _check(self, stored: dict[str, str]) -> None:
+        for field, value in self.payload.items():
+            self.payload[field] = cleaned(value)
+        name, fields = self.callerArgs.id, {**stored, **self.payload}
+        kind = KINDS[self.handler.get_endpoint().input_type]
+        with answering():
+            polling = read_polling(name, fields)
+            own = kind.read(name, fields)
+            account = self.splunkd().stanza(ACCOUNT_CONF, polling.account)
+            if account is None:
+                raise ConfigurationError(
+                    f"The account {polling.account} does not exist, or you may not read it. Add it under "
+                    "Configuration > Accounts, or ask an administrator for the role admin or sc_admin."
+                )
+            apis = [own.in_region(region, account.get("cloud", "")) for region in own.regions]
+            if fields.get("start_time") == stored.get("start_time"):
+                # It has had its effect; a time that was good once does not keep an old input from being edited.
+                apis = []
+            check_input(name, fields, polling, apis, machine_time())
