@@ -17,7 +17,7 @@ BETWEEN = "none of these"
 MOMENTS = (STARTING, READING, WRITING, SAVING, ENDING, BETWEEN)
 
 SAVES = rf"/storage/collections/data/{COLLECTION}/batch_save"
-"""The path, as a pattern, of what saves a place, or a day of the memory of delivered parts."""
+"""The path, as a pattern, of what saves a checkpoint, or a day of the memory of delivered parts."""
 # Each event ends with a line feed, so a stream that breaks off within a line breaks off within an event.
 _BROKEN_OFF = re.compile(r"unterminated: .*column (\d+)")
 

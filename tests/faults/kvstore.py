@@ -110,7 +110,7 @@ def _run_with_writes_failing_from_the_first_event_on(stage: Processes) -> Ran:
 
 
 def after_a_run(change: Callable[[Processes], object]) -> Callable[[Processes], object]:
-    """Something happens to the places between two runs; alerts came in meanwhile."""
+    """Something happens to the checkpoints between two runs; alerts came in meanwhile."""
 
     def provoke(stage: Processes) -> None:
         stage.earlier += stage.run().raws
@@ -226,7 +226,7 @@ KV_STORE: Group[Processes] = Group(
         ),
         Row(
             "refused",
-            "splunkd refuses connections when the place is read",
+            "splunkd refuses connections when the checkpoint is read",
             lambda _: None,
             NOTHING,
             3,

@@ -1,6 +1,6 @@
 """Rows: what goes wrong with the memory of alerts that are cut out of incidents, one document for each day.
 
-They are kept in the KV store beside the place, saved behind the events and before it.
+They are kept in the KV store beside the checkpoint, saved behind the events and before it.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _gone(stage: Processes) -> None:
 
 
 def _unreadable(stage: Processes) -> None:
-    """The places are read, and then nothing more."""
+    """The checkpoints are read, and then nothing more."""
     stage.installed.splunkd.faults.add(
         Fault(r"/storage/collections/data/", frozenset({"GET"}), skip=1, status=503, text="Service Unavailable")
     )
@@ -155,7 +155,7 @@ MEMORY: Group[Processes] = Group(
         _spoiled("day corrupt", "a day's fingerprints are no base64", lambda day: {**day, "fingerprints": "####"}),
         _spoiled("day cut off", "half of a day's fingerprints are gone", _cut_off),
         _spoiled("day without fingerprints", "a day has no fingerprints", _without("fingerprints")),
-        _spoiled("day without a generation", "a day does not say its place's generation", _without("generation")),
+        _spoiled("day without a generation", "a day does not say its checkpoint's generation", _without("generation")),
         Row(
             "day gone",
             "after a run, the days' documents are gone; all incidents are updated",
@@ -167,7 +167,7 @@ MEMORY: Group[Processes] = Group(
         ),
         Row(
             "days that can't be read",
-            "every call is answered 503 as soon as the place has been read",
+            "every call is answered 503 as soon as the checkpoint has been read",
             _unreadable,
             NOTHING,
             3,
@@ -181,7 +181,7 @@ MEMORY: Group[Processes] = Group(
         ),
         Row(
             "save of an empty window that fails",
-            "writes are refused from the second save of the place on, before there was anything to deliver",
+            "writes are refused from the second save of the checkpoint on, before there was anything to deliver",
             _failing_writes(1),
             NOTHING,
             3,
@@ -198,8 +198,8 @@ MEMORY: Group[Processes] = Group(
             A_BATCH_AGAIN,
         ),
         Row(
-            "save of the place that fails behind it",
-            "writes of the place are refused from the first event on, those of days are not",
+            "save of the checkpoint that fails behind it",
+            "writes of the checkpoint are refused from the first event on, those of days are not",
             Processes.publish_many,
             WHAT_WAS_READ,
             3,

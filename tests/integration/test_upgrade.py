@@ -1,4 +1,4 @@
-"""An upgrade keeps settings and places: what version 0.1.0 left behind, and what today's version has just written.
+"""An upgrade keeps settings and checkpoints: what version 0.1.0 left behind, and what today's version has just written.
 
 Splunk unpacks the new tarball over the add-on's folder. Installing by hand (`tar -x`) leaves what the new version no
 longer has; Splunk Web's "Upgrade app" leaves local/ and metadata/local.meta alone. Both are tried.
@@ -68,12 +68,12 @@ CHECK_OF_0_1_0 = {
 
 
 def iso(time: int) -> str:
-    """A time as 0.1.0 wrote it into places: UTC with seven digits."""
+    """A time as 0.1.0 wrote it into checkpoints: UTC with seven digits."""
     return ticks.text(time)
 
 
 def place_of_0_1_0(installation: Installation, watermark: int, delivered: list[bytes]) -> dict[str, Any]:
-    """A place as 0.1.0 left it after a run that ended at the watermark."""
+    """A checkpoint as 0.1.0 left it after a run that ended at the watermark."""
     tenant = installation.tenant.guid
     packed = b""
     for alert in delivered:

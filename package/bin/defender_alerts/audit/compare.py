@@ -147,7 +147,7 @@ class AuditContext:
 
     Attributes:
         caller: makes a caller for a host.
-        store: of the input's places and orders.
+        store: of the input's checkpoints and orders.
         index: what to compare with.
         stop: ends every wait.
         found: is told each finding as soon as it is certain.

@@ -104,7 +104,7 @@ class Checkpoint:
 
     @classmethod
     def first(cls, key: CheckpointKey, start: int, generation: int = 0) -> Checkpoint:
-        """The place of an input that has collected nothing yet, or shall forget that it has, and start at ``start``."""
+        """The checkpoint of an input that begins at ``start``: a new one, or one that was reset."""
         return cls(key, watermark=start, settled=start, seen_from=start, generation=generation)
 
     def is_new(self, time: int, version_fingerprint: bytes) -> bool:
@@ -203,7 +203,7 @@ class Reset:
     """An administrator's word that a checkpoint shall start again, at a time in ticks of their choice.
 
     A document of its own: a process that is at work while it is written would overwrite the checkpoint's. It counts
-    until a place of its generation has been saved.
+    until a checkpoint of its generation has been saved.
     """
 
     key: CheckpointKey
@@ -315,7 +315,7 @@ def what_counts(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any
 
 
 def latest_checkpoints(documents: Iterable[Mapping[str, Any]]) -> dict[CheckpointKey, Mapping[str, Any]]:
-    """The document that counts of each of an input's places; it may have been reset since it was saved.
+    """The document that counts of each of an input's checkpoints; it may have been reset since it was saved.
 
     Raises:
         CheckpointError: the input's deletion can't be read.
@@ -357,7 +357,7 @@ def find_checkpoint(key: CheckpointKey, documents: Iterable[Mapping[str, Any]], 
 
 
 def tenant_of(typed: str, cloud: str, documents: Iterable[Mapping[str, Any]]) -> str:
-    """The GUID of a tenant that was typed as a domain, as an input's places remember it; empty where none does."""
+    """The GUID of a tenant that was typed as a domain, as an input's checkpoints remember it; empty where none does."""
     checkpoints = latest_checkpoints(documents).items()
     return next((key.tenant for key, one in checkpoints if (key.cloud, one.get("typed_tenant")) == (cloud, typed)), "")
 
@@ -370,7 +370,7 @@ def has_older(checkpoint: Checkpoint, documents: Iterable[Mapping[str, Any]]) ->
 
 
 def resets(documents: Iterable[Mapping[str, Any]], start: int, region: str = "") -> list[Reset]:
-    """The word that an input's places shall start again at ``start`` (ticks): all of them, or those of one region.
+    """The word that an input's checkpoints shall start again at ``start`` (ticks): all of them, or those of one region.
 
     Args:
         documents: all of the input's. Each reset is of a generation that none of them has seen.
@@ -427,7 +427,7 @@ class CheckpointStore(Protocol):
     """Where checkpoints are kept. Each method raises ``CheckpointError`` for everything that goes wrong."""
 
     def checkpoints_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
-        """The documents of all places of an input, also those of another tenant or cloud."""
+        """The documents of all checkpoints of an input, also those of another tenant or cloud."""
 
     def revisions_of(self, *keys: str) -> list[Mapping[str, Any]]:
         """``_key``, generation, revision and writer of those documents that exist, without the rest of them."""

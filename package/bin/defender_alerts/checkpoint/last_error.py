@@ -46,7 +46,7 @@ class LastError:
         return ":".join((self.kind, self.input, *([self.region] if self.region else []), _SUFFIX))
 
     def document(self) -> dict[str, Any]:
-        """The trouble as one document of the KV store; ``kind`` and ``input`` let it go with the input."""
+        """The error as one document of the KV store; ``kind`` and ``input`` let it go with the input."""
         return {
             "_key": self.key,
             "kind": self.kind,
@@ -61,7 +61,7 @@ class LastError:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> LastError | None:
-        """The trouble that ``document`` wrote; None for a document of something else, or a damaged one."""
+        """The error that ``document`` wrote; None for a document of something else, or a damaged one."""
         try:
             last_error = cls(
                 str(document["kind"]),

@@ -42,7 +42,7 @@ class SplitAlertStore(Protocol):
 
 
 class DeliveredSplitAlerts:
-    """The memory of one place.
+    """The memory of one checkpoint.
 
     Args:
         key: of the checkpoint.

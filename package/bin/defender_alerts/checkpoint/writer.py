@@ -15,7 +15,7 @@ _FRESH = seconds(2)
 
 
 class CheckpointWriter:
-    """Keeps one place in the store, and notices who else saves it.
+    """Keeps one checkpoint in the store, and notices who else saves it.
 
     The KV store has no compare-and-set, so nothing keeps a second process out. Each save carries the random id of the
     run that wrote it, which is read again before each batch: what is repeated when one run takes over from another is
@@ -51,7 +51,7 @@ class CheckpointWriter:
         """Save the checkpoint; with the ``last`` save of a run note when that was.
 
         Raises:
-            PlaceTakenError: it is not this process's to save any more; nothing was saved.
+            CheckpointTakenError: it is not this process's to save any more; nothing was saved.
             CheckpointError: it could not be saved.
         """
         begins = not self.saves and not last
@@ -75,7 +75,7 @@ class CheckpointWriter:
         id, and leaves the checkpoint to it.
 
         Raises:
-            PlaceTakenError: it is not this process's any more.
+            CheckpointTakenError: it is not this process's any more.
             CheckpointError: the store can't be read.
         """
         key, generation = self.checkpoint.key, self.checkpoint.generation

@@ -25,12 +25,12 @@ BATCH_BYTES = 2_400_000
 class Delivered:
     """What has been delivered.
 
-    ``parts`` of the ``new`` were cut out of other records; ``late`` are those older than the watermark was, ``bytes``
-    those of the stream.
+    ``split_alerts`` of the ``new`` were cut out of other records; ``late`` are those older than the watermark was,
+    ``bytes`` those of the stream.
     """
 
     new: int = 0
-    parts: int = 0
+    split_alerts: int = 0
     late: int = 0
     bytes: int = 0
 
@@ -39,11 +39,11 @@ class Delivery:
     """The way from one region's collector into Splunk.
 
     Args:
-        keeper: of the checkpoint, which is moved on and saved behind each batch.
+        writer: of the checkpoint, which is moved on and saved behind each batch.
         origin: what stands in the events beside the alert.
         sink: takes the events.
         stop: looked at before each batch.
-        parts: the memory of versions that were cut out of others; None where nothing is cut out.
+        split_alerts: the memory of versions that were cut out of others; None where nothing is cut out.
 
     Attributes:
         is_under_way: a batch is being written and saved, and should not be cut short.
@@ -55,14 +55,14 @@ class Delivery:
         origin: Origin,
         sink: EventSink,
         stop: Stop,
-        parts: DeliveredSplitAlerts | None = None,
+        split_alerts: DeliveredSplitAlerts | None = None,
     ) -> None:
         self._stop = stop
         self._writer = writer
         self._checkpoint = writer.checkpoint
         self._origin = origin
         self._sink = sink
-        self._split_alerts = parts
+        self._split_alerts = split_alerts
         self.delivered = Delivered()
         self.is_under_way = False
 
@@ -97,7 +97,7 @@ class Delivery:
         for version in batch:
             if version.is_split and self._split_alerts is not None:
                 self._split_alerts.add(version)
-                self.delivered.parts += 1
+                self.delivered.split_alerts += 1
                 continue
             self._checkpoint.seen.add(version.fingerprint, version.time)
             self._checkpoint.lacking.pop(version.completes, None)

@@ -35,7 +35,7 @@ class RecordVersion(NamedTuple):
     Attributes:
         identity: of its record; empty for a record that does not say which one it is.
         version: the version, at its version time.
-        parts: the versions inside it that become events of their own.
+        split_alerts: the versions inside it that become events of their own.
         remark: what identity or version time the record lacks.
         unreadable: why it could not be parsed; it is delivered as text all the same.
         lacks: something that was asked for is not in it.
@@ -43,7 +43,7 @@ class RecordVersion(NamedTuple):
 
     identity: str
     version: Version
-    parts: tuple[Version, ...] = ()
+    split_alerts: tuple[Version, ...] = ()
     remark: str = ""
     unreadable: str = ""
     lacks: bool = False
@@ -141,15 +141,15 @@ class PageReading:
             # shows it for its time, so that it is remembered for as long as it can be shown again.
             self.unidentified += 1
             time = self._query.times.end - 1
-            parts = tuple(self._part(one, time) for one in inside)
-            return RecordVersion("", Version(time, fingerprint(record.raw, 0), raw), parts, str(error))
+            split_alerts = tuple(self._part(one, time) for one in inside)
+            return RecordVersion("", Version(time, fingerprint(record.raw, 0), raw), split_alerts, str(error))
         self.times.append(time)
-        parts = tuple(self._part(one, time) for one in inside)
+        split_alerts = tuple(self._part(one, time) for one in inside)
         lacks = expansion is not None and expansion.lacks(value)
         # Where it will come again with what it lacks, as another text, that is another version.
         is_preliminary = expansion is not None and lacks and not expansion.splits
         mark = preliminary(identity, time) if is_preliminary else fingerprint(identity, time)
-        return RecordVersion(identity, Version(time, mark, raw), parts, lacks=lacks)
+        return RecordVersion(identity, Version(time, mark, raw), split_alerts, lacks=lacks)
 
     def _part(self, record: Record, time: int) -> Version:
         """A record inside another one; one that does not say when it was changed has the other one's time."""

@@ -69,7 +69,7 @@ class Plan:
 
 
 class Store(CheckpointStore, SplitAlertStore, Protocol):
-    """Where checkpoints are kept, and what was delivered of parts."""
+    """Where checkpoints are kept, and which split alerts were delivered."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ def _warn_of_future_start(plan: Plan, checkpoint: Checkpoint, now: int, log: log
 def _warn_of_another_tenant(
     documents: Sequence[Mapping[str, Any]], tenant: str, plan: Plan, log: logging.Logger
 ) -> None:
-    """Another tenant or cloud is another place: that is said, once, when it is begun."""
+    """Another tenant or cloud is another checkpoint: that is said, once, when it is begun."""
     belongings = {(key.tenant, key.cloud) for key in latest_checkpoints(documents)}
     if not belongings or (tenant, plan.account.cloud) in belongings:
         return

@@ -1,8 +1,8 @@
 """Collects versions again that an audit has found missing.
 
-An order is a document of the KV store beside the place of its region. The audit writes it, and the input carries it
-out at the end of its next run: so the events take the way that all events take, with their time, source and bytes, on
-Splunk Cloud as well, and there is no second way into Splunk.
+An order is a document of the KV store beside the checkpoint of its region. The audit writes it, and the input carries
+it out at the end of its next run: so the events take the way that all events take, with their time, source and bytes,
+on Splunk Cloud as well, and there is no second way into Splunk.
 
 What has been delivered is taken out of the order behind each batch. A kill repeats at most that batch, and not even
 that one if the checkpoint was saved.

@@ -39,11 +39,11 @@ class RegionJob:
 
     Attributes:
         api: the API at the region's host.
-        keeper: of the checkpoint, which says how far it has been collected.
+        writer: of the checkpoint, which says how far it has been collected.
         origin: what stands in its events beside the alert.
         overlap: how late a version may become visible, in ticks.
         order: to collect again what an audit has found missing; None where there is none.
-        parts: the memory of what has been cut out of records and delivered; None where nothing is cut out.
+        split_alerts: the memory of what has been cut out of records and delivered; None where nothing is cut out.
         interval: from one run to the next, in ticks; 0 where it is not known.
     """
 
@@ -52,7 +52,7 @@ class RegionJob:
     origin: Origin
     overlap: int
     recollection: PendingRecollection | None = None
-    parts: DeliveredSplitAlerts | None = None
+    split_alerts: DeliveredSplitAlerts | None = None
     interval: int = 0
 
 
@@ -74,10 +74,10 @@ class RegionCollector:
         self._origin = job.origin
         self._overlap = job.overlap
         self._recollection = job.recollection
-        self._split_alerts = job.parts
+        self._split_alerts = job.split_alerts
         self._caller = caller
         self._bearer = bearer
-        self._delivery = Delivery(job.writer, job.origin, sink, caller.stop, job.parts)
+        self._delivery = Delivery(job.writer, job.origin, sink, caller.stop, job.split_alerts)
         self._log = log
         self._reader = RegionReader(job.api, caller, bearer, log)
         self._reader.asked.start = self._reader.asked.end = self._checkpoint.settled
@@ -115,8 +115,8 @@ class RegionCollector:
 
     @property
     def new_split_alerts(self) -> int:
-        """How many of them were cut out of other records, and have the sourcetype of such parts."""
-        return self._delivery.delivered.parts
+        """How many of them were cut out of other records, and have the sourcetype of split alerts."""
+        return self._delivery.delivered.split_alerts
 
     @property
     def is_delivering(self) -> bool:
@@ -197,9 +197,9 @@ class RegionCollector:
                         one.unreadable,
                     )
                 yield version
-            for part in one.parts:
-                if self._split_alerts is not None and self._split_alerts.is_new(part):
-                    yield part
+            for alert in one.split_alerts:
+                if self._split_alerts is not None and self._split_alerts.is_new(alert):
+                    yield alert
 
     def _end_incomplete(self) -> None:
         """End a run that lacks something as incomplete.
@@ -304,7 +304,7 @@ class RegionCollector:
             "paced_seconds": self._caller.paced_seconds,
             "seconds": lasted,
             "overlap_seconds": self._overlap // TICKS_PER_SECOND,
-            **self._lateness.summary(delivered.new - delivered.parts),
+            **self._lateness.summary(delivered.new - delivered.split_alerts),
         }
 
 

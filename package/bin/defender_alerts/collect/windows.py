@@ -50,7 +50,7 @@ class WindowWidth:
         Args:
             window: what was asked for.
             times: of the records in the answer. Half of them lie before the next window's end; where that is its
-                start, a crowd stands there, and the next window is that instant alone.
+                start, that instant is overfull, and the next window is that instant alone.
         """
         width = window.width // 2
         if times:

@@ -46,8 +46,8 @@ def _checkpoint(key: CheckpointKey, document: Mapping[str, Any], interval: str, 
     if lag > _late(interval):
         return warning(
             found,
-            "The input is behind. See that it is enabled and what its log says; a place of a tenant that is no longer "
-            "collected stays as it is.",
+            "The input is behind. See that it is enabled and what its log says; a checkpoint of a tenant that is no "
+            "longer collected stays as it is.",
         )
     if len(checkpoint.seen) > _MANY:
         return warning(found, f"It can remember {MOST_SEEN} versions. Lower the input's overlap.")

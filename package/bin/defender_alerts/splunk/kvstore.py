@@ -83,7 +83,7 @@ class KVStoreCheckpoints:
         self._lock = threading.Lock()
 
     def checkpoints_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
-        """The documents of all places of an input, also those of another tenant or cloud.
+        """The documents of all checkpoints of an input, also those of another tenant or cloud.
 
         Raises:
             CheckpointError: the store can't be read.
@@ -130,7 +130,7 @@ class KVStoreCheckpoints:
         Raises:
             SplunkdError: the store can't be read.
         """
-        # Days of delivered parts have no kind.
+        # Days of delivered split alerts have no kind.
         query = json.dumps({"kind": {"$gt": ""}})
         return documents(self._splunkd.get(_DATA, query=query, fields=_STATUS))
 
@@ -174,7 +174,7 @@ class KVStoreCheckpoints:
         self._delete({"_key": Deletion.key_of(deletion.kind, deletion.input)})
 
     def delete_split_alerts(self, checkpoint: str, before: str) -> None:
-        """Delete the days of a checkpoint's delivered parts before one (``2026-01-31``).
+        """Delete the days of a checkpoint's delivered split alerts before one (``2026-01-31``).
 
         Raises:
             CheckpointError: the store can't be written.

@@ -102,7 +102,7 @@ def parse_from(text: str, now: int, called: str, relative: str) -> int:
 
 
 def request_resets(store: CheckpointStore, kind: str, input_name: str, start: int, region: str) -> list[Reset]:
-    """Order that the places of an input start again at ``start`` (ticks); return what was ordered.
+    """Order that the checkpoints of an input start again at ``start`` (ticks); return what was ordered.
 
     Raises:
         ConfigurationError: there is nothing to reset.

@@ -26,7 +26,7 @@ NOT_CONFIRMED = 1
 
 
 def main(arguments: Sequence[str], shell: Shell) -> int:
-    """Reset the places of one input; return the exit status."""
+    """Reset the checkpoints of one input; return the exit status."""
     options = _parser().parse_args(list(arguments))
     try:
         return _reset(options, shell)
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="defender_alerts_reset.py",
         description="Lets an input start again at a time of your choice: what it has collected since then is indexed "
-        "again, what lies between its place and a later time is left out.",
+        "again, what lies between its checkpoint and a later time is left out.",
         epilog=f"The password is asked for; a token or session key may be in the environment as {LOCAL_TOKEN}.",
     )
     parser.add_argument("input", help="name of the input")

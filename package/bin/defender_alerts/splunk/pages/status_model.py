@@ -41,7 +41,7 @@ class RegionStatus:
         collected: when a run was last through with it.
         remembered: how many versions are remembered one by one, those that were seen inside the overlap.
         restart: where the next run starts, if somebody has ordered that and no run has obeyed yet.
-        trouble: what went wrong after ``collected``.
+        last_error: what went wrong after ``collected``.
     """
 
     region: str
@@ -134,7 +134,7 @@ def _status(known: KnownInput, documents: Sequence[Mapping[str, Any]]) -> InputS
     latest: dict[str, RegionStatus] = {}
     for checkpoint in (_region(key, document, counting) for key, document in latest_checkpoints(counting).items()):
         other = latest.get(checkpoint.region)
-        # An account that was pointed at another tenant has left the place of the former one.
+        # An account that was pointed at another tenant has left the checkpoint of the former one.
         if other is None or _age(checkpoint) > _age(other):
             latest[checkpoint.region] = checkpoint
     regions = tuple(

@@ -1,6 +1,6 @@
 """SIGKILL at each place that the memory of alerts cut out of incidents brings.
 
-A batch of incidents and alerts is written, then one document is saved for each day of the alerts, then the place.
+A batch of incidents and alerts is written, then one document is saved for each day of the alerts, then the checkpoint.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from integration.installation import Installation
 from standins.splunkd import IndexedEvent
 
 DAYS = 3
-# Before the first batch the place is saved as it is.
+# Before the first batch the checkpoint is saved as it is.
 BEFORE, OF_A_BATCH = 1, DAYS + 1
 READS_OF_THE_PLACE = 1
 
 
 def not_saved(batch: Sequence[IndexedEvent], days_saved: int) -> list[IndexedEvent]:
-    """What of a batch comes again where so many of its days are saved, and the place is not."""
+    """What of a batch comes again where so many of its days are saved, and the checkpoint is not."""
     saved = sorted({day_of(event) for event in batch if is_alert(event)})[:days_saved]
     return [event for event in batch if not is_alert(event) or day_of(event) not in saved]
 

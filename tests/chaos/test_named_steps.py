@@ -2,7 +2,7 @@
 
 The SIEM API's answers have no order and are kept until they are whole. Those of today's APIs are written while they
 arrive; the endpoint API's is one long answer of several batches. The places that alerts cut out of incidents bring are in
-`test_named_places_of_parts.py`.
+`test_named_steps_of_split_alerts.py`.
 """
 
 from __future__ import annotations
