@@ -13,6 +13,7 @@ from defender_alerts.checkpoint.checkpoint import CheckpointKey, Reset
 from defender_alerts.collect.delivery import BATCH_VERSIONS
 from defender_alerts.collect.poll import LONGEST_HANDOVER
 from defender_alerts.errors import CheckpointError
+from defender_alerts.splunk.resetting import delete_input
 from defender_alerts.times import parse_iso, seconds
 from standins.microsoft.samples import siem_alert
 from standins.polling import MemorySink, NoWaiting, PolledInput
@@ -259,6 +260,28 @@ def test_a_place_that_was_reset_during_a_run_keeps_the_reset(
     assert polled.sink.raws() == alerts
     assert polled.poll().failures == []
     assert polled.sink.raws() == alerts
+
+
+@pytest.mark.parametrize("what", ["deleted", "reset"])
+def test_a_run_goes_on_with_nothing_that_has_begun_anew_since_its_input_was(polled: PolledInput, what: str) -> None:
+    """A new input of the same name may have another index: what it has not collected yet is its own to collect."""
+    alerts = _alerts(polled, 2 * BATCH_VERSIONS)
+    anew = _another(polled)
+    late = siem_alert(100_000, polled.cloud.clock.now() - seconds(60))
+
+    def begin_anew(_: int) -> None:
+        if what == "deleted":
+            delete_input(polled.store, polled.kind, "test", polled.cloud.clock.now())
+        else:
+            _reset(polled, polled.cloud.clock.now() - seconds(7 * 86_400))
+        assert anew.poll().failures == []
+        polled.cloud.siem("eu").add(polled.tenant, late)
+
+    _behind_each_batch(polled, begin_anew)
+    assert [one.outcome for one in polled.poll().outcomes] == ["taken"]
+    assert len(polled.sink.raws()) == BATCH_VERSIONS
+    assert anew.poll().failures == []
+    assert sorted(anew.sink.raws()) == sorted([*alerts, late.decode()])
 
 
 def test_a_reset_that_a_running_process_does_not_notice_counts_all_the_same(polled: PolledInput) -> None:

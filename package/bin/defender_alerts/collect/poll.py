@@ -163,6 +163,7 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
     tenant = tenant_of(plan.account.tenant_id, cloud.name, documents) or tokens.tenant()
     _warn_of_another_tenant(documents, tenant, plan, context.log)
     start = parse_start(plan.polling.start_time, token_caller.clock.now())
+    generations: dict[str, int] = {}
 
     def collector(region: str, *, again: bool = False) -> RegionCollector | None:
         api, key = apis[region], CheckpointKey(plan.kind.name, plan.polling.name, tenant, cloud.name, region)
@@ -173,9 +174,11 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
             startup_failures[region] = error
             return None
         checkpoint.typed_tenant = plan.account.tenant_id
-        if again and not checkpoint.revision:
-            # It was not another process: the checkpoint was reset or deleted.
+        if again and (not checkpoint.revision or checkpoint.generation != generations[region]):
+            # It was not another process of this input: that was reset or deleted, and a new one of its name may have
+            # begun, with another index or account. It goes on by itself.
             return None
+        generations[region] = checkpoint.generation
         _warn_of_future_start(plan, checkpoint, token_caller.clock.now(), context.log)
         recollection = None
         try:
