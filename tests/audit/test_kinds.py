@@ -99,7 +99,7 @@ def test_alerts_cut_out_of_incidents_are_not_taken_for_incidents(cloud: Microsof
     polled = replace(INCIDENTS, own={"alerts": "split"}).input(cloud, tenant, application)
     now = cloud.clock.now()
     for number in range(1, 20):
-        alerts = [graph_alert(4 * number + checkpoint, now - 30 * HOUR) for checkpoint in range(3)]
+        alerts = [graph_alert(4 * number + position, now - 30 * HOUR) for position in range(3)]
         cloud.graph("commercial").incidents.put(tenant, graph_incident(number, now - 20 * HOUR + number), alerts=alerts)
     assert polled.poll().failures == []
     report, found = _audit(polled, TakenIndex(polled, Counter()))

@@ -97,7 +97,7 @@ def test_files_and_one_posted_secret_make_an_input_that_collects(deployed: Insta
     content = json.loads(shown.stdout)["entry"][0]["content"]
     assert content["feeds"].startswith("Can feed defender_graph_alerts")
     assert content["client_secret"] == "******"
-    assert deployed.splunkd.checkpoints_of(deployed.secret) == []
+    assert deployed.splunkd.leaks_of(deployed.secret) == []
 
     collected = deployed.run("corp", kind=GRAPH)
     assert collected.status == 0, collected.stderr

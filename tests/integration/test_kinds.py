@@ -75,8 +75,7 @@ def test_alerts_cut_out_of_incidents_are_events_of_their_own_once(allowed: Insta
     now = allowed.cloud.clock.now()
     shelf = allowed.cloud.graph("commercial").incidents
     alerts = {
-        number: [graph_alert(4 * number + checkpoint, now - 40 * DAY) for checkpoint in range(3)]
-        for number in range(1, 61)
+        number: [graph_alert(4 * number + position, now - 40 * DAY) for position in range(3)] for number in range(1, 61)
     }
     for number, inside in alerts.items():
         raw = INCIDENTS.make(number, now - DAY + number * MINUTE)

@@ -206,12 +206,8 @@ def test_no_secret_and_no_token_is_written_anywhere_at_DEBUG_whatever_goes_well_
     assert "client_secret = ******" in installed.stored("ta_defender_alerts_account")
     assert "proxy_password = ******" in installed.stored("ta_defender_alerts_settings")
 
-    found = [
-        (secret, checkpoint) for secret in traces.secrets() for checkpoint in installed.splunkd.checkpoints_of(secret)
-    ]
-    found += [
-        (secret, checkpoint) for secret in traces.secrets() for checkpoint, text in seen.items() if secret in text
-    ]
+    found = [(secret, leak) for secret in traces.secrets() for leak in installed.splunkd.leaks_of(secret)]
+    found += [(secret, where) for secret in traces.secrets() for where, text in seen.items() if secret in text]
     # An address would stand in the log of every proxy on the way.
     found += [
         (secret, call.path)

@@ -21,7 +21,7 @@ def test_an_account_that_works_is_saved_with_its_secret_encrypted(fresh: Install
     fresh.save_account("works")
     assert [call.host for call in fresh.cloud.journal] == [LOGIN_HOST] * AUDIENCES
     assert "[works]" in fresh.stored(ACCOUNTS)
-    assert fresh.splunkd.checkpoints_of(fresh.secret) == []
+    assert fresh.splunkd.leaks_of(fresh.secret) == []
 
 
 def test_what_can_not_be_seen_in_pasted_values_is_not_saved(fresh: Installation) -> None:
@@ -251,7 +251,7 @@ def test_a_long_key_and_a_chain_survive_the_store_whole_and_sign_in(fresh: Insta
     assert account.auth_type == "certificate"
     assert account.private_key.split() == pair.key_pem.split()
     assert account.certificate.split() == pair.pem.split()
-    assert fresh.splunkd.checkpoints_of(max(pair.key_lines(), key=len)) == []
+    assert fresh.splunkd.leaks_of(max(pair.key_lines(), key=len)) == []
     assert row(fresh, "certified")["private_key"] == "******"
     # Of the chain, the one that belongs to the key.
     assert row(fresh, "certified")["certificate"].split() == pair.pem.split()

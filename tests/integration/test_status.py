@@ -63,7 +63,7 @@ def test_an_error_before_the_regions_is_shown_and_names_no_secret(installed: Ins
     installed.application.secrets.clear()
     assert installed.run(NARROW).status == 2
     assert "The client secret of the account corp is wrong" in shown(installed)["last_error"]["sentence"]
-    assert installed.splunkd.checkpoints_of(installed.secret) == []
+    assert installed.splunkd.leaks_of(installed.secret) == []
     installed.application.add_secret(installed.secret)
     installed.cloud.clock.skew(INTERVAL)
     assert installed.run(NARROW).status == 0

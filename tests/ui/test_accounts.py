@@ -52,7 +52,7 @@ def test_an_account_is_refused_with_the_wrong_secret_and_listed_with_the_right_o
         "auth_type": "client_secret",
         "client_secret": "******",
     }
-    assert workplace.splunkd.checkpoints_of(SECRET) == []
+    assert workplace.splunkd.leaks_of(SECRET) == []
 
 
 def test_the_id_of_a_secret_is_refused_in_the_place_of_its_value_even_unchecked(workplace: Workplace) -> None:
@@ -205,7 +205,7 @@ def test_an_account_with_a_certificate_is_saved_and_edited_without_its_key_being
     stored = workplace.conf(ACCOUNT_CONF)["corp"]
     assert (stored["auth_type"], stored["private_key"]) == ("certificate", "******")
     assert stored["certificate"].split() == pair.pem.split()
-    assert workplace.splunkd.checkpoints_of(pair.key_lines()[3]) == []
+    assert workplace.splunkd.leaks_of(pair.key_lines()[3]) == []
 
     edit = workplace.act("corp", "Edit")
     assert edit.pressed("auth_type") == "Certificate"

@@ -56,7 +56,7 @@ def test_the_proxy_logging_and_network_tabs_save_and_show_their_values_again(wor
     stored = workplace.conf(SETTINGS_CONF)
     assert stored["proxy"]["proxy_password"] == "******"
     assert stored["logging"]["loglevel"] == "DEBUG"
-    assert workplace.splunkd.checkpoints_of(PASSWORD) == []
+    assert workplace.splunkd.leaks_of(PASSWORD) == []
 
 
 def test_an_account_is_checked_through_the_proxy_and_with_the_ca_that_the_tabs_have_saved(workplace: Workplace) -> None:

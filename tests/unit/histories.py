@@ -7,31 +7,46 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
-from defender_alerts.checkpoint.checkpoint import MARGIN, Checkpoint, CheckpointKey
+from defender_alerts.checkpoint.checkpoint import MARGIN, Checkpoint, is_reset, latest_checkpoints
 from defender_alerts.collect import delivery
 from defender_alerts.errors import IncompleteError
-from defender_alerts.times import parse_iso, seconds
+from defender_alerts.splunk.resetting import delete_input, request_resets
+from defender_alerts.times import seconds
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from standins.microsoft import faults
 from standins.microsoft.cloud import MicrosoftCloud
-from standins.polling import PolledInput
-from standins.sources import Source, customer
+from standins.polling import MemorySink, PolledInput
+from standins.sources import INCIDENTS, Source, customer
+from unit.steps import StepsOf
 
 OVERLAP = 600
 ANSWER = 8
 """An answer with so many records counts as cut short."""
 BATCH = 3
+NAME = "test"
+"""What ``PolledInput`` calls its input."""
+_REACH = 170
+"""So many days back does an input begin that is new or was reset."""
+LATE = st.just(0) | st.integers(0, OVERLAP - 61)
+"""By how many seconds a record becomes visible late: at once, or within what is promised."""
+OFTEN = st.integers(0, 200)
+"""Of calls in a poll."""
 
 FAULTS: dict[str, faults.Fault] = {
     "500": faults.Status(500),
+    "503": faults.Status(503),
+    "408": faults.Status(408),
+    "404": faults.Status(404),
     "400": faults.Status(400),
     "403": faults.Status(403),
     "429": faults.throttled(1),
     "401": faults.Status(401),
+    "no answer": faults.ResetBeforeHeaders(),
     "reset": faults.ResetInBody(),
     "cut off": faults.CutOff(),
     "portal": faults.captive_portal(),
@@ -46,6 +61,8 @@ SETTINGS = settings(
 
 class History(RuleBasedStateMachine):
     """One input, one region, time that passes, and polls with everything that can go wrong with them.
+
+    The input may be deleted and made anew, or reset, at any step of a poll: from then on all counts from the start.
 
     Attributes:
         put: the text of every version that Microsoft was ever given to show.
@@ -68,6 +85,8 @@ class History(RuleBasedStateMachine):
         if self.source.meter is not None:
             # No time passes in most polls, and so there would soon be nothing but throttling.
             self.source.meter(self.cloud).limits = ()
+        # All that a history brings lies behind it: it has a month at most.
+        self.polled.start_time = f"-{_REACH}d"
         # Hypothesis shows what a failing history has logged: hundreds of lines, if all of it.
         self.polled.log = logging.Logger("history", logging.ERROR)  # noqa: LOG001 - of this history alone
         self.put: set[str] = set()
@@ -110,8 +129,11 @@ class History(RuleBasedStateMachine):
     def poll(self) -> None:
         self.poll_undisturbed()
 
-    @rule(name=st.sampled_from(sorted(FAULTS)), times=st.integers(1, 30), after=st.integers(0, 12))
-    def poll_with_a_fault(self, name: str, times: int, after: int) -> None:
+    @rule(
+        name=st.sampled_from(sorted(FAULTS)), times=st.integers(1, 30) | st.just(None), after=st.integers(0, 12) | OFTEN
+    )
+    def poll_with_an_outage(self, name: str, times: int | None, after: int) -> None:
+        """Of any length, from any call on; None: it outlasts the poll."""
         self.cloud.faults.add(self.source.host, FAULTS[name], times=times, after=after)
         self.polled.poll()
         self.cloud.faults.clear()
@@ -159,6 +181,39 @@ class History(RuleBasedStateMachine):
         self.polled.poll()
         self.shelf.before_answer = None
 
+    def _interfere(self, what: str) -> bool:
+        """Delete the input and make it anew, or reset its checkpoint; whether there was something to reset."""
+        store, now = self.polled.store, self.now
+        if what == "delete":
+            delete_input(store, self.source.kind, NAME, now)
+        elif latest_checkpoints(store.checkpoints_of(self.source.kind, NAME)):
+            request_resets(store, self.source.kind, NAME, now - seconds(_REACH * 86_400), "")
+        else:
+            return False
+        self.polled = replace(self.polled, sink=MemorySink(), writer=f"{self.polled.writer}+")
+        self.repeats_allowed = 0
+        self.watermark = self.settled = 0
+        return True
+
+    @rule(what=st.sampled_from(["delete", "reset"]))
+    def interfere_between_polls(self, what: str) -> None:
+        self._interfere(what)
+
+    @rule(what=st.sampled_from(["delete", "reset"]), step=st.integers(2, 60), meanwhile=st.booleans())
+    def interfere_during_a_poll(self, what: str, step: int, meanwhile: bool) -> None:  # noqa: FBT001 - hypothesis
+        """With a poll of the new input before the end of the other one, or without."""
+        dying = self.polled
+
+        def then() -> None:
+            if self._interfere(what) and meanwhile:
+                self.poll_undisturbed()
+
+        with StepsOf(dying, self.shelf) as steps:
+            steps.at, steps.then = step, then
+            dying.poll()
+            while steps.at is not None:
+                steps.step("the end")
+
     @invariant()
     def nothing_is_delivered_that_was_not_shown_and_little_twice(self) -> None:
         taken = Counter(self.polled.sink.raws())
@@ -167,16 +222,17 @@ class History(RuleBasedStateMachine):
 
     @invariant()
     def no_time_goes_back_and_the_memory_is_bounded(self) -> None:
-        for document in self.polled.store.documents.values():
-            if "watermark" not in document:
+        """Of the checkpoint that counts; what was deleted or reset stands beside it until it is swept away."""
+        documents = list(self.polled.store.documents.values())
+        for key, document in latest_checkpoints(documents).items():
+            if is_reset(document, documents):
                 continue
-            watermark, settled = parse_iso(document["watermark"]), parse_iso(document["settled"])
-            assert watermark >= self.watermark
-            assert settled >= self.settled
-            self.watermark, self.settled = watermark, settled
-            key = CheckpointKey(*(document[name] for name in ("kind", "input", "tenant", "cloud", "region")))
             checkpoint = Checkpoint.from_document(key, document)
-            assert all(time >= settled - MARGIN for time, _ in checkpoint.seen)
+            assert checkpoint.watermark >= self.watermark
+            assert checkpoint.settled >= self.settled
+            self.watermark, self.settled = checkpoint.watermark, checkpoint.settled
+            # What is asked for one by one may be older, and is remembered until the watermark moves on.
+            assert self.source.kind == INCIDENTS.kind or _is_bounded(checkpoint)
 
     def teardown(self) -> None:
         try:
@@ -187,6 +243,17 @@ class History(RuleBasedStateMachine):
                 self.poll_undisturbed()
             assert self.missing() == set()
             self.nothing_is_delivered_that_was_not_shown_and_little_twice()
+            # Three polls undisturbed: what is left of inputs that were deleted or reset has been swept away.
+            documents = list(self.polled.store.documents.values())
+            latest = latest_checkpoints(documents)
+            assert all(_is_bounded(Checkpoint.from_document(key, document)) for key, document in latest.items())
+            counting = {id(one) for one in latest.values()}
+            assert [one for one in documents if "watermark" in one and id(one) not in counting] == []
         finally:
             delivery.BATCH_VERSIONS = self.usual_batch
             self.cloud.__exit__(None, None, None)
+
+
+def _is_bounded(checkpoint: Checkpoint) -> bool:
+    """Whether a checkpoint remembers nothing that can't be shown again."""
+    return all(time >= checkpoint.settled - MARGIN for time, _ in checkpoint.seen)

@@ -1,7 +1,7 @@
 """An input is deleted, or reset, while a run is at work on it: what that run saves late counts for nothing.
 
-Swept over every step of a run, before and after each call to the store and before each answer of Microsoft's; and drawn
-by ``hypothesis``, with everything else that can happen to an input.
+Swept over every step of a run, before and after each call to the store and before each answer of Microsoft's. The models of
+the promise draw it with everything else that can happen to an input (``unit.histories``).
 """
 
 from __future__ import annotations
@@ -13,15 +13,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from defender_alerts.checkpoint.checkpoint import (
-    MARGIN,
-    Checkpoint,
-    Deletion,
-    find_checkpoint,
-    is_reset,
-    latest_checkpoints,
-    what_counts,
-)
+from defender_alerts.checkpoint.checkpoint import Deletion, find_checkpoint, latest_checkpoints, what_counts
 from defender_alerts.checkpoint.last_error import LastError
 from defender_alerts.collect import delivery
 from defender_alerts.diagnostics.checkpoints import checkpoints
@@ -29,20 +21,13 @@ from defender_alerts.errors import CheckpointError, ConfigurationError
 from defender_alerts.splunk.pages.status_model import KnownInput, statuses
 from defender_alerts.splunk.resetting import delete_input, request_resets
 from defender_alerts.times import seconds
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import invariant, rule
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.graph_samples import graph_alert
 from standins.polling import MemoryPlaces, MemorySink, PolledInput
 from standins.sources import INCIDENTS, SIEM, Source, customer
-from unit.histories import SETTINGS, History
+from unit.histories import NAME
 from unit.steps import StepsOf
-from unit.test_promise import Promise
-from unit.test_promise_moving import GraphAlerts, SplitIncidents
 
-NAME = "test"
-"""What ``PolledInput`` calls its input."""
 COUNT = 5
 DAY = 86_400
 
@@ -78,8 +63,8 @@ class Scene:
             time = now - seconds(60 * number) - seconds(DAY) * (number % 2)
             if self.source is SPLIT:
                 inside = [
-                    graph_alert(10 * number + checkpoint, time - checkpoint, id=f"da{number}_{checkpoint}")
-                    for checkpoint in (1, 2)
+                    graph_alert(10 * number + position, time - position, id=f"da{number}_{position}")
+                    for position in (1, 2)
                 ]
                 raw = self.source.make(number, time)
                 self.source.shelf(self.cloud).put(self.polled.tenant, raw, alerts=inside)
@@ -346,86 +331,3 @@ def test_what_a_deleted_input_saves_late_is_not_waited_for(input_of: Callable[[S
     assert scene.polled.poll().failures == []
     assert scene.polled.stop.waits == []
     scene.assert_all_came_once()
-
-
-class _Interfered(History):
-    """An input that is deleted and made anew, or reset, at any step of a run: from then on all counts from the start."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        # All that a history brings lies behind it: it has a month at most.
-        self.polled.start_time = "-170d"
-
-    def _begins_anew(self) -> None:
-        self.polled = replace(self.polled, sink=MemorySink(), writer=f"{self.polled.writer}+")
-        self.repeats_allowed = 0
-        self.watermark = self.settled = 0
-
-    def _interfere(self, what: str) -> bool:
-        store = self.polled.store
-        if what == "delete":
-            delete_input(store, self.source.kind, NAME, self.polled.cloud.clock.now())
-        elif latest_checkpoints(store.checkpoints_of(self.source.kind, NAME)):
-            request_resets(store, self.source.kind, NAME, self.polled.cloud.clock.now() - seconds(170 * DAY), "")
-        else:
-            return False
-        self._begins_anew()
-        return True
-
-    @rule(what=st.sampled_from(["delete", "reset"]))
-    def interfere_between_polls(self, what: str) -> None:
-        self._interfere(what)
-
-    @rule(what=st.sampled_from(["delete", "reset"]), step=st.integers(2, 60), meanwhile=st.booleans())
-    def interfere_during_a_poll(self, what: str, step: int, meanwhile: bool) -> None:  # noqa: FBT001 - hypothesis
-        dying = self.polled
-
-        def then() -> None:
-            if self._interfere(what) and meanwhile:
-                self.poll_undisturbed()
-
-        with StepsOf(dying, self.shelf) as steps:
-            steps.at, steps.then = step, then
-            dying.poll()
-            while steps.at is not None:
-                steps.step("the end")
-
-    @invariant()
-    def no_time_goes_back_and_the_memory_is_bounded(self) -> None:
-        """As ever, of the place that counts; the others stand beside it until they are swept away."""
-        for key, document in latest_checkpoints(self.polled.store.documents.values()).items():
-            if is_reset(document, self.polled.store.documents.values()):
-                continue
-            checkpoint = Checkpoint.from_document(key, document)
-            assert checkpoint.watermark >= self.watermark
-            assert checkpoint.settled >= self.settled
-            self.watermark, self.settled = checkpoint.watermark, checkpoint.settled
-            assert all(time >= checkpoint.settled - MARGIN for time, _ in checkpoint.seen)
-
-    def teardown(self) -> None:
-        try:
-            super().teardown()
-        finally:
-            documents = list(self.polled.store.documents.values())
-        counting = {id(one) for one in latest_checkpoints(documents).values()}
-        # Three polls undisturbed: what is left of others has been swept away.
-        assert [one for one in documents if "watermark" in one and id(one) not in counting] == []
-
-
-class _SiemAlerts(_Interfered, Promise):
-    """Alerts of the SIEM API."""
-
-
-class _GraphAlerts(_Interfered, GraphAlerts):
-    """Alerts of Graph."""
-
-
-class _SplitIncidents(_Interfered, SplitIncidents):
-    """Incidents whose alerts become events of their own."""
-
-
-TestSiemAlerts = pytest.mark.timeout(600)(_SiemAlerts.TestCase)
-TestGraphAlerts = pytest.mark.timeout(600)(_GraphAlerts.TestCase)
-TestSplitIncidents = pytest.mark.timeout(600)(_SplitIncidents.TestCase)
-for _test in (TestSiemAlerts, TestGraphAlerts, TestSplitIncidents):
-    _test.settings = settings(SETTINGS, max_examples=5)

@@ -21,7 +21,7 @@ from hypothesis.stateful import Bundle, consumes, initialize, rule
 from standins.microsoft.samples import siem_alert
 from standins.microsoft.siem import SiemBehaviour
 from standins.sources import SIEM
-from unit.histories import ANSWER, OVERLAP, SETTINGS, History
+from unit.histories import ANSWER, LATE, OVERLAP, SETTINGS, History
 
 
 class Promise(History):
@@ -68,7 +68,7 @@ class Promise(History):
     @rule(
         target=alerts,
         ago=st.integers(min_value=0, max_value=seconds(OVERLAP - 60)),
-        late=st.sampled_from([0, 0, 0, 30, 300, OVERLAP - 61]),
+        late=LATE,
         digits=st.integers(min_value=0, max_value=7),
     )
     def create(self, ago: int, late: int, digits: int) -> int:
@@ -89,11 +89,11 @@ class Promise(History):
     def crowd(self, count: int, ago: int, spread: int) -> None:
         """A crowd at one instant, or a few instants wide."""
         now = self.now
-        for checkpoint in range(count):
+        for position in range(count):
             self.number += 1
-            self._show(self.number, now - ago - checkpoint * spread)
+            self._show(self.number, now - ago - position * spread)
 
-    @rule(count=st.integers(min_value=ANSWER, max_value=3 * ANSWER), late=st.sampled_from([100, OVERLAP - 61]))
+    @rule(count=st.integers(min_value=ANSWER, max_value=3 * ANSWER), late=st.integers(100, OVERLAP - 61))
     def poll_slowly_through_a_crowd_behind_a_late_alert(self, count: int, late: int) -> None:
         """The run goes on long after the time of the late alert was read, and for longer than the overlap."""
         self.number += 1
@@ -105,4 +105,4 @@ class Promise(History):
 
 
 TestThePromise = pytest.mark.timeout(600)(Promise.TestCase)
-TestThePromise.settings = settings(SETTINGS, max_examples=40)
+TestThePromise.settings = settings(SETTINGS, max_examples=30)

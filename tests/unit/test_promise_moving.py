@@ -22,7 +22,7 @@ from standins.microsoft import json_members
 from standins.microsoft.graph_samples import graph_alert
 from standins.microsoft.odata_query import Behaviour
 from standins.sources import ENDPOINT, GRAPH, INCIDENTS, Source
-from unit.histories import ANSWER, OVERLAP, SETTINGS, History
+from unit.histories import ANSWER, LATE, OVERLAP, SETTINGS, History
 
 # Each record has a time of creation of its own: an instant that can't be paged is told apart by nothing else.
 _CREATED = seconds(1_770_000_000)
@@ -66,11 +66,11 @@ def behaviours(draw: st.DrawFn, usual: Behaviour) -> Behaviour:
     has_empty_pages = links != "never" and link_by == "skiptoken" and refused_from is None
     return replace(
         usual,
-        order=draw(st.sampled_from(["newest_first", "oldest_first", "none"])),
+        order=draw(st.sampled_from(["newest_first", "oldest_first", "oldest_of_newest_first", "none"])),
         links=links,
         link_by=link_by,
         links_break_from=refused_from,
-        empty_first=draw(st.sampled_from([0, 0, 1, 2, 7])) if has_empty_pages else 0,
+        empty_first=draw(st.just(0) | st.integers(0, 20)) if has_empty_pages else 0,
         # A page smaller than was asked for, and nothing that says so, can't be told from the end.
         page_maximum=draw(st.sampled_from([_NEVER_FULL] if links == "never" else [_NEVER_FULL, ANSWER, 5, 3])),
         most_skip=draw(st.sampled_from(skips)),
@@ -160,7 +160,7 @@ class Moving(History):
 
     @rule(
         ago=st.integers(min_value=0, max_value=seconds(OVERLAP - 60)),
-        late=st.sampled_from([0, 0, 0, 30, 300, OVERLAP - 61]),
+        late=LATE,
         digits=st.integers(min_value=0, max_value=7),
     )
     def create(self, ago: int, late: int, digits: int) -> None:
@@ -171,7 +171,7 @@ class Moving(History):
     @rule(
         index=st.integers(min_value=0, max_value=99),
         ago=st.integers(min_value=0, max_value=seconds(30)),
-        late=st.sampled_from([0, 0, 0, 30, OVERLAP - 61]),
+        late=LATE,
     )
     def update(self, index: int, ago: int, late: int) -> None:
         number = self._any(index)
@@ -186,9 +186,9 @@ class Moving(History):
     def crowd(self, count: int, ago: int, spread: int) -> None:
         """A crowd at one instant, or a few instants wide."""
         now = self.now
-        for checkpoint in range(count):
+        for position in range(count):
             self.number += 1
-            self._show(self.number, now - ago - checkpoint * spread)
+            self._show(self.number, now - ago - position * spread)
 
     @rule(count=st.integers(min_value=2, max_value=2 * ANSWER + 5), index=st.integers(0, 99))
     def update_many_at_one_instant(self, count: int, index: int) -> None:
@@ -228,7 +228,7 @@ class Moving(History):
         self.shelf.before_answer = None
         assert {type(failure) for failure in result.failures} <= {IncompleteError}
 
-    @rule(count=st.integers(min_value=ANSWER, max_value=3 * ANSWER), late=st.sampled_from([100, OVERLAP - 61]))
+    @rule(count=st.integers(min_value=ANSWER, max_value=3 * ANSWER), late=st.integers(100, OVERLAP - 61))
     def poll_slowly_through_a_crowd_behind_a_late_record(self, count: int, late: int) -> None:
         """The run goes on long after the time of the late record was read, and for longer than the overlap."""
         self.number += 1

@@ -175,7 +175,7 @@ class Collection(Generic[B]):
             found = shelf.ordered[start:end]
         late = self.behaviour.orderby == "within_newest"
         if order is None or late:
-            descending = self.behaviour.order == "newest_first"
+            descending = self.behaviour.order in {"newest_first", "oldest_of_newest_first"}
         else:
             descending = order.descending
             if order.name != self.entity.version:
@@ -191,6 +191,8 @@ class Collection(Generic[B]):
         chosen = list(islice(passing, query.skip, query.skip + query.size + 1))
         has_more = len(chosen) > query.size
         del chosen[query.size :]
+        if order is None and self.behaviour.order == "oldest_of_newest_first":
+            chosen.sort(key=_key)
         if order is not None and late:
             chosen.sort(key=_by(order.name), reverse=order.descending)
         return Page(chosen, has_more, len(found) if query.counts else None)

@@ -30,8 +30,9 @@ class Behaviour:
 
     orderby: Literal["honoured", "refused", "ignored", "within_newest"] = "honoured"
     """``within_newest``: a page is chosen newest first all the same, and only what is in it is put into order."""
-    order: Literal["newest_first", "oldest_first", "none"] = "newest_first"
-    """Without ``$orderby``; ``none`` is always the same, and has nothing to do with any time."""
+    order: Literal["newest_first", "oldest_first", "oldest_of_newest_first", "none"] = "newest_first"
+    """Without ``$orderby``. ``oldest_of_newest_first``: a page is chosen newest first, and then only what is in it is
+    put into order. ``none`` is always the same, and has nothing to do with any time."""
     page_default: int = 100
     """How many records a page has that wasn't asked for a number."""
     page_maximum: int = 1000

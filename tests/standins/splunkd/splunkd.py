@@ -199,7 +199,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         """The text of every file in var/log/splunk, by its name."""
         return self._home.read_logs()
 
-    def checkpoints_of(self, secret: str) -> list[str]:
+    def leaks_of(self, secret: str) -> list[str]:
         """Files below SPLUNK_HOME (relative) and KV store documents in which a secret can be read."""
         stored = [checkpoint for checkpoint, text in self.kvstore.texts().items() if secret in text]
         return self._home.files_with(secret) + stored

@@ -29,4 +29,4 @@ def test_settings_posted_by_a_page_land_in_the_local_conf_file(
         assert wrong.value.status == 500
         assert wrong.value.message.startswith("Not matching the pattern")
         assert (unknown.value.status, "nonsense" in unknown.value.message) == (400, True)
-        assert splunkd.checkpoints_of("a/b c%") == []
+        assert splunkd.leaks_of("a/b c%") == []

@@ -72,7 +72,7 @@ def test_a_password_is_encrypted_on_disk_and_found_under_a_realm_with_slashes_an
 
     [found] = passwords.list(count=-1, search=f"realm={REALM}")
     assert (found.realm, found.clear_password, second.value.status) == (REALM, "geheim/1", 409)
-    assert splunkd.checkpoints_of("geheim/1") == []
+    assert splunkd.leaks_of("geheim/1") == []
     assert "%252F" in found.state.links["alternate"]
     found.update(password="neu")
     assert [entry.clear_password for entry in passwords.list()] == ["neu"]
