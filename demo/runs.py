@@ -159,6 +159,6 @@ def refuse_leaks(stage: Stage) -> None:
     Raises:
         NotAsItShouldBeError: it can be read somewhere.
     """
-    checkpoints = stage.splunkd.checkpoints_of(SECRET)
+    checkpoints = stage.splunkd.leaks_of(SECRET)
     if checkpoints:
         raise NotAsItShouldBeError(f"The client secret can be read in {', '.join(checkpoints)}.")

@@ -211,7 +211,7 @@ def test_an_input_can_be_deleted_while_the_KV_store_is_down(fresh: Installation)
     fresh.splunkd.kvstore.state = KVStoreState.FAILED
     fresh.splunkd.web.delete(f"{APP}_{KIND}/gone")
     assert "[defender_siem_alerts://gone]" not in fresh.stored("inputs")
-    said = (fresh.splunkd.home / "var/log/splunk/splunkd.log").read_text(encoding="utf-8")
+    said = fresh.splunkd.logs()["splunkd.log"]
     assert "The input gone is deleted, but its checkpoint is still in the KV store" in said
 
 
