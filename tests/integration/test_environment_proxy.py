@@ -114,7 +114,7 @@ def visit_everything(installation: Installation, python: Path) -> None:
             (NARROW, "--from", "-1d", "--to", "-0s"),
             {0, 3},
         ),  # the stand-in has indexed nothing: see tests/audit
-        ("reset", (NARROW, "--from=-1d"), {0}),
+        ("reset", (NARROW, "--from=-1d", "--yes"), {0}),
     ):
         done = at_a_shell(installation, program, *arguments, python=python, environment=token)
         assert done.returncode in statuses, done.stderr

@@ -107,7 +107,7 @@ def _asked_for_data(installed: Installation) -> set[str]:
     return {call.host for call in installed.cloud.journal} - {LOGIN_HOST}
 
 
-@pytest.mark.parametrize("trouble", _LAST_ERRORS, ids=lambda last_error: last_error.name)
+@pytest.mark.parametrize("last_error", _LAST_ERRORS, ids=lambda last_error: last_error.name)
 def test_a_store_that_can_not_be_used_is_an_error_of_its_own_and_costs_no_alert(
     installed: Installation, last_error: LastError
 ) -> None:
@@ -126,7 +126,7 @@ def test_a_store_that_can_not_be_used_is_an_error_of_its_own_and_costs_no_alert(
     _assert_all_delivered(installed.run(), published)
 
 
-@pytest.mark.parametrize("trouble", _LAST_ERRORS, ids=lambda last_error: last_error.name)
+@pytest.mark.parametrize("last_error", _LAST_ERRORS, ids=lambda last_error: last_error.name)
 def test_a_place_that_can_not_be_reached_is_not_taken_for_a_first_run(
     installed: Installation, last_error: LastError
 ) -> None:

@@ -237,7 +237,14 @@ class Splunk:
 
 
 def contents(answer: dict[str, Any]) -> dict[str, Any]:
-    return {entry["name"]: entry["content"] for entry in answer["entry"]}
+    """What each entry says, whatever the time: how far an input is behind grows by the second."""
+    return {
+        entry["name"]: {
+            name: re.sub(r".*Collecting, \d+ s behind", "Collecting", value) if name == "health" else value
+            for name, value in entry["content"].items()
+        }
+        for entry in answer["entry"]
+    }
 
 
 @pytest.fixture

@@ -129,9 +129,9 @@ def test_what_is_not_known_yet_is_being_loaded_and_does_not_look_good(workplace:
     workplace.open("inputs")
     expect(health(workplace, "contoso_graph")).to_have_text("Loading…")
     expect(health(workplace, "contoso_graph").locator("svg")).to_have_attribute("data-state", "loading")
-    workplace.page.unroute(f"**/{ENDPOINT}*")
     for route in held:
         route.continue_()
+    workplace.page.unroute(f"**/{ENDPOINT}*")
     expect(health(workplace, "contoso_graph")).to_contain_text("Collecting")
 
 

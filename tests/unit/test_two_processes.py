@@ -133,7 +133,7 @@ def test_a_process_that_was_held_up_until_another_had_finished_leaves_all_to_it(
     polled.store.checkpoints_of = held_up  # type: ignore[method-assign,assignment]
     assert [one.outcome for one in slow.poll().outcomes] == ["taken", "done"]
     assert "another process has saved the checkpoint meanwhile" in caplog.text
-    assert slow.stop.waits == [LONGEST_HANDOVER]
+    assert slow.stop.waits == [LONGEST_HANDOVER / 2] * 2
     assert (polled.sink.raws(), slow.sink.raws()) == (alerts, [])
     assert polled.poll().failures == []
     assert polled.sink.raws() == alerts
@@ -172,7 +172,7 @@ def test_a_run_that_finds_another_at_work_goes_on_once_and_then_leaves_the_regio
     _behind_each_batch(polled, another_saves)
     result = polled.poll()
     assert ([one.outcome for one in result.outcomes], result.failures) == (["taken", "taken"], [])
-    assert polled.stop.waits == [LONGEST_HANDOVER]
+    assert polled.stop.waits == [LONGEST_HANDOVER / 2] * 2
     assert "region=eu is left: another process has saved the checkpoint meanwhile" in caplog.text
     assert polled.sink.raws() == alerts[:2_000]
 
@@ -324,6 +324,26 @@ class _InStep:
         self._turns.abort()
 
 
+class _WhileTheOtherGoesOn(NoWaiting):
+    """A stop during whose waits the other process writes another batch, or comes to its end."""
+
+    def __init__(self, step: _InStep) -> None:
+        super().__init__()
+        self.has_ended = threading.Event()
+        self.other: PolledInput
+        self._step = step
+
+    def wait(self, timeout: float | None = None) -> bool:
+        written = len(self.other.sink.batches)
+        # From here on the other one takes its turns alone.
+        self._step.leave()
+        stop = self.other.stop
+        assert isinstance(stop, _WhileTheOtherGoesOn)
+        while len(self.other.sink.batches) == written and not stop.has_ended.wait(0.001):
+            pass
+        return super().wait(timeout)
+
+
 @pytest.mark.parametrize("begins", ["in step", "a batch later", "in the middle"])
 def test_two_processes_through_twenty_thousand_alerts_lose_nothing_and_repeat_two_batches_at_most(
     polled: PolledInput, begins: str
@@ -334,6 +354,8 @@ def test_two_processes_through_twenty_thousand_alerts_lose_nothing_and_repeat_tw
     alerts = [raw.decode() for raw in raws]
     other = _another(polled)
     step, batches = _InStep(), {"in step": 0, "a batch later": 1, "in the middle": 10}[begins]
+    first, next_one = _WhileTheOtherGoesOn(step), _WhileTheOtherGoesOn(step)
+    polled.stop, first.other, other.stop, next_one.other = first, other, next_one, polled
     second = threading.Thread(target=_run_to_its_end, args=(other, step))
     for process in (polled, other):
         _wrap_writes(process, step, second if process is polled else None, batches)
@@ -352,6 +374,8 @@ def _run_to_its_end(process: PolledInput, step: _InStep) -> None:
     try:
         assert process.poll().failures == []
     finally:
+        assert isinstance(process.stop, _WhileTheOtherGoesOn)
+        process.stop.has_ended.set()
         step.leave()
 
 
