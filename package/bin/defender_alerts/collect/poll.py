@@ -50,8 +50,8 @@ from .recollection import PendingRecollection
 from .region import RegionCollector, RegionJob
 from .regions import RegionOutcome, collect_side_by_side
 
-# A process that is asked to stop, as when its input is edited, has ended within five seconds. One that saves after that is
-# at work: to take over from it would only make both repeat a batch.
+# A process that is asked to stop, as when its input is edited, has ended within five seconds. One that saves after that
+# is at work: to take over from it would only make both repeat a batch.
 LONGEST_HANDOVER = 10.0
 
 
