@@ -524,3 +524,14 @@ def test_a_backlog_costs_a_few_calls_for_each_full_answer_whatever_the_order(
     assert polled.poll().failures == []
     assert len(polled.sink.taken) == len(alerts)
     assert len(polled.cloud.journal.calls(region.host)) < 8 * len(alerts) / 50
+
+
+@pytest.mark.parametrize("fraction", [0, 1, 5_000_000, TICKS_PER_SECOND - 1])
+def test_the_watermark_goes_no_further_than_the_servers_clock_had_come(polled: PolledInput, fraction: int) -> None:
+    """Its ``Date`` has whole seconds: what is younger it may not have known, whatever the time of asking was."""
+    now = 1_780_000_000
+    polled.cloud.clock.freeze(seconds(now) + fraction)
+    _deliver(polled, [siem_alert(1, seconds(now - 60))])
+    _poll(polled)
+    (document,) = polled.store.documents.values()
+    assert parse_iso(document["watermark"]) == seconds(now)
