@@ -405,25 +405,23 @@ def _elements(
     """
     separator = "" if text.peek() == "]" and ends(text.ahead(_LOOK)) else ","
     while separator:
-        if not text.peek():
+        first = text.peek()
+        if not first:
             raise ConnectionFailedError("The answer was cut off")
         text.hold()
-        # An array is no record, and one that is broken may have taken the records behind it.
-        is_doubtful = text.peek() == "["
         found = _read(text)
-        is_doubtful = is_doubtful and isinstance(found.element, BrokenRecord)
-        if found.is_closed and not is_doubtful and _is_separated(text, ends):
+        # An array is no record, and one that is broken may have taken the records behind it.
+        is_doubtful = first == "[" and isinstance(found.element, BrokenRecord)
+        separator = text.peek()
+        is_separated = separator == "," or (separator == "]" and ends(text.ahead(_LOOK)))
+        if found.is_closed and not is_doubtful and is_separated:
             yield found.element
         else:
             yield _go_on_at_next(text, found, is_record)
-        separator = "," if text.peek() == "," else ""
+            separator = text.peek()
+        separator = "," if separator == "," else ""
         text.position += len(separator)
     text.position += 1
-
-
-def _is_separated(text: _Text, ends: Callable[[str], bool]) -> bool:
-    separator = text.peek()
-    return separator == "," or (separator == "]" and ends(text.ahead(_LOOK)))
 
 
 def _go_on_at_next(text: _Text, found: _Found, is_record: Callable[[Any], bool]) -> Record | BrokenRecord:
@@ -492,11 +490,10 @@ def _record(text: _Text) -> Record | BrokenRecord:
 
 def _read(text: _Text) -> _Found:
     """Read a value, and go to its end as far as that can be told."""
-    beginning = text.excerpt()
     try:
         value, raw = _decoded(text)
     except _UnreadableError as error:
-        record = None
+        beginning, record = text.excerpt(), None
         is_closed = _pass_over(text)
         if is_closed and text.held is not None:
             raw = text.buffer[text.position - text.held : text.position]
