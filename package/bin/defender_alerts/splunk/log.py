@@ -130,16 +130,26 @@ class _LogFile(RotatingFileHandler):
         self._elsewhere.handle(record)
 
 
+def splunks_folder() -> Path:
+    """Where Splunk keeps its logs, and indexes what is in them."""
+    return Path(make_splunkhome_path(["var", "log", "splunk"]))
+
+
 class InputLog:
     """The log of one run.
+
+    Args:
+        folder: where Splunk's logs are.
+        name: of the file, without its suffix.
+        redaction: takes secrets out of what is logged.
 
     Attributes:
         logger: at INFO until the settings say otherwise.
         failure: why what is logged goes to standard error instead of the file, None as long as it does not.
     """
 
-    def __init__(self, name: str, redaction: Redaction) -> None:
-        self._path = Path(make_splunkhome_path(["var", "log", "splunk"]), f"{name}.log")
+    def __init__(self, folder: Path, name: str, redaction: Redaction) -> None:
+        self._path = folder / f"{name}.log"
         self.failure: AddonError | None = None
         self.logger = logging.Logger(name, logging.INFO)  # noqa: LOG001 - of this run alone
         self.logger.addFilter(redaction)

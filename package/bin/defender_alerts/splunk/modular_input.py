@@ -32,7 +32,7 @@ from defender_alerts.times import machine_time
 
 from . import process
 from .kvstore import LONGEST_START, KVStoreCheckpoints
-from .log import InputLog, Redaction, report, set_level
+from .log import InputLog, Redaction, report, set_level, splunks_folder
 from .rest_client import RetryBudget, Splunkd, SplunkdError, explained
 from .stored_settings import load_account, load_settings
 
@@ -83,7 +83,7 @@ class _InputRun:
         self._stop = threading.Event()
         self._redaction = Redaction()
         self._redaction.hide(metadata["session_key"])
-        self._own_log = InputLog(f"ta_defender_alerts_{kind.name}_{self._name}", self._redaction)
+        self._own_log = InputLog(splunks_folder(), f"ta_defender_alerts_{kind.name}_{self._name}", self._redaction)
         self._log = self._own_log.logger
         patience = RetryBudget(LONGEST_START, self._stop, self._log)
         self._splunkd = Splunkd(metadata["server_uri"], metadata["session_key"], patience)
