@@ -177,6 +177,30 @@ def test_a_run_that_finds_another_at_work_goes_on_once_and_then_leaves_the_regio
     assert polled.sink.raws() == alerts[:2_000]
 
 
+@pytest.mark.parametrize(("saves_in", "outcomes"), [(1, ["taken", "taken"]), (2, ["taken"])])
+def test_a_run_takes_over_only_from_another_that_saves_no_more(
+    polled: PolledInput, saves_in: int, outcomes: list[str]
+) -> None:
+    """In the first half of the wait it may finish its batch; one that saves in the second half is at work."""
+    _alerts(polled, 2_500)
+
+    def another_saves(_: int = 0) -> None:
+        (document,) = polled.store.documents.values()
+        polled.store.save({**document, "writer": "another", "revision": document["revision"] + 1})
+
+    _behind_each_batch(polled, another_saves)
+
+    class Meanwhile(NoWaiting):
+        def wait(self, timeout: float | None = None) -> bool:
+            ended = super().wait(timeout)
+            if len(self.waits) == saves_in:
+                another_saves()
+            return ended
+
+    polled.stop = Meanwhile()
+    assert [one.outcome for one in polled.poll().outcomes] == outcomes
+
+
 def test_a_store_that_fails_at_the_handover_fails_the_region(polled: PolledInput) -> None:
     _alerts(polled, 2_500)
 
