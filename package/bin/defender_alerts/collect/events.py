@@ -133,7 +133,7 @@ class XmlStream:
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._opened = False
-        self._closed = self._broken = False
+        self._closed = self._ended = self._broken = False
 
     def write(self, origin: Origin, versions: Iterable[Version]) -> int:
         """Write and flush a batch; return its bytes.
@@ -170,15 +170,16 @@ class XmlStream:
             if self._opened and not was_closed:
                 self._do(self._out.write, b"</stream>")
                 self._do(self._out.flush)
+                self._ended = True
         finally:
             self._lock.release()
 
     def is_abandoned(self) -> bool:
-        """Whether Splunk has closed its end, whether or not there is something to write.
+        """Whether Splunk has closed the pipe before the stream's end, whether or not there is something to write.
 
         On Windows a pipe can't be polled: there the next write finds it out.
         """
-        if self._broken or not hasattr(select, "poll"):
+        if self._broken or self._ended or not hasattr(select, "poll"):
             return self._broken
         poll = select.poll()
         try:

@@ -42,11 +42,10 @@ class RegionOutcome:
 
 
 class _RegionThread(threading.Thread):
-    def __init__(self, collector: RegionCollector, stop: Stop, log: logging.Logger) -> None:
+    def __init__(self, collector: RegionCollector, log: logging.Logger) -> None:
         # A daemon: what hangs in a connection must not keep the process from ending.
         super().__init__(name=collector.region, daemon=True)
         self.collector = collector
-        self._asked_to_end = stop
         self._log = log
         self._began = time.monotonic()
         self.outcome = RegionOutcome(collector, "stopped", None, 0.0)
@@ -58,14 +57,11 @@ class _RegionThread(threading.Thread):
         except CheckpointTakenError as taken:
             outcome = "taken"
             self._log.warning("region=%s is left: %s", self.collector.region, taken)
-        except StoppedError:
+        except (StoppedError, StreamClosedError):
+            # Splunk closes the pipe of a process that it ends. Whoever owns the stream knows whether it was asked to.
             outcome = "stopped"
         except AddonError as error:
-            if isinstance(error, StreamClosedError) and self._asked_to_end.is_set():
-                # Splunk closes the pipe of a process that it ends.
-                outcome = "stopped"
-            else:
-                outcome, failure = "incomplete" if isinstance(error, IncompleteError) else "failed", error
+            outcome, failure = "incomplete" if isinstance(error, IncompleteError) else "failed", error
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this region's alone
             outcome, failure = "failed", unexpected(error, self._log)
         self.outcome = RegionOutcome(self.collector, outcome, failure, time.monotonic() - self._began)
@@ -77,7 +73,7 @@ def collect_side_by_side(collectors: Sequence[RegionCollector], stop: Stop, log:
     Returns:
         One outcome per region, in the given order.
     """
-    threads = [_RegionThread(collector, stop, log) for collector in collectors]
+    threads = [_RegionThread(collector, log) for collector in collectors]
     for thread in threads:
         thread.start()
     asked_at: float | None = None

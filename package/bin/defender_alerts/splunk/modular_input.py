@@ -81,6 +81,7 @@ class _InputRun:
         self._name = _name_in(stanza_name)
         self._stanza = stanza
         self._stop = threading.Event()
+        self._asked_to_end = False
         self._redaction = Redaction()
         self._redaction.hide(metadata["session_key"])
         self._own_log = InputLog(splunks_folder(), f"ta_defender_alerts_{kind.name}_{self._name}", self._redaction)
@@ -103,23 +104,23 @@ class _InputRun:
         work = threading.Thread(target=self._work, name="poll", daemon=True)
         work.start()
         asked_at: float | None = None
-        is_abandoned = False
         while work.is_alive():
             work.join(_TICK)
-            if not self._stop.is_set() and self._stream.is_abandoned():
-                is_abandoned = True
+            if self._stream.is_abandoned():
                 self._stop.set()
             if self._stop.is_set():
                 asked_at = asked_at or time.monotonic()
                 if time.monotonic() - asked_at > (_LONGEST_END if self._begun.is_set() else STOP_GRACE):
                     break
+        # Looked at in this order: splunkd closes the pipe of a process behind the signal that ends it.
+        is_abandoned = self._stream.is_abandoned() and not self._asked_to_end
         closed = stream_closed() if is_abandoned and not self._failures else None
         failures = [closed] if closed else self._failures
         status = exit_status(failures)
         if self._stop.is_set():
             process.end_by(_LONGEST_WORD, status)
         if closed:
-            report(self._log, closed, input=self._name)
+            self._say(closed)
         done = key_values(
             action="run_done",
             input=self._name,
@@ -184,8 +185,12 @@ class _InputRun:
         from solnlib.orphan_process_monitor import OrphanProcessMonitor
         from solnlib.utils import handle_teardown_signals
 
-        handle_teardown_signals(lambda *_: self._stop.set())
-        OrphanProcessMonitor(self._stop.set).start()
+        handle_teardown_signals(self._ask_to_end)
+        OrphanProcessMonitor(self._ask_to_end).start()
+
+    def _ask_to_end(self, *_signal: object) -> None:
+        self._asked_to_end = True
+        self._stop.set()
 
     def _wait_for_interval(self, interval: str) -> None:
         wait = too_short(interval)
@@ -266,13 +271,16 @@ class _InputRun:
         )
 
     def _fail(self, failure: AddonError, now: int, **where: str) -> None:
+        self._say(failure, **where)
+        self._note(failure, now, **where)
+
+    def _say(self, failure: AddonError, **where: str) -> None:
         report(self._log, failure, input=self._name, **where)
         sentence = self._redaction.clean(str(failure))
         if not self._own_log.failure:
             # splunkd files what comes on standard error in splunkd.log, where it is found without knowing our log.
             with contextlib.suppress(OSError):
                 sys.stderr.write(f"ERROR {self._stanza_name} {sentence}\n")
-        self._note(failure, now, **where)
 
     def _note(self, failure: AddonError, now: int, region: str = "") -> None:
         sentence = self._redaction.clean(str(failure))
