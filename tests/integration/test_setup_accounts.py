@@ -78,6 +78,8 @@ class Refused:
             "unknown_tenant",
             {"tenant_id": "fabrikam.onmicrosoft.com"},
             ("The tenant of the account unknown_tenant does not exist in its cloud.", "AADSTS90002"),
+            # One of them asks whose domain it is.
+            calls=AUDIENCES + 1,
         ),
         Refused(
             "unknown_application",
@@ -152,6 +154,15 @@ def test_editing_an_account_without_a_new_secret_keeps_the_stored_one(fresh: Ins
     fresh.edit_account("edited", tenant_id=fresh.tenant.domain)
     assert f"tenant_id = {fresh.tenant.domain}" in fresh.stored(ACCOUNTS)
     assert fresh.run("of_edited").status == 0
+
+
+def test_the_tenant_of_a_domain_is_asked_for_when_the_account_is_saved_and_by_no_poll(fresh: Installation) -> None:
+    fresh.save_account("named", tenant_id=fresh.tenant.domain)
+    assert f"tenant_of_domain = {fresh.tenant.domain} {fresh.tenant.guid}" in fresh.stored(ACCOUNTS)
+    fresh.save_input("of_named", account="named", regions="eu")
+    fresh.cloud.journal.clear()
+    assert fresh.run("of_named").status == 0
+    assert not [call for call in fresh.cloud.journal if "openid-configuration" in call.path]
 
 
 def test_an_edit_that_would_not_work_is_refused_and_changes_nothing(fresh: Installation) -> None:

@@ -29,6 +29,19 @@ def test_an_account_is_read_and_trimmed() -> None:
     assert (account.tenant_id, account.client_secret) == ("contoso.onmicrosoft.com", "s")
 
 
+def test_the_tenant_kept_with_an_account_counts_for_its_domain_alone() -> None:
+    guid = ACCOUNT["tenant_id"]
+    kept = {**ACCOUNT, "tenant_id": "contoso.com", "tenant_of_domain": f"contoso.com {guid.upper()}"}
+    for fields, known in (
+        (ACCOUNT, guid),
+        (kept, guid),
+        ({**kept, "tenant_id": "fabrikam.com"}, ""),
+        ({**kept, "tenant_of_domain": "contoso.com"}, ""),
+        ({**kept, "tenant_of_domain": ""}, ""),
+    ):
+        assert read_account("corp", fields, SECRETS).tenant_guid == known
+
+
 def test_an_accounts_representation_does_not_show_its_secret() -> None:
     assert "nobody's" not in repr(read_account("corp", ACCOUNT, SECRETS))
     assert "hidden" not in repr(Proxy("http", "proxy", 3128, "user", "hidden"))

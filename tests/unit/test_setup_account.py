@@ -68,6 +68,16 @@ def test_an_account_with_all_permissions_feeds_every_kind_and_is_asked_once_for_
     assert {call.host for call in polled.cloud.journal} == {LOGIN}
 
 
+def test_the_tenant_of_a_domain_is_found_out_and_is_no_reason_to_refuse_where_it_can_not_be(
+    polled: PolledInput,
+) -> None:
+    assert check(polled).tenant == ""
+    assert check(polled, tenant_id=polled.tenant.domain).tenant == polled.tenant.guid
+    polled.cloud.faults.add(LOGIN, faults.Status(200, b"{}"), when=lambda request: request.method == "GET")
+    found = check(polled, tenant_id=polled.tenant.domain)
+    assert (found.tenant, len(found.kinds)) == ("", len(KINDS))
+
+
 def test_missing_permissions_are_named_as_in_entra_ids_list_for_the_kinds_that_need_them(polled: PolledInput) -> None:
     polled.application.roles = {GRAPH: ("SecurityIncident.ReadWrite.All", "User.Read.All")}
     found = check(polled)

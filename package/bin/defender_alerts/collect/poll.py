@@ -162,7 +162,8 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
     # Where no token is to be had, nothing is read.
     next(iter(bearers.values())).token()
     documents = context.store.checkpoints_of(plan.kind.name, plan.polling.name)
-    tenant = tenant_of(plan.account.tenant_id, cloud.name, documents) or tokens.tenant()
+    known = plan.account.tenant_guid or tenant_of(plan.account.tenant_id, cloud.name, documents)
+    tenant = known or tokens.tenant()
     _warn_of_another_tenant(documents, tenant, plan, context.log)
     start = parse_start(plan.polling.start_time, token_caller.clock.now())
     generations: dict[str, int] = {}

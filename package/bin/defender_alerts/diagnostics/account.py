@@ -56,7 +56,9 @@ class Verdict(Enum):
     UNCHECKED = "not checked"
 
 
-_Outcome = Union[Token, AddonError]
+_Outcome = Union[Token, str, AddonError]
+# Asked for beside the audiences: which tenant it is.
+_TENANT = ""
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,15 @@ class KindCheck:
 
 @dataclass(frozen=True)
 class AccountCheck:
-    """What an account can feed; ``day`` (UTC) is when that was asked."""
+    """What an account can feed; ``day`` (UTC) is when that was asked.
+
+    Attributes:
+        tenant: the GUID of the tenant whose domain the account names; empty where that is not known.
+    """
 
     day: str
     kinds: tuple[KindCheck, ...]
+    tenant: str = ""
 
     def of(self, kind: str) -> KindCheck | None:
         """What was found for a kind, None where it was not among those asked for."""
@@ -139,23 +146,26 @@ def check_account(
     refuse_secret_id(account)
     wanted = [(kind, audiences) for kind in kinds if (audiences := kind.audiences(account.cloud))]
     resources = dict.fromkeys(audience for _, audiences in wanted for audience in audiences)
-    outcomes = _ask(account, network, list(resources), began + seconds)
+    of_domain = [] if is_guid(account.tenant_id) else [_TENANT]
+    outcomes = _ask(account, network, [*of_domain, *resources], began + seconds)
+    tenant = outcomes.pop(_TENANT, "")
     _refuse_what_no_input_could_use(list(outcomes.values()))
     return AccountCheck(
         iso(machine_time())[:10],
         tuple(_found(kind, audiences, outcomes, seconds) for kind, audiences in wanted),
+        tenant if isinstance(tenant, str) else "",
     )
 
 
-def _ask(account: Account, network: Network, audiences: Sequence[str], until: float) -> Mapping[str, _Outcome]:
-    """Ask for a token for each, on a thread and a connection of its own; the outcomes that have come by then."""
+def _ask(account: Account, network: Network, audiences: Sequence[str], until: float) -> dict[str, _Outcome]:
+    """Ask for each, on a thread and a connection of its own; the outcomes that have come by then."""
     trusted, stop = trust(network.ca_pem), threading.Event()
     came: queue.Queue[tuple[str, _Outcome]] = queue.Queue()
 
     def ask(audience: str) -> None:
         outcome: _Outcome
         try:
-            outcome = _token(account, network, audience, trusted, stop)
+            outcome = _answer(account, network, audience, trusted, stop)
         except StoppedError:
             return
         except AddonError as error:
@@ -176,7 +186,9 @@ def _ask(account: Account, network: Network, audiences: Sequence[str], until: fl
     return {audience: outcomes[audience] for audience in audiences if audience in outcomes}
 
 
-def _token(account: Account, network: Network, audience: str, trusted: ssl.SSLContext, stop: threading.Event) -> Token:
+def _answer(
+    account: Account, network: Network, audience: str, trusted: ssl.SSLContext, stop: threading.Event
+) -> Token | str:
     cloud = clouds.cloud(account.cloud)
     with open_session(network, trusted, cloud.authority_host) as session:
         caller = Caller(
@@ -187,7 +199,8 @@ def _token(account: Account, network: Network, audience: str, trusted: ssl.SSLCo
             log=_LOG,
             patience=RetryLimits(failures=1, throttlings=1),
         )
-        return TokenSource(account, cloud, caller).acquire(audience)
+        source = TokenSource(account, cloud, caller)
+        return source.tenant() if audience == _TENANT else source.acquire(audience)
 
 
 def _refuse_what_no_input_could_use(outcomes: list[_Outcome]) -> None:

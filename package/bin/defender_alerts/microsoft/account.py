@@ -30,6 +30,7 @@ class Account:
         auth_type: ``client_secret`` or ``certificate``.
         certificate: the one that belongs to the private key, PEM.
         private_key: PEM, without a passphrase.
+        tenant_of_domain: a domain and the GUID of its tenant, as the check at save has kept them.
     """
 
     name: str
@@ -41,6 +42,14 @@ class Account:
     auth_type: str = CLIENT_SECRET
     certificate: str = field(default="", repr=False)
     private_key: str = field(default="", repr=False)
+    tenant_of_domain: str = ""
+
+    @property
+    def tenant_guid(self) -> str:
+        """The GUID of the tenant; empty where a domain is named whose tenant was not kept."""
+        domain, _, guid = self.tenant_of_domain.partition(" ")
+        known = guid if domain == self.tenant_id else self.tenant_id
+        return known.lower() if is_guid(known) else ""
 
     @property
     def expires(self) -> dt.date | None:
@@ -89,6 +98,7 @@ def read_account(
         raise ConfigurationError(
             f"The tenant id {tenant_id!r} is neither a GUID nor a domain name.{unusual(tenant_id)} {where}"
         )
+    tenant_of_domain = stanza.get("tenant_of_domain") or ""
     client_id = cleaned(stanza.get("client_id") or "")
     if not is_guid(client_id):
         raise ConfigurationError(f"The client id {client_id!r} is not a GUID.{unusual(client_id)} {where}")
@@ -111,11 +121,13 @@ def read_account(
             auth_type=auth_type,
             certificate=pair.certificate.pem,
             private_key=pair.key_pem,
+            tenant_of_domain=tenant_of_domain,
         )
     client_secret = cleaned(secrets.get("client_secret") or "")
     if not client_secret:
         raise ConfigurationError(f"The account {name} has no client secret. {where}")
-    return Account(name, cloud, tenant_id, client_id, client_secret, _read_date(stanza.get("secret_expires"), where))
+    expires = _read_date(stanza.get("secret_expires"), where)
+    return Account(name, cloud, tenant_id, client_id, client_secret, expires, tenant_of_domain=tenant_of_domain)
 
 
 def _read_date(text: str | None, where: str) -> dt.date | None:

@@ -24,7 +24,7 @@ from defender_alerts.errors import (
     ServiceError,
     UnexpectedAnswerError,
 )
-from defender_alerts.settings import is_guid, unusual
+from defender_alerts.settings import unusual
 
 from .aadsts import ADVICE
 from .account import CERTIFICATE, CLIENT_SECRET, Account
@@ -226,7 +226,7 @@ class TokenSource:
         )
 
     def tenant(self) -> str:
-        """The GUID of the account's tenant; where it names a domain, from the issuer of its OpenID configuration.
+        """The GUID of the account's tenant; where that is not known yet, from its domain's OpenID configuration.
 
         An access token names the tenant as well, but Microsoft documents Graph's as opaque. Source: Microsoft, "OpenID
         Connect on the Microsoft identity platform", "Fetch the OpenID configuration document".
@@ -235,9 +235,8 @@ class TokenSource:
             ConnectionFailedError, ServiceError, UnexpectedAnswerError: it is not known.
             StoppedError: the process was asked to stop.
         """
-        typed = self._account.tenant_id
-        if is_guid(typed):
-            return typed.lower()
+        if self._account.tenant_guid:
+            return self._account.tenant_guid
         request = Request("GET", f"{self._authority}/v2.0/.well-known/openid-configuration")
         return self._caller.call(request, _read_tenant, _explain_unavailable)
 

@@ -97,7 +97,7 @@ class AccountHandler(PageHandler):
         new_secret = payload.get(_ENCRYPTED_OF.get(auth_type, "")) is not None
         last = AccountCheck.load(stored.get("last_check"))
         with answering():
-            account = self._account({**stored, **payload}, new_secret=new_secret)
+            account = self._account({**stored, **payload, "tenant_of_domain": ""}, new_secret=new_secret)
             for field in _ONLY_OF[CERTIFICATE]:
                 if payload.get(field):
                     # Tidied up, and of a chain the one that belongs to the key.
@@ -117,6 +117,9 @@ class AccountHandler(PageHandler):
             # What was missing may have been granted: saving once more is the way to find out.
             check = check_account(account, load_settings(self.splunkd()).network)
         payload["last_check"] = check.dump()
+        if check.tenant:
+            # With the domain, so that it counts for nothing where another one is written into the conf by hand.
+            payload["tenant_of_domain"] = f"{account.tenant_id} {check.tenant}"
         return check
 
     def _account(self, fields: Mapping[str, str], *, new_secret: bool) -> Account:
