@@ -1,8 +1,8 @@
-"""What can go wrong, and what follows from it.
+"""The add-on's errors.
 
-Each class stands for one kind of failure, and carries what follows: the category under which the log and UCC's
-monitoring dashboard file it, and the exit status of the process. The message of an instance is one sentence
-for an administrator: what happened and what to do, with Microsoft's own code and correlation id kept.
+Each class stands for one kind of failure. It carries the category under which the log and UCC's monitoring dashboard
+file it, and the exit status of the process. An error's message is written for an administrator: what happened and
+what to do, including Microsoft's own error code and correlation id.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import ClassVar
 
 
 class AddonError(Exception):
-    """A failure this add-on knows; its message is a sentence an administrator can act on."""
+    """Base class of all expected failures; the message tells an administrator what to do."""
 
     category: ClassVar[str] = "server_error"
     exit_status: ClassVar[int] = 1
 
 
 class ConfigurationError(AddonError):
-    """A setting is missing or wrong; nothing will change until somebody changes it."""
+    """A setting is missing or wrong; every run fails until it is corrected."""
 
     category = "configuration_error"
     exit_status = 2
 
 
 class UnknownResourceError(ConfigurationError):
-    """The tenant does not know the API that the token is wanted for."""
+    """The tenant does not know the API for which a token was requested."""
 
 
 class AuthenticationError(AddonError):
@@ -39,77 +39,77 @@ class AuthenticationError(AddonError):
 
 
 class AccessDeniedError(AddonError):
-    """The credentials are good, but the permission is missing."""
+    """The credentials are valid, but a permission is missing."""
 
     category = "permission_error"
 
 
 class ConnectionFailedError(AddonError):
-    """No answer arrived: name resolution, proxy, TLS, time-out, reset, or a body cut off."""
+    """No complete answer arrived: name resolution, proxy, TLS, time-out, reset, or a truncated body."""
 
     category = "connection_error"
 
 
 class BrokenAnswerError(ConnectionFailedError):
-    """An answer began and broke off; a smaller one may get through."""
+    """An answer broke off; a request for less data may succeed."""
 
 
 class SlowAnswerError(ConnectionFailedError):
-    """The host did not answer in time; asked for less, it may."""
+    """The host did not answer in time; a request for less data may succeed."""
 
 
 class UnknownHostError(ConnectionFailedError):
-    """The host's name leads nowhere, be it here or behind the proxy."""
+    """The host name can't be resolved, either here or by the proxy."""
 
 
 class ServiceError(AddonError):
-    """The service answered that it can't: a 5xx, or throttling beyond what a run waits for."""
+    """The service is unavailable: a 5xx, or throttling for longer than a run waits."""
 
 
 class StrainedError(ServiceError):
-    """The service answered that it can't, with a 5xx; asked for less, it may."""
+    """The service answered with a 5xx; a request for less data may succeed."""
 
 
 class UnexpectedAnswerError(AddonError):
-    """The service answered something that its documentation does not know, such as HTML with 200."""
+    """The service sent an undocumented answer, such as HTML with status 200."""
 
 
 class RefusedQueryError(UnexpectedAnswerError):
-    """The service does not understand the request, or does not want it so (400)."""
+    """The service rejected the request as invalid (400)."""
 
 
 class StrangeLinkError(UnexpectedAnswerError):
-    """A link to a further page leads to where it must not be followed."""
+    """The link to the next page points to a host that must not be called."""
 
 
 class RecordGoneError(UnexpectedAnswerError):
-    """One record was asked for by its id, and the service does not show it (404, 410)."""
+    """A record requested by its id does not exist, or is no longer visible (404, 410)."""
 
 
 class IncompleteError(AddonError):
-    """Something that was asked for has not come. All that came is collected, and the next run asks for the rest."""
+    """Part of the requested data did not arrive. What arrived is collected; the next run requests the rest."""
 
 
 class StreamClosedError(AddonError):
-    """Splunk no longer takes events: the pipe is closed."""
+    """Splunk no longer accepts events: the pipe is closed."""
 
 
 class CheckpointError(AddonError):
-    """The checkpoint could not be read or saved; without it nothing may be written."""
+    """The checkpoint can't be read or saved; without it no event may be written."""
 
     exit_status = 3
 
 
 class StoppedError(Exception):
-    """The process was asked to stop while it waited. Not a failure: it ends the run with what is done."""
+    """The process was asked to stop. Not a failure: the run ends with what has been saved."""
 
 
 class CheckpointTakenError(StoppedError):
-    """The checkpoint is somebody else's now: another process has taken over, or an administrator has reset it."""
+    """This run no longer owns the checkpoint: another process took it over, or an administrator reset it."""
 
 
 def unexpected(error: Exception, log: logging.Logger) -> AddonError:
-    """The sentence for an error that nobody foresaw; where it comes from is logged at DEBUG."""
+    """Wrap an unexpected exception in a sentence for the administrator; log its traceback at DEBUG."""
     frames = traceback.extract_tb(error.__traceback__)
     log.debug("unforeseen %s at\n%s", type(error).__name__, "".join(traceback.format_list(frames)))
     return AddonError(
@@ -120,5 +120,5 @@ def unexpected(error: Exception, log: logging.Logger) -> AddonError:
 
 
 def exit_status(failures: Iterable[AddonError]) -> int:
-    """The exit status of a run with these failures: the gravest of theirs, 0 without any."""
+    """The exit status of a run with these failures: the highest of theirs, or 0 for none."""
     return max((failure.exit_status for failure in failures), default=0)

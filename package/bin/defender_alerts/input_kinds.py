@@ -1,4 +1,4 @@
-"""The kinds of input there are: what each asks, of whom, and how its events are called in Splunk."""
+"""The kinds of input: which API each one reads and which sourcetype its events have."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Kind:
     """One kind of input.
 
     Attributes:
-        name: of the modular input, of the UCC service and in ``source``.
+        name: of the modular input and the UCC service; part of ``source``.
         sourcetype: of its events.
-        read: checks the fields of its own, of the input with that name; raises ``ConfigurationError``.
-        access: what an application needs to read the API.
-        audiences: the resources of a cloud of which a token for any one will do; none where the cloud lacks the API.
-        part_sourcetype: of events that are cut out of others; empty where there are none.
+        read: validates the settings that only this kind has; raises ``ConfigurationError``.
+        access: the permissions that an application needs to read the API.
+        audiences: the token audiences that the API accepts in a cloud; empty if the cloud does not offer the API.
+        split_sourcetype: of events that are split off others; empty if there are none.
     """
 
     name: str

@@ -1,10 +1,10 @@
-"""Lines of the log that Splunk takes apart into fields by itself."""
+"""Formats log lines so that Splunk extracts their fields by itself."""
 
 from __future__ import annotations
 
 
 def key_values(**pairs: str | float) -> str:
-    """The pairs as ``key=value``, quoted where a value would not be taken whole; seconds with three digits."""
+    """Join pairs as ``key=value``; quote values that hold blanks or ``=``; floats get three digits."""
     return " ".join(f"{key}={_value(value)}" for key, value in pairs.items())
 
 

@@ -1,7 +1,7 @@
-"""What the administrator has set, checked once, as frozen values for the core.
+"""An input's settings, validated once and passed on as frozen values.
 
-The names of settings and their defaults are a contract with saved configurations: see ``docs/architecture.md``. A
-test compares them with ``globalConfig.json``.
+Names and defaults of settings are a contract with saved configurations. A test compares them with
+``globalConfig.json``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 @dataclass(frozen=True)
 class Polling:
-    """What all kinds of input have in common; ``overlap`` in seconds, ``start_time`` as typed."""
+    """The settings that all kinds of input share; ``overlap`` in seconds, ``start_time`` as typed."""
 
     name: str
     account: str
@@ -39,7 +39,7 @@ class Polling:
 
     @property
     def every(self) -> int:
-        """Seconds from one run to the next; 0 where that is not known, as with a cron schedule."""
+        """Seconds between two runs; 0 if unknown, as with a cron schedule."""
         try:
             given = float(self.interval)
         except ValueError:
@@ -48,10 +48,10 @@ class Polling:
 
 
 def without_invisible(text: str) -> str:
-    """A text without the characters that can't be seen, as a copied page puts them in: U+200B, a byte order mark ...
+    """Remove invisible characters that come with text copied from a web page, such as U+200B or a byte order mark.
 
-    They are those of Unicode's category Cf. In none of the settings do they mean anything. Nor do halves of characters
-    (Cs), which JSON can hold and no encoding can write.
+    These are Unicode's category Cf, and lone surrogates (Cs), which JSON can hold and no encoding can write. Neither
+    means anything in a setting.
     """
     if text.isascii():
         return text
@@ -59,12 +59,12 @@ def without_invisible(text: str) -> str:
 
 
 def cleaned(text: str) -> str:
-    """A pasted value without what can't be seen in it, and without blanks of whatever kind around it."""
+    """Remove invisible characters and surrounding white space from a pasted value."""
     return without_invisible(text).strip()
 
 
 def unusual(text: str) -> str:
-    """The first character of a text that is not printable ASCII, as a sentence, since it may look like another one."""
+    """A sentence that names the first character that is not printable ASCII: it may look like another one."""
     for character in text:
         if not (character.isascii() and character.isprintable()):
             return f" It holds the character U+{ord(character):04X} ({unicodedata.name(character, 'without a name')})."
@@ -77,21 +77,21 @@ def is_guid(text: str) -> bool:
 
 
 def is_true(text: str | None) -> bool:
-    """Whether a checkbox or a hand-written conf says yes."""
+    """Whether a checkbox or a value in a conf file means yes."""
     return cleaned(text or "").lower() in _TRUE
 
 
 def split_list(text: str | None) -> tuple[str, ...]:
-    """The members of a comma-separated setting, without empty ones and repetitions, in their order."""
+    """Split a comma-separated setting; drop empty members and repetitions, keep the order."""
     members = (cleaned(member) for member in (text or "").split(","))
     return tuple(dict.fromkeys(member for member in members if member))
 
 
 def check_input_name(name: str) -> None:
-    """Make sure that files, checkpoints and events can be named after an input.
+    """Check that files, checkpoints and events can be named after an input.
 
     Raises:
-        ConfigurationError: they can't.
+        ConfigurationError: the name is not allowed.
     """
     if not NAME.match(name):
         raise ConfigurationError(
@@ -101,7 +101,7 @@ def check_input_name(name: str) -> None:
 
 
 def read_polling(name: str, stanza: Mapping[str, str]) -> Polling:
-    """The settings that all kinds of input share.
+    """Read the settings that all kinds of input share.
 
     Raises:
         ConfigurationError: a field is missing or malformed.
@@ -132,20 +132,20 @@ def read_polling(name: str, stanza: Mapping[str, str]) -> Polling:
 
 
 def too_short(interval: str) -> int:
-    """By how many seconds an interval of a hand-written conf falls short; 0 for a cron schedule."""
+    """The seconds by which an interval in a conf file is too short; 0 for a cron schedule."""
     try:
         given = float(interval)
     except ValueError:
         return 0
-    # -1 runs once, when splunkd starts.
+    # -1 runs the input once, when splunkd starts.
     return max(0, int(SHORTEST_INTERVAL - given)) if given >= 0 else 0
 
 
 def whole_number(text: str | None, name: str, where: str, *, least: int, most: int, default: int | None = None) -> int:
-    """A setting that is a whole number in a range.
+    """Read a setting that must be a whole number in a range.
 
     Raises:
-        ConfigurationError: it is not.
+        ConfigurationError: it is not one.
     """
     given = cleaned(text or "")
     if not given and default is not None:

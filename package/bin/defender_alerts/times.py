@@ -27,22 +27,22 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 def machine_time() -> int:
-    """What this machine's clock says, in ticks: right only as far as it is set right."""
+    """The time by this machine's clock, in ticks; the clock may be wrong."""
     return time.time_ns() // 100
 
 
 def seconds(count: float) -> int:
-    """A length of ``count`` seconds, in ticks."""
+    """Convert seconds to ticks."""
     return round(count * TICKS_PER_SECOND)
 
 
 def parse_iso(text: str) -> int:
-    """The ticks of an ISO 8601 time; without an offset it is UTC, as all of Microsoft's are.
+    """Convert an ISO 8601 time to ticks; without an offset it is UTC, as all of Microsoft's times are.
 
-    Digits behind the seventh are dropped: no API has sent one.
+    Digits after the seventh are dropped: no API sends them.
 
     Raises:
-        ValueError: the text is no time.
+        ValueError: the text is not a time.
     """
     match = _ISO.match(text)
     if match is None:
@@ -64,12 +64,12 @@ def parse_iso(text: str) -> int:
 
 @functools.lru_cache(maxsize=64)
 def _seconds_until(date: str) -> int:
-    """The seconds from 1970 to the beginning of a day; an answer holds many records and few days."""
+    """The seconds from 1970 to the start of a day; cached, since an answer holds many records of few days."""
     return (dt.date.fromisoformat(date) - _EPOCH.date()).days * 86_400
 
 
 def parse_start(text: str, now: int) -> int:
-    """The ticks of a start time: ISO 8601 in UTC, or relative to ``now`` like ``-7d`` or ``-12h``.
+    """Convert a start time to ticks: ISO 8601 in UTC, or relative to ``now`` like ``-7d`` or ``-12h``.
 
     Raises:
         ValueError: the text is neither.
@@ -82,10 +82,10 @@ def parse_start(text: str, now: int) -> int:
 
 
 def parse_http_date(text: str) -> int:
-    """The ticks of an HTTP date (RFC 9110, 5.6.7), as in ``Date`` and ``Retry-After``.
+    """Convert an HTTP date (RFC 9110, 5.6.7), as in ``Date`` and ``Retry-After``, to ticks.
 
     Raises:
-        ValueError: the text is no HTTP date.
+        ValueError: the text is not an HTTP date.
     """
     try:
         moment = parsedate_to_datetime(text)
@@ -99,15 +99,15 @@ def parse_http_date(text: str) -> int:
 
 
 def iso(ticks: int) -> str:
-    """The time in ISO 8601 with all seven digits, for requests, the checkpoint and the log."""
+    """Format a time as ISO 8601 with seven fraction digits, for requests, the checkpoint and the log."""
     whole, fraction = divmod(ticks, TICKS_PER_SECOND)
     moment = _EPOCH + dt.timedelta(seconds=whole)
-    # Not strftime: it leaves out the leading zeros of a year before 1000, and .NET's smallest time is of the year 1.
+    # Not strftime: it omits leading zeros of years before 1000, and .NET's smallest time is in the year 1.
     return f"{moment.replace(tzinfo=None).isoformat()}.{fraction:07d}Z"
 
 
 def epoch(ticks: int) -> str:
-    """The time in seconds since 1970 as Splunk's ``<time>`` takes it, exact and without trailing zeros."""
+    """Format a time as seconds since 1970 for Splunk's ``<time>``, exact and without trailing zeros."""
     sign = "-" if ticks < 0 else ""
     whole, fraction = divmod(abs(ticks), TICKS_PER_SECOND)
     digits = f"{fraction:07d}".rstrip("0")
@@ -116,14 +116,14 @@ def epoch(ticks: int) -> str:
 
 @dataclass(frozen=True)
 class Window:
-    """The times from ``start`` (inclusive) to ``end`` (exclusive), in ticks."""
+    """A span of time from ``start`` (inclusive) to ``end`` (exclusive), in ticks."""
 
     start: int
     end: int
 
     @property
     def width(self) -> int:
-        """Its length in ticks."""
+        """The length in ticks."""
         return self.end - self.start
 
     def __str__(self) -> str:

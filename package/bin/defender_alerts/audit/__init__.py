@@ -1,4 +1,4 @@
-"""Compares what Microsoft shows of a time range with what is indexed.
+"""Compares Microsoft's alerts of a time range with the indexed events.
 
-Reads as ``collect`` does; writes nothing.
+Reads with ``collect``'s reader; writes nothing.
 """

@@ -3,16 +3,15 @@
 It holds three times and the versions already delivered:
 
 - ``watermark``: everything up to here has been collected.
-- ``settled``: nothing new is expected before this. A version may become visible up to ``overlap`` after its version
-  time, so a stretch of time is settled only if it was read that much later. The next run reads from here. In a long
-  run this is earlier than ``watermark - overlap``: what was read an hour ago, minutes after it happened, has had
-  late arrivals since.
-- ``seen_from``: the versions from here on are remembered, one by one. Older ones are never delivered again.
+- ``settled``: nothing new is expected before this time, and the next run reads from here. A version may become visible
+  up to ``overlap`` after its version time, so a time is settled only if it was read that much later. In a long run
+  ``settled`` is earlier than ``watermark - overlap``: late versions may have appeared in what was read an hour ago.
+- ``seen_from``: versions from this time on are remembered one by one. Older ones are never delivered again.
 
 ``seen_from <= settled <= watermark``, and none of them ever goes back.
 
-Whoever resets a checkpoint or deletes its input raises its generation. Each generation has documents of its own: what a
-process that has not noticed saves late is of an older one, stands beside what counts, and counts for nothing.
+A reset of the checkpoint, or a deletion of its input, raises its generation. Each generation has its own document, so a
+process that has not noticed the reset writes to the old generation's document, which is ignored.
 """
 
 from __future__ import annotations
@@ -29,23 +28,23 @@ from .versions import Seen
 
 LAYOUT = 1
 
-# Of a checkpoint's key: kind, input, tenant, cloud, region.
+# A checkpoint's key has five parts: kind, input, tenant, cloud, region.
 _PARTS = 5
 
-# Neighbouring windows share this much: whether the APIs' bounds are inclusive is not documented, nor to what
-# they are rounded. Versions are remembered for that long beyond ``settled``.
+# Neighbouring windows overlap by this much: Microsoft documents neither whether the APIs' bounds are inclusive nor how
+# they are rounded. Versions this much older than ``settled`` are still remembered.
 MARGIN = seconds(1)
 
-# So many records that lack something are remembered. With more, the watermark stays before them.
+# Most incomplete records to remember. With more, the watermark stays before them.
 MOST_LACKING = 1_000
 
-# So many versions make a document of 4 MB, written with each batch. MongoDB's limit for a document is 16 MB.
+# This many versions make a document of 4 MB, saved with each batch. MongoDB limits a document to 16 MB.
 MOST_SEEN = 150_000
 
 
 @dataclass(frozen=True)
 class CheckpointKey:
-    """What a checkpoint belongs to. A changed filter, resource, credential or proxy keeps the checkpoint."""
+    """The identity of a checkpoint. Changing a filter, resource, credential or proxy keeps the checkpoint."""
 
     kind: str
     input: str
@@ -58,20 +57,20 @@ class CheckpointKey:
 
     @property
     def source(self) -> str:
-        """The source of its events."""
+        """The ``source`` of the input's events."""
         return f"{self.kind}:{self.tenant}:{self.region}:{self.input}"
 
     def of_generation(self, generation: int) -> str:
-        """The key of what a generation of the checkpoint keeps."""
+        """The key of the document that belongs to one generation."""
         return f"{self}:{generation}" if generation else str(self)
 
 
 class Lacking(NamedTuple):
-    """A record that has come without something that was asked for.
+    """A record that arrived incomplete, as an incident without its alerts.
 
     Attributes:
-        time: its version time, in ticks. The same version or a later one with everything settles it.
-        gone: in so many runs the service has not shown it any more.
+        time: its version time, in ticks. The same or a later version with everything completes it.
+        gone: the number of runs in which the service no longer showed it.
     """
 
     time: int
@@ -82,11 +81,19 @@ class Lacking(NamedTuple):
 class Checkpoint:
     """How far one region has been collected; times in ticks.
 
-    ``generation`` counts how often the checkpoint has been reset or its input deleted, ``revision`` how often it has
-    been saved since, ``writer`` is the id of the run that did so last. ``typed_tenant`` is the tenant as the account
-    names it, be it by a domain. ``collected`` is when a run was last through with it, by the server's clock; None
-    before the first time. ``lacking`` are the records that lack something, by identity, in the order in which they are
-    asked for again. ``held`` is a time that this run must not settle, since it could not be read whole; None for none.
+    Attributes:
+        key: what the checkpoint belongs to.
+        watermark: everything up to this time has been collected.
+        settled: nothing new is expected before this time.
+        seen_from: versions from this time on are remembered in ``seen``.
+        seen: the versions delivered.
+        generation: how often the checkpoint has been reset or its input deleted.
+        revision: how often it has been saved in this generation.
+        writer: the id of the run that saved it last.
+        typed_tenant: the tenant as the account names it, possibly by a domain.
+        collected: when a run last completed, by the server's clock; None before the first time.
+        lacking: the incomplete records by identity, in the order in which they are requested again.
+        held: a time that this run must not pass, since it could not be read completely; None for none.
     """
 
     key: CheckpointKey
@@ -104,25 +111,25 @@ class Checkpoint:
 
     @classmethod
     def first(cls, key: CheckpointKey, start: int, generation: int = 0) -> Checkpoint:
-        """The checkpoint of an input that begins at ``start``: a new one, or one that was reset."""
+        """A checkpoint that starts at ``start``: for a new input, or after a reset."""
         return cls(key, watermark=start, settled=start, seen_from=start, generation=generation)
 
     def is_new(self, time: int, version_fingerprint: bytes) -> bool:
-        """Whether this version still has to be delivered."""
+        """Whether this version has not been delivered yet."""
         return time >= self.seen_from and version_fingerprint not in self.seen
 
     def lack(self, identity: str, time: int) -> None:
-        """Remember that a record's version of ``time`` has come without something, unless a later one has."""
+        """Remember that a record's version of ``time`` is incomplete, unless a later incomplete one is known."""
         before = self.lacking.get(identity)
         if before is None or before.time < time:
             self.lacking[identity] = Lacking(time)
 
     def hold(self, time: int) -> None:
-        """Stay before ``time`` for the rest of this run: the next one reads from there."""
+        """Do not move past ``time`` in this run; the next run reads from there."""
         self.held = time if self.held is None else min(time, self.held)
 
     def advance(self, watermark: int, settled: int) -> None:
-        """Move on to these times (never back), and forget what can no longer be shown again."""
+        """Move forward to these times (never back) and forget versions that are too old to be read again."""
         if self.held is not None:
             watermark, settled = min(watermark, self.held), min(settled, self.held)
         self.watermark = max(self.watermark, watermark)
@@ -133,7 +140,7 @@ class Checkpoint:
             self.seen.forget_before(seen_from)
 
     def document(self) -> dict[str, Any]:
-        """The checkpoint as one document of the KV store."""
+        """The checkpoint as a KV store document."""
         return {
             "_key": self.key.of_generation(self.generation),
             "layout": LAYOUT,
@@ -153,11 +160,11 @@ class Checkpoint:
 
     @classmethod
     def from_document(cls, key: CheckpointKey, document: Mapping[str, Any]) -> Checkpoint:
-        """The checkpoint that ``document`` wrote.
+        """Read a checkpoint from its KV store document.
 
         Raises:
-            CheckpointError: another version of the add-on wrote it, or it is damaged. It is never taken for a
-                first run: that would deliver everything again, or skip what lies between.
+            CheckpointError: another version of the add-on wrote it, or it is damaged. This is never treated as a first
+                run, which would deliver everything again or skip what lies between.
         """
         if document.get("layout") != LAYOUT:
             raise CheckpointError(
@@ -175,7 +182,6 @@ class Checkpoint:
                 generation=int(document["generation"]),
                 revision=int(document["revision"]),
                 writer=str(document.get("writer", "")),
-                # Versions of this add-on that did not note it have left checkpoints without.
                 collected=parse_iso(document["collected"]) if document.get("collected") else None,
                 lacking={
                     str(name): Lacking(parse_iso(time), int(gone))
@@ -200,10 +206,10 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Reset:
-    """An administrator's word that a checkpoint shall start again, at a time in ticks of their choice.
+    """An administrator's request to restart a checkpoint at ``start`` (ticks).
 
-    A document of its own: a process that is at work while it is written would overwrite the checkpoint's. It counts
-    until a checkpoint of its generation has been saved.
+    It has a document of its own, since a running process would overwrite the checkpoint's. It applies until a
+    checkpoint of its generation has been saved.
     """
 
     key: CheckpointKey
@@ -212,11 +218,11 @@ class Reset:
 
     @staticmethod
     def key_of(key: CheckpointKey) -> str:
-        """The key of the document, beside the checkpoint's."""
+        """The key of the reset's document."""
         return f"{key}:reset"
 
     def document(self) -> dict[str, Any]:
-        """The reset as one document of the KV store."""
+        """The reset as a KV store document."""
         return {
             "_key": self.key_of(self.key),
             **asdict(self.key),
@@ -226,7 +232,7 @@ class Reset:
 
     @classmethod
     def from_document(cls, key: CheckpointKey, document: Mapping[str, Any]) -> Reset:
-        """The reset that ``document`` wrote.
+        """Read a reset from its KV store document.
 
         Raises:
             CheckpointError: it is damaged.
@@ -241,10 +247,10 @@ class Reset:
 
 @dataclass(frozen=True)
 class Deletion:
-    """What stays of an input that was deleted: its checkpoints have to be of this generation, or a later one, to count.
+    """The record of a deleted input: only checkpoints of this generation or a later one are valid.
 
-    A document of its own, by which a process that is still at work notices; a new input of that name begins there.
-    ``deleted`` is when that was, by this machine's clock.
+    It has a document of its own, so that a process that is still running notices it. A new input of the same name
+    starts with this generation. ``deleted`` is the time of the deletion by this machine's clock.
     """
 
     kind: str
@@ -254,16 +260,16 @@ class Deletion:
 
     @staticmethod
     def key_of(kind: str, input_name: str) -> str:
-        """The key of the document; a checkpoint's has more parts."""
+        """The key of the deletion's document; a checkpoint's key has more parts."""
         return f"{kind}:{input_name}:deleted"
 
     @classmethod
     def following(cls, kind: str, input_name: str, documents: Iterable[Mapping[str, Any]], now: int) -> Deletion:
-        """The deletion of an input at ``now``: later than everything among its documents, former deletions included."""
+        """The deletion of an input at ``now``, with a generation above that of all its documents."""
         return cls(kind, input_name, 1 + max(map(_generation, documents), default=0), now)
 
     def document(self) -> dict[str, Any]:
-        """The deletion as one document of the KV store."""
+        """The deletion as a KV store document."""
         return {
             "_key": self.key_of(self.kind, self.input),
             "kind": self.kind,
@@ -274,10 +280,10 @@ class Deletion:
 
     @classmethod
     def among(cls, documents: Iterable[Mapping[str, Any]]) -> Deletion | None:
-        """The deletion among an input's documents; None where it was never deleted.
+        """Find the deletion among an input's documents; None if the input was never deleted.
 
         Raises:
-            CheckpointError: it is there and can't be read.
+            CheckpointError: the deletion can't be read.
         """
         for document in documents:
             kind, input_name = str(document.get("kind")), str(document.get("input"))
@@ -295,7 +301,7 @@ class Deletion:
 
 
 def what_counts(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The documents of one input without those that its deletion has ruled out, whenever they were saved.
+    """The documents of one input without those that its deletion has invalidated.
 
     Raises:
         CheckpointError: the deletion can't be read.
@@ -308,14 +314,14 @@ def what_counts(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any
         document
         for document in documents
         if (
-            # A last error is of no generation: its run may not have come far enough to know one.
+            # A last error has no generation: its run may have failed before it read the checkpoint.
             _began(document) > deletion.deleted if "began" in document else _generation(document) >= deletion.generation
         )
     ]
 
 
 def latest_checkpoints(documents: Iterable[Mapping[str, Any]]) -> dict[CheckpointKey, Mapping[str, Any]]:
-    """The document that counts of each of an input's checkpoints; it may have been reset since it was saved.
+    """The latest document of each of an input's checkpoints; a reset that no run has applied yet may be pending.
 
     Raises:
         CheckpointError: the input's deletion can't be read.
@@ -329,7 +335,7 @@ def latest_checkpoints(documents: Iterable[Mapping[str, Any]]) -> dict[Checkpoin
 
 
 def is_reset(checkpoint: Mapping[str, Any], documents: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether a checkpoint, by its document, has been reset since that was saved: no run has obeyed yet."""
+    """Whether a reset is pending for the checkpoint in this document."""
     wanted = Reset.key_of(key) if (key := _key_of(checkpoint)) else ""
     return any(
         document.get("_key") == wanted and _generation(document) > _generation(checkpoint) for document in documents
@@ -339,10 +345,10 @@ def is_reset(checkpoint: Mapping[str, Any], documents: Iterable[Mapping[str, Any
 def find_checkpoint(key: CheckpointKey, documents: Iterable[Mapping[str, Any]], start: int) -> Checkpoint:
     """Find a checkpoint among an input's documents.
 
-    Where there is none, it is a first one at ``start``; where it was reset, a new one.
+    If there is none, return a new one that starts at ``start``; if a reset is pending, one that starts as it says.
 
     Raises:
-        CheckpointError: it is there and can't be read.
+        CheckpointError: the checkpoint can't be read.
     """
     documents = list(documents)
     document = latest_checkpoints(documents).get(key)
@@ -363,19 +369,19 @@ def tenant_of(typed: str, cloud: str, documents: Iterable[Mapping[str, Any]]) ->
 
 
 def has_older(checkpoint: Checkpoint, documents: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether older generations of a checkpoint have left something among the input's documents."""
+    """Whether the input's documents include older generations of a checkpoint."""
     return any(
         _key_of(document) == checkpoint.key and _generation(document) < checkpoint.generation for document in documents
     )
 
 
 def resets(documents: Iterable[Mapping[str, Any]], start: int, region: str = "") -> list[Reset]:
-    """The word that an input's checkpoints shall start again at ``start`` (ticks): all of them, or those of one region.
+    """The resets that restart an input's checkpoints at ``start``.
 
     Args:
-        documents: all of the input's. Each reset is of a generation that none of them has seen.
+        documents: all of the input's documents. Each reset gets a generation above theirs.
         start: in ticks.
-        region: empty for all.
+        region: the one to reset; empty for all.
     """
     documents = list(documents)
     by_key = {str(document.get("_key")): document for document in documents}
@@ -388,7 +394,7 @@ def resets(documents: Iterable[Mapping[str, Any]], start: int, region: str = "")
 
 
 def _key_of(document: Mapping[str, Any]) -> CheckpointKey | None:
-    """Whose document this is, by its key, as the rest may be damaged; None for another kind of document."""
+    """The checkpoint to which a document belongs, by its ``_key`` alone; None for another kind of document."""
     parts = str(document.get("_key")).split(":")
     if len(parts) == _PARTS + 1 and _is_number(parts[-1]):
         parts.pop()
@@ -396,7 +402,7 @@ def _key_of(document: Mapping[str, Any]) -> CheckpointKey | None:
 
 
 def who_saved(head: Mapping[str, Any]) -> tuple[str, int]:
-    """The writer of a checkpoint's document and its revision; nobody's where these can't be read."""
+    """The writer and revision of a checkpoint's document; ``("", -1)`` if they can't be read."""
     try:
         return str(head.get("writer", "")), int(head["revision"])
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -404,7 +410,7 @@ def who_saved(head: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def _generation(document: Mapping[str, Any]) -> int:
-    """The generation of a document, that in its key where its own can't be read."""
+    """The generation of a document; taken from its key if the field can't be read."""
     try:
         return int(document["generation"])
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -424,16 +430,16 @@ def _is_number(text: str) -> bool:
 
 
 class CheckpointStore(Protocol):
-    """Where checkpoints are kept. Each method raises ``CheckpointError`` for everything that goes wrong."""
+    """Stores checkpoints. Each method raises ``CheckpointError`` for every failure."""
 
     def checkpoints_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
-        """The documents of all checkpoints of an input, also those of another tenant or cloud."""
+        """All documents of an input, including those of other tenants and clouds."""
 
     def revisions_of(self, *keys: str) -> list[Mapping[str, Any]]:
-        """``_key``, generation, revision and writer of those documents that exist, without the rest of them."""
+        """``_key``, generation, revision and writer of those documents that exist, without their other fields."""
 
     def save(self, document: Mapping[str, Any]) -> None:
-        """Save one document, replacing the one with the same key."""
+        """Save a document, replacing one with the same key."""
 
     def delete_older(self, key: CheckpointKey, generation: int) -> None:
-        """Delete what generations of a checkpoint before this one have left."""
+        """Delete the documents of a checkpoint's older generations."""

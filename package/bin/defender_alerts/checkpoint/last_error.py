@@ -1,7 +1,7 @@
-"""What last went wrong with an input, or with one region of it, for whoever looks at its status.
+"""The last error of an input or of one of its regions, for the status page.
 
-A document of its own beside the checkpoints: a failed run may not save those, and a run that goes well should not have
-to take it back. So it counts only as long as nothing was collected after it. Nothing depends on it.
+It has a document of its own: a failed run must not save the checkpoint, and a successful run should not have to delete
+the error. It applies only until something is collected after it. Collecting never depends on it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from defender_alerts.times import iso, parse_iso
 _SUFFIX = "last_error"
 
 FAILED, INCOMPLETE = "failed", "incomplete"
-"""How the run ended, as in the log. Incomplete: all that came is collected, and something is still to come."""
+"""How the run ended, as in the log. Incomplete: part of the requested data is still missing."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class LastError:
     """A failure of a run.
 
     Attributes:
-        region: empty where the run failed before its regions.
-        time: in ticks, by the server's clock as far as it was known.
+        region: empty if the run failed before it started its regions.
+        time: in ticks, by the server's clock if it is known.
         category: of the error, as in the log.
         sentence: what happened and what to do; without secrets.
-        began: when the run began, by this machine's clock: what became of a deleted input is not told of a new one.
+        began: when the run began, by this machine's clock, so that a deleted input's error is not shown for a new one.
         outcome: ``FAILED`` or ``INCOMPLETE``.
     """
 
@@ -42,11 +42,11 @@ class LastError:
 
     @property
     def key(self) -> str:
-        """The key of its document; a checkpoint's has more parts."""
+        """The key of its document; a checkpoint's key has more parts."""
         return ":".join((self.kind, self.input, *([self.region] if self.region else []), _SUFFIX))
 
     def document(self) -> dict[str, Any]:
-        """The error as one document of the KV store; ``kind`` and ``input`` let it go with the input."""
+        """The error as a KV store document; it is deleted with the input by ``kind`` and ``input``."""
         return {
             "_key": self.key,
             "kind": self.kind,
@@ -61,7 +61,7 @@ class LastError:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> LastError | None:
-        """The error that ``document`` wrote; None for a document of something else, or a damaged one."""
+        """Read an error from its KV store document; None for another kind of document or a damaged one."""
         try:
             last_error = cls(
                 str(document["kind"]),

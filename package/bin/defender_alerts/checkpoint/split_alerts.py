@@ -1,11 +1,11 @@
-"""Remembers which versions of records inside other records have been delivered.
+"""Remembers which versions of split alerts have been delivered.
 
-An incident shows its alerts with each of its own updates, weeks after they were updated themselves, and an alert may
-move from one incident to another. So what a checkpoint remembers, the versions inside the overlap, does not help: each
-version of an alert is remembered here for as long as an incident may show it.
+An incident lists its alerts with each of its own updates, even weeks after the alerts were last updated, and an alert
+may move to another incident. The checkpoint only remembers versions inside the overlap, so each version of an alert is
+remembered here for as long as an incident may show it.
 
-One document of the KV store holds the versions of one day, by their own version time: an answer touches a few days, and
-a batch saves those alone. They are saved behind the events and before the checkpoint: a kill repeats a batch, as ever.
+One KV store document holds the versions of one day, by the alerts' own version time: an answer touches a few days, and
+a batch saves only those. They are saved after the events and before the checkpoint, so a kill repeats at most a batch.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from .checkpoint import CheckpointKey
 from .versions import FINGERPRINT_BYTES, Version
 
 _DAY = seconds(86_400)
-# Defender shows an incident for 180 days; what is older than this is not shown again.
+# Defender keeps incidents for 180 days; older alerts never come again.
 _KEPT = 400 * _DAY
-# So many days are held in memory: 10,000 versions take a megabyte.
+# Most days held in memory; 10,000 versions take one megabyte.
 _MOST_DAYS_HELD = 16
 
 
 class SplitAlertStore(Protocol):
-    """Where the days are kept. Each method raises ``CheckpointError`` for everything that goes wrong."""
+    """Stores the documents. Each method raises ``CheckpointError`` for every failure."""
 
     def read(self, *keys: str) -> list[Mapping[str, Any]]:
-        """Those of the documents that exist."""
+        """The documents with these keys, as far as they exist."""
 
     def save(self, document: Mapping[str, Any]) -> None:
-        """Save one document, replacing the one with the same key."""
+        """Save a document, replacing one with the same key."""
 
     def delete_split_alerts(self, checkpoint: str, before: str) -> None:
-        """Delete the days of a checkpoint before one (``2026-01-31``)."""
+        """Delete a checkpoint's days before the given one (``2026-01-31``)."""
 
 
 class DeliveredSplitAlerts:
-    """The memory of one checkpoint.
+    """The split alerts that one checkpoint has delivered.
 
     Args:
         key: of the checkpoint.
-        generation: of the checkpoint. What was delivered before it was reset is to be delivered again.
-        store: where the days are kept.
+        generation: of the checkpoint. What was delivered before a reset has to be delivered again.
+        store: where the documents are saved.
     """
 
     def __init__(self, key: CheckpointKey, generation: int, store: SplitAlertStore) -> None:
@@ -59,7 +59,7 @@ class DeliveredSplitAlerts:
         self._is_tidy = False
 
     def is_new(self, version: Version) -> bool:
-        """Whether this version still has to be delivered.
+        """Whether this version has not been delivered yet.
 
         Raises:
             CheckpointError: the store can't be read.
@@ -67,7 +67,7 @@ class DeliveredSplitAlerts:
         return version.fingerprint not in self._day(_day_of(version.time))
 
     def add(self, version: Version) -> None:
-        """A version has been delivered.
+        """Remember a delivered version.
 
         Raises:
             CheckpointError: the store can't be read.
@@ -77,7 +77,7 @@ class DeliveredSplitAlerts:
         self._changed.add(day)
 
     def save(self) -> None:
-        """Save what has been added.
+        """Save the days to which versions have been added.
 
         Raises:
             CheckpointError: the store can't be written.
@@ -97,7 +97,7 @@ class DeliveredSplitAlerts:
             self._changed.discard(day)
 
     def forget_before(self, now: int) -> None:
-        """Delete, once in a process, the days that no incident shows any more at ``now`` (ticks).
+        """Delete, once per process, the days that no incident shows any more at ``now`` (ticks).
 
         Raises:
             CheckpointError: the store can't be written.

@@ -1,8 +1,7 @@
 """Versions of records, and the memory of those already delivered.
 
-A version is (identity, version time). It is remembered as a fingerprint of both, 12 bytes long: among 50,000
-remembered versions two are confused with a chance below 1e-19, while a checkpoint document stays a third of the size
-that the identities themselves would need.
+A version is (identity, version time). It is remembered by a fingerprint of 12 bytes: among 50,000 remembered versions
+the chance of a collision is below 1e-19, and the checkpoint takes a third of the space that the identities would need.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ class Version(NamedTuple):
     Attributes:
         time: the version time, in ticks.
         fingerprint: of identity and version time.
-        raw: the record's JSON exactly as it stood in the answer.
-        is_part: it stood inside another record, as an alert does inside an incident.
-        completes: the identity of the record that lacked something until this version is written; empty for none.
-        lacks: the identity of the record that lacks something from this version on; empty for none.
+        raw: the record's JSON exactly as it was received.
+        is_split: it was split off another record, as an alert off an incident.
+        completes: the identity of the incomplete record that this version completes; empty for none.
+        lacks: the identity of the record, if this version of it is incomplete; empty if it is complete.
     """
 
     time: int
@@ -41,7 +40,7 @@ class Version(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The bytes of its text in UTF-8."""
+        """The size of ``raw`` in bytes of UTF-8."""
         return len(self.raw) if self.raw.isascii() else len(self.raw.encode("utf-8", "surrogatepass"))
 
 
@@ -49,7 +48,7 @@ def fingerprint(identity: str, time: int) -> bytes:
     """The fingerprint of the version of ``identity`` at ``time`` (ticks).
 
     Raises:
-        ConfigurationError: this host's Python does not allow it.
+        ConfigurationError: this host's Python does not allow BLAKE2b.
     """
     text = f"{time}:{identity}".encode("utf-8", "surrogatepass")
     try:
@@ -63,21 +62,21 @@ def fingerprint(identity: str, time: int) -> bytes:
 
 
 def preliminary(identity: str, time: int) -> bytes:
-    """The fingerprint of the version that was indexed without what it should hold, and will come again with it."""
+    """The fingerprint of a version that was indexed incomplete and will be indexed again when it is complete."""
     return fingerprint(f"{identity}|preliminary", time)
 
 
 def completed(identity: str, time: int) -> bytes:
-    """The mark of a version that lacked what becomes events of its own, and has got it since."""
+    """The fingerprint that marks a version whose missing split alerts have been delivered since."""
     return fingerprint(f"{identity}|completed", time)
 
 
 class Seen:
-    """The versions delivered so far, as far back as they can still be shown again."""
+    """The delivered versions, as far back as the APIs may still return them."""
 
     def __init__(self) -> None:
         self._times: dict[bytes, int] = {}
-        # What `pack` writes, kept up to date: it is asked for with each save, and sorting it each time would be dear.
+        # What ``pack`` encodes, kept up to date: building it anew with each save would be slow.
         self._packed = bytearray()
 
     def __contains__(self, version_fingerprint: bytes) -> bool:
@@ -90,7 +89,7 @@ class Seen:
         return iter(sorted((time, mark) for mark, time in self._times.items()))
 
     def add(self, version_fingerprint: bytes, time: int) -> None:
-        """Remember a version with its version time in ticks; a fingerprint has one time."""
+        """Remember a version with its version time in ticks."""
         if version_fingerprint not in self._times:
             self._times[version_fingerprint] = time
             self._packed += _PACKED.pack(time, version_fingerprint)
@@ -103,15 +102,15 @@ class Seen:
             self._packed = bytearray(b"".join(_PACKED.pack(seen, mark) for mark, seen in kept.items()))
 
     def pack(self) -> str:
-        """The versions as text for the checkpoint: base64 of 20 bytes each, in the order in which they came."""
+        """The versions as text for the checkpoint: base64 of 20 bytes each, in order of arrival."""
         return base64.b64encode(self._packed).decode("ascii")
 
     @classmethod
     def unpack(cls, text: str) -> Seen:
-        """The versions that ``pack`` wrote.
+        """Read the text that ``pack`` wrote.
 
         Raises:
-            ValueError: the text was not written by ``pack``.
+            ValueError: the text is damaged.
         """
         try:
             packed = base64.b64decode(text.encode("ascii"), validate=True)

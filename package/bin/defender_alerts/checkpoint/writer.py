@@ -1,4 +1,4 @@
-"""Saves a checkpoint, for as long as this process is the one to do so."""
+"""Saves a checkpoint for as long as this run owns it."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from defender_alerts.times import seconds
 
 from .checkpoint import Checkpoint, CheckpointStore, Deletion, Reset, who_saved
 
-# What was read or saved so recently is not read again before a save: a poll with nothing new costs one call, not two.
+# A document read or saved this recently is not read again before a save, which spares a quiet poll one call of two.
 _FRESH = seconds(2)
 
 
 class CheckpointWriter:
-    """Keeps one checkpoint in the store, and notices who else saves it.
+    """Saves one checkpoint and detects other processes that save it too.
 
-    The KV store has no compare-and-set, so nothing keeps a second process out. Each save carries the random id of the
-    run that wrote it, which is read again before each batch: what is repeated when one run takes over from another is
-    the batch that both had begun.
+    The KV store has no compare-and-set, so a second process can't be locked out. Each save carries the random id of
+    the run that wrote it, and the id is read again before each batch: when one run takes over from another, only the
+    batch that both have started comes twice.
 
     Args:
-        checkpoint: as it was read; moved on by others.
-        store: where it is kept.
+        checkpoint: as it was read; the caller moves it forward.
+        store: where it is saved.
         writer: this run's id.
-        now: the server's time, in ticks.
-        has_older: there is something of older generations in the store. It counts for nothing, and is deleted.
+        now: returns the server's time, in ticks.
+        has_older: the store holds older generations of the checkpoint, which the last save deletes.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class CheckpointWriter:
         self.saves = 0
 
     def save(self, *, last: bool = False) -> None:
-        """Save the checkpoint; with the ``last`` save of a run note when that was.
+        """Save the checkpoint; the ``last`` save of a run also sets ``collected``.
 
         Raises:
-            CheckpointTakenError: it is not this process's to save any more; nothing was saved.
+            CheckpointTakenError: this run no longer owns it; nothing was saved.
             CheckpointError: it could not be saved.
         """
         begins = not self.saves and not last
@@ -68,14 +68,14 @@ class CheckpointWriter:
             self._store.delete_older(self.checkpoint.key, self.checkpoint.generation)
 
     def ensure_owner(self) -> None:
-        """Make sure, before something is written, that nobody else is or was at work here, nor reset or deleted it.
+        """Check that nobody else has saved, reset or deleted the checkpoint; to be called before a batch is written.
 
-        A run looks before its first save: another process may have done the whole work since the checkpoint was read.
-        Of two that look at once both save, and look again before they write; the one that saved first finds the other's
-        id, and leaves the checkpoint to it.
+        A run checks before its first save, since another process may have done all the work after the checkpoint was
+        read. If two check at the same time, both save and check again before they write; the one that saved first then
+        finds the other's id and leaves the checkpoint to it.
 
         Raises:
-            CheckpointTakenError: it is not this process's any more.
+            CheckpointTakenError: this run no longer owns it.
             CheckpointError: the store can't be read.
         """
         key, generation = self.checkpoint.key, self.checkpoint.generation
@@ -99,7 +99,7 @@ class CheckpointWriter:
         if (writer, revision) == (self.checkpoint.writer, self.checkpoint.revision):
             return
         if writer == self._predecessor and revision < self.checkpoint.revision:
-            # A save of the run before this one, which was killed, came late. It is saved over, once.
+            # A late save of the previous run, which was killed. Overwrite it once.
             self._predecessor = None
             return
         raise CheckpointTakenError("another process has saved the checkpoint meanwhile")

@@ -1,6 +1,6 @@
-"""Delivers versions: write, flush, then checkpoint.
+"""Delivers versions: write, flush, then save the checkpoint.
 
-What a kill at any moment can repeat is what was written since the last save: one batch.
+A kill at any moment repeats only what was written since the last save: at most one batch.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from defender_alerts.microsoft.transport.client import Stop
 
 from .events import EventSink, Origin
 
-# At most this much is written between two saves, and so at most this much can come twice.
+# The most that is written between two saves, and thus the most that can come twice.
 BATCH_VERSIONS = 1_000
 BATCH_BYTES = 2_400_000
 
 
 @dataclass
 class Delivered:
-    """What has been delivered.
+    """Counts of what a run has delivered.
 
-    ``split_alerts`` of the ``new`` were cut out of other records; ``late`` are those older than the watermark was,
-    ``bytes`` those of the stream.
+    Attributes:
+        new: events.
+        split_alerts: those of ``new`` that were split off other records.
+        late: those of ``new`` that were older than the watermark.
+        bytes: written to the stream.
     """
 
     new: int = 0
@@ -36,17 +39,17 @@ class Delivered:
 
 
 class Delivery:
-    """The way from one region's collector into Splunk.
+    """Writes one region's events in batches and saves the checkpoint after each.
 
     Args:
-        writer: of the checkpoint, which is moved on and saved behind each batch.
-        origin: what stands in the events beside the alert.
+        writer: saves the checkpoint.
+        origin: the events' source, sourcetype, host and index.
         sink: takes the events.
-        stop: looked at before each batch.
-        split_alerts: the memory of versions that were cut out of others; None where nothing is cut out.
+        stop: checked before each batch.
+        split_alerts: remembers delivered split alerts; None if the input does not split.
 
     Attributes:
-        is_under_way: a batch is being written and saved, and should not be cut short.
+        is_under_way: a batch is being written and saved, and should be allowed to finish.
     """
 
     def __init__(
@@ -67,23 +70,23 @@ class Delivery:
         self.is_under_way = False
 
     def in_time_order(self, versions: Iterable[Version]) -> None:
-        """Deliver a window that was read whole: what is behind a batch has been collected."""
+        """Deliver a complete window in time order; each batch moves the watermark."""
         once = {version.fingerprint: version for version in versions}
         self.as_they_come(sorted(once.values(), key=lambda version: version.time), in_time_order=True)
 
     def as_they_come(self, versions: Iterable[Version], *, in_time_order: bool = False) -> None:
-        """Deliver versions while they arrive; only in time order do they move the watermark."""
+        """Deliver versions as they arrive; they move the watermark only if they are in time order."""
         for batch in _batches(versions):
             times = [version.time for version in batch if in_time_order and not version.is_split]
             self._deliver(batch, max(times, default=self._checkpoint.watermark))
-            # Or it would be held until the next one is whole: 3 MB more at the peak, measured.
+            # Otherwise it would be held until the next one is complete: 3 MB more at the peak, measured.
             del batch
 
     def _deliver(self, batch: Sequence[Version], watermark: int) -> None:
         if self._stop.is_set():
             raise StoppedError
         if not self._writer.saves:
-            # A store that can be read but not written stops the run here, before its first event.
+            # If the store can be read but not written, the run stops here, before its first event.
             self._writer.save()
         self._writer.ensure_owner()
         self.is_under_way = True
@@ -112,7 +115,7 @@ class Delivery:
 
 
 def _batches(versions: Iterable[Version]) -> Iterable[list[Version]]:
-    """Cut into batches, each version once in a batch: an answer may hold one twice."""
+    """Cut into batches; drop repetitions within a batch, since an answer may hold a version twice."""
     batch: dict[bytes, Version] = {}
     size = 0
     for version in versions:

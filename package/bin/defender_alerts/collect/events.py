@@ -1,7 +1,7 @@
 """Writes versions as events of a modular input's XML stream.
 
-Written here and not by ``splunklib``'s ``EventWriter``, which builds an element tree and flushes for each event, and
-writes what XML forbids: U+FFFE in an alert would end the stream, and with it every alert behind it.
+``splunklib``'s ``EventWriter`` builds an element tree and flushes for each event, and it writes characters that XML
+forbids: U+FFFE in one alert would end the stream and lose every alert after it.
 
 Source: Splunk, "Modular inputs: XML streaming mode"; W3C, "XML 1.0", 2.2 (characters) and 2.11 (line ends).
 """
@@ -20,14 +20,14 @@ from defender_alerts.checkpoint.versions import Version
 from defender_alerts.errors import StreamClosedError
 from defender_alerts.times import epoch
 
-# At most so many characters, or one event, are written between two looks at whether the run has ended: a reader who is
-# slow, and not gone, gets whole events and the end of the stream. A pipe of Linux holds 65,536 bytes.
+# Most characters (or one event) written between two checks whether the run has ended: a slow reader still gets whole
+# events and the end of the stream. A Linux pipe holds 65,536 bytes.
 _PIECE = 16_384
-# A reader who takes longer than so many seconds for that is none. When a run ends by itself, nothing is being written.
+# A reader that takes longer than this many seconds for one piece is considered gone.
 _LONGEST_PIECE = 1.0
-# Inside JSON these can only stand in a string, where the escape means the same.
+# In JSON these can only occur inside a string, where the escape sequence means the same.
 _FORBIDDEN_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-# Bytes that were no UTF-8 arrive as lone surrogates (see ``records``).
+# Bytes that were not UTF-8 arrive as lone surrogates (see ``json_stream``).
 _NO_UTF8 = re.compile("[\ud800-\udfff]")
 
 _BROKEN = (
@@ -37,16 +37,13 @@ _BROKEN = (
 
 
 def stream_closed() -> StreamClosedError:
-    """The error that Splunk no longer takes events."""
+    """The error for a pipe that Splunk has closed."""
     return StreamClosedError(_BROKEN)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where events come from: what stands beside ``time`` and ``data`` in each of them.
-
-    ``split_sourcetype`` is that of records that were cut out of others.
-    """
+    """The metadata of events; ``split_sourcetype`` is that of records split off others."""
 
     stanza: str
     index: str
@@ -57,18 +54,18 @@ class Origin:
 
 
 class EventSink(Protocol):
-    """Takes events; what it has taken is on its way to Splunk when ``write`` returns."""
+    """Takes events; when ``write`` returns, they have been handed to Splunk."""
 
     def write(self, origin: Origin, versions: Iterable[Version]) -> int:
         """Write and flush a batch; return its bytes.
 
         Raises:
-            StreamClosedError: Splunk no longer takes events.
+            StreamClosedError: Splunk no longer accepts events.
         """
 
 
 def _escape(text: str) -> str:
-    # A reader makes a line feed of a carriage return, unless it is written as a reference.
+    # An XML parser turns a carriage return into a line feed, unless it is written as a character reference.
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
 
 
@@ -81,8 +78,8 @@ def _json_escape(match: Match[str]) -> str:
 
 
 def event_data(raw: str) -> str:
-    """The record's JSON as XML text: the same characters, escaped; what XML 1.0 forbids as a JSON escape."""
-    # What is printable holds nothing forbidden, and that is told in half the time (CPython 3.9 and 3.13).
+    """The record's JSON as escaped XML text; characters that XML 1.0 forbids become JSON escapes."""
+    # Printable text holds nothing forbidden, and isprintable takes half the time (CPython 3.9 and 3.13).
     return _escape(raw if raw.isprintable() else _FORBIDDEN_IN_XML.sub(_json_escape, raw))
 
 
@@ -94,7 +91,7 @@ def _encode(text: str) -> bytes:
 
 
 def _pieces(events: Iterable[str]) -> Iterator[str]:
-    """Join events to pieces of a size that costs few calls and little memory."""
+    """Join events to pieces large enough to need few calls and small enough to need little memory."""
     piece: list[str] = []
     size = 0
     for event in events:
@@ -108,7 +105,7 @@ def _pieces(events: Iterable[str]) -> Iterator[str]:
 
 
 def _beside(origin: Origin, sourcetype: str) -> str:
-    """What stands between an event's time and its data."""
+    """The elements between an event's time and its data."""
     return "".join(
         f"<{name}>{_attribute(value)}</{name}>"
         for name, value in (
@@ -121,15 +118,16 @@ def _beside(origin: Origin, sourcetype: str) -> str:
 
 
 class XmlStream:
-    """The stream on standard output, shared by all regions of a process.
+    """The event stream on standard output, shared by all regions of a process.
 
-    Opened by the first event and always closed, so that Splunk never sees half a document. While Splunk does not read,
-    ``write`` blocks, and so may ``close``: a process that has to end meanwhile calls both in threads of their own.
+    The first event opens it, and it is always closed, so that Splunk never gets half a document. While Splunk does not
+    read, ``write`` and ``close`` block; a process that may have to end meanwhile calls them in threads of their own.
     """
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
-        # A batch has its turn, behind all of the one before. The other lock is held for a piece of it, for ``close``.
+        # Held for a whole batch, so that batches don't mix. The other one is held for a piece, so that ``close`` can
+        # come in between.
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._opened = False
@@ -139,7 +137,7 @@ class XmlStream:
         """Write and flush a batch; return its bytes.
 
         Raises:
-            StreamClosedError: Splunk no longer takes events, or the stream was closed; the batch is not whole.
+            StreamClosedError: Splunk no longer accepts events, or the stream was closed; the batch is incomplete.
         """
         head = f'<event stanza="{_attribute(origin.stanza)}"><time>'
         whole, part = _beside(origin, origin.sourcetype), _beside(origin, origin.split_sourcetype)
@@ -155,14 +153,14 @@ class XmlStream:
         return written
 
     def close(self) -> None:
-        """End the stream behind the event that is being written; nothing can be written afterwards.
+        """End the stream after the event that is being written; nothing can be written afterwards.
 
-        Where that event finds no reader, the stream stays without its end.
+        If Splunk does not read that event, the stream is left without its end.
 
         Raises:
-            StreamClosedError: Splunk no longer takes events.
+            StreamClosedError: Splunk no longer accepts events.
         """
-        # Said before the lock is there: a batch that is under way goes no further.
+        # Set before the lock is acquired, so that a batch that is being written stops after its current piece.
         was_closed, self._closed = self._closed, True
         if not self._lock.acquire(timeout=_LONGEST_PIECE):
             return
@@ -175,15 +173,15 @@ class XmlStream:
             self._lock.release()
 
     def is_abandoned(self) -> bool:
-        """Whether Splunk has closed the pipe before the stream's end, whether or not there is something to write.
+        """Whether Splunk has closed the pipe before the end of the stream, even if nothing is being written.
 
-        On Windows a pipe can't be polled: there the next write finds it out.
+        A pipe can't be polled on Windows: there only the next write notices.
         """
         if self._broken or self._ended or not hasattr(select, "poll"):
             return self._broken
         poll = select.poll()
         try:
-            # Whoever waits for nothing is told of an error and a hang-up all the same.
+            # poll reports errors and hang-ups even if no event is requested.
             poll.register(self._out.fileno(), 0)
         except (OSError, ValueError):
             return False

@@ -1,12 +1,12 @@
-"""How late Microsoft shows a version: the figure by which an overlap is chosen.
+"""Measures how late Microsoft shows a version, which decides how large the overlap must be.
 
-A version that this poll finds, with a version time before the previous poll's answer, was not shown then. So its delay
-is at least the previous answer's time less its own, and at most this answer's less its own. Of all others nothing is
-known but that they came within one interval.
+A version that this poll finds, with a version time before the previous poll's answer, was not visible then. So its
+delay is at least the previous answer's time less its own, and at most this answer's time less its own. All other
+versions appeared within one interval; nothing more is known of them.
 
-What looks late for another reason is left out: a first run and one after a reset have no previous answer, and behind a
-backlog or a pause of more than two intervals the previous answer is too old to say much. A filter that was widened
-since shows what was there before: such a run counts it as late.
+Versions that look late for another reason are left out: a first run and one after a reset have no previous answer, and
+after a backlog or a pause of more than two intervals the previous answer is too old. One case can't be told apart: if a
+filter has been widened, the older alerts that it now lets through count as late.
 """
 
 from __future__ import annotations
@@ -18,44 +18,44 @@ from defender_alerts.checkpoint.versions import Version
 from defender_alerts.times import TICKS_PER_SECOND
 
 KEYS = ("late_share", "late_at_least_p99", "late_at_least_max", "late_at_most_max")
-"""What is told of a region, where there is something to tell."""
+"""The fields of ``region_done`` that this module adds."""
 
 MOST_INTERVALS = 2
 
-# The server's clock is known to a second, and never early.
+# The server's clock is known to one second and is never ahead.
 _CLOCK = TICKS_PER_SECOND
 
 
 class Lateness:
-    """Notes what one run of a region finds late.
+    """Notes the versions that one run of a region finds late.
 
     Args:
         checkpoint: as it was before the run.
         overlap: of the input, in ticks.
-        interval: of the input, in ticks; 0 where none is known, as with a cron schedule: nothing is measured.
-        now: the server's time when the run begins, in ticks.
+        interval: of the input, in ticks; 0 if unknown, as with a cron schedule, and then nothing is measured.
+        now: the server's time at the start of the run, in ticks.
     """
 
     def __init__(self, checkpoint: Checkpoint, *, overlap: int, interval: int, now: int) -> None:
-        # A run of several windows has asked for the last `overlap` at different times: what is not settled was asked
-        # for at `settled + overlap` at the earliest. After one of a single window that is its watermark.
+        # A run with several windows requested the last ``overlap`` at different times: what is not settled was
+        # requested at ``settled + overlap`` at the earliest. After a run with one window this is its watermark.
         self._previous = min(checkpoint.watermark, checkpoint.settled + overlap)
         is_known = checkpoint.collected is not None and now - self._previous <= MOST_INTERVALS * interval
         self._bounds: dict[bytes, tuple[int, int]] | None = {} if is_known else None
 
     def note(self, version: Version, now: int) -> None:
-        """Note a version that has not been delivered yet, in an answer that came at ``now`` (ticks) at the latest."""
+        """Note a version that has not been delivered yet; its answer came at ``now`` (ticks) at the latest."""
         if self._bounds is None or version.completes or version.time >= self._previous:
             return
-        # An answer that turns out to be cut short comes again: what counts is when it was seen first.
+        # A truncated answer is requested again; the version was first seen in the earlier one.
         bounds = (self._previous - version.time, now + _CLOCK - version.time)
         self._bounds.setdefault(version.fingerprint, bounds)
 
     def summary(self, new: int) -> dict[str, float]:
-        """What was found, as fields of the region's line; ``new`` versions were delivered. Empty if nothing was.
+        """The measurements as fields of ``region_done``; empty if nothing was measured or delivered.
 
-        ``late_share`` is the share of versions that were not shown at the previous answer; the others, in seconds, are
-        of these alone.
+        ``late_share`` is the share of the ``new`` versions that were not visible at the previous answer. The other
+        fields are in seconds and only describe those versions.
         """
         if self._bounds is None or not new:
             return {}

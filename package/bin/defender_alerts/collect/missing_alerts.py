@@ -1,7 +1,7 @@
-"""The incidents that have come without their alerts: which they are, and asking for them again.
+"""Keeps track of incidents that arrived without their alerts, and requests them again.
 
-Where Graph fails to expand incidents they are collected without their alerts. The checkpoint remembers those, the end
-of each run asks for them one by one, and nobody takes the run for complete until they have come.
+If Graph fails to expand incidents, they are collected without their alerts. The checkpoint remembers them, the end of
+each run requests them one by one, and runs count as incomplete until their alerts have arrived.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from defender_alerts.microsoft.apis.base import Api
 from .page import RecordVersion
 from .reader import MAY_BE_THE_EXPANSION, Recipient, RegionReader
 
-# So many are asked for one by one in a run, unless so many in a row fail.
+# Most incidents requested one by one in a run, and how many failures in a row end that.
 MOST_ASKED_SINGLY = 200
 _MOST_FAILURES_IN_A_ROW = 3
-# One that the service has not shown in so many runs is not asked for any more.
+# An incident that the service has not shown in this many runs is not requested any more.
 RUNS_UNTIL_GONE = 3
 _MOST_NAMED = 5
 
 
 class MissingAlerts:
-    """The incidents of one region that lack their alerts.
+    """The incidents of one region whose alerts are missing.
 
     Args:
-        api: of the region; those of an API that expands nothing lack nothing.
-        checkpoint: of the region, which remembers them.
-        log: where one is named that is not asked for any more.
+        api: of the region; if it expands nothing, no record is ever incomplete.
+        checkpoint: of the region, which remembers the incidents.
+        log: names incidents that are given up.
     """
 
     def __init__(self, api: Api, checkpoint: Checkpoint, log: logging.Logger) -> None:
@@ -40,11 +40,11 @@ class MissingAlerts:
         self._splits = self._expansion is not None and self._expansion.splits
         self._checkpoint = checkpoint
         self._log = log
-        # What has come that records lacked, with the time of the version that has it.
+        # Incidents completed by the current answer, with the time of the complete version.
         self._completed: dict[str, int] = {}
-        # What is being delivered without, and is remembered with its event.
+        # Incomplete incidents of the current answer, which are remembered when their event is delivered.
         self._coming: set[str] = set()
-        # What the checkpoint has no room to remember.
+        # Incidents for which the checkpoint has no room.
         self._not_remembered: set[str] = set()
         self._gone = 0
 
@@ -52,12 +52,12 @@ class MissingAlerts:
         return len(self._checkpoint.lacking) + len(self._not_remembered)
 
     def forget_unwanted(self) -> None:
-        """Forget them where alerts are not asked for any more."""
+        """Forget the incidents if the input no longer requests alerts."""
         if self._expansion is None:
             self._checkpoint.lacking.clear()
 
     def judged(self, one: RecordVersion) -> tuple[Version, bool]:
-        """The version of a record as it is to be delivered, and whether it is; with it, what it lacks is remembered."""
+        """Return the version to deliver, marked as completing or incomplete, and whether it has to be delivered."""
         version, checkpoint = one.version, self._checkpoint
         is_new = checkpoint.is_new(version.time, version.fingerprint)
         if one.lacks:
@@ -68,11 +68,11 @@ class MissingAlerts:
         self._completed[one.identity] = version.time
         if not self._splits:
             return version._replace(completes=one.identity), version.fingerprint not in checkpoint.seen
-        # The version that lacked its alerts was indexed as it was; with them split off, that is all of it.
+        # The incomplete version was indexed; with its alerts split off, nothing of the incident itself was missing.
         return version, version.time > lacked.time and version.fingerprint not in checkpoint.seen
 
     def _without(self, one: RecordVersion, *, is_new: bool) -> tuple[Version, bool]:
-        """The version of a record that lacks something, and whether it is to be indexed as it is."""
+        """The same for an incomplete record."""
         version, checkpoint = one.version, self._checkpoint
         done = completed if self._splits else fingerprint
         before = checkpoint.lacking.get(one.identity)
@@ -84,7 +84,7 @@ class MissingAlerts:
             self._not_remembered.add(one.identity)
             checkpoint.hold(version.time)
         elif is_new:
-            # Its answer may yet turn out to be cut short, and it come again with all that it lacks.
+            # Its answer may turn out to be cut short, and the record may then come again complete.
             self._coming.add(one.identity)
             return version._replace(lacks=one.identity), True
         else:
@@ -96,11 +96,11 @@ class MissingAlerts:
         return identity in remembered or len(remembered) < MOST_LACKING
 
     def begin_answer(self) -> None:
-        """What was judged and not delivered comes again, with a later answer."""
+        """Discard what was noted of an answer that was not delivered: its records come again."""
         self._completed, self._coming = {}, set()
 
     def delivered(self) -> None:
-        """What has been judged since the answer began is delivered: it lacks nothing any more."""
+        """Settle the incidents that the delivered answer has completed."""
         for identity, time in self._completed.items():
             self._not_remembered.discard(identity)
             if self._checkpoint.lacking.pop(identity, None) and self._splits and time >= self._checkpoint.seen_from:
@@ -108,7 +108,7 @@ class MissingAlerts:
         self._completed, self._coming = {}, set()
 
     def ask_again(self, reader: RegionReader, recipient: Recipient) -> None:
-        """Ask for them one by one, those first that have waited longest.
+        """Request the incidents one by one, starting with those that have waited longest.
 
         Raises:
             StoppedError: the process was asked to stop.
@@ -130,7 +130,7 @@ class MissingAlerts:
                 continue
             now = before._replace(gone=before.gone + is_gone)
             if now.gone < RUNS_UNTIL_GONE:
-                # Behind all the others, which have their turn first in the next run.
+                # Move it to the end, so that the next run starts with the others.
                 lacking[identity] = now
             else:
                 self._warn_of_gone_incident(identity)
@@ -150,7 +150,7 @@ class MissingAlerts:
         )
 
     def sentences(self) -> list[str]:
-        """Why the run is incomplete; empty for a run that lacks nothing."""
+        """Say why the run is incomplete; empty if it is complete."""
         lacking = [*self._checkpoint.lacking, *self._not_remembered]
         sentences = []
         if lacking:

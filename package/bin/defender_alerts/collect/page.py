@@ -1,4 +1,4 @@
-"""Reads one answer: which versions it shows, what they lack, and whether there may be more."""
+"""Reads one answer: its versions, which of them are incomplete, and whether there may be more."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ NEXT_LINK = "@odata.nextLink"
 
 
 class CutShortError(Exception):
-    """The answer holds as much as an answer may hold, so it may have been cut short.
+    """The answer is full, so it may have been cut short.
 
     Args:
-        times: of the records in it, in ticks.
+        times: of its records, in ticks.
     """
 
     def __init__(self, times: list[int] | None = None) -> None:
@@ -30,15 +30,15 @@ class CutShortError(Exception):
 
 
 class RecordVersion(NamedTuple):
-    """A version that the API shows.
+    """A record's version in an answer.
 
     Attributes:
-        identity: of its record; empty for a record that does not say which one it is.
-        version: the version, at its version time.
-        split_alerts: the versions inside it that become events of their own.
-        remark: what identity or version time the record lacks.
-        unreadable: why it could not be parsed; it is delivered as text all the same.
-        lacks: something that was asked for is not in it.
+        identity: of the record; empty if it has none.
+        version: the version with its version time.
+        split_alerts: the versions of alerts inside it that become events of their own.
+        remark: why it has no identity or version time.
+        unreadable: why it could not be parsed; it is still delivered as text.
+        lacks: it is incomplete: something that was requested is not in it.
     """
 
     identity: str
@@ -50,20 +50,20 @@ class RecordVersion(NamedTuple):
 
 
 class PageReading:
-    """The reading of one answer.
+    """Reads one answer.
 
     Args:
-        api: which API answers.
-        query: what was asked for.
-        log: where records that can't be handled are reported.
-        most_records: with so many, the reading ends as cut short; None takes the answer however large it is.
+        api: the API that answers.
+        query: what was requested.
+        log: names records that can't be handled.
+        most_records: an answer with this many records counts as cut short; None accepts any number.
 
     Attributes:
-        received: the records in the answer so far.
-        broken: those among them that could not be handled.
-        unidentified: those that don't say which record they are, or when it was changed.
+        received: the number of records so far.
+        broken: those that could not be handled.
+        unidentified: those without an identity or version time.
         times: of the records, in ticks.
-        around: what stands in the answer beside the records.
+        around: the members of the answer beside the records.
     """
 
     def __init__(self, api: Api, query: Query, log: logging.Logger, *, most_records: int | None) -> None:
@@ -81,17 +81,17 @@ class PageReading:
 
     @property
     def next_link(self) -> str:
-        """Where the answer says that more may be found; empty where it does not say so."""
+        """The link to the next page; empty for the last page."""
         link = self.around.get(NEXT_LINK) or ""
-        # One that is no text is refused as one that leads elsewhere.
+        # A link that is not text is refused later, as one to another host would be.
         return link if isinstance(link, str) else type(link).__name__
 
     def shown(self, answer: Answer) -> Iterator[RecordVersion]:
-        """Yield what the answer shows of the window; what lies behind it is asked for again with the next one.
+        """Yield the answer's versions inside the window; later ones are requested again with the next window.
 
         Raises:
             CutShortError: there are too many records.
-            UnexpectedAnswerError: this is no answer of the API.
+            UnexpectedAnswerError: this is not an answer of the API.
             ConnectionFailedError: the answer breaks off.
         """
         self.date = answer.date
@@ -146,13 +146,13 @@ class PageReading:
         self.times.append(time)
         split_alerts = tuple(self._part(one, time) for one in inside)
         lacks = expansion is not None and expansion.lacks(value)
-        # Where it will come again with what it lacks, as another text, that is another version.
+        # If it will be indexed again once it is complete, as another text, that is another version.
         is_preliminary = expansion is not None and lacks and not expansion.splits
         mark = preliminary(identity, time) if is_preliminary else fingerprint(identity, time)
         return RecordVersion(identity, Version(time, mark, raw), split_alerts, lacks=lacks)
 
     def _part(self, record: Record, time: int) -> Version:
-        """A record inside another one; one that does not say when it was changed has the other one's time."""
+        """A record inside another one; without a version time of its own it gets the other one's."""
         identity = record.raw
         if isinstance(record.value, Mapping):
             try:
@@ -167,12 +167,12 @@ class PageReading:
         self._log.error(
             "%s a record can't be read (%s) and is left out; it begins with %r. The others are not held up. Report "
             "this to the maker of the add-on.",
-            # The label by which UCC's dashboard and Health count errors.
+            # UCC's dashboard and Health count errors by this label.
             key_values(exc_l="Server Error", region=self._api.region, api_host=self._api.host),
             reason,
             excerpt,
         )
 
     def whole_up_to(self, end: int) -> int:
-        """Up to when the answer can be whole: what the server's clock had not reached, it could not know."""
+        """The time up to which the answer is complete: ``end``, or the server's time if that is earlier."""
         return end if self.date is None else min(end, self.date)

@@ -1,7 +1,6 @@
-"""One poll of one input: a token, the checkpoints, and then its regions side by side.
+"""One poll of one input: get a token, read the checkpoints, collect the regions side by side.
 
-What it takes from outside is handed in: the way to Microsoft, the store of checkpoints, the sink of events, the clocks,
-and the event that asks it to stop.
+Everything external is passed in: network settings, checkpoint store, event sink, clocks, and the stop event.
 """
 
 from __future__ import annotations
@@ -50,17 +49,17 @@ from .recollection import PendingRecollection
 from .region import RegionCollector, RegionJob
 from .regions import RegionOutcome, collect_side_by_side
 
-# A process that is asked to stop, as when its input is edited, has ended within five seconds. One that saves after that
-# is at work: to take over from it would only make both repeat a batch.
+# A process that is asked to stop, as when its input is edited, ends within five seconds. One that saves after that is
+# still working: taking over from it would only make both repeat a batch.
 LONGEST_HANDOVER = 10.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is polled, as the administrator has set it.
+    """The settings of an input and its account.
 
     Attributes:
-        stanza: the input's whole name in Splunk, such as ``defender_siem_alerts://emea``.
+        stanza: the input's full name in Splunk, such as ``defender_siem_alerts://emea``.
     """
 
     kind: Kind
@@ -71,20 +70,20 @@ class Plan:
 
 
 class Store(CheckpointStore, SplitAlertStore, Protocol):
-    """Where checkpoints are kept, and which split alerts were delivered."""
+    """Stores checkpoints, and which split alerts were delivered."""
 
 
 @dataclass(frozen=True)
 class PollContext:
-    """What a poll is given to work with.
+    """Everything that a poll needs from outside.
 
     Attributes:
-        writer: this run's id in what it saves.
-        begun: set when the regions begin: from then on there may be batches under way that should be finished.
+        writer: this run's id in the documents it saves.
+        begun: set when the regions start: from then on a batch may be in progress that should be finished.
         machine: this machine's clock, in ticks.
-        monotonic: seconds that never jump.
-        trust: makes a TLS context of the certificates in the settings.
-        clock: the server's time, as far as it has been learned.
+        monotonic: a monotonic clock, in seconds.
+        trust: makes a TLS context from the certificates in the settings.
+        clock: the server's clock, learned from its answers.
     """
 
     network: Network
@@ -105,9 +104,12 @@ class PollContext:
         object.__setattr__(self, "clock", ServerClock(self.machine, self.monotonic))
 
     def caller(self, host: str, limits: Sequence[Limit] = (), clock: ServerClock | None = None) -> Caller:
-        """A caller with a session of its own, that keeps to limits of calls; sessions are not for several threads.
+        """A caller with a session of its own, since sessions are not thread-safe.
 
-        Its clock is its own, unless one is given.
+        Args:
+            host: to call.
+            limits: on the number of calls.
+            clock: learns the server's time; a new one by default.
         """
         return Caller(
             open_session(self.network, self.trusted, host, self._warn_of_dead_addresses),
@@ -132,14 +134,14 @@ class PollContext:
 
 @dataclass(frozen=True)
 class PollResult:
-    """How a poll ended: an outcome for each region that was begun, and what failed in a region before that."""
+    """The outcome of each region that was started, and the failures of those that could not be."""
 
     outcomes: tuple[RegionOutcome, ...]
     startup_failures: Mapping[str, AddonError]
 
     @property
     def failures(self) -> list[AddonError]:
-        """All that failed."""
+        """All failures."""
         return [*self.startup_failures.values(), *(one.failure for one in self.outcomes if one.failure is not None)]
 
 
@@ -147,10 +149,10 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
     """Collect all regions of the plan up to now.
 
     Raises:
-        AddonError: no region could be begun: no token, or no store to keep the checkpoint in.
-        StoppedError: the process was asked to stop before the regions were begun.
+        AddonError: no region could be started: no token, or no checkpoint store.
+        StoppedError: the process was asked to stop before the regions were started.
     """
-    # Where this is not allowed, it is said before anything is read.
+    # Fail before anything is read if this host does not allow fingerprints.
     fingerprint("", 0)
     cloud = clouds.cloud(plan.account.cloud)
     apis, startup_failures = _apis(plan)
@@ -159,7 +161,7 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
     token_caller = context.caller(cloud.authority_host, clock=context.clock)
     tokens = TokenSource(plan.account, cloud, token_caller)
     bearers = {region: ResourceBearer(tokens, api.audience, api.errors.resource_hint) for region, api in apis.items()}
-    # Where no token is to be had, nothing is read.
+    # Without a token nothing is read.
     next(iter(bearers.values())).token()
     documents = context.store.checkpoints_of(plan.kind.name, plan.polling.name)
     known = plan.account.tenant_guid or tenant_of(plan.account.tenant_id, cloud.name, documents)
@@ -178,8 +180,8 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
             return None
         checkpoint.typed_tenant = plan.account.tenant_id
         if again and (not checkpoint.revision or checkpoint.generation != generations[region]):
-            # It was not another process of this input: that was reset or deleted, and a new one of its name may have
-            # begun, with another index or account. It goes on by itself.
+            # The checkpoint was reset or its input deleted, and a new input of that name may have started, with another
+            # index or account. Leave the work to it.
             return None
         generations[region] = checkpoint.generation
         _warn_of_future_start(plan, checkpoint, token_caller.clock.now(), context.log)
@@ -187,7 +189,7 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
         try:
             recollection = PendingRecollection.find(checkpoint, what_counts(found), context.store, context.log)
         except CheckpointError as error:
-            # What was missed once must not cost what is new.
+            # Alerts that were missed once must not keep new ones from being collected.
             startup_failures[region] = error
         caller = context.caller(api.host, api.limits)
         caller.clock.follow(token_caller.clock)
@@ -222,7 +224,7 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
 def _saved_by(
     plan: Plan, context: PollContext, startup_failures: dict[str, AddonError], regions: Sequence[str]
 ) -> dict[str, set[tuple[str, int]]]:
-    """Who has saved the checkpoints of these regions last, and how often; empty where the store can't be read."""
+    """The writer and revision of these regions' checkpoints; empty if the store can't be read."""
     try:
         latest = latest_checkpoints(context.store.checkpoints_of(plan.kind.name, plan.polling.name))
     except CheckpointError as error:
@@ -234,13 +236,13 @@ def _saved_by(
 
 
 def _apis(plan: Plan) -> tuple[dict[str, Api], dict[str, AddonError]]:
-    """The API of each region, and what is wrong with the others."""
+    """The API of each region, and the errors of regions that are misconfigured."""
     apis: dict[str, Api] = {}
     wrong: dict[str, AddonError] = {}
     for region in plan.own.regions:
         try:
             apis[region] = plan.own.in_region(region, plan.account.cloud)
-        except ConfigurationError as error:  # noqa: PERF203 - a region that is wrong leaves the others
+        except ConfigurationError as error:  # noqa: PERF203 - a misconfigured region must not affect the others
             wrong[region] = error
     return apis, wrong
 
@@ -271,7 +273,7 @@ def _log_start(plan: Plan, checkpoint: Checkpoint, api: Api, log: logging.Logger
 
 
 def _warn_of_future_start(plan: Plan, checkpoint: Checkpoint, now: int, log: logging.Logger) -> None:
-    """A start in the future, from a conf written by hand, is no error: it may be meant."""
+    """A start time in the future is not an error, since it may be intended."""
     if checkpoint.watermark <= now or checkpoint.watermark != parse_start(plan.polling.start_time, now):
         return
     log.warning(
@@ -287,7 +289,7 @@ def _warn_of_future_start(plan: Plan, checkpoint: Checkpoint, now: int, log: log
 def _warn_of_another_tenant(
     documents: Sequence[Mapping[str, Any]], tenant: str, plan: Plan, log: logging.Logger
 ) -> None:
-    """Another tenant or cloud is another checkpoint: that is said, once, when it is begun."""
+    """Warn, once, that another tenant or cloud has a checkpoint of its own."""
     belongings = {(key.tenant, key.cloud) for key in latest_checkpoints(documents)}
     if not belongings or (tenant, plan.account.cloud) in belongings:
         return

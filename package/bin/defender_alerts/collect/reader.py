@@ -1,7 +1,8 @@
-"""Reads a region, window after window, each of them whole.
+"""Reads a region window by window, each of them completely.
 
-Nothing is ever skipped through: an answer that may have been cut short is asked for again, narrower. What is read goes
-to a recipient as it arrives, which keeps it until the window is known to be whole. No order of the records is assumed.
+An answer that may have been cut short is never paged through with ``$skip``: its window is narrowed and requested
+again. Versions go to a recipient as they arrive, which keeps them until the window is known to be complete. No order of
+the records is assumed.
 """
 
 from __future__ import annotations
@@ -32,43 +33,43 @@ from defender_alerts.times import Window, seconds
 from .page import CutShortError, PageReading, RecordVersion
 from .windows import WindowWidth
 
-# Graph hands out links to pages without a record: they are followed, but not for ever.
+# Graph returns links to pages without records: they are followed, but not forever.
 MOST_PAGES = 1_000
-# An instant whose records go on moving for so many readings is left to the next run.
+# An instant whose records still move after this many readings is left to the next run.
 MOST_READINGS = 3
-# A service that has failed over the records inside others is asked for them again after so many answers at most.
+# After an expansion has failed, it is tried again after this many answers at most.
 MOST_UNEXPANDED = 64
-# Everything that ever was, in ticks.
+# All times, in ticks.
 _EVER = Window(0, seconds(253_402_214_400))
-# What the records inside others may be the reason of.
+# Errors that expanding records may cause.
 MAY_BE_THE_EXPANSION = (AccessDeniedError, ConnectionFailedError, StrainedError, UnexpectedAnswerError)
 
 
 class DeliveryMode(Enum):
-    """How versions come: what may be done with them before their window is known to be whole."""
+    """Whether versions may be delivered before their window is known to be complete."""
 
-    AT_ONCE = "of an instant that is too full to be kept, or one record alone"
-    KEPT = "to be kept until the window is whole"
+    AT_ONCE = "deliver on arrival: a single record, or an instant too full to be kept in memory"
+    KEPT = "keep until the window is complete"
 
 
 class Recipient(Protocol):
-    """Takes what is read."""
+    """Takes the versions that a reader reads."""
 
     def take(self, shown: Iterator[RecordVersion], coming: DeliveryMode) -> None:
-        """Take one answer's versions while they arrive; the same ones may come again, with it or with a later one."""
+        """Take one answer's versions as they arrive; any of them may come again, in this answer or a later one."""
 
     def whole(self) -> None:
-        """What has come since the last time is all of a window."""
+        """The versions taken since the last call make up a complete window."""
 
 
 class Span(NamedTuple):
-    """A stretch of time that was read whole, in ticks.
+    """A span of time that was read, in ticks.
 
     Attributes:
-        start: where it begins.
-        end: up to which it is whole.
-        is_last: the server's clock had not come further when it answered.
-        open: why it could not be read whole after all, as far as it is known; empty for one that was.
+        start: inclusive.
+        end: exclusive; the span is complete up to here.
+        is_last: the span reaches up to the server's present time.
+        open: why it could not be read completely; empty if it was.
     """
 
     start: int
@@ -79,7 +80,7 @@ class Span(NamedTuple):
 
 @dataclass
 class Asked:
-    """What has been asked for and got; ``start`` and ``end`` in ticks, the rest are numbers."""
+    """What has been requested and received; ``start`` and ``end`` in ticks, the others are counts."""
 
     start: int = 0
     end: int = 0
@@ -89,7 +90,7 @@ class Asked:
     unidentified: int = 0
 
     def count(self, page: PageReading) -> None:
-        """Count in an answer that was taken whole."""
+        """Add a complete answer."""
         self.received += page.received
         self.broken += page.broken
         self.unidentified += page.unidentified
@@ -99,13 +100,13 @@ class RegionReader:
     """Reads one region of one API.
 
     Args:
-        api: which API answers.
-        caller: for its host.
+        api: the API to read.
+        caller: calls its host.
         bearer: its tokens.
-        log: where the cutting of windows, and what can't be had, is noted.
+        log: notes narrowed windows and what can't be read.
 
     Attributes:
-        asked: what has been asked for and got.
+        asked: what has been requested and received.
     """
 
     def __init__(self, api: Api, caller: Caller, bearer: ResourceBearer, log: logging.Logger) -> None:
@@ -115,23 +116,23 @@ class RegionReader:
         self._bearer = bearer
         self._log = log
         self._width = WindowWidth(api.narrowest)
-        # What lies before this was read by a window of its own, and need not come again as a margin.
+        # Times before this were read by a window of their own and are excluded from the next margin.
         self._floor = 0
         self._unexpanded_left = 0
         self._unexpanded_next = 1
         self.asked = Asked()
 
     def read(self, start: int, until: int, recipient: Recipient) -> Span:
-        """Read on from ``start``, as far as one answer reaches and not beyond ``until``.
+        """Read from ``start`` as far as one answer reaches, but not beyond ``until``.
 
         Args:
             start: in ticks, inclusive.
             until: in ticks, exclusive, later than ``start``.
-            recipient: takes what is read.
+            recipient: takes the versions.
 
         Raises:
             StoppedError: the process was asked to stop.
-            AddonError: the region can't be read; the sentence says what to do.
+            AddonError: the region can't be read.
         """
         full_instant: Window | None = None
         while True:
@@ -157,7 +158,7 @@ class RegionReader:
                 return span
 
     def read_single(self, single: Api, recipient: Recipient) -> None:
-        """Read one record, as the API is asked for it alone.
+        """Read one record by its own request.
 
         Raises:
             StoppedError: the process was asked to stop.
@@ -168,10 +169,10 @@ class RegionReader:
         self._page(single.request(query), query, recipient, api=single)
 
     def _ask_unexpanded(self, window: Window, error: AddonError) -> None:
-        """Ask for the records alone from now on, if that is what the service is able to give.
+        """Request records without their expansion from now on, if that succeeds.
 
         Raises:
-            AddonError: the given one, where the records alone meet one as well: an outage is waited out.
+            AddonError: the given error, if the request without expansion fails as well: this is an outage.
         """
         expansion = self._api.expansion
         if expansion is None or self._api is not self._full:
@@ -190,7 +191,7 @@ class RegionReader:
             error,
         )
         self._api = unexpanded
-        # It may be one record alone, or the whole tenant: the more often, the longer is it done without.
+        # This may concern one record or the whole tenant: back off exponentially before expanding again.
         self._unexpanded_left = self._unexpanded_next
         self._unexpanded_next = min(MOST_UNEXPANDED, 2 * self._unexpanded_next)
 
@@ -203,15 +204,15 @@ class RegionReader:
             self._api = self._full
 
     def _margin_is_the_trouble(self, window: Window, times: list[int]) -> bool:
-        """Whether the answer was full of what the window before this one has brought."""
+        """Whether most of the answer's records belong to the margin, which the previous window has read."""
         narrowest_margin = window.start - self._api.slack
         return self._since(window) < narrowest_margin and bool(times) and _median(times) < window.start
 
     def _since(self, window: Window) -> int:
-        """From when to ask for a window: a margin earlier.
+        """The start of the request for a window: a margin earlier.
 
-        A window narrower than the margin has its own width as margin: else the second before a full instant would come
-        again with each half, and narrowing would not end. What an earlier window has read for good is left out.
+        The margin of a window is never wider than the window itself: otherwise a full second before it would come again
+        with each half, and narrowing would never end. Times before the floor are left out.
         """
         slack = self._api.slack
         since = window.start - min(MARGIN, max(window.width, slack))
@@ -221,7 +222,7 @@ class RegionReader:
         return Query(Window(self._since(window), window.end))
 
     def _one_answer(self, window: Window, recipient: Recipient) -> Span:
-        """Read a window that fits into one answer: all its records stand on one page, whichever that is.
+        """Read a window that fits into one answer: all its records are on one page, whichever that is.
 
         Raises:
             CutShortError: the answer may have been cut short.
@@ -247,10 +248,10 @@ class RegionReader:
         return Span(window.start, reached, is_last=reached < window.end)
 
     def _further(self, page: PageReading, links: set[str]) -> Request | None:
-        """The request for the page behind ``page``; None behind the last. ``links`` are those followed so far.
+        """The request for the page after ``page``; None after the last. ``links`` are those followed so far.
 
         Raises:
-            StrangeLinkError: the chain of links has no end, or leads elsewhere.
+            StrangeLinkError: the chain of links has no end, or leaves the host.
         """
         link, pages = page.next_link, self._api.pages
         if pages is None or not link:
@@ -265,7 +266,7 @@ class RegionReader:
         return pages.follow(link)
 
     def _instant(self, window: Window, recipient: Recipient) -> Span:
-        """Read a window that can't be narrowed, and whose answer is full.
+        """Read a window that can't be narrowed although its answer is full.
 
         Raises:
             AddonError: it can't be read.
@@ -287,13 +288,13 @@ class RegionReader:
         return Span(window.start, reached, is_last=reached < window.end, open=why_open)
 
     def _all_pages_twice(self, window: Window, query: Query, recipient: Recipient) -> tuple[int, str]:
-        """Read an instant page by page, until two readings in a row bring the same.
+        """Read an instant page by page, until two readings in a row return the same versions.
+
+        A record that is updated meanwhile leaves the instant, and those after it move up across a page boundary, where
+        they may be missed.
 
         Returns:
-            Up to when it was read, and why not whole; empty where it was.
-
-        Records that are updated meanwhile leave the instant, and those behind them move up, over the border of two
-        pages and out of sight.
+            The time up to which it was read, and why it is incomplete (empty if it is complete).
         """
         reached, before = window.end, None
         try:
@@ -311,7 +312,7 @@ class RegionReader:
         """Read an instant page by page.
 
         Raises:
-            RefusedQueryError: the service does not let itself be paged so far.
+            RefusedQueryError: the service refuses to page that far.
         """
         request = self._api.request(query)
         received, links = 0, set[str]()
@@ -351,7 +352,7 @@ class RegionReader:
 
         def explain(refusal: Refusal) -> AddonError:
             error = asked.errors.explain(refusal, self._bearer.roles)
-            # A link leads into the middle of a list, and may lead there no more.
+            # A link points into the middle of a list and may have expired.
             is_past = not request.params and refusal.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
             return RefusedQueryError(str(error)) if is_past else error
 
@@ -372,7 +373,7 @@ class RegionReader:
 
 
 class _Counted:
-    """Hands on to a recipient, or to nobody, and remembers which versions came."""
+    """Passes versions on to a recipient, if there is one, and remembers their fingerprints."""
 
     def __init__(self, recipient: Recipient | None = None) -> None:
         self._recipient = recipient

@@ -1,4 +1,4 @@
-"""Collects one region: reads window after window up to now, and moves the checkpoint on behind each."""
+"""Collects one region: reads windows up to the present and moves the checkpoint forward after each."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from .page import CutShortError, RecordVersion
 from .reader import DeliveryMode, RegionReader, Span
 from .recollection import PendingRecollection
 
-# An answer with more new text is read in narrower windows, however few its records: it is kept to be sorted.
+# Most characters of new records kept in memory to be sorted; a window with more is narrowed, however few its records.
 LONGEST_ANSWER_KEPT = 24_000_000
 
-# An input's first run begins at its start_time, which may be as old as Microsoft's memory. It was worked out when the
-# run began, or typed in by somebody; so much may have passed since, and nothing was missed.
+# A first run may start at the very limit of Microsoft's retention. By the time it reads, the limit may have moved by up
+# to this much, which is no gap to warn of.
 _BEGINNING = 3_600 * TICKS_PER_SECOND
 
 
 @dataclass(frozen=True)
 class RegionJob:
-    """What collecting one region takes.
+    """What it takes to collect one region.
 
     Attributes:
         api: the API at the region's host.
-        writer: of the checkpoint, which says how far it has been collected.
-        origin: what stands in its events beside the alert.
+        writer: saves the checkpoint.
+        origin: its events' source, sourcetype, host and index.
         overlap: how late a version may become visible, in ticks.
-        order: to collect again what an audit has found missing; None where there is none.
-        split_alerts: the memory of what has been cut out of records and delivered; None where nothing is cut out.
-        interval: from one run to the next, in ticks; 0 where it is not known.
+        recollection: the missing alerts that an audit found, to be collected again; None if there are none.
+        split_alerts: remembers delivered split alerts; None if the input does not split.
+        interval: between two runs, in ticks; 0 if unknown.
     """
 
     api: Api
@@ -57,7 +57,7 @@ class RegionJob:
 
 
 class RegionCollector:
-    """Works through one region, up to the server's now."""
+    """Collects one region up to the server's present time."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class RegionCollector:
         self._kept: list[Version] = []
         self._lacking = MissingAlerts(job.api, self._checkpoint, log)
         self._lateness = Lateness(self._checkpoint, overlap=job.overlap, interval=job.interval, now=caller.clock.now())
-        # What could not be read whole.
+        # Instants that could not be read completely, with the reason.
         self._open: dict[str, str] = {}
 
     @property
@@ -95,12 +95,12 @@ class RegionCollector:
 
     @property
     def host(self) -> str:
-        """The host that answers for it."""
+        """The API host."""
         return self._api.host
 
     @property
     def source(self) -> str:
-        """The source of its events."""
+        """The ``source`` of its events."""
         return self._origin.source
 
     @property
@@ -115,7 +115,7 @@ class RegionCollector:
 
     @property
     def new_split_alerts(self) -> int:
-        """How many of them were cut out of other records, and have the sourcetype of split alerts."""
+        """How many of them are split alerts."""
         return self._delivery.delivered.split_alerts
 
     @property
@@ -152,14 +152,14 @@ class RegionCollector:
                 self._check_memory()
             if is_last:
                 break
-            # Working off a backlog takes time, in which new alerts come.
+            # Working off a backlog takes time, in which new alerts arrive.
             start, until = span.end, clock.now()
         self._warn_of_skew()
         self._end_incomplete()
 
     def take(self, shown: Iterator[RecordVersion], coming: DeliveryMode) -> None:
-        """Deliver what is new of one answer, or keep it until its window is known to be whole."""
-        # What was kept of an answer that turned out to be cut short comes again, by and by.
+        """Deliver the new versions of one answer, or keep them until their window is known to be complete."""
+        # What was kept of an answer that was cut short comes again with the narrower windows.
         self._kept = []
         self._lacking.begin_answer()
         versions = self._new(shown)
@@ -170,7 +170,7 @@ class RegionCollector:
             self._lacking.delivered()
 
     def whole(self) -> None:
-        """Deliver what was kept."""
+        """Deliver the kept versions."""
         kept, self._kept = self._kept, []
         self._delivery.in_time_order(kept)
         self._lacking.delivered()
@@ -202,10 +202,10 @@ class RegionCollector:
                     yield alert
 
     def _end_incomplete(self) -> None:
-        """End a run that lacks something as incomplete.
+        """End the run as incomplete if something is missing.
 
         Raises:
-            IncompleteError: it does.
+            IncompleteError: something is missing.
         """
         sentences = [
             *self._lacking.sentences(),
@@ -219,10 +219,10 @@ class RegionCollector:
             raise IncompleteError(" ".join(sentences))
 
     def _settle(self, span: Span, asked_at: int) -> None:
-        """Move the checkpoint on behind a stretch that was read whole.
+        """Move the checkpoint past a span that was read.
 
-        Up to ``asked_at - overlap`` no late arrival is waited for any more. Once a window reaches beyond that, its
-        time and all later stay open for the next run, however long this one lasts.
+        Late versions are no longer expected before ``asked_at - overlap``. Once a window reaches beyond that, its time
+        and all later times stay unsettled for the next run, however long this one lasts.
         """
         if span.open:
             self._open[iso(span.start)] = span.open
@@ -251,7 +251,7 @@ class RegionCollector:
         )
 
     def _skip_what_is_gone(self) -> None:
-        """Start no earlier than the API's memory reaches, and say what lies in between."""
+        """Start no earlier than the API's retention allows; warn of the gap."""
         oldest = self._caller.clock.now() - self._api.retention
         gap = oldest - self._checkpoint.settled
         if gap <= 0:
@@ -282,7 +282,7 @@ class RegionCollector:
             )
 
     def summary(self, lasted: float) -> dict[str, str | float]:
-        """What the run did in this region, as the fields of one log line; ``lasted`` in seconds."""
+        """The fields of the ``region_done`` log line; ``lasted`` in seconds."""
         delivered, asked = self._delivery.delivered, self._reader.asked
         return {
             "region": self.region,
@@ -309,7 +309,11 @@ class RegionCollector:
 
 
 def _kept(versions: Iterable[Version]) -> Iterator[Version]:
-    """Pass on what is kept until the window is whole, as long as it is not too much."""
+    """Pass versions on, as long as they are not too many to be kept.
+
+    Raises:
+        CutShortError: they are.
+    """
     characters = 0
     times: list[int] = []
     for version in versions:
@@ -317,6 +321,6 @@ def _kept(versions: Iterable[Version]) -> Iterator[Version]:
         if not version.is_split:
             times.append(version.time)
         if characters > LONGEST_ANSWER_KEPT:
-            # By them the window is split: halving alone would fetch a crowd at one instant forty times.
+            # The window is split by these times: halving alone would fetch a crowded instant forty times.
             raise CutShortError(times)
         yield version

@@ -1,4 +1,4 @@
-"""Runs the regions of one input side by side: each in its own thread, none able to hold up or spoil another."""
+"""Runs the regions of one input side by side, each in its own thread, so that none can delay or break another."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ from defender_alerts.microsoft.transport.client import Stop
 
 from .region import RegionCollector
 
-# Asked to stop, a region ends at its next step. One that hangs in a connection is left behind after so many seconds.
-# One that is writing and saving a batch is given longer to finish, or the batch would come again; while Splunk does not
-# read, it can't.
+# A region that is asked to stop ends at its next step. One that hangs in a connection is abandoned after STOP_GRACE
+# seconds. One that is writing and saving a batch gets longer, since an unfinished batch comes again.
 STOP_GRACE = 1.5
 _LONGEST_BATCH = 2.5
 _TICK = 0.1
@@ -43,7 +42,7 @@ class RegionOutcome:
 
 class _RegionThread(threading.Thread):
     def __init__(self, collector: RegionCollector, log: logging.Logger) -> None:
-        # A daemon: what hangs in a connection must not keep the process from ending.
+        # A daemon thread, so that a hanging connection can't keep the process from ending.
         super().__init__(name=collector.region, daemon=True)
         self.collector = collector
         self._log = log
@@ -58,11 +57,11 @@ class _RegionThread(threading.Thread):
             outcome = "taken"
             self._log.warning("region=%s is left: %s", self.collector.region, taken)
         except (StoppedError, StreamClosedError):
-            # Splunk closes the pipe of a process that it ends. Whoever owns the stream knows whether it was asked to.
+            # Splunk closes the pipe of a process that it ends. The modular input decides whether this is a failure.
             outcome = "stopped"
         except AddonError as error:
             outcome, failure = "incomplete" if isinstance(error, IncompleteError) else "failed", error
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this region's alone
+        except Exception as error:  # noqa: BLE001 - an unexpected error must only cost this region
             outcome, failure = "failed", unexpected(error, self._log)
         self.outcome = RegionOutcome(self.collector, outcome, failure, time.monotonic() - self._began)
 

@@ -1,1 +1,1 @@
-"""Probes of the way to Microsoft, used by the doctor and by the checks at save alike: they look, and write nothing."""
+"""Probes the path to Microsoft for the doctor and for the checks at save; writes nothing."""

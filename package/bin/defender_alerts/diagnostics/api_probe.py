@@ -1,4 +1,4 @@
-"""What Microsoft makes of the account: credentials, tokens, records, time."""
+"""Checks of the account against Microsoft: credentials, tokens, records and the clock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _RENEWAL = {
 
 
 def credentials(context: Context, _: str) -> Finding:
-    """Until when the secret or certificate is good, as far as that is known."""
+    """Report when the secret or certificate expires."""
     account = context.account
     what, lasts = account.auth_type.replace("_", " "), account.lasts(dt.datetime.now(dt.timezone.utc).date())
     if lasts is None:
@@ -43,7 +43,7 @@ def credentials(context: Context, _: str) -> Finding:
 
 
 def token(context: Context, resource: str) -> Finding:
-    """Whether Entra ID gives a token, and what it permits."""
+    """Check whether Entra ID issues a token, and which permissions it has."""
     hint = next(api.errors.resource_hint for api in context.apis.values() if api.audience == resource)
     came = context.source.acquire(resource, hint)
     context.on_token(came.value)
@@ -64,7 +64,7 @@ def token(context: Context, resource: str) -> Finding:
 
 
 def records(context: Context, host: str) -> Finding:
-    """Whether an API gives a record."""
+    """Check whether an API returns a record."""
     region, api = next((region, api) for region, api in context.apis.items() if api.host == host)
     bearer = ResourceBearer(context.source, api.audience, api.errors.resource_hint)
     caller = context.caller(host)
@@ -82,7 +82,7 @@ def records(context: Context, host: str) -> Finding:
 
 
 def clock(context: Context, _: str) -> Finding:
-    """How far this host's clock is off."""
+    """Check this host's clock against Microsoft's."""
     if not context.heard:
         return Finding(Outcome.SKIPPED, "Not checked: no server has told its time.")
     skew = context.clock.skew()
@@ -94,12 +94,12 @@ def clock(context: Context, _: str) -> Finding:
 
 
 def _smallest(api: Api, times: Window) -> Request:
-    """The API's request for a stretch of time, for one record where it takes a number."""
+    """The API's request for a window, reduced to one record if it has ``$top``."""
     request = api.request(Query(times))
     params = tuple((name, "1" if name == "$top" else value) for name, value in request.params)
     return Request(request.method, request.url, params, headers=request.headers, accepts=request.accepts, failures=1)
 
 
 def _first(api: Api, answer: Answer) -> bool:
-    """Whether there is a record in an answer; what comes behind the first one is not read."""
+    """Whether an answer contains a record; nothing after the first one is read."""
     return answer.status != _NO_CONTENT and next(api.cut(answer.pieces(), {}), None) is not None

@@ -1,4 +1,4 @@
-"""What the checkpoints of an input say: how far it has come, how much it remembers."""
+"""Checks an input's checkpoints: how far it has collected, and how much it remembers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from defender_alerts.times import TICKS_PER_SECOND, iso
 
 from .report import Finding, failed_by, ok, warning
 
-# A run that works off a backlog, or waits for Microsoft, is late without being ill.
+# An input that works off a backlog or is throttled may be late without a fault.
 _LATE_INTERVALS, _LATE_AT_LEAST = 3, 900
 _MANY = MOST_SEEN * 3 // 4
 
 
 def checkpoints(documents: Iterable[Mapping[str, Any]], interval: str, now: int) -> Iterator[tuple[str, Finding]]:
-    """The region and what was found of it, for each checkpoint among an input's documents.
+    """Yield the region and the finding for each checkpoint of an input.
 
     Args:
-        documents: those of the input in the store.
+        documents: the input's documents in the KV store.
         interval: of the input, as typed: seconds, or a cron schedule.
-        now: ticks.
+        now: in ticks.
     """
     try:
         latest = latest_checkpoints(documents)

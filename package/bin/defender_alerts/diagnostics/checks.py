@@ -1,4 +1,4 @@
-"""What a check is, and how a row of checks is gone through: what rests on a failure is skipped."""
+"""Runs checks in order and skips those that depend on a failed one."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .report import Finding, InputReport, Outcome, Result, failed, failed_by, ti
 ContextT = TypeVar("ContextT")
 
 _REPORT_IT = "Send this report to support."
-# What a run's log says is no advice for somebody who looks into it now.
+# Not advice for somebody who is looking for the cause now.
 _NO_ADVICE = frozenset({"", "The next run asks again."})
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a check is made of.
+    """What a check examines.
 
     Attributes:
-        name: a host, resource or region; empty where there is but one.
-        rests_on: the subjects of other checks that have to be in order for it.
+        name: a host, resource or region; empty if there is only one.
+        rests_on: the subjects of other checks that must have passed before.
     """
 
     name: str = ""
@@ -37,10 +37,10 @@ class Check(Generic[ContextT]):
 
     Attributes:
         name: in the report.
-        needs: the checks without which it says nothing.
-        subjects: what of the case it is made of, one after the other.
-        look: makes it, of the subject with that name.
-        otherwise: what to do where a failure does not say.
+        needs: the checks that must have passed before.
+        subjects: returns what to examine.
+        look: examines the subject with that name.
+        otherwise: the advice for a failure that has none of its own.
     """
 
     name: str
@@ -54,19 +54,19 @@ class Examination:
     """The results of one input, in the order of the checks.
 
     Args:
-        clean: takes secrets out of a text.
-        log: is told at DEBUG where an error comes from that nobody foresaw.
+        clean: redacts secrets in a text.
+        log: gets the traceback of an unexpected error, at DEBUG.
     """
 
     def __init__(self, clean: Callable[[str], str], log: logging.Logger) -> None:
         self._clean = clean
         self._log = log
         self._results: list[Result] = []
-        # What failed or was left out, and the failure that it comes of.
+        # Failed and skipped results, with the failure that caused each.
         self._causes: dict[Result, Result] = {}
 
     def note(self, check: str, finding: Finding, subject: str = "") -> None:
-        """Take up what was found."""
+        """Add a finding."""
         clean = self._clean
         result = Result(check, subject, finding.outcome, clean(finding.found), clean(finding.advice))
         self._results.append(result)
@@ -74,7 +74,7 @@ class Examination:
             self._causes[result] = result
 
     def make(self, check: Check[ContextT], context: ContextT) -> None:
-        """Make a check of each of its subjects that rests on nothing that has failed."""
+        """Run a check on each of its subjects, unless it depends on one that failed."""
         for subject in check.subjects(context):
             cause = next((cause for result, cause in self._causes.items() if _needed(result, check, subject)), None)
             if cause is None:
@@ -83,11 +83,11 @@ class Examination:
                 self._skip(check.name, subject.name, cause)
 
     def skip_behind(self, check: str, *earlier: str) -> None:
-        """Leave a check out because one of these has failed."""
+        """Skip a check because one of these has failed."""
         self._skip(check, "", next(result for result in self._causes if result.check in earlier))
 
     def report(self, name: str, kind: str) -> InputReport:
-        """What was found."""
+        """The report of all results."""
         return InputReport(tuple(self._results), name, kind)
 
     def _finding(self, check: Check[ContextT], context: ContextT, subject: str) -> Finding:
@@ -95,14 +95,14 @@ class Examination:
             finding = check.look(context, subject)
         except AddonError as error:
             finding = failed_by(error)
-        except Exception as error:  # noqa: BLE001 - the other checks are worth their lines all the same
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not keep the other checks from running
             finding = failed_by(unexpected(error, self._log))
         if finding.outcome is Outcome.FAILED and finding.advice in _NO_ADVICE:
             return failed(finding.found, check.otherwise)
         return finding
 
     def _skip(self, check: str, subject: str, cause: Result) -> None:
-        """Leave a check out because of a failure; what rests on it is left out as well."""
+        """Skip a check because of a failure; checks that depend on it are skipped as well."""
         what = title(cause.check, cause.subject)
         result = Result(check, subject, Outcome.SKIPPED, f"Not checked, because this failed: {what}.", "")
         self._results.append(result)

@@ -1,4 +1,4 @@
-"""The input that is examined, and what is learned of it on the way."""
+"""The input that the doctor examines, and what its checks have learned so far."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from defender_alerts.times import machine_time
 
 @dataclass
 class Context:
-    """What the checks look at.
+    """The input that is examined.
 
     Attributes:
         apis: by region.
-        tokens: those that came, by resource.
-        heard: whether a server has told its time.
-        on_token: told each token that comes, before anything is said of it.
+        on_token: called with each token, so that it can be redacted.
+        tokens: acquired so far, by resource.
+        heard: whether an answer has set the clock.
     """
 
     kind: Kind
@@ -52,7 +52,7 @@ class Context:
 
     @property
     def cloud(self) -> Cloud:
-        """Where the account's tenant lives."""
+        """The account's cloud."""
         return clouds.cloud(self.account.cloud)
 
     @property
@@ -61,7 +61,7 @@ class Context:
         return tuple(dict.fromkeys((self.cloud.authority_host, *(api.host for api in self.apis.values()))))
 
     def caller(self, host: str) -> Caller:
-        """A caller that asks once: the examination shall say what is, not outlast it."""
+        """A caller without retries, since the doctor should report a failure and not wait for it to pass."""
         return Caller(
             open_session(self.network, trust(self.network.ca_pem), host),
             timeout=self.network.timeout,

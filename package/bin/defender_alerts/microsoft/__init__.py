@@ -1,4 +1,4 @@
-"""What Microsoft is asked, and how: clouds, sign-in, HTTP, and the APIs.
+"""Everything about Microsoft: clouds, sign-in, HTTP and the APIs.
 
-Knows neither checkpoints nor Splunk. Everything above it may know it.
+Knows neither checkpoints nor Splunk. Every other package may use it.
 """

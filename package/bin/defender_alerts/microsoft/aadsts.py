@@ -1,9 +1,9 @@
-"""What the AADSTS codes of a refused sign-in mean, and what to do about each.
+"""Advice for the AADSTS codes of refused sign-ins.
 
 Sources: Microsoft, "Microsoft Entra authentication and authorization error codes"; "What's new for authentication?"
 (900439); for certificates also the troubleshooting guide of the Azure SDK (700021, 700023, 700027) and the codes that
-Microsoft.Identity.Web takes for a certificate's fault (700024, 7000214, 7000274, 7000277, 1000502). The sentence of
-7000229, and when it comes, are known from public issues alone.
+Microsoft.Identity.Web attributes to a certificate (700024, 7000214, 7000274, 7000277, 1000502). 7000229 is only known
+from public issues.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from .client_certificate import UNSUPPORTED_ALGORITHM
 
 
 class Advice(NamedTuple):
-    """What an AADSTS code means for the administrator.
+    """What an AADSTS code means and what to do.
 
     Attributes:
-        error: the class of failure it is.
-        auth_type: the one kind of credential that it can be about; empty for any.
+        code: the number after ``AADSTS``.
+        error: the class of the error to raise.
+        sentence: for the administrator, with placeholders in braces.
+        auth_type: the only kind of credential that the advice fits; empty for any.
     """
 
     code: int

@@ -1,4 +1,4 @@
-"""An account: an application in Entra ID, and what it signs in with."""
+"""An account: an application in Entra ID and its credentials."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _TENANT = re.compile(
 
 @dataclass(frozen=True)
 class Account:
-    """An application in Entra ID, and what it proves itself with.
+    """An application in Entra ID and its credentials.
 
     Attributes:
         tenant_id: a GUID, or one of the tenant's domains.
-        client_secret: empty where it signs in with a certificate.
-        secret_expires: the day on which the client secret expires, None where it was not noted.
+        client_secret: empty if the application signs in with a certificate.
+        secret_expires: the day on which the client secret expires; None if unknown.
         auth_type: ``client_secret`` or ``certificate``.
-        certificate: the one that belongs to the private key, PEM.
+        certificate: PEM, with the public key of ``private_key``.
         private_key: PEM, without a passphrase.
         tenant_of_domain: a domain and the GUID of its tenant, as the check at save has kept them.
     """
@@ -53,7 +53,7 @@ class Account:
 
     @property
     def expires(self) -> dt.date | None:
-        """The day (UTC) on which the certificate, or the client secret, expires; None where that was not noted."""
+        """The day (UTC) on which the certificate or client secret expires; None if unknown."""
         if self.auth_type != CERTIFICATE:
             return self.secret_expires
         from defender_alerts.microsoft.client_certificate.key_pair import not_after
@@ -62,7 +62,7 @@ class Account:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The texts that must not be read anywhere: of a private key also each line, since a text can be cut."""
+        """The texts to redact everywhere; each line of a private key too, since a log may cut a text."""
         if not self.private_key:
             return (self.client_secret,) if self.client_secret else ()
         from defender_alerts.microsoft.client_certificate.key_pair import key_lines
@@ -72,20 +72,20 @@ class Account:
         )
 
     def lasts(self, today: dt.date) -> int | None:
-        """For how many more days the account can sign in, as far as that is known."""
+        """The number of days until the credential expires; None if unknown."""
         return None if self.expires is None else (self.expires - today).days
 
 
 def read_account(
     name: str, stanza: Mapping[str, str], secrets: Mapping[str, str], now: dt.datetime | None = None
 ) -> Account:
-    """The account out of its stanza and its decrypted secrets.
+    """Read an account from its stanza and its decrypted secrets.
 
     Args:
         name: of the stanza.
         stanza: its fields.
-        secrets: its encrypted fields.
-        now: when the certificate has to be valid; by default, now by this host's clock.
+        secrets: its decrypted fields.
+        now: the time at which the certificate must be valid; by default, the present by this host's clock.
 
     Raises:
         ConfigurationError: a field is missing or malformed, or the certificate is not valid now.
@@ -102,12 +102,11 @@ def read_account(
     client_id = cleaned(stanza.get("client_id") or "")
     if not is_guid(client_id):
         raise ConfigurationError(f"The client id {client_id!r} is not a GUID.{unusual(client_id)} {where}")
-    # Accounts of the first versions have no such field.
     auth_type = cleaned(stanza.get("auth_type") or CLIENT_SECRET)
     if auth_type not in AUTH_TYPES:
         raise ConfigurationError(f"auth_type is {auth_type!r} and should be one of {', '.join(AUTH_TYPES)}. {where}")
     if auth_type == CERTIFICATE:
-        # Most accounts have a client secret, and their polls do without the modules that read keys.
+        # Imported here, since polls with a client secret don't need the modules that read keys.
         from defender_alerts.microsoft.client_certificate.key_pair import read_pair
 
         pair = read_pair(cleaned(stanza.get("certificate") or ""), cleaned(secrets.get("private_key") or ""), where)
@@ -139,10 +138,10 @@ def _read_date(text: str | None, where: str) -> dt.date | None:
 
 
 def check_account_name(name: str) -> None:
-    """Make sure that a new account has a name that inputs and conf files can hold as it is.
+    """Check that inputs and conf files can hold an account's name unchanged.
 
     Raises:
-        ConfigurationError: it has not.
+        ConfigurationError: the name is not allowed.
     """
     if not NAME.match(name):
         raise ConfigurationError(

@@ -1,10 +1,10 @@
-"""Which host serves which API in which cloud and region: the only place where a host name stands.
+"""The table of clouds and API hosts: the only place with host names.
 
-Adding a region is adding a row.
+To add a region, add a row.
 
 Sources: Microsoft, "Pull alerts using the SIEM REST API" and "Use Defender for Endpoint APIs" (commercial hosts),
 "Microsoft Defender for Endpoint for US Government customers" (government hosts), "National clouds" (authorities), and
-"Microsoft Graph: national cloud deployments". In China neither API is offered: its Graph has no ``alerts_v2``.
+"Microsoft Graph: national cloud deployments". None of the APIs is offered in China: its Graph has no ``alerts_v2``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from defender_alerts.errors import ConfigurationError
 
 
 class Cloud(NamedTuple):
-    """One of Microsoft's clouds: the name in the account's settings and the host that issues its tokens."""
+    """One of Microsoft's clouds: its name in the account's settings, and the host that issues its tokens."""
 
     name: str
     label: str
@@ -26,9 +26,9 @@ class Endpoint(NamedTuple):
     """The host that serves one API to the tenants of one cloud in one region.
 
     Attributes:
-        audience: the resource that a token has to be for. It is not the host: every commercial host of Defender for
-            Endpoint wants the audience of the global one, and refuses ``https://api.security.microsoft.com``, which
-            is another API. Empty where the input's settings name it.
+        audience: of its tokens. It is not the host: every commercial host of Defender for Endpoint wants the audience
+            of the global one, and refuses ``https://api.security.microsoft.com``, which belongs to another API. Empty
+            if the input's settings name it.
     """
 
     api: str
@@ -40,7 +40,7 @@ class Endpoint(NamedTuple):
 
 CLOUDS = (
     Cloud("commercial", "Commercial", "login.microsoftonline.com"),
-    # GCC runs on the commercial Entra ID; only GCC High and DoD have the one of the US government cloud.
+    # GCC uses the commercial Entra ID; only GCC High and DoD use that of the US government cloud.
     Cloud("gcc", "GCC", "login.microsoftonline.com"),
     Cloud("gcc_high", "GCC High", "login.microsoftonline.us"),
     Cloud("dod", "DoD", "login.microsoftonline.us"),
@@ -76,7 +76,7 @@ def cloud(name: str) -> Cloud:
     """The cloud of that name.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: there is no such cloud.
     """
     for row in CLOUDS:
         if row.name == name:
@@ -96,7 +96,7 @@ def hosts(api: str, cloud_name: str) -> tuple[str, ...]:
 
 
 def audiences(api: str, cloud_name: str) -> tuple[str, ...]:
-    """The audiences that this API's hosts want of this cloud's tenants, each once."""
+    """The distinct audiences of this API's hosts in this cloud."""
     return tuple(dict.fromkeys(row.audience for row in ENDPOINTS if row.api == api and row.cloud == cloud_name))
 
 

@@ -1,4 +1,4 @@
-"""How Microsoft is reached: the proxy, additional CA certificates, and the time-out."""
+"""Network settings: the proxy, additional CA certificates and the time-out."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ DEFAULT_TIMEOUT = 60
 SHORTEST_TIMEOUT, LONGEST_TIMEOUT = 5, 300
 PROXY_KINDS = ("http", "https", "socks5")
 _PEM = "-----BEGIN "
-# The bundles of operating systems have a fifth of a megabyte.
+# Operating systems' bundles have about 200 KB.
 _LARGEST_CA_FILE = 16 * 1024 * 1024
 _MOST_SHOWN = 300
-# RFC 1929 has room for 255; PySocks 1.7.1 writes a length above this one as two bytes.
+# RFC 1929 allows 255, but PySocks 1.7.1 writes a length above this one as two bytes.
 _LONGEST_SOCKS_LOGIN = 127
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """The proxy of the settings; ``kind`` is ``http``, ``https`` or ``socks5``, ``remote_dns`` is for SOCKS."""
+    """A proxy; ``kind`` is ``http``, ``https`` or ``socks5``, ``remote_dns`` only matters for SOCKS."""
 
     kind: str
     host: str
@@ -37,7 +37,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The proxy as ``urllib3`` takes it, with what is special in a URL escaped in name and password."""
+        """The proxy's URL for ``urllib3``, with user name and password percent-encoded."""
         scheme = "socks5h" if self.kind == "socks5" and self.remote_dns else self.kind
         host = f"[{self.host}]" if ":" in self.host else self.host
         login = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@" if self.username else ""
@@ -45,7 +45,7 @@ class Proxy:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The texts that must not be read anywhere: the password, alone and as HTTP's Basic scheme writes the login."""
+        """The texts to redact everywhere: the password, and the login in base64 as HTTP Basic sends it."""
         if not self.password:
             return ()
         pair = f"{self.username}:{self.password}"
@@ -58,12 +58,12 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Network:
-    """How Microsoft is reached.
+    """Network settings for calls to Microsoft.
 
     Attributes:
-        proxy: None for a direct way (or what the process's environment says).
-        ca_pem: certificates to trust beside the public roots, PEM.
-        timeout: seconds to wait for a connection, and for each next piece of an answer.
+        proxy: None for a direct connection, or for the environment's proxy.
+        ca_pem: PEM certificates to trust in addition to the public roots.
+        timeout: seconds to wait for a connection, and for each piece of an answer.
     """
 
     proxy: Proxy | None = None
@@ -72,7 +72,7 @@ class Network:
 
 
 def read_network(proxy: Mapping[str, str], proxy_secrets: Mapping[str, str], network: Mapping[str, str]) -> Network:
-    """Proxy and network settings.
+    """Read the proxy and network settings.
 
     Raises:
         ConfigurationError: a field is malformed, or the CA bundle's file can't be read.
@@ -92,7 +92,7 @@ def read_network(proxy: Mapping[str, str], proxy_secrets: Mapping[str, str], net
 
 
 def read_proxy(stanza: Mapping[str, str], secrets: Mapping[str, str]) -> Proxy:
-    """The proxy out of its stanza.
+    """Read the proxy from its stanza.
 
     Raises:
         ConfigurationError: a field is missing or malformed.
@@ -119,7 +119,7 @@ def read_proxy(stanza: Mapping[str, str], secrets: Mapping[str, str]) -> Proxy:
 
 
 def _host(text: str, where: str) -> str:
-    """A name as DNS knows it, in ASCII, or an address.
+    """A host name in ASCII (IDNA), or an address.
 
     Raises:
         ConfigurationError: it is neither.
@@ -130,10 +130,10 @@ def _host(text: str, where: str) -> str:
             ipaddress.IPv6Address(text.partition("%")[0])
             return text
         if text and not strangers:
-            # As Python itself writes a name before it asks for it; urllib3 knows no others.
+            # Python encodes names like this before it resolves them; urllib3 accepts only ASCII.
             return text.encode("idna").decode("ascii")
     except ValueError:
-        # It is said below.
+        # Raised below.
         pass
     raise ConfigurationError(
         f"The proxy's host {text[:_MOST_SHOWN]!r} is not a host name or address.{unusual(strangers)} {where}"
@@ -141,38 +141,38 @@ def _host(text: str, where: str) -> str:
 
 
 def _may_be_in_a_name(character: str) -> bool:
-    """Whether a name of a host can hold it: letters of all scripts, but for the four that look like nothing."""
+    """Whether a host name can hold this character: letters of all scripts except four invisible ones."""
     return character in "-._" or (
         unicodedata.category(character)[0] in "LMN" and "FILLER" not in unicodedata.name(character, "")
     )
 
 
 def read_ca_bundle(text: str) -> str:
-    """The PEM of the setting: the text itself, or what stands in the file that it names, whatever is around it.
+    """Read the CA certificates of a setting: PEM text, or the path of a file with PEM text.
 
     Raises:
-        ConfigurationError: the path leads to no PEM text (one message whatever the reason, so that the page does not
-            tell which files exist), but to certificates in a form that can be converted.
+        ConfigurationError: the file has no PEM text. There is one message for all reasons, so that the page does not
+            tell which files exist, except for certificates in a form that can be converted.
     """
     text = cleaned(text)
     if not text or _PEM in text:
         return text
     path = Path(text)
     try:
-        # A device or a pipe may have no end.
+        # Reading a device or a pipe might never end.
         if not path.is_absolute() or not path.is_file() or path.stat().st_size > _LARGEST_CA_FILE:
             raise OSError  # noqa: TRY301 - one message for all
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         raise unreadable_ca_file(text) from error
-    # Comments may be in any encoding.
+    # Comments may have any encoding.
     if _PEM.encode() in content:
         return without_invisible(content.decode("utf-8", "replace"))
     raise _other_form(path, content)
 
 
 def _other_form(path: Path, content: bytes) -> ConfigurationError:
-    """What is said of a file without PEM text."""
+    """The error for a file without PEM text."""
     from defender_alerts.microsoft.client_certificate.x509 import read_certificate
 
     if any(_PEM.encode(encoding) in content for encoding in ("utf-16-le", "utf-16-be")):
@@ -191,7 +191,7 @@ def _other_form(path: Path, content: bytes) -> ConfigurationError:
 
 
 def unreadable_ca_file(path: str) -> ConfigurationError:
-    """What is said of a path that leads to no certificates, whatever the reason."""
+    """The error for a path without certificates, whatever the reason."""
     return ConfigurationError(
         f"No CA certificates can be read from {path[:_MOST_SHOWN]!r}. Paste the PEM text itself, or the absolute path "
         "of a file with such text that the user of splunkd may read, under Configuration > Network > Additional CA "

@@ -1,10 +1,10 @@
-"""Tokens from Entra ID, for an application with its own credentials, by ``msal``.
+"""Acquires an application's tokens from Entra ID with ``msal``.
 
-``msal`` asks for two discovery documents before it asks for a token, and some of its requests for them go to the
-commercial cloud whatever the account's. They say nothing that the table of clouds does not say, so ``msal`` gets them
-from here, and a poll costs one call to Entra ID.
+``msal`` requests two discovery documents before a token, some of them from the commercial cloud whatever the account's
+cloud is. They contain nothing that the table of clouds does not, so this module answers those requests itself, and a
+poll needs one call to Entra ID.
 
-Source: Microsoft, "OAuth 2.0 client credentials flow". What a refusal means stands in ``aadsts``.
+Source: Microsoft, "OAuth 2.0 client credentials flow". ``aadsts`` explains refusals.
 """
 
 from __future__ import annotations
@@ -47,16 +47,19 @@ _IMPORTING = threading.Lock()
 
 _UNKNOWN = "Entra ID refuses the account {account}. Look the code up in Microsoft's list of AADSTS error codes."
 _CREDENTIALS = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate and private key"}
-# A certificate's first assertion, one with the server's time, one with the other algorithm.
+# The first assertion, one with the server's time, and one with the other algorithm.
 _MOST_ASSERTIONS = 3
 _TRANSIENT = frozenset({90006, 90012, 90024, 90033, 90055, 50196})
 
 
 class Token(NamedTuple):
-    """An access token and what it says of itself; ``roles`` explain a refusal, they never forbid a call.
+    """An access token and its claims.
 
     Attributes:
-        expires: when, in seconds since 1970 by the server's clock; None where it does not say.
+        value: the token itself.
+        tenant: the tenant's GUID, or the account's tenant if the token is opaque.
+        roles: its permissions. They help to explain a refusal, but never prevent a call.
+        expires: seconds since 1970 by the server's clock; None if the token does not say.
     """
 
     value: str
@@ -66,7 +69,7 @@ class Token(NamedTuple):
 
 
 def _claims(token: str) -> Mapping[str, Any]:
-    """The claims of a JWT, unverified: it is the API that has to believe them. Empty for an opaque token."""
+    """The claims of a JWT, not verified, since that is the API's task; empty for an opaque token."""
     parts = token.split(".")
     if len(parts) != _JWT_PARTS:
         return {}
@@ -82,7 +85,7 @@ def _token_endpoint(authority: str) -> str:
 
 
 class _Response:
-    """The three attributes of a response that ``msal`` reads."""
+    """The parts of a response that ``msal`` uses."""
 
     def __init__(self, status_code: int, text: str) -> None:
         self.status_code = status_code
@@ -90,11 +93,11 @@ class _Response:
         self.headers: Mapping[str, str] = {}
 
     def raise_for_status(self) -> None:
-        """Nothing to raise: what would be raised never gets here."""
+        """Do nothing: the caller has raised errors already."""
 
 
 class _EntraHttp:
-    """The HTTP client that ``msal`` is given: discovery from the table, tokens over the caller."""
+    """The HTTP client for ``msal``: it answers discovery itself and sends token requests through the caller."""
 
     def __init__(self, authority: str, caller: Caller) -> None:
         self._authority = authority
@@ -133,7 +136,7 @@ class _EntraHttp:
         return self._caller.call(request, _read_response, _explain_unavailable)
 
     def close(self) -> None:
-        """The session belongs to whoever made the caller."""
+        """Do nothing: the session belongs to the caller."""
 
 
 def _read_response(answer: Answer) -> _Response:
@@ -151,12 +154,12 @@ def _read_response(answer: Answer) -> _Response:
 
 
 def _is_token(body: Mapping[str, Any]) -> bool:
-    """Whether there is a token with a life in seconds: a number, which older endpoints send as text."""
+    """Whether this is a token with a lifetime in seconds, which older endpoints send as a string."""
     return isinstance(body.get("access_token"), str) and str(body.get("expires_in", "")).isdecimal()
 
 
 def _beginning(text: str) -> str:
-    """How an answer begins, unless that might be a token."""
+    """The beginning of an answer for a message, unless it may contain a token."""
     return "" if "access_token" in text else f", but begins with {text[:80]!r}"
 
 
@@ -183,9 +186,9 @@ class TokenSource:
     """The tokens of one account, shared by all regions of a process.
 
     Args:
-        account: whose credentials.
-        cloud: where its tenant lives.
-        caller: for the authority's host.
+        account: whose credentials are used.
+        cloud: of its tenant.
+        caller: calls the authority.
     """
 
     def __init__(self, account: Account, cloud: Cloud, caller: Caller) -> None:
@@ -198,19 +201,19 @@ class TokenSource:
         self._assertions: Assertions | None = None
 
     def acquire(self, resource: str, hint: str = "") -> Token:
-        """A token for ``resource``; ``msal`` renews it five minutes before it expires.
+        """Return a token for ``resource``; ``msal`` renews it five minutes before it expires.
 
         Args:
             resource: the audience that the API wants.
-            hint: what to do if the tenant does not know the resource.
+            hint: advice if the tenant does not know the resource.
 
         Raises:
-            AuthenticationError, ConfigurationError: Entra ID refuses; nothing changes until somebody changes it.
-            ConnectionFailedError, ServiceError: it could not be asked.
+            AuthenticationError, ConfigurationError: Entra ID refuses the credentials or the request.
+            ConnectionFailedError, ServiceError: Entra ID can't be reached or is unavailable.
             StoppedError: the process was asked to stop.
         """
         with self._lock:
-            # What stands before "/.default" becomes the audience byte for byte, so it is not normalised.
+            # The text before "/.default" becomes the audience byte for byte, so it must not be normalised.
             result = self._ask(f"{resource}/.default")
         if "access_token" not in result:
             raise self._refused(result, resource, hint)
@@ -226,13 +229,13 @@ class TokenSource:
         )
 
     def tenant(self) -> str:
-        """The GUID of the account's tenant; where that is not known yet, from its domain's OpenID configuration.
+        """The GUID of the account's tenant; if it is not known yet, from its domain's OpenID configuration.
 
-        An access token names the tenant as well, but Microsoft documents Graph's as opaque. Source: Microsoft, "OpenID
-        Connect on the Microsoft identity platform", "Fetch the OpenID configuration document".
+        An access token names the tenant too, but Microsoft documents Graph's tokens as opaque. Source: Microsoft,
+        "OpenID Connect on the Microsoft identity platform", "Fetch the OpenID configuration document".
 
         Raises:
-            ConnectionFailedError, ServiceError, UnexpectedAnswerError: it is not known.
+            ConnectionFailedError, ServiceError, UnexpectedAnswerError: the configuration can't be read.
             StoppedError: the process was asked to stop.
         """
         if self._account.tenant_guid:
@@ -241,7 +244,7 @@ class TokenSource:
         return self._caller.call(request, _read_tenant, _explain_unavailable)
 
     def _ask(self, scope: str) -> Mapping[str, Any]:
-        """Ask once; with a certificate again, as long as another assertion may do what the refused one did not."""
+        """Request a token; with a certificate again, as long as another assertion may succeed."""
         application = self._msal()
         result: Mapping[str, Any] = application.acquire_token_for_client([scope])
         for _ in range(_MOST_ASSERTIONS - 1):
@@ -252,13 +255,13 @@ class TokenSource:
             ):
                 break
             again: Mapping[str, Any] = application.acquire_token_for_client([scope])
-            # That the other algorithm is not taken says nothing about why the first assertion was refused.
+            # A refusal of the other algorithm does not explain why the first assertion was refused.
             if UNSUPPORTED_ALGORITHM not in _codes(again):
                 result = again
         return result
 
     def reject(self, token: str) -> None:
-        """Forget a token that an API refused, unless another region has done so already."""
+        """Forget a token that an API refused, unless another region has already done so."""
         with self._lock:
             application = self._msal()
             kept = application.token_cache.search("AccessToken")
@@ -267,7 +270,8 @@ class TokenSource:
 
     def _msal(self) -> Any:
         if self._application is None:
-            # One thread at a time: to break a deadlock, Python shows a thread what another has imported by half.
+            # One thread at a time: to avoid a deadlock, Python may show one thread a module that another has only
+            # partly imported.
             with _IMPORTING:
                 from msal.application import ConfidentialClientApplication
 
@@ -281,11 +285,11 @@ class TokenSource:
         return self._application
 
     def _credential(self) -> Any:
-        """What ``msal`` shows to Entra ID: the secret, or for each request a fresh assertion."""
+        """The credential for ``msal``: the secret, or a function that makes a new assertion for each request."""
         account = self._account
         if account.auth_type != CERTIFICATE:
             return account.client_secret
-        # Only here, as in ``settings``: a poll with a client secret does without.
+        # Imported here, since polls with a client secret don't need these modules.
         from .client_certificate.assertion import Assertions
         from .client_certificate.key_pair import read_pair
 
@@ -326,7 +330,7 @@ def _description(result: Mapping[str, Any]) -> str:
 
 
 def _codes(result: Mapping[str, Any]) -> list[int]:
-    """The AADSTS codes of a refusal."""
+    """The AADSTS codes in a refusal."""
     match = _AADSTS.search(_description(result))
     given = result.get("error_codes")
     codes = given if isinstance(given, list) and given else [match.group(1)] if match else []
@@ -338,7 +342,7 @@ def _first(match: re.Match[str] | None) -> str:
 
 
 class ResourceBearer:
-    """The tokens of one resource, as calls want them."""
+    """The tokens for one resource."""
 
     def __init__(self, source: TokenSource, resource: str, hint: str = "") -> None:
         self._source = source
@@ -347,11 +351,11 @@ class ResourceBearer:
         self.roles: tuple[str, ...] = ()
 
     def token(self) -> str:
-        """A token that is valid now."""
+        """Return a valid token."""
         acquired = self._source.acquire(self._resource, self._hint)
         self.roles = acquired.roles
         return acquired.value
 
     def reject(self, token: str) -> None:
-        """The API refused this token."""
+        """Forget this token, which the API has refused."""
         self._source.reject(token)

@@ -1,4 +1,4 @@
-"""The side that faces Splunk: the modular input's process, settings, KV store, log and searches.
+"""Everything about Splunk: the modular input's process, settings, KV store, log and searches.
 
-The only package that imports Splunk's libraries. Nothing else knows it.
+The only package that imports Splunk's libraries. No other package imports it.
 """

@@ -1,4 +1,4 @@
-"""Microsoft's APIs, each as what a region's reader needs to know of it (``base``).
+"""Microsoft's alert APIs behind one interface (``base``).
 
-An API builds requests, cuts records out of answers and explains refusals. It sends nothing itself.
+An API builds requests, splits answers into records and explains refusals. It sends nothing itself.
 """

@@ -1,4 +1,4 @@
-"""Microsoft's APIs, each as a table of what the collector needs to know of it."""
+"""The interface of Microsoft's APIs: everything that the collector needs to know of one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from defender_alerts.times import Window
 
 
 class Access(NamedTuple):
-    """What an application needs in Entra ID to read an API.
+    """The permissions that an application needs to read an API.
 
     Attributes:
         service: the API's name in Entra ID's list of permissions.
-        roles: application permissions of which any one is enough, the least first; none where a token is enough.
+        roles: application permissions, of which any one is enough, the least privileged first; empty if the API
+            checks none.
     """
 
     service: str
@@ -25,26 +26,26 @@ class Access(NamedTuple):
 
 
 class OwnSettings(Protocol):
-    """What an input of some kind sets beside what all inputs do."""
+    """The settings that only one kind of input has."""
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """The regions that are collected."""
+        """The regions to collect."""
 
     def in_region(self, region: str, cloud: str) -> Api:
-        """The API of a region, asked for what these settings say.
+        """The API of a region, with these settings' filters.
 
         Raises:
-            ConfigurationError: the cloud does not offer it.
+            ConfigurationError: the cloud does not offer the API in that region.
         """
 
 
 class Query(NamedTuple):
-    """What one request asks for.
+    """The parameters of one request.
 
     Attributes:
-        times: the version times.
-        skip: so many records are left out; of a collection that moves, so it is for one instant only.
+        times: the window of version times.
+        skip: the number of records to skip; only used within one instant, since records move between instants.
     """
 
     times: Window
@@ -52,7 +53,7 @@ class Query(NamedTuple):
 
 
 class Api(Protocol):
-    """One API at one host, as the reader of a region sees it."""
+    """One API at one host."""
 
     @property
     def region(self) -> str:
@@ -60,108 +61,108 @@ class Api(Protocol):
 
     @property
     def host(self) -> str:
-        """The host that answers."""
+        """The host name."""
 
     @property
     def audience(self) -> str:
-        """The resource that a token has to be for."""
+        """The audience that its tokens must have."""
 
     @property
     def limits(self) -> tuple[Limit, ...]:
-        """The limits of calls that Microsoft publishes."""
+        """Microsoft's published rate limits."""
 
     @property
     def most_records(self) -> int:
-        """An answer with so many records counts as cut short."""
+        """An answer with this many records counts as cut short."""
 
     @property
     def narrowest(self) -> int:
-        """The width in ticks of a window that cannot be narrowed."""
+        """The width in ticks of the narrowest window."""
 
     @property
     def slack(self) -> int:
-        """By how many ticks a bound may leave out what lies on it."""
+        """How many ticks to add to a bound that may be exclusive; 0 if it is known to be inclusive."""
 
     @property
     def retention(self) -> int:
-        """For how long, in ticks, the API shows a record."""
+        """How long the API keeps a record, in ticks."""
 
     @property
     def errors(self) -> ApiErrors:
-        """What its refusals mean."""
+        """Explains its refusals."""
 
     @property
     def pages(self) -> Pages | None:
-        """How more than one answer holds can be had of one instant; None where it can't."""
+        """How to page within one instant; None if the API has no pages."""
 
     @property
     def expansion(self) -> Expansion | None:
-        """The records inside its records; None where none are wanted, or they can't be asked for again."""
+        """The records inside its records; None if none are requested, or they can't be requested one by one."""
 
     def request(self, query: Query) -> Request:
-        """The request for a query, both bounds in it, whether or not they are inclusive.
+        """The request for a query; it always has both bounds.
 
         Raises:
-            RefusedQueryError: the service does not let so many records be skipped.
+            RefusedQueryError: the service does not allow skipping that many records.
         """
 
     def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
-        """Cut the records out of an answer; ``around`` takes up what stands beside them.
+        """Split an answer into records; ``around`` receives its other members.
 
         Raises:
-            UnexpectedAnswerError: this is no answer of the API.
+            UnexpectedAnswerError: this is not an answer of the API.
             ConnectionFailedError: the answer ends too early.
         """
 
     def identify(self, record: Mapping[str, Any]) -> tuple[str, int]:
-        """Identity and version time (ticks) of a record.
+        """The identity and version time (ticks) of a record.
 
         Raises:
-            ValueError: it has none.
+            ValueError: one of them is missing or malformed.
         """
 
 
 class ApiErrors(Protocol):
-    """What the refusals of one API mean, and what to do."""
+    """Explains the refusals of one API."""
 
     @property
     def resource_hint(self) -> str:
-        """What to do where the tenant does not know the resource; empty for nothing special."""
+        """What to do if the tenant does not know the resource; empty for no special advice."""
 
     @property
     def retirement(self) -> str:
-        """What to say of a host that no longer exists; empty for an API that is there to stay."""
+        """What to say if the host no longer exists; empty for an API that Microsoft has not deprecated."""
 
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
-        """What a refusal means here, and what to do; ``roles`` are the permissions in the token."""
+        """Turn a refusal into an error with advice; ``roles`` are the permissions in the token."""
 
 
 class Pages(Protocol):
     """The further pages of an answer."""
 
     def follow(self, link: str) -> Request:
-        """The request for a link to a further page.
+        """The request for the next page.
 
         Raises:
-            StrangeLinkError: it leads to a host that is not this API's.
+            StrangeLinkError: the link points to a host that is not this API's.
         """
 
 
 class Expansion(Protocol):
-    """The records inside the records of an API: whether they have come, and how to ask with and without them."""
+    """The records inside an API's records, such as the alerts of an incident."""
 
     @property
     def splits(self) -> bool:
         """Whether they become events of their own."""
 
     def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
-        """The text of the event that a record becomes, and the records inside it that become events of their own."""
+        """Return the text of the record's event, and the inner records that become events of their own."""
 
     def lacks(self, record: Mapping[str, Any]) -> bool:
-        """Whether a record has come without those inside it: it is to be asked for again."""
+        """Whether a record arrived without its inner records, so that it has to be requested again."""
 
     def unexpanded(self) -> Api:
-        """The API asked for its records alone."""
+        """The API without expansion."""
 
     def single(self, identity: str) -> Api:
-        """The API asked for one record, with everything inside it."""
+        """The API for one expanded record by its id."""

@@ -1,6 +1,6 @@
-"""The alerts of Microsoft Defender for Endpoint, with their evidence, by the time of their last update.
+"""The alerts of Microsoft Defender for Endpoint with their evidence, by the time of their last update.
 
-Source: Microsoft, "List alerts API" and "Alert resource type" (2025); the limits of calls and of ``$top`` stand there.
+Source: Microsoft, "List alerts API" and "Alert resource type" (2025), including the limits of calls and of ``$top``.
 """
 
 from __future__ import annotations
@@ -36,35 +36,35 @@ _ALERTS = Collection(
     most_records=10_000,
     limits=(Limit(100, 60), Limit(1_500, 3_600)),
     expand="evidence",
-    # No limit of $skip is documented; one instant does not hold more.
+    # No limit of $skip is documented; an instant never holds this many.
     most_skip=1_000_000,
 )
 
 
 @dataclass(frozen=True)
 class EndpointSettings:
-    """What an input of this kind sets beside what all inputs do."""
+    """The settings that only this kind of input has."""
 
     region: str
     severities: tuple[str, ...]
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """The one host that is asked: each of them shows the whole tenant."""
+        """One region: each host shows the whole tenant."""
         return (self.region,)
 
     def in_region(self, region: str, cloud: str) -> ODataApi:
-        """The API where the table says that the cloud offers it.
+        """The API with these settings' filters.
 
         Raises:
-            ConfigurationError: it does not.
+            ConfigurationError: the cloud does not offer it in that region.
         """
         severities = (_SPELLINGS[severity] for severity in self.severities)
         return ODataApi.at(_ALERTS, cloud, region, filters=any_of("severity", severities))
 
 
 def read_settings(name: str, stanza: Mapping[str, str]) -> EndpointSettings:
-    """The settings of an input of this kind.
+    """Read the settings of an input.
 
     Raises:
         ConfigurationError: a field is wrong.
@@ -74,5 +74,5 @@ def read_settings(name: str, stanza: Mapping[str, str]) -> EndpointSettings:
 
 
 def audiences(cloud: str) -> tuple[str, ...]:
-    """The resources of which a token for any one will do."""
+    """The token audiences that the API accepts in a cloud."""
     return clouds.audiences(API, cloud)

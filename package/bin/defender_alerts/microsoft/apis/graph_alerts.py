@@ -1,4 +1,4 @@
-"""The alerts of all Defender products, as Microsoft Graph shows them (``alerts_v2``), by the time of their last update.
+"""The alerts of all Defender products from Microsoft Graph (``alerts_v2``), by the time of their last update.
 
 Sources: Microsoft, "List alerts_v2", "alert resource type", "Microsoft Graph service-specific throttling limits"
 (security); the schema of August 2026 (msgraph-metadata, v1.0) for the members of enumerations.
@@ -19,7 +19,7 @@ API = "graph"
 REGION = "global"
 ACCESS = Access("Microsoft Graph", ("SecurityAlert.Read.All", "SecurityAlert.ReadWrite.All"))
 LIMITS = (Limit(150, 60),)
-# Without it, members that an enumeration has got since its first release come as unknownFutureValue.
+# Without it, newer members of an enumeration come as unknownFutureValue.
 HEADERS = {"Prefer": "include-unknown-enum-members"}
 SEVERITIES = ("informational", "low", "medium", "high", "unknown")
 SERVICE_SOURCES = (
@@ -43,9 +43,9 @@ _ALERTS = Collection(
     path="/v1.0/security/alerts_v2",
     updated="lastUpdateDateTime",
     access=ACCESS,
-    # More is cut down to it.
+    # The service reduces a larger $top to this.
     most_records=1_000,
-    # 501 is refused.
+    # The service refuses $skip=501.
     most_skip=500,
     limits=LIMITS,
     headers=HEADERS,
@@ -54,28 +54,28 @@ _ALERTS = Collection(
 
 @dataclass(frozen=True)
 class GraphSettings:
-    """What an input of this kind sets beside what all inputs do."""
+    """The settings that only this kind of input has."""
 
     severities: tuple[str, ...]
     service_sources: tuple[str, ...]
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """Graph has none."""
+        """One: Graph has no regions."""
         return (REGION,)
 
     def in_region(self, region: str, cloud: str) -> ODataApi:
-        """The API where the table says that the cloud offers it.
+        """The API with these settings' filters.
 
         Raises:
-            ConfigurationError: it does not.
+            ConfigurationError: the cloud does not offer it.
         """
         filters = (*any_of("severity", self.severities), *any_of("serviceSource", self.service_sources))
         return ODataApi.at(_ALERTS, cloud, region, filters=filters)
 
 
 def read_settings(name: str, stanza: Mapping[str, str]) -> GraphSettings:
-    """The settings of an input of this kind.
+    """Read the settings of an input.
 
     Raises:
         ConfigurationError: a field is wrong.
@@ -87,5 +87,5 @@ def read_settings(name: str, stanza: Mapping[str, str]) -> GraphSettings:
 
 
 def audiences(cloud: str) -> tuple[str, ...]:
-    """The resources of which a token for any one will do."""
+    """The token audiences that the API accepts in a cloud."""
     return clouds.audiences(API, cloud)

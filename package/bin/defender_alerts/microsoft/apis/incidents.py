@@ -1,12 +1,12 @@
-"""The incidents of Microsoft Defender, as Microsoft Graph shows them, by the time of their last update.
+"""The incidents of Microsoft Defender from Microsoft Graph, by the time of their last update.
 
-Their alerts come inside them if that is asked for. On large tenants the service has been seen to fail over that for
-good: then the incidents are read without them, and asked for with their alerts one by one. An incident that was merged
-into another stays in the list, as ``redirected``.
+On request an incident contains its alerts (``$expand``). On large tenants Graph has been seen to fail permanently when
+it expands incidents: they are then read without their alerts, and with them one by one. An incident that was merged
+into another stays in the list with the status ``redirected``.
 
-Source: Microsoft, "List incidents", "Get incident" and "incident resource type" (Microsoft Graph). That an answer holds
-at most 50 is nowhere documented; it is what other connectors ask for. That one incident can be asked for with its
-alerts is assumed: an answer without them leaves the incident where it was, among those that lack theirs.
+Source: Microsoft, "List incidents", "Get incident" and "incident resource type" (Microsoft Graph). The maximum of 50
+per answer is not documented; other connectors use it. It is assumed that a single incident can be requested with its
+alerts: if the answer has none, the incident stays among the incomplete ones.
 """
 
 from __future__ import annotations
@@ -42,26 +42,26 @@ _INCIDENTS = Collection(
 
 @dataclass(frozen=True)
 class IncidentSettings:
-    """What an input of this kind sets beside what all inputs do."""
+    """The settings that only this kind of input has."""
 
     alerts: str
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """Graph has none."""
+        """One: Graph has no regions."""
         return (REGION,)
 
     def in_region(self, region: str, cloud: str) -> ODataApi:
-        """The API where the table says that the cloud offers it.
+        """The API with these settings' expansion.
 
         Raises:
-            ConfigurationError: it does not.
+            ConfigurationError: the cloud does not offer it.
         """
         return ODataApi.at(_INCIDENTS, cloud, region, expands=self.alerts != "none", splits=self.alerts == "split")
 
 
 def read_settings(name: str, stanza: Mapping[str, str]) -> IncidentSettings:
-    """The settings of an input of this kind.
+    """Read the settings of an input.
 
     Raises:
         ConfigurationError: a field is wrong.

@@ -1,16 +1,17 @@
 """What Microsoft's current APIs have in common: OData collections of records that are updated in place.
 
-A record shows its present version alone; an update moves it to a later version time, and out of the windows that are
-being read. So nothing is ever paged through while it moves: a window whose answer is full is asked for again, narrower.
+An API only shows the current version of a record: an update moves it to a later version time, and out of the window
+that is being read. So nothing is paged through while it moves: if an answer is full, its window is narrowed and
+requested again.
 
-What is used although no document has it, and what is done where it fails:
+Undocumented behaviour that is used, and the fallback:
 
-- ``@odata.nextLink`` of the endpoint API. It is followed where one comes; else ``$skip`` is used, as documented.
-- What a link leads to once records have moved. Only one instant that is fuller than an answer is paged, and read again
-  until two readings are equal.
+- ``@odata.nextLink`` of the endpoint API: followed if there is one; otherwise the documented ``$skip`` is used.
+- The page behind a link after records have moved: only a single over-full instant is paged, and it is read again until
+  two readings are equal.
 
-``$orderby`` is not used. No document has it, and to be sure that a full answer holds the oldest records takes reading
-everything up to its last one again: halving the window is cheaper.
+``$orderby`` is not used. It is not documented, and to prove that a full answer holds the oldest records, everything up
+to its last record would have to be read again: halving the window is cheaper.
 
 Sources: Microsoft, "List alerts API" and "OData queries" (Defender for Endpoint), "List alerts_v2" and "List incidents"
 (Microsoft Graph), "Paging Microsoft Graph data", OASIS, "OData 4.01, part 1", 11.2.6.
@@ -55,7 +56,7 @@ from .base import Access, Query
 from .refusals import about, out_of_service
 
 _HTTPS = 443
-# A single record is one of many, and is asked for again in the next run.
+# A single record is one of many, and the next run requests it again.
 _TRIES_FOR_ONE = 2
 _NOWHERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
@@ -64,16 +65,16 @@ class Collection(NamedTuple):
     """One OData collection.
 
     Attributes:
-        api: its name in the table of hosts.
+        api: its name in the table of endpoints.
         path: of its URL.
         updated: the member with the version time.
-        access: what reading it takes.
-        expand: the member that answers hold only if it is asked for; empty for none.
-        most_records: so many are asked for with one request.
-        most_skip: so many can be skipped at most.
-        limits: of calls.
-        headers: beside those that every request has.
-        by_id: a record can be asked for by its id, and so again with ``expand`` if it came without.
+        access: the permissions that it needs.
+        most_records: the value of ``$top``.
+        limits: Microsoft's rate limits.
+        expand: the member to request with ``$expand``; empty for none.
+        most_skip: the largest ``$skip`` that the service accepts.
+        headers: in addition to those of every request.
+        by_id: records can be requested by id, so that an incomplete one can be requested again.
     """
 
     api: str
@@ -93,12 +94,12 @@ class ODataApi:
     """One collection at one host.
 
     Attributes:
-        most_records: so many are asked for with one request, and an answer with so many counts as cut short.
-        filters: conditions beside the times, in OData's language.
-        expands: whether the expanded records are wanted.
+        most_records: the value of ``$top``; an answer with this many counts as cut short.
+        filters: OData conditions in addition to the times.
+        expands: whether the inner records are wanted.
         splits: whether they become events of their own.
-        plain: they are wanted, and not asked for: the service fails over that.
-        identity: of the one record that is asked for; empty for all.
+        plain: they are wanted but not requested, since the service fails to expand them.
+        identity: the id of the single record to request; empty for all.
     """
 
     collection: Collection
@@ -113,7 +114,7 @@ class ODataApi:
     plain: bool = False
     identity: str = ""
     narrowest: int = 1
-    # Of OData's comparisons it is known which are inclusive.
+    # OData defines which comparisons are inclusive.
     slack: int = 0
     # Defender keeps alerts and incidents for 180 days.
     retention: int = seconds(180 * 86_400)
@@ -129,10 +130,10 @@ class ODataApi:
         expands: bool = True,
         splits: bool = False,
     ) -> ODataApi:
-        """The collection where the table says that the cloud offers it.
+        """The collection at the host of a cloud and region.
 
         Raises:
-            ConfigurationError: it does not.
+            ConfigurationError: the cloud does not offer it there.
         """
         row = clouds.endpoint(collection.api, cloud, region)
         hosts = frozenset(clouds.hosts(collection.api, cloud))
@@ -141,29 +142,29 @@ class ODataApi:
 
     @property
     def limits(self) -> tuple[Limit, ...]:
-        """The limits of calls that Microsoft publishes."""
+        """Microsoft's published rate limits."""
         return self.collection.limits
 
     @property
     def errors(self) -> ODataErrors:
-        """What the collection's refusals mean."""
+        """Explains its refusals."""
         return ODataErrors(self.collection, self.identity)
 
     @property
     def pages(self) -> ODataApi:
-        """By links, and by ``$skip``."""
+        """Pages by links and by ``$skip``."""
         return self
 
     @property
     def expansion(self) -> ODataExpansion | None:
-        """Those that can be asked for again one by one; what else is expanded is part of its record."""
+        """The inner records, if they can be requested one by one; other expansions are simply part of a record."""
         return ODataExpansion(self) if self.collection.by_id and self.expands else None
 
     def request(self, query: Query) -> Request:
         """The request for a query.
 
         Raises:
-            RefusedQueryError: the service does not let so many records be skipped.
+            RefusedQueryError: the service does not allow skipping that many records.
         """
         if query.skip > self.collection.most_skip:
             raise RefusedQueryError(f"{self.host} lets no more records be skipped than {query.skip}.")
@@ -187,10 +188,10 @@ class ODataApi:
         return {"Accept": "application/json", "Accept-Encoding": "gzip", **(self.collection.headers or {})}
 
     def follow(self, link: str) -> Request:
-        """The request for a link to a further page.
+        """The request for the next page.
 
         Raises:
-            StrangeLinkError: it leads to a host that is not this API's.
+            StrangeLinkError: the link points to a host that is not this API's.
         """
         try:
             url = parse_url(link)
@@ -205,10 +206,10 @@ class ODataApi:
         return Request("GET", link, headers=self._headers)
 
     def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
-        """The elements of ``value``, or the one record that was asked for.
+        """The elements of ``value``, or the single record that was requested.
 
         Raises:
-            UnexpectedAnswerError: this is no answer of the API.
+            UnexpectedAnswerError: this is not an answer of the API.
             ConnectionFailedError: the answer ends too early.
         """
         if not self.identity:
@@ -229,19 +230,19 @@ class ODataApi:
             ValueError: identity or time is missing or malformed.
         """
         identity, updated = record.get("id"), record.get(self.collection.updated)
-        # The incident's id is a number in one of Microsoft's APIs and a text in the other.
+        # An incident's id is a number in one of Microsoft's APIs and a string in the other.
         if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
             msg = "id is missing"
             raise ValueError(msg)
         if not isinstance(updated, str):
             msg = f"{self.collection.updated} is missing"
-            raise ValueError(msg)  # noqa: TRY004 - the contract is ValueError, whatever is wrong with the record
+            raise ValueError(msg)  # noqa: TRY004 - the contract is ValueError for every malformed record
         return str(identity), parse_iso(updated)
 
 
 @dataclass(frozen=True)
 class ODataExpansion:
-    """The expanded records of a collection whose records can be asked for by id."""
+    """The inner records of a collection whose records can be requested by id."""
 
     api: ODataApi
 
@@ -251,7 +252,7 @@ class ODataExpansion:
         return self.api.splits
 
     def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
-        """The record, and the expanded ones inside it as far as they become events of their own."""
+        """Return the record's text, without its inner records if they become events of their own, and those."""
         member = self.api.collection.expand
         if not self.splits or not isinstance(record.value, Mapping) or member not in record.value:
             return record.raw, ()
@@ -259,12 +260,12 @@ class ODataExpansion:
         return raw, tuple(elements(inside))
 
     def lacks(self, record: Mapping[str, Any]) -> bool:
-        """Whether they are not there, all of them: an empty array stands where there are none."""
+        """Whether some are missing: a record that has none holds an empty array."""
         member = self.api.collection.expand
         return not isinstance(record.get(member), list) or f"{member}@odata.nextLink" in record
 
     def unexpanded(self) -> ODataApi:
-        """The records alone."""
+        """The collection without expansion."""
         return replace(self.api, plain=True)
 
     def single(self, identity: str) -> ODataApi:
@@ -274,16 +275,16 @@ class ODataExpansion:
 
 @dataclass(frozen=True)
 class ODataErrors:
-    """What the refusals of a collection mean, or those of one record of it."""
+    """Explains the refusals of a collection or of a single record."""
 
     collection: Collection
     identity: str = ""
-    # These APIs are there to stay, and each has one resource.
+    # These APIs are not deprecated, and each has one audience.
     resource_hint: str = ""
     retirement: str = ""
 
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
-        """What a refusal means here."""
+        """Turn a refusal into an error with advice."""
         host, quoted, access = refusal.host, refusal.quoted(), self.collection.access
         wanted = f"{access.service} > Application permissions > {access.roles[0]}"
         if refusal.status == HTTPStatus.UNAUTHORIZED:
@@ -321,13 +322,13 @@ class ODataErrors:
 
 
 def any_of(member: str, values: Iterable[str]) -> tuple[str, ...]:
-    """The condition that a member has one of some values; none for no values, which means all."""
+    """The condition that a member has one of these values; empty for no values, which means all."""
     either = " or ".join(f"{member} eq '{value}'" for value in values)
     return (f"({either})",) if either else ()
 
 
 def chosen(text: str | None, known: Iterable[str], what: str, input_name: str) -> tuple[str, ...]:
-    """The members of a comma-separated setting, in the spelling of ``known``.
+    """Read a comma-separated setting; return its members in the spelling of ``known``.
 
     Raises:
         ConfigurationError: one of them is unknown.
@@ -344,7 +345,7 @@ def chosen(text: str | None, known: Iterable[str], what: str, input_name: str) -
 
 
 def _without_context(record: Record | BrokenRecord) -> Record | BrokenRecord:
-    """A record as it stands in a list: without what an answer says of itself."""
+    """Remove ``@odata.context``, which a single record has and one in a list has not."""
     if isinstance(record, BrokenRecord):
         return record
     return Record(without_member(record.raw, "@odata.context")[0], record.value)

@@ -1,4 +1,4 @@
-"""What refusals mean that all of Microsoft's APIs give alike."""
+"""Explains the refusals that all of Microsoft's APIs have in common."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from defender_alerts.microsoft.transport.client import Refusal
 
 
 def about(roles: tuple[str, ...]) -> str:
-    """What a token says of its permissions."""
+    """A sentence about the permissions in a token."""
     if roles:
         return f"The token carries the permissions {', '.join(sorted(roles))}."
     return "The token carries no permissions (roles): an administrator may not have consented to them."
 
 
 def out_of_service(refusal: Refusal) -> AddonError:
-    """What throttling and a failing service mean: the same to every request, and nobody's fault here."""
+    """The error for throttling or a failing service, which the administrator can't do anything about."""
     if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
         return ServiceError(
             f"{refusal.host} throttles this application; the next run goes on where this one ended.{refusal.quoted()}"

@@ -1,11 +1,11 @@
 """The SIEM API of Windows Defender ATP: detections by the time at which the backend processed them.
 
-Microsoft has deprecated it and may switch it off any day. What its documents leave open, and what is done about it:
+Microsoft has deprecated it and may switch it off any day. Its documents leave open:
 
-- Whether the bounds are inclusive: windows overlap, by ``slack`` at least.
-- How many records an answer may hold: with ``MOST_RECORDS`` it counts as cut short. ``limit`` is never sent, since it
-  returns the newest records and so would skip the oldest.
-- The order of the array: none is assumed.
+- whether the bounds are inclusive: windows overlap by at least ``slack``;
+- how many records an answer may hold: one with ``MOST_RECORDS`` counts as cut short. ``limit`` is never sent, since it
+  returns the newest records and would skip the oldest;
+- the order of the array: none is assumed.
 
 Source: Microsoft, "Pull Microsoft Defender for Endpoint detections using SIEM REST API" (2017 to 2022).
 """
@@ -35,7 +35,7 @@ from .base import Access, Query
 from .refusals import about, out_of_service
 
 API = "siem"
-# This old API's applications may have no permissions at all: a token is enough.
+# Applications of this old API may have no permissions at all: a token is enough.
 ACCESS = Access("WindowsDefenderATP", ())
 MOST_RECORDS = 5_000
 RESOURCES = ("https://graph.windows.net", "https://WDATPAlertExport.Seville.onmicrosoft.com")
@@ -48,23 +48,23 @@ _RECORD_KEYS = frozenset({"AlertId", "FullId", "LastProcessedTimeUtc"})
 
 
 class SiemSettings(NamedTuple):
-    """What an input of this kind sets beside what all inputs do."""
+    """The settings that only this kind of input has."""
 
     regions: tuple[str, ...]
     resource: str
     machine_groups: tuple[str, ...]
 
     def in_region(self, region: str, cloud: str) -> SiemApi:
-        """The API where the table says that the cloud offers it.
+        """The API of a region with these settings' filters.
 
         Raises:
-            ConfigurationError: it does not.
+            ConfigurationError: the cloud does not offer it there.
         """
         return SiemApi(region, clouds.endpoint(API, cloud, region).host, self.resource, self.machine_groups)
 
 
 def read_settings(name: str, stanza: Mapping[str, str]) -> SiemSettings:
-    """The settings of an input of this kind.
+    """Read the settings of an input.
 
     Raises:
         ConfigurationError: a field is missing or wrong.
@@ -80,12 +80,12 @@ def read_settings(name: str, stanza: Mapping[str, str]) -> SiemSettings:
 
 
 def audiences(cloud: str) -> tuple[str, ...]:
-    """The resources of which any one will do; which of them a tenant knows depends on how its application was made."""
+    """The token audiences that the API accepts; the tenant knows the one with which its application was made."""
     return RESOURCES if clouds.regions(API, cloud) else ()
 
 
 def resource_hint(resource: str) -> str:
-    """What to do where the tenant does not know ``resource``: the other one depends on how the application was made."""
+    """Advice for a tenant that does not know ``resource``: its application was made with the other one."""
     other = RESOURCES[1 - RESOURCES.index(resource)]
     return f"Set the input's resource to {other}."
 
@@ -102,21 +102,21 @@ class SiemApi:
     narrowest: int = 1
     # Whether the bounds are inclusive is not documented.
     slack: int = 1
-    # An answer has no further pages, and an alert nothing inside it that is to be asked for.
+    # Answers have no further pages, and alerts have no inner records.
     pages: None = None
     expansion: None = None
     # Microsoft publishes none for this API.
     limits: tuple[Limit, ...] = ()
-    # Not documented for this API; it is what Defender for Endpoint keeps alerts for.
+    # Not documented for this API; Defender for Endpoint keeps alerts this long.
     retention: int = seconds(180 * 86_400)
 
     @property
     def errors(self) -> SiemErrors:
-        """What its refusals mean."""
+        """Explains its refusals."""
         return SiemErrors(self.region, self.audience)
 
     def request(self, query: Query) -> Request:
-        """Both bounds, in the form that the records themselves have."""
+        """The request for a query, with both bounds in the records' own time format."""
         params = [("sinceTimeUtc", iso(query.times.start)), ("untilTimeUtc", iso(query.times.end))]
         params += [("machinegroups", group) for group in self.machine_groups]
         return Request(
@@ -128,10 +128,10 @@ class SiemApi:
         )
 
     def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
-        """The elements of a bare array, or the one alert in its place: the documents print one so.
+        """The elements of an array, or a single alert instead of it, as Microsoft's document shows one.
 
         Raises:
-            UnexpectedAnswerError: this is no answer of the API.
+            UnexpectedAnswerError: this is not an answer of the API.
             ConnectionFailedError: the answer ends too early.
         """
         del around
@@ -150,7 +150,7 @@ class SiemApi:
             raise ValueError(msg)
         if not isinstance(processed, str):
             msg = "LastProcessedTimeUtc is missing"
-            raise ValueError(msg)  # noqa: TRY004 - the contract is ValueError, whatever is wrong with the record
+            raise ValueError(msg)  # noqa: TRY004 - the contract is ValueError for every malformed record
         part = record.get("AlertPart")
         if isinstance(part, (dict, list)):
             msg = "AlertPart is no number"
@@ -160,7 +160,7 @@ class SiemApi:
 
 @dataclass(frozen=True)
 class SiemErrors:
-    """What the refusals of the SIEM API in one region mean."""
+    """Explains the refusals of the SIEM API in one region."""
 
     region: str
     audience: str
@@ -168,11 +168,11 @@ class SiemErrors:
 
     @property
     def resource_hint(self) -> str:
-        """The other resource: see ``resource_hint``."""
+        """See the function ``resource_hint``."""
         return resource_hint(self.audience)
 
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
-        """What a refusal of the SIEM API means."""
+        """Turn a refusal into an error with advice."""
         host, quoted = refusal.host, refusal.quoted()
         if refusal.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
             return UnexpectedAnswerError(f"{host} no longer serves alerts. {_REPLACEMENTS}{quoted}")

@@ -1,9 +1,9 @@
-"""Proof that an application is itself, by a certificate: what the administrator pasted, read, checked and signed with.
+"""Signs in with a certificate: reads and checks the pasted PEM, and signs the client assertion.
 
-``pair`` reads the two fields of an account, ``assertion`` makes of them what Entra ID wants to see. Everything that
-touches the private key's numbers is done by the OpenSSL of Splunk's Python (``libcrypto``). They are imported where an
-account has a certificate.
+``key_pair`` reads the account's certificate and key, ``assertion`` makes the signed JWT for Entra ID. All arithmetic
+with the private key is done by the OpenSSL of Splunk's Python (``libcrypto``). Only imported for accounts that have a
+certificate.
 """
 
 UNSUPPORTED_ALGORITHM = 5002730
-"""The AADSTS code by which Entra ID does not take the algorithm of an assertion."""
+"""The AADSTS code with which Entra ID refuses an assertion's algorithm."""

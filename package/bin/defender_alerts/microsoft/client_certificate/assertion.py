@@ -1,9 +1,9 @@
-"""What an application with a certificate shows to Entra ID: a short-lived statement, signed with the private key.
+"""Makes client assertions: short-lived JWTs for Entra ID, signed with the private key of a certificate.
 
-Source: Microsoft, "Microsoft identity platform application authentication certificate credentials". It wants PS256 and
-the SHA-256 thumbprint. Until 2024 it wanted RS256 and the SHA-1 thumbprint, and there are reports of tenants that
-answered AADSTS700027 to the new thumbprint (MicrosoftDocs/entra-docs, pull request 1301): so the old form is tried
-where the new one is refused.
+Source: Microsoft, "Microsoft identity platform application authentication certificate credentials", which asks for
+PS256 and the SHA-256 thumbprint. Until 2024 it asked for RS256 and the SHA-1 thumbprint, and some tenants have answered
+AADSTS700027 to the new thumbprint (MicrosoftDocs/entra-docs, pull request 1301). So the old form is tried if the new
+one is refused.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from . import UNSUPPORTED_ALGORITHM, openssl
 from .key_pair import Pair
 
 LIFE = 600
-# A refusal for its time is met with another assertion only if that one would differ by more than this.
+# After a refusal because of its time, another assertion is only made if it would differ by more than this many seconds.
 _NOTABLE = 60
 
 
 @dataclass(frozen=True)
 class Algorithm:
-    """A way to sign (RFC 7518, 3.1), and the header by which Entra ID then finds the certificate (RFC 7515, 4.1)."""
+    """A signature algorithm (RFC 7518, 3.1) and the JWT header that identifies the certificate (RFC 7515, 4.1)."""
 
     name: str
     thumbprint: str
@@ -37,7 +37,7 @@ class Algorithm:
 PS256 = Algorithm("PS256", "x5t#S256", openssl.PSS)
 RS256 = Algorithm("RS256", "x5t", openssl.PKCS1)
 
-# The key was not found, or the signature is not the key's; the first of them is also what an unknown thumbprint gets.
+# The key was not found, or the signature does not match; an unknown thumbprint gets 700027 as well.
 _KEY_REFUSED = frozenset({700027, 7000274, 50012, UNSUPPORTED_ALGORITHM})
 _TIME_REFUSED = frozenset({700024, 500133})
 
@@ -49,7 +49,7 @@ class Assertions:
         pair: certificate and key.
         client_id: of the application.
         audience: the address of the token endpoint.
-        now: the server's time in ticks, as far as it is known.
+        now: returns the server's time in ticks.
     """
 
     def __init__(self, pair: Pair, client_id: str, audience: str, now: Callable[[], int]) -> None:
@@ -61,7 +61,7 @@ class Assertions:
         self._issued = 0
 
     def make(self) -> str:
-        """A fresh assertion, for one request.
+        """Make a new assertion for one request.
 
         Raises:
             ConfigurationError: it can't be signed.
@@ -84,10 +84,9 @@ class Assertions:
         return f"{signed}.{_base64url(signature)}"
 
     def another_may_do(self, codes: Iterable[int]) -> bool:
-        """Whether the next assertion differs from the refused one in what these AADSTS codes blame.
+        """Whether the next assertion may succeed after a refusal with these AADSTS codes.
 
-        It has the other algorithm, once; what is accepted is kept. Or it has another time: the refusal has told the
-        server's.
+        It uses the other algorithm, which is tried once, or the server's time, which the refusal has shown.
         """
         refused = frozenset(codes)
         if refused & _TIME_REFUSED:

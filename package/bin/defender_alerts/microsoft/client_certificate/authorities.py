@@ -1,10 +1,10 @@
-"""The certificates of CAs in a text: pasted, or out of a file, which may be a whole bundle of an operating system's.
+"""Reads CA certificates from a text, which may be a whole bundle of an operating system.
 
-Whatever else the text holds (comments in any encoding, a byte order mark, blocks of another kind) costs nothing, and a
-certificate that can't be used costs itself alone.
+Everything else in the text is ignored: comments in any encoding, a byte order mark, other kinds of blocks. A
+certificate that can't be used is left out, and the others are used.
 
-Sources: RFC 7468 (PEM); OpenSSL, ``openssl-x509`` and ``X509_CERT_AUX`` (what a TRUSTED CERTIFICATE holds beside the
-certificate: for which purposes it is trusted, and for which it is not).
+Sources: RFC 7468 (PEM); OpenSSL, ``openssl-x509`` and ``X509_CERT_AUX`` (a TRUSTED CERTIFICATE also says for which
+purposes it is trusted or rejected).
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ _OF_SERVERS = frozenset({b"\x2b\x06\x01\x05\x05\x07\x03\x01", b"\x55\x1d\x25\x00
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A certificate, by its number in the text, that counts for nothing, and why."""
+    """A certificate that is not used: its number in the text, its name, and the reason."""
 
     number: int
     name: str
     because: str
 
     def __str__(self) -> str:
-        """For a sentence: which one, and why."""
+        """A phrase for a sentence."""
         return f"number {self.number}{f' ({self.name})' if self.name else ''} {self.because}"
 
 
 @dataclass(frozen=True)
 class Authorities:
-    """What a text of CA certificates holds.
+    """The CA certificates of a text.
 
     Attributes:
-        usable: the certificates that can be trusted, as DER.
-        unfit: those that have expired, or are marked as not to be trusted for servers.
+        usable: the certificates to trust, as DER.
+        unfit: those that have expired or must not be trusted for servers.
         broken: those that can't be read.
-        is_whole: whether each beginning of a block has its end.
-        has_key: whether a private key is among them.
+        is_whole: every PEM block that begins also ends.
+        has_key: the text contains a private key.
     """
 
     usable: tuple[bytes, ...]
@@ -59,7 +59,7 @@ class Authorities:
 
     @property
     def left_out(self) -> str:
-        """What counts for nothing, for a sentence; empty for nothing."""
+        """A list of what is not used, for a sentence; empty if everything is."""
         said = [str(one) for one in sorted((*self.unfit, *self.broken), key=lambda one: one.number)]
         if len(said) > _MOST_SHOWN:
             said[_MOST_SHOWN:] = [f"and {len(said) - _MOST_SHOWN} more"]
@@ -71,11 +71,11 @@ class Authorities:
 
 
 def read_authorities(text: str, now: dt.datetime | None = None) -> Authorities:
-    """The CA certificates in a text, wherever they stand in it.
+    """Read the CA certificates anywhere in a text.
 
     Args:
-        text: of any kind.
-        now: when they have to be valid; by default, now by this host's clock.
+        text: any text.
+        now: the time at which they must be valid; by default, the present by this host's clock.
     """
     now = now or dt.datetime.now(dt.timezone.utc)
     found = pem.blocks(text)
@@ -87,7 +87,7 @@ def read_authorities(text: str, now: dt.datetime | None = None) -> Authorities:
     for number, block in enumerate(certificates, 1):
         try:
             encoded, is_for_servers = _certificate(block)
-            # TLS's own reader has the last word.
+            # OpenSSL decides whether it can be used.
             reader.load_verify_locations(cadata=encoded)
         except (ValueError, ssl.SSLError):
             broken.append(LeftOut(number, "", "can't be read"))
@@ -110,10 +110,10 @@ def read_authorities(text: str, now: dt.datetime | None = None) -> Authorities:
 
 
 def _certificate(block: pem.Block) -> tuple[bytes, bool]:
-    """The bytes of a block's certificate, and whether it may be trusted for servers.
+    """The certificate in a block, as DER, and whether it may be trusted for servers.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the block holds no certificate.
     """
     if block.label != _TRUSTED:
         return block.decoded(), True
@@ -136,7 +136,7 @@ def _purposes(value: der.Value) -> set[bytes]:
 
 
 def _details(encoded: bytes) -> Certificate | None:
-    """Name and dates; None for a certificate of a form that only TLS's own reader knows."""
+    """The certificate's name and dates; None if only OpenSSL can read it."""
     try:
         return read_certificate(encoded)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Reads DER, the encoding of certificates and keys, as far as they use it (ITU-T X.690).
+"""Reads DER (ITU-T X.690), the encoding of certificates and keys, as far as they use it.
 
-Public numbers and dates are all that is taken from it. Nothing is computed with what it reads.
+Only public numbers, names and dates are taken from it. No arithmetic is done with keys.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ _MOST_LENGTH_BYTES = 4
 
 
 class MalformedError(ValueError):
-    """The bytes are not what they should be."""
+    """The bytes are not the expected DER."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """One value; ``content`` may belong to a private key, so it is not shown."""
+    """One value; ``content`` may belong to a private key, so ``repr`` leaves it out."""
 
     tag: int
     content: bytes = field(repr=False)
 
     def members(self, tag: int = SEQUENCE) -> tuple[Value, ...]:
-        """What a SEQUENCE, or a SET, holds.
+        """The values in a SEQUENCE or SET.
 
         Raises:
-            MalformedError: it is none, or broken.
+            MalformedError: the value has another type or is broken.
         """
         return tuple(values(self.of(tag)))
 
     def of(self, tag: int) -> bytes:
-        """The content of a value that has to be of this type.
+        """The content of a value that must have this type.
 
         Raises:
-            MalformedError: it is of another.
+            MalformedError: it has another type.
         """
         if self.tag != tag:
             raise MalformedError(f"a value of type {self.tag:#x} stands where {tag:#x} should")
         return self.content
 
     def positive(self) -> int:
-        """A positive INTEGER.
+        """The value as a positive INTEGER.
 
         Raises:
-            MalformedError: it is none.
+            MalformedError: it is not one.
         """
         number = int.from_bytes(self.of(INTEGER), "big", signed=True)
         if number <= 0:
@@ -58,10 +58,10 @@ class Value:
         return number
 
     def bits(self) -> bytes:
-        """A BIT STRING of whole bytes.
+        """The value as a BIT STRING of whole bytes.
 
         Raises:
-            MalformedError: it is none.
+            MalformedError: it is not one.
         """
         content = self.of(BIT_STRING)
         if content[:1] != b"\0":
@@ -70,10 +70,10 @@ class Value:
 
 
 def read(encoded: bytes) -> Value:
-    """The one value that these bytes are.
+    """Read a single value.
 
     Raises:
-        MalformedError: they are none, or more than one.
+        MalformedError: there is none, or more than one.
     """
     found = tuple(values(encoded))
     if len(found) != 1:
@@ -82,10 +82,10 @@ def read(encoded: bytes) -> Value:
 
 
 def split(encoded: bytes) -> tuple[bytes, bytes]:
-    """The bytes of the first value, and what stands behind it.
+    """Split the bytes after the first value.
 
     Raises:
-        MalformedError: they begin with none.
+        MalformedError: they don't begin with a value.
     """
     begin, length = _length(encoded, 1)
     if begin + length > len(encoded):
@@ -94,10 +94,10 @@ def split(encoded: bytes) -> tuple[bytes, bytes]:
 
 
 def values(encoded: bytes) -> Iterator[Value]:
-    """The values that stand one behind the other.
+    """Read consecutive values.
 
     Raises:
-        MalformedError: they are none.
+        MalformedError: the bytes are not DER.
     """
     position = 0
     while position < len(encoded):
@@ -112,7 +112,7 @@ def values(encoded: bytes) -> Iterator[Value]:
 
 
 def _length(encoded: bytes, position: int) -> tuple[int, int]:
-    """Where the content begins, and how long it is."""
+    """The position and length of the content."""
     if position >= len(encoded):
         raise MalformedError("a value is cut off")
     first = encoded[position]

@@ -1,6 +1,6 @@
-"""The certificate and the private key of an account, out of the two texts that the administrator pasted.
+"""Reads the certificate and the private key that an administrator pasted.
 
-Each sentence says what to do, and none quotes what was pasted.
+No error message quotes what was pasted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .x509 import Certificate, read_certificate
 
 NEW_PAIR = "openssl req -x509 -newkey rsa:2048 -sha256 -days 730 -nodes -subj /CN=splunk -keyout key.pem -out cert.pem"
 DECRYPT = "openssl pkcs8 -topk8 -nocrypt -in encrypted.pem -out key.pem"
-# How far this host's clock may be behind the one that made a certificate a moment ago.
+# How far this host's clock may be behind the one of the machine that made the certificate.
 _LENIENCE = dt.timedelta(minutes=5)
 _TELLING = 16
 _CERTIFICATE = "CERTIFICATE"
@@ -27,7 +27,7 @@ _ENCRYPTED = "ENCRYPTED"
 
 @dataclass(frozen=True)
 class Pair:
-    """A certificate and the private key that belongs to it; ``key_pem`` is the key as it was pasted, tidied up."""
+    """A certificate and its private key; ``key_pem`` is the pasted key with normal line breaks."""
 
     certificate: Certificate
     key: PrivateKey
@@ -54,12 +54,12 @@ class Pair:
 
 
 def read_pair(certificate: str, private_key: str, where: str) -> Pair:
-    """The pair out of the fields Certificate, which may hold a whole chain, and Private key.
+    """Read the pair from the fields Certificate, which may hold a whole chain, and Private key.
 
     Args:
         certificate: the text of the field.
         private_key: the text of the field.
-        where: the end of each sentence: where to correct it.
+        where: a sentence that says where to correct the fields, appended to each error.
 
     Raises:
         ConfigurationError: a field holds something else, or the two do not belong together.
@@ -70,7 +70,7 @@ def read_pair(certificate: str, private_key: str, where: str) -> Pair:
         raise ConfigurationError(
             f"The certificate's key is not for RSA, which is what Entra ID takes. Make a new pair: {NEW_PAIR}. {where}"
         )
-    # The one that matches is the application's own; the others of a chain say who has issued it.
+    # The certificate with this key is the application's own; the others in a chain belong to its issuers.
     for one in certificates:
         if one.key == key.public:
             return Pair(one, key, key_pem)
@@ -81,7 +81,7 @@ def read_pair(certificate: str, private_key: str, where: str) -> Pair:
 
 
 def not_after(certificate: str) -> dt.date | None:
-    """The last day (UTC) of the first certificate in a text, None where that is none that can be read."""
+    """The last day (UTC) of the first certificate in a text; None if it can't be read."""
     try:
         return read_certificate(pem.blocks(certificate)[0].decoded()).not_after.date()
     except (IndexError, ValueError):
@@ -89,7 +89,7 @@ def not_after(certificate: str) -> dt.date | None:
 
 
 def key_lines(private_key: str) -> tuple[str, ...]:
-    """The lines between BEGIN and END, but for a rest that is too short to be told from other text."""
+    """The lines between BEGIN and END, except ones so short that they may occur in other text."""
     found = (line for block in pem.blocks(private_key) for line in block.lines())
     return tuple(line for line in found if len(line) >= _TELLING)
 

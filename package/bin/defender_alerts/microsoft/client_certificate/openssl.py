@@ -1,9 +1,8 @@
-"""OpenSSL's signatures, from the very library that Splunk's Python has loaded for TLS.
+"""Signs with OpenSSL's ``libcrypto``, the library that Splunk's Python has loaded for TLS.
 
-The tarball holds no compiled file, and Python's standard library verifies certificates but signs nothing. Its
-extension modules are linked with OpenSSL's ``libcrypto``, though, whose functions ``ctypes`` can call: documented
-ones that OpenSSL 1.0.2, 1.1.1 and 3 have alike. OpenSSL computes with the private key in constant time and blinds it;
-nothing here does arithmetic with it.
+The add-on must not contain compiled files, and Python's standard library can't sign. Its extension modules are linked
+with ``libcrypto``, whose functions ``ctypes`` can call. Only documented functions are used that OpenSSL 1.0.2, 1.1.1
+and 3 have in common. OpenSSL does all arithmetic with the private key, in constant time and with blinding.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from typing import Any
 from defender_alerts.errors import ConfigurationError
 
 _MODULES = ("_hashlib", "_ssl")
-# OpenSSL 1.0.2, which Splunk has up to 9.4, calls it libeay32; OpenSSL 1.1.0 renamed it. That Splunk has it under this
-# name beside its Python on Windows follows from that, and is assumed.
+# Its name is libeay32 in OpenSSL 1.0.2, which Splunk has up to 9.4, and libcrypto since 1.1.0. It is assumed that Splunk
+# on Windows has the file under this name beside its Python.
 _WINDOWS_NAMES = ("libcrypto*.dll", "libeay32.dll")
 _RSA = 6  # NID_rsaEncryption, in every version
 
 _POINTER = ctypes.c_void_p
 _POINTER_TO_POINTER = ctypes.POINTER(ctypes.c_void_p)
 _POINTER_TO_SIZE = ctypes.POINTER(ctypes.c_size_t)
-# Result and parameters. Names that have changed: the first one that exists is taken.
+# Names, result and parameters. If a function was renamed, the first name that exists is used.
 _FUNCTIONS = (
     (("d2i_PrivateKey",), _POINTER, (ctypes.c_int, _POINTER, _POINTER_TO_POINTER, ctypes.c_long)),
     (("EVP_PKEY_free",), None, (_POINTER,)),
@@ -51,13 +50,13 @@ PKCS1 = (("rsa_padding_mode", "pkcs1"),)
 
 
 class Libcrypto:
-    """The functions of one ``libcrypto`` that a signature takes.
+    """The functions of a ``libcrypto`` that are needed to sign.
 
     Args:
         library: the loaded library.
 
     Raises:
-        AttributeError: it lacks one of them.
+        AttributeError: the library lacks one of them.
     """
 
     def __init__(self, library: ctypes.CDLL) -> None:
@@ -69,15 +68,15 @@ class Libcrypto:
             self._functions[names[0]] = function
 
     def sign(self, pkcs1: bytes, message: bytes, padding: Iterable[tuple[str, str]]) -> bytes:
-        """The signature of a message's SHA-256 digest.
+        """Sign the SHA-256 digest of a message.
 
         Args:
             pkcs1: the private key.
-            message: what to sign.
+            message: to sign.
             padding: ``PSS`` or ``PKCS1``.
 
         Raises:
-            ConfigurationError: OpenSSL does not take the key.
+            ConfigurationError: OpenSSL refuses the key.
         """
         call = self._functions
         call["ERR_clear_error"]()
@@ -118,7 +117,7 @@ class Libcrypto:
             raise self._failure()
 
     def _failure(self) -> ConfigurationError:
-        """OpenSSL's reason, which names functions and no numbers of the key."""
+        """The error with OpenSSL's reason, which contains nothing of the key."""
         reason = ctypes.create_string_buffer(256)
         self._functions["ERR_error_string_n"](self._functions["ERR_get_error"](), reason, len(reason))
         self._functions["ERR_clear_error"]()
@@ -130,19 +129,19 @@ class Libcrypto:
 
 @functools.lru_cache(maxsize=1)
 def loaded() -> Libcrypto:
-    """The ``libcrypto`` of this Python.
+    """Load the ``libcrypto`` of this Python.
 
     Raises:
-        ConfigurationError: it can't be reached.
+        ConfigurationError: it can't be found.
     """
     return first_that_signs(_candidates())
 
 
 def first_that_signs(libraries: Iterable[str | None]) -> Libcrypto:
-    """The first of these libraries that has what signing takes.
+    """Load the first of these libraries that has the functions needed to sign.
 
     Raises:
-        ConfigurationError: none has.
+        ConfigurationError: there is none.
     """
     found = next(filter(None, map(_opened, libraries)), None)
     if found is not None:
@@ -155,7 +154,7 @@ def first_that_signs(libraries: Iterable[str | None]) -> Libcrypto:
 
 
 def windows_libraries(folder: Path) -> list[Path]:
-    """OpenSSL's libraries in a folder of Windows, under the names of all its versions."""
+    """The OpenSSL libraries in a Windows folder, under the names of all versions."""
     return [path for name in _WINDOWS_NAMES for path in sorted(folder.glob(name))]
 
 
@@ -163,23 +162,23 @@ def _opened(library: str | None) -> Libcrypto | None:
     try:
         return Libcrypto(ctypes.CDLL(library))
     except (OSError, AttributeError):
-        # Not there, or something else: the next candidate may do.
+        # Missing or unsuitable: try the next candidate.
         return None
 
 
 def _candidates() -> Iterator[str | None]:
-    """Where it may be found, as ``ctypes.CDLL`` takes it."""
+    """The files that may contain it, as ``ctypes.CDLL`` takes them."""
     for name in _MODULES:
         try:
             file = getattr(importlib.import_module(name), "__file__", None)
         except ImportError:
-            # Without this module: the next one may lead to it.
+            # This Python lacks the module; the next one may help.
             continue
         if os.name == "nt":
-            # A DLL gives nothing but its own functions; OpenSSL's lies beside it, or beside the program.
+            # A DLL only exports its own functions; OpenSSL's DLL is in the same folder or in that of the program.
             folders = {Path(file).parent if file else Path(sys.executable).parent, Path(sys.executable).parent}
             yield from (str(path) for folder in sorted(folders) for path in windows_libraries(folder))
         else:
-            # A shared object gives also the functions of those that it was linked with, which are those in use.
-            # A module that is built into the program has no file: None is the program itself.
+            # A shared object also exports the functions of the libraries that it is linked with.
+            # A module that is built into the program has no file; None stands for the program itself.
             yield file

@@ -1,4 +1,4 @@
-"""Reads PEM (RFC 7468), however the way through browser and conf file has treated its line feeds."""
+"""Reads PEM (RFC 7468), whatever browser and conf file have done to its line breaks."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ import textwrap
 from dataclasses import dataclass, field
 
 BEGINNING = "-----BEGIN "
-# A block ends where another one begins: what was cut off does not take the next one with it.
+# A block must not contain the beginning of another one, so that a truncated block does not swallow the next.
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{3,40})-----([^-]*(?:-(?!----)[^-]*)*)-----END \1-----")
-# An input field of a browser takes line feeds away, Splunk's conf files write them as \n or as a backslash at the end
-# of a line, and some pages as blanks.
+# A browser's input field removes line breaks, Splunk's conf files write them as \n or as a backslash at the end of a
+# line, and some pages turn them into blanks.
 _BREAKS = re.compile(r"\\[nr]?|\s+")
 _COLUMNS = 64
 
 
 @dataclass(frozen=True)
 class Block:
-    """What stands between BEGIN and END; it may be a private key, so it is not shown."""
+    """A PEM block; ``body`` may be a private key, so ``repr`` leaves it out."""
 
     label: str
     body: str = field(repr=False)
 
     @property
     def is_key(self) -> bool:
-        """Whether it is a private key, of whatever kind."""
+        """Whether it is a private key of any kind."""
         return self.label.endswith("PRIVATE KEY")
 
     def lines(self) -> list[str]:
-        """The text in the lines of PEM."""
+        """The body in lines of 64 characters."""
         return textwrap.wrap(self.body, _COLUMNS)
 
     def decoded(self) -> bytes:
-        """The bytes.
+        """The decoded bytes.
 
         Raises:
-            ValueError: the text is not base64.
+            ValueError: the body is not base64.
         """
         try:
             return base64.b64decode(self.body, validate=True)
         except (binascii.Error, ValueError):
-            # The error's own words may quote.
+            # The original message may quote the text.
             raise ValueError("not base64") from None
 
 
 def blocks(text: str) -> tuple[Block, ...]:
-    """The blocks in their order; what stands around them is left out."""
+    """The blocks of a text, in order; everything around them is ignored."""
     return tuple(Block(match.group(1), _BREAKS.sub("", match.group(2))) for match in _BLOCK.finditer(text))
 
 
 def text(label: str, encoded: bytes) -> str:
-    """Bytes as PEM."""
+    """Encode bytes as PEM."""
     block = Block(label, base64.b64encode(encoded).decode("ascii"))
     return "\n".join((f"-----BEGIN {label}-----", *block.lines(), f"-----END {label}-----", ""))

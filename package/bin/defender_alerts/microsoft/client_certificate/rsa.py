@@ -1,4 +1,4 @@
-"""RSA keys as bytes: what is public in them is read, the rest is left to OpenSSL."""
+"""Reads the public numbers of RSA keys; everything else is left to OpenSSL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RSA = bytes.fromhex("2a864886f70d010101")
 
 @dataclass(frozen=True)
 class PublicNumbers:
-    """What tells one RSA key from another."""
+    """The public numbers, which identify an RSA key."""
 
     modulus: int
     exponent: int
@@ -27,14 +27,14 @@ class PrivateKey:
 
 
 class OtherKeyError(ValueError):
-    """The key is for another algorithm than RSA."""
+    """The key is not an RSA key."""
 
 
 def read_pkcs1(encoded: bytes) -> PrivateKey:
-    """A key as ``RSA PRIVATE KEY`` holds it.
+    """Read the content of an ``RSA PRIVATE KEY`` block.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not an RSA key.
     """
     _version, modulus, exponent, *rest = der.read(encoded).members()
     for number in rest:
@@ -45,11 +45,11 @@ def read_pkcs1(encoded: bytes) -> PrivateKey:
 
 
 def read_pkcs8(encoded: bytes) -> PrivateKey:
-    """A key as ``PRIVATE KEY`` holds it (RFC 5208).
+    """Read the content of a ``PRIVATE KEY`` block (RFC 5208).
 
     Raises:
-        OtherKeyError: it is not for RSA.
-        ValueError: it is none.
+        OtherKeyError: it is not an RSA key.
+        ValueError: it is not a key.
     """
     _version, algorithm, key, *_attributes = der.read(encoded).members()
     if algorithm.members()[0].of(der.OBJECT_IDENTIFIER) != RSA:

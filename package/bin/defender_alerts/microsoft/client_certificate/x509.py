@@ -1,4 +1,4 @@
-"""An X.509 certificate (RFC 5280), as far as the add-on needs it: fingerprints, public key, dates, names."""
+"""Reads the parts of X.509 certificates (RFC 5280) that the add-on needs: thumbprints, public key, dates, names."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from . import der, pem
 from .rsa import RSA, PublicNumbers
 
 _EXPLICIT_VERSION = 0xA0
-# RFC 5280, appendix A.1; attributes that are not here add nothing to a name's being known.
+# RFC 5280, appendix A.1. Other attributes don't help to recognise a name.
 _ATTRIBUTES = {b"\x55\x04\x03": "CN", b"\x55\x04\x0a": "O", b"\x55\x04\x0b": "OU"}
 _BMP_STRING = 0x1E
 _UTC_TIME = re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z")
 _GENERALIZED_TIME = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z")
-# RFC 5280, 4.1.2.5.1: a two-digit year below 50 is of this century.
+# RFC 5280, 4.1.2.5.1: a two-digit year below 50 means 20xx.
 _CENTURY_TURNS = 50
 
 
 class Name(tuple[tuple[str, str], ...]):
-    """To whom a certificate belongs, or who has issued it: label and text of each attribute, the most specific last."""
+    """The subject or issuer of a certificate: label and text of each attribute, the most specific one last."""
 
     __slots__ = ()
 
     def __str__(self) -> str:
-        """For a sentence, such as ``CN=graph.microsoft.com, O=Microsoft``."""
+        """The name as text, such as ``CN=graph.microsoft.com, O=Microsoft``."""
         return ", ".join(map("=".join, self)) or "nobody named"
 
     @property
     def common(self) -> str:
-        """The common name, the most specific one of several; empty where there is none."""
+        """The common name; the most specific one of several; empty for none."""
         return dict(self).get("CN", "")
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """One certificate; ``key`` is None where its key is not for RSA."""
+    """One certificate; ``key`` is None if it is not an RSA key."""
 
     encoded: bytes = field(repr=False)
     key: PublicNumbers | None = field(repr=False)
@@ -48,30 +48,30 @@ class Certificate:
 
     @property
     def sha1(self) -> bytes:
-        """The thumbprint by which Entra ID's pages name it."""
+        """The thumbprint that Entra ID's pages show."""
         return hashlib.sha1(self.encoded, usedforsecurity=False).digest()
 
     @property
     def sha256(self) -> bytes:
-        """The thumbprint of today."""
+        """The thumbprint for PS256 assertions."""
         return hashlib.sha256(self.encoded).digest()
 
     @property
     def pem(self) -> str:
-        """As text."""
+        """The certificate as PEM."""
         return pem.text("CERTIFICATE", self.encoded)
 
 
 def read_certificate(encoded: bytes) -> Certificate:
-    """The certificate that these bytes are.
+    """Read a certificate in DER.
 
     Raises:
-        ValueError: they are none.
+        ValueError: it is not a certificate.
     """
     try:
         to_be_signed, _, _ = der.read(encoded).members()
         fields = to_be_signed.members()
-        # Version 1 certificates leave the version out.
+        # Version 1 certificates have no version field.
         first = 1 if fields[0].tag == _EXPLICIT_VERSION else 0
         _serial, _algorithm, issuer, validity, subject, key = fields[first : first + 6]
         begins, ends = map(_time, validity.members())

@@ -1,4 +1,4 @@
 """HTTP to Microsoft: TLS, proxy, retries, throttling, rate limits and the server's clock.
 
-The only package that opens a connection to Microsoft.
+The only package that connects to Microsoft.
 """

@@ -1,7 +1,7 @@
-"""One call to Microsoft, repeated for as long as repeating it makes sense.
+"""Calls Microsoft, with retries.
 
-What is repeated: no answer, an answer that breaks off, a 5xx, a 408, a 429. What ends the call at once: everything that
-the same request will meet again. Every wait ends early when the process is asked to stop.
+A call is retried if there is no answer, if the answer breaks off, and after a 5xx, 408 or 429. Every other failure ends
+it at once, since the same request would fail again. Every wait ends early when the process is asked to stop.
 """
 
 from __future__ import annotations
@@ -41,44 +41,44 @@ T = TypeVar("T")
 
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 60.0
-# A longer wait is left to the next run, which will be told again.
+# A longer wait is left to the next run.
 LONGEST_RETRY_AFTER = 3_600.0
-# A refusal or a token answer is read so far and no further: those of Microsoft's are a few KB.
+# At most this much of a refusal or a token answer is read; Microsoft's have a few KB.
 LARGEST_TEXT = 1_000_000
-# Request ids of Microsoft's services; Azure Front Door's and its predecessor's references.
+# Headers with the request ids of Microsoft's services, of Azure Front Door and of its predecessor.
 _MICROSOFTS_HEADERS = ("request-id", "client-request-id", "x-ms-", "x-azure-ref", "x-msedge-ref")
 _TITLE = re.compile(r"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# Beside every 5xx: the service gave up waiting for the request, or is asked too often.
+# Retried in addition to every 5xx: the service timed out waiting for the request, or throttles.
 _MAY_PASS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 class Stop(Protocol):
-    """Whether the process was asked to stop; ``threading.Event`` is one."""
+    """Tells whether the process was asked to stop; ``threading.Event`` is one."""
 
     def is_set(self) -> bool:
-        """True from the moment of asking."""
+        """True once the process was asked to stop."""
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for at most ``timeout`` seconds; True if asked to stop."""
 
 
 class Bearer(Protocol):
-    """The token of one resource."""
+    """Provides the token for one resource."""
 
     def token(self) -> str:
-        """A token that is valid now."""
+        """Return a valid token."""
 
     def reject(self, token: str) -> None:
-        """The API refused this token: don't hand it out again."""
+        """Never return this token again: the API has refused it."""
 
 
 @dataclass(frozen=True)
 class RetryLimits:
-    """After how many failures of one request in a row the call is given up.
+    """How many failures of one request in a row end a call.
 
-    Five failures take half a minute, which gets over the restart of a front end; a longer outage is the next run's.
-    Throttling says when to come back, so it is no outage; ten times in a row it is.
+    Five failures take half a minute, long enough for a front end to restart; after a longer outage the next run goes
+    on. Throttling is not an outage, since the service says when to come back, unless it happens ten times in a row.
     """
 
     failures: int = 5
@@ -87,11 +87,11 @@ class RetryLimits:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked.
+    """An HTTP request.
 
     Attributes:
         accepts: the statuses whose bodies the caller wants to read.
-        failures: after how many failures in a row it is given up; None: as any other.
+        failures: how many failures in a row end the call; None for the caller's default.
     """
 
     method: str
@@ -105,7 +105,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An answer that ends the call: Microsoft's status, code, message and correlation id, as far as it gave them.
+    """An answer that ends the call: Microsoft's status, code, message and correlation id, as far as they are known.
 
     Attributes:
         page: the body as text.
@@ -119,7 +119,7 @@ class Refusal:
     page: str = ""
 
     def quoted(self) -> str:
-        """Microsoft's own words, for the end of a sentence."""
+        """Microsoft's message and ids, to be appended to a sentence."""
         words = ": ".join(part for part in (self.code, self.message) if part)
         told = f" Microsoft says: {words}." if words else ""
         return f"{told} (HTTP {self.status}, correlation id {self.correlation_id or 'not given'})"
@@ -144,7 +144,7 @@ class Answer:
         Raises:
             StoppedError: the process was asked to stop.
             ConnectionFailedError: the answer breaks off or takes too long.
-            UnexpectedAnswerError: it is packed or as large as no answer of Microsoft's is.
+            UnexpectedAnswerError: it has an encoding that was not requested, or is too large.
         """
         for piece in arriving(self._response.raw):
             if self._stop.is_set():
@@ -152,7 +152,7 @@ class Answer:
             yield piece
 
     def text(self) -> str:
-        """The body as text; one that is longer than ``LARGEST_TEXT`` is left there."""
+        """The body as text, cut at ``LARGEST_TEXT`` bytes."""
         collected = bytearray()
         for piece in self.pieces():
             collected += piece
@@ -163,7 +163,7 @@ class Answer:
 
 @dataclass
 class _Tries:
-    """What has gone wrong so far with one request."""
+    """Counts what has gone wrong with one request."""
 
     failures: int = 0
     throttlings: int = 0
@@ -171,12 +171,14 @@ class _Tries:
 
 
 class Caller:
-    """Makes calls to one host: one session, one clock, one stop, one pace.
+    """Makes calls to one host.
 
     Attributes:
-        calls: those made so far, also those made again.
-        throttled_seconds: waited because the service asked for it.
-        paced_seconds: waited so that it would not have to.
+        stop: ends every wait.
+        clock: learns the server's time from the answers.
+        calls: the number of calls so far, including retries.
+        throttled_seconds: the time spent waiting because the service throttled.
+        paced_seconds: the time spent waiting in order not to be throttled.
     """
 
     def __init__(
@@ -210,13 +212,13 @@ class Caller:
         explain: Explain,
         bearer: Bearer | None = None,
     ) -> T:
-        """Make the call, and return what ``read`` makes of its answer.
+        """Make the call and return the result of ``read``.
 
-        ``read`` may be called again with a new answer if the first one breaks off.
+        If an answer breaks off, ``read`` is called again with a new one.
 
         Raises:
             StoppedError: the process was asked to stop.
-            AddonError: the call failed for good; the sentence says what to do.
+            AddonError: the call failed for good.
         """
         tries = _Tries()
         while True:
@@ -279,7 +281,7 @@ class Caller:
             if not failure.may_pass:
                 raise failure.error from error
             self._drop_connections()
-            # Once an answer has begun, it is the answer that breaks, not the way to it.
+            # Once an answer has begun, the failure is that of the answer, not of the connection.
             broke = answer is not None and type(failure.error) is ConnectionFailedError
             raise _Retry(failure.reason, BrokenAnswerError(str(failure.error)) if broke else failure.error) from error
         except _NoAddressError as error:
@@ -290,7 +292,7 @@ class Caller:
             raise _Retry("broken off", broken) from error
 
     def _drop_connections(self) -> None:
-        """What is left on the line of an answer that broke must not be taken for the next one."""
+        """Close connections, so that the rest of a broken answer is not taken for the next one."""
         self._session.close()
 
     def _send(self, request: Request, headers: Mapping[str, str]) -> requests.Response:
@@ -308,7 +310,7 @@ class Caller:
         except requests.RequestException:
             raise
         except ValueError as error:
-            # requests takes a redirect's target apart even when it is told not to follow (2.32.5).
+            # requests parses a redirect's target even if it is told not to follow it (2.32.5).
             raise _NoAddressError from error
 
     def _refused(self, host: str, answer: Answer, explain: Explain, token: str | None) -> Exception:
@@ -326,7 +328,7 @@ class Caller:
         return error
 
     def _retry_after(self, header: str | None) -> float | None:
-        """Seconds to wait, out of a number of seconds or a date (RFC 9110, 10.2.3)."""
+        """Read ``Retry-After``, a number of seconds or a date (RFC 9110, 10.2.3); return seconds."""
         if not header:
             return None
         if re.fullmatch(r"\s*\d+\s*", header, re.ASCII):
@@ -334,11 +336,11 @@ class Caller:
         try:
             return max(FIRST_BACKOFF, (parse_http_date(header) - self.clock.now()) / TICKS_PER_SECOND)
         except ValueError:
-            # What can't be read is as good as not given: we back off by our own rule.
+            # Ignore an unreadable header and back off exponentially.
             return None
 
     def _prepare_next(self, tries: _Tries, retry: _Retry, most_failures: int) -> None:
-        """Wait for the next try, or raise what ends the call."""
+        """Wait for the next try, or raise the error that ends the call."""
         if retry.status == HTTPStatus.UNAUTHORIZED:
             tries.rejected_tokens += 1
             if tries.rejected_tokens > 1:
@@ -365,7 +367,7 @@ class Caller:
 
 
 class _NoAddressError(Exception):
-    """An answer redirects to something that is no address."""
+    """An answer redirects to something that is not a URL."""
 
 
 class _Retry(Exception):  # noqa: N818 - no error: the reason for another try
@@ -385,9 +387,9 @@ def _redirected(host: str, target: str | None) -> AddonError:
 
 
 def _not_microsofts(refusal: Refusal, answer: Answer) -> AddonError | None:
-    """What is said of a page that somebody on the way puts in the place of Microsoft's answer; None for their own.
+    """The error for an HTML page that a proxy or portal sends instead of Microsoft's answer; None for Microsoft's own.
 
-    Microsoft's services answer in JSON, and where a front end of theirs does not, its headers say whose it is.
+    Microsoft's services answer in JSON, and its front ends can be recognised by their headers.
     """
     is_page = "html" in answer.headers.get("Content-Type", "").lower()
     signed = any(name.lower().startswith(_MICROSOFTS_HEADERS) for name in answer.headers)
@@ -425,5 +427,5 @@ def _refusal(host: str, answer: Answer) -> Refusal:
 
 
 def microsofts_words(message: str) -> str:
-    """A message of Microsoft's as the end of a sentence: one line, without the ids that Entra ID appends."""
+    """Microsoft's message as one line, without the ids that Entra ID appends."""
     return textwrap.shorten(message.partition("Trace ID:")[0], 300, placeholder=" …").rstrip(".")

@@ -1,10 +1,9 @@
-"""Connections that spend little on a dead address, and know what a proxy says when it wants a login.
+"""Connections with a short time-out for each address, which also report what login a proxy wants.
 
-``urllib3`` 1.26 gives each address of a host the whole time-out, and ``http.client`` throws away the headers of a
-proxy's refusal before anybody sees them. Both are mended in subclasses, by the hooks that the two libraries document
-(``ConnectionCls``, ``pool_classes_by_scheme``, ``response_class``) and three methods that they keep to themselves
-(``_new_conn``, ``_connect_tls_proxy``, ``_read_status``; as they are in urllib3 1.26.20 and in the http.client of
-CPython 3.9 and 3.13).
+``urllib3`` 1.26 gives each address of a host the whole time-out, and ``http.client`` discards the headers of a proxy's
+refusal. Subclasses correct both. They use documented hooks (``ConnectionCls``, ``pool_classes_by_scheme``,
+``response_class``) and override three private methods (``_new_conn``, ``_connect_tls_proxy``, ``_read_status``, as in
+urllib3 1.26.20 and in the http.client of CPython 3.9 and 3.13).
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-# An address that answers at all answers within this: three tries of TCP's to open a connection (RFC 6298) fit in.
+# Long enough for three attempts of TCP to open a connection (RFC 6298).
 LONGEST_CONNECT = 10.0
 
-# Told when addresses swallowed the attempt: host, those addresses, and the one that answered.
+# Called if addresses did not answer, with the host, those addresses, and the one that did answer.
 OnDeadAddresses = Callable[[str, Sequence[str], str], None]
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -32,7 +31,7 @@ _SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]*)(?=\s+[^\s=]|\s*,|\s*$)"
 
 
 class _Answer(http.client.HTTPResponse):
-    """An answer; a proxy's 407 says which logins the proxy takes."""
+    """An answer; a proxy's 407 is turned into an error that names the logins the proxy accepts."""
 
     def _read_status(self) -> tuple[str, int, str]:
         version, status, reason = super()._read_status()  # type: ignore[misc]
@@ -45,7 +44,7 @@ class _Answer(http.client.HTTPResponse):
 
 
 class _Connection(HTTPSConnection):
-    """A connection that gives each address of its host a time-out of its own, shorter than that of an answer."""
+    """A connection with a time-out for each address of its host, shorter than that for an answer."""
 
     response_class = _Answer
     on_dead_addresses: OnDeadAddresses | None = None
@@ -76,15 +75,15 @@ class _Connection(HTTPSConnection):
                 self.on_dead_addresses(self.host, dead, str(address[0]))
             return opened
         if isinstance(failure, socket.timeout):
-            # Without its cause, whose words would say less; and without the connection, which is no word for anybody.
+            # Without its cause, whose message says less, and without the connection, which has no readable form.
             raise ConnectTimeoutError(f"{', '.join(dead)} of {self.host} did not take the connection")
         raise NewConnectionError(self, f"Failed to establish a new connection: {failure}") from failure
 
     def _connect_tls_proxy(self, hostname: str, conn: socket.socket) -> socket.socket:
         """Speak TLS with the proxy itself.
 
-        urllib3's own would name no host to the context where it is an address, and would say of a certificate that is
-        refused here the same as of one that is refused behind the proxy.
+        urllib3 would not pass an IP address to the context as the host name, and its error would not tell a refused
+        certificate of the proxy from one of the host behind it.
         """
         context: ssl.SSLContext = self.proxy_config.ssl_context
         try:
@@ -94,7 +93,7 @@ class _Connection(HTTPSConnection):
 
 
 def pool_class(on_dead_addresses: OnDeadAddresses | None) -> type[HTTPSConnectionPool]:
-    """A class of connection pools for ``https`` whose connections tell ``on_dead_addresses``."""
+    """Make a class of ``https`` connection pools whose connections call ``on_dead_addresses``."""
 
     class Connection(_Connection):
         pass

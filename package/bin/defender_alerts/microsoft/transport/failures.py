@@ -1,7 +1,7 @@
-"""What it means that no answer came: a table from the libraries' exceptions to reasons and sentences.
+"""Explains failed connections: a table from the libraries' exceptions to reasons and sentences.
 
-``requests`` and ``urllib3`` wrap their causes several deep, and some causes can be told by their text alone (seen in
-requests 2.32.5 and urllib3 1.26.20): so the marks are looked for in the names and texts of the whole chain, in order.
+``requests`` and ``urllib3`` wrap causes several levels deep, and some can only be told by their text (requests 2.32.5
+and urllib3 1.26.20). So each mark is searched for in the names and texts of the whole chain; the first match wins.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .session import Session
 
 
 class Failure(NamedTuple):
-    """Why no answer came: a word for the log, the error, whether trying again may help, and the cause in short."""
+    """Why there was no answer: a word for the log, the error, whether a retry may help, and the cause in short."""
 
     reason: str
     error: AddonError
@@ -31,13 +31,14 @@ class Failure(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """How a failure is recognised, and what is said of it.
+    """How to recognise a failure, and its sentence.
 
     Attributes:
         mark: a regular expression.
-        may_pass: another try may meet something else.
-        with_own_ca: what is said instead where the settings hold CA certificates.
-        without_login: what is said instead where the proxy is used without a login.
+        reason: for the log.
+        may_pass: a retry may succeed.
+        with_own_ca: the sentence if the settings hold CA certificates.
+        without_login: the sentence if the proxy is used without a login.
     """
 
     mark: str
@@ -54,7 +55,7 @@ _UNTRUSTED = "The certificate that answers for {host} is not trusted ({detail}).
 _CA_FIELD = "Configuration > Network > Additional CA certificates"
 _ROWS = (
     _Row(
-        # http/connection says so of the headers of the proxy's answer.
+        # Raised by ``connection`` for the headers of a proxy's answer.
         "407 without Basic",
         "proxy login",
         "The proxy wants a login that the add-on does not speak ({detail}); only Basic is supported. Ask the proxy's "
@@ -64,7 +65,7 @@ _ROWS = (
         may_pass=False,
     ),
     _Row(
-        # The words behind 407 are each proxy's own.
+        # The text after 407 differs between proxies.
         "Tunnel connection failed: 407|SOCKS5 authentication failed|authentication methods were rejected",
         "proxy login",
         "The proxy refuses this user name and password. Correct User name and Password under Configuration > Proxy.",
@@ -74,7 +75,7 @@ _ROWS = (
         "Configuration > Proxy.",
     ),
     _Row(
-        # http/connection says so of TLS with the proxy itself.
+        # Raised by ``connection`` for TLS with the proxy itself.
         "No TLS with the proxy: .*mismatch",
         "proxy certificate",
         "The certificate of the proxy is for another name ({detail}). Enter the name in the certificate as Host under "
@@ -102,7 +103,7 @@ _ROWS = (
         may_pass=False,
     ),
     _Row(
-        # OpenSSL: "EE certificate key too weak", the same of a CA, and "CA signature digest algorithm too weak".
+        # OpenSSL: "EE certificate key too weak", "CA certificate key too weak", "CA signature digest algorithm too weak".
         "too weak",
         "weak certificate",
         _UNTRUSTED + "OpenSSL refuses keys and signatures that are this weak, whoever is trusted. The owner of the "
@@ -110,7 +111,7 @@ _ROWS = (
         may_pass=False,
     ),
     _Row(
-        # Not "unable to get local issuer certificate", which is said where no CA is known at all.
+        # Not "unable to get local issuer certificate", which OpenSSL says if it knows no CA of the chain at all.
         "unable to get issuer certificate",
         "incomplete chain",
         _UNTRUSTED + f"Its chain is not complete: paste the certificate of the root CA as well under {_CA_FIELD}.",
@@ -133,7 +134,7 @@ _ROWS = (
         "did, and paste the certificate of that CA.",
     ),
     _Row(
-        # What a proxy says of a name that it can't resolve or reach: 404, 502, 503, 504, each with its own words.
+        # A proxy can't resolve or reach the host: 404, 502, 503 or 504, with differing texts.
         "Tunnel connection failed|SOCKS5Error: 0x",
         "refused tunnel",
         "The proxy opens no way to {host}:443 ({detail}). Check that the proxy lets {host}:443 pass and that it can "
@@ -141,14 +142,14 @@ _ROWS = (
         UnknownHostError,
     ),
     _Row(
-        # PySocks of the name behind a SOCKS proxy; of the proxy's own name it says so without its own class.
+        # PySocks, of the name behind a SOCKS proxy; for the proxy's own name its error has another class.
         "GeneralProxyError: Socket error: .*gaierror",
         "unknown host",
         "This machine can't resolve the name {host}, and has to as long as the proxy does not. Tick The proxy resolves "
         "names under Configuration > Proxy.",
         UnknownHostError,
     ),
-    # Behind a proxy urllib3 calls a connection that breaks off a ProxyError or not, as it happens to break.
+    # Behind a proxy, urllib3 reports a broken connection sometimes as a ProxyError and sometimes not.
     _Row("RemoteDisconnected", "no connection", _FAILED),
     _Row("ConnectionResetError", "no connection", _FAILED),
     _Row(
@@ -174,16 +175,16 @@ _ROWS = (
     _Row("", "no connection", _FAILED),
 )
 CERTIFICATE_REASONS = frozenset(row.reason for row in _ROWS if _UNTRUSTED in row.sentence)
-"""The reasons that blame the certificate of the host that was asked."""
+"""The reasons that concern the host's certificate."""
 
 
 def no_answer(host: str, error: Exception, session: Session) -> Failure:
-    """What a failed exchange with ``host`` means.
+    """Explain a failed exchange with ``host``.
 
     Args:
-        host: that was asked.
-        error: what the libraries raised.
-        session: by which it was asked.
+        host: that was called.
+        error: raised by the libraries.
+        session: that was used.
     """
     chain = " ".join(f"{type(link).__name__}: {link}" for link in causes(error))
     row = next(row for row in _ROWS if re.search(row.mark, chain))
@@ -193,19 +194,19 @@ def no_answer(host: str, error: Exception, session: Session) -> Failure:
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and what it wraps: ``requests`` keeps urllib3's in ``args``, urllib3 in one of two attributes."""
+    """Yield an exception and its causes: ``requests`` keeps them in ``args``, urllib3 in one of two attributes."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error
         inner = getattr(error, "reason", None) or getattr(error, "original_error", None) or (error.args or (None,))[0]
-        # What is suppressed has nothing to do with it: urllib3 1.26 first calls getresponse() in Python 2's way.
+        # A suppressed context is unrelated: urllib3 1.26 first calls getresponse() as in Python 2.
         context = None if error.__suppress_context__ else error.__context__
         error = inner if isinstance(inner, BaseException) else error.__cause__ or context
 
 
 def _detail(error: Exception, chain: str) -> str:
-    """The innermost cause in its own words; of a certificate, OpenSSL's reason alone."""
+    """The message of the innermost cause; for a certificate, only OpenSSL's reason."""
     *_, innermost = causes(error)
     verification = chain.rpartition("certificate verify failed: ")[2].partition(" (_ssl")[0]
     words = verification if "certificate verify failed: " in chain else str(innermost)

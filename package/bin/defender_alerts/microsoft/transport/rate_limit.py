@@ -1,4 +1,4 @@
-"""Keeps a process's calls below a published limit, so that other programs of the same application have room."""
+"""Keeps a process below half of a published rate limit, which leaves room for the application's other processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Callable, NamedTuple
 
 
 class Limit(NamedTuple):
-    """So many calls in so many seconds are allowed to an application in a tenant."""
+    """A rate limit: calls per seconds, for one application in one tenant."""
 
     calls: int
     seconds: float
@@ -17,14 +17,14 @@ class Limit(NamedTuple):
 class Pace:
     """Says how long to wait before the next call, so that at most half of each limit is used.
 
-    Half, because the limit is the application's and not the process's: another input, a script or another product may
-    use the same one. What they spend is not known here; it is obeyed as a 429.
+    A limit belongs to the application, not to the process: another input, a script or another product may share it.
+    Their calls are not known here; a 429 tells when all of them together are too many.
 
-    Calls are not spread evenly: a quiet poll's few calls go out at once, and only a backlog is slowed down.
+    Calls are not spread evenly: a quiet poll makes its few calls at once, and only a backlog is slowed down.
 
     Args:
-        limits: what Microsoft publishes; none means no pace.
-        monotonic: seconds that never jump.
+        limits: Microsoft's published limits; without any, there is never a wait.
+        monotonic: a monotonic clock, in seconds.
     """
 
     def __init__(self, limits: Sequence[Limit], monotonic: Callable[[], float]) -> None:
@@ -32,12 +32,12 @@ class Pace:
         self._made = [(limit, deque[float](maxlen=max(1, limit.calls // 2))) for limit in limits]
 
     def wait(self) -> float:
-        """The seconds to wait before a call may be made; 0 for none."""
+        """The seconds to wait before the next call."""
         now = self._monotonic()
         waits = [made[0] + limit.seconds - now for limit, made in self._made if len(made) == made.maxlen]
         return max([0.0, *waits])
 
     def note(self) -> None:
-        """A call is made now."""
+        """Record that a call is made now."""
         for _, made in self._made:
             made.append(self._monotonic())

@@ -1,4 +1,4 @@
-"""The server's time: what "now" means here."""
+"""The server's time, which the add-on uses as "now"."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ MOST_SKEW = 300 * TICKS_PER_SECOND
 
 
 class ServerClock:
-    """The server's clock, as read from its answers.
+    """The server's clock, learned from its answers.
 
-    The time is the ``Date`` of the last answer plus what a monotonic clock has counted since, so that a wrong clock
-    of this machine, or one that jumps, neither hides alerts nor asks for the future.
+    The time is the ``Date`` of the last answer plus the time that has passed since by a monotonic clock. So a machine
+    whose clock is wrong or jumps neither misses alerts nor requests the future.
 
-    ``Date`` has whole seconds and was written a moment ago, so this clock is late, never early: what it calls
-    now has happened.
+    ``Date`` has whole seconds and is a moment old, so this clock may be slow but is never fast.
 
     Args:
-        machine: this machine's time in ticks; counts until the first answer.
-        monotonic: seconds that never jump.
+        machine: this machine's clock in ticks, used until the first answer.
+        monotonic: a monotonic clock, in seconds.
     """
 
     def __init__(self, machine: Callable[[], int], monotonic: Callable[[], float]) -> None:
@@ -32,7 +31,7 @@ class ServerClock:
         return int(self._monotonic() * TICKS_PER_SECOND)
 
     def observe(self, date: str | None) -> int | None:
-        """Take over an answer's ``Date`` header; return it in ticks, or None where there is no readable one."""
+        """Set the clock by an answer's ``Date`` header; return it in ticks, or None if it can't be read."""
         if not date:
             return None
         try:
@@ -43,7 +42,7 @@ class ServerClock:
         return ticks
 
     def follow(self, other: ServerClock) -> None:
-        """Start from what another clock has learned, until an answer is observed."""
+        """Use another clock's time until an answer is observed."""
         if self._offset is None:
             self._offset = other._offset
 

@@ -1,4 +1,4 @@
-"""A ``requests`` session as the settings want it: proxy, certificate authorities, no redirects, no surprises."""
+"""Makes ``requests`` sessions with the proxy and the certificate authorities of the settings."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from defender_alerts.microsoft.network import Network
 from .body import ACCEPT_ENCODING
 from .connection import OnDeadAddresses, pool_class
 
-# X509_V_FLAG_PARTIAL_CHAIN; ssl has a name for it from Python 3.10 on, OpenSSL from 1.0.2 on.
+# X509_V_FLAG_PARTIAL_CHAIN: in OpenSSL since 1.0.2, named in ssl since Python 3.10.
 _PARTIAL_CHAIN = 0x80000
 _PROXY_SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
 _PROXY_HOST = re.compile(r"[A-Za-z0-9._-]+\Z|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]\Z")
 
 
 def trust(ca_pem: str) -> ssl.SSLContext:
-    """A TLS context that trusts the public roots and the given certificates, and always verifies.
+    """Make a TLS context that trusts the public roots and the given certificates, and always verifies.
 
     Raises:
         ConfigurationError: the text holds no readable certificate.
@@ -37,12 +37,12 @@ def trust(ca_pem: str) -> ssl.SSLContext:
     if hasattr(context, "minimum_version"):
         context.minimum_version = ssl.TLSVersion.TLSv1_2
     else:
-        # OpenSSL before 1.1.0g, as in Splunk 9.3 and 9.4, where setting the attribute would do nothing.
+        # OpenSSL before 1.1.0g, as in Splunk 9.3 and 9.4, where setting the attribute has no effect.
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
-    # Python 3.13 trusts an intermediate CA that is given without its root; before, that had to be asked for.
+    # Trust an intermediate CA without its root, as Python 3.13 does by default.
     context.verify_flags |= _PARTIAL_CHAIN
     if hasattr(ssl, "VERIFY_X509_STRICT"):
-        # Python 3.13 switches this on; the private CAs of inspecting proxies often lack the extensions it wants.
+        # Python 3.13 sets this by default; private CAs of inspecting proxies often lack the extensions it requires.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if ca_pem:
         _add(context, ca_pem)
@@ -50,13 +50,13 @@ def trust(ca_pem: str) -> ssl.SSLContext:
 
 
 def _add(context: ssl.SSLContext, ca_pem: str) -> None:
-    # Most have no CA of their own, and their polls do without the modules that read certificates.
+    # Imported here, since polls without CA certificates don't need the modules that read them.
     from defender_alerts.microsoft.client_certificate.authorities import read_authorities
 
     found = read_authorities(ca_pem)
     for encoded in found.usable:
         context.load_verify_locations(cadata=encoded)
-    # One that has expired may be needed no more: that is for the connection to show.
+    # An expired one may not be needed any more; the connection will show.
     if not found.usable and not found.unfit:
         raise ConfigurationError(
             "Configuration > Network > Additional CA certificates holds no certificate in PEM form that can be read. "
@@ -65,10 +65,10 @@ def _add(context: ssl.SSLContext, ca_pem: str) -> None:
 
 
 class ContextAdapter(HTTPAdapter):
-    """Speaks TLS with one context, loaded once, which does the verifying.
+    """Uses one TLS context for all connections.
 
-    ``requests`` by itself would load certifi's file anew for each connection, and would take the environment's
-    ``REQUESTS_CA_BUNDLE`` in place of a session's ``verify`` (seen in requests 2.32.5).
+    ``requests`` itself would load certifi's file for each connection, and would prefer the environment's
+    ``REQUESTS_CA_BUNDLE`` to a session's ``verify`` (2.32.5).
     """
 
     def __init__(self, context: ssl.SSLContext, on_dead_addresses: OnDeadAddresses | None = None) -> None:
@@ -77,12 +77,12 @@ class ContextAdapter(HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools of connections that use no proxy."""
+        """Make the pools of direct connections."""
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """The pools of connections through this proxy."""
+        """Make the pools of connections through this proxy."""
         kwargs["ssl_context"] = self._context
         if proxy.startswith("https://"):
             kwargs["proxy_ssl_context"] = self._context
@@ -92,53 +92,53 @@ class ContextAdapter(HTTPAdapter):
         return proxy_manager
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
-        """The login in UTF-8 (RFC 7617); ``requests`` sends Latin-1, and fails where that has no such character."""
+        """The login in UTF-8 (RFC 7617); ``requests`` sends Latin-1 and fails on other characters."""
         username, password = requests.utils.get_auth_from_url(proxy)
         if not username:
             return {}
-        # Bytes of the environment that are no UTF-8 are sent as they are.
+        # Bytes of the environment that are not UTF-8 are sent unchanged.
         pair = f"{username}:{password}".encode("utf-8", "surrogateescape")
         login = base64.b64encode(pair).decode("ascii")
         return {"Proxy-Authorization": f"Basic {login}"}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave the verification to the context: it is complete."""
+        """Leave verification to the context."""
         del url, verify, cert
         conn.cert_reqs = self._context.verify_mode
 
 
 class Session(requests.Session):
-    """A session whose failures can be explained.
+    """A session that knows what is needed to explain its failures.
 
     Attributes:
-        has_own_ca: CA certificates of the settings are trusted beside the public ones.
+        has_own_ca: it trusts CA certificates from the settings in addition to the public ones.
     """
 
     has_own_ca = False
 
     @property
     def has_login(self) -> bool:
-        """Whether the proxy is shown a user name and password."""
+        """Whether it sends a user name and password to the proxy."""
         return any("@" in url for url in self.proxies.values())
 
 
 def open_session(
     network: Network, trusted: ssl.SSLContext, host: str, on_dead_addresses: OnDeadAddresses | None = None
 ) -> Session:
-    """A session for one host; where the settings name no proxy, the environment's counts.
+    """Make a session for one host; without a proxy in the settings, the environment's applies.
 
     Args:
         network: the settings.
-        trusted: verifies who answers.
-        host: the one that is going to be asked.
-        on_dead_addresses: is told when some of its addresses, or of the proxy's, swallow connections.
+        trusted: the TLS context.
+        host: that will be called.
+        on_dead_addresses: called if addresses of the host or of the proxy don't answer.
 
     Raises:
-        ConfigurationError: the environment's proxy has no address that could be used.
+        ConfigurationError: the environment's proxy has no usable address.
     """
     session = Session()
     session.has_own_ca = bool(network.ca_pem)
-    # Neither REQUESTS_CA_BUNDLE nor .netrc has a say: the settings are what the administrator was shown.
+    # Ignore REQUESTS_CA_BUNDLE and .netrc, which the administrator does not see on the pages.
     session.trust_env = False
     session.adapters.clear()
     session.mount("https://", ContextAdapter(trusted, on_dead_addresses))
@@ -148,10 +148,10 @@ def open_session(
 
 
 def proxies_for(network: Network, host: str) -> dict[str, str]:
-    """The proxies to a host by scheme, as ``requests`` takes them; none for a direct way.
+    """The proxies for a host by scheme, as ``requests`` takes them; empty for a direct connection.
 
     Raises:
-        ConfigurationError: the environment's proxy has no address that could be used.
+        ConfigurationError: the environment's proxy has no usable address.
     """
     if network.proxy is not None:
         return {"https": network.proxy.url}
@@ -161,15 +161,15 @@ def proxies_for(network: Network, host: str) -> dict[str, str]:
 
 
 def _must_be_an_address(proxies: Mapping[str, str]) -> None:
-    """Refuse what the environment names as a proxy and no library could use; it is not quoted, as it may hold a login.
+    """Refuse a proxy of the environment that no library could use; it is not quoted, as it may hold a login.
 
     Raises:
-        ConfigurationError: the one that counts is no address of a proxy.
+        ConfigurationError: the proxy that would be used has no usable address.
     """
     url = proxies.get("https") or proxies.get("all") or "http://none"
     try:
         address = urllib3.util.parse_url(url)
-        # requests asks the standard library for the login, which takes less than urllib3 does.
+        # requests gets the login from the standard library, which accepts fewer addresses than urllib3.
         urlsplit(url)
     except (urllib3.exceptions.LocationParseError, ValueError):
         address = urllib3.util.Url()

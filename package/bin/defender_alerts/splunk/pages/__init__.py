@@ -1,1 +1,1 @@
-"""What UCC's pages and the add-on's own REST endpoints call."""
+"""The handlers of UCC's pages and of the add-on's own REST endpoints."""
