@@ -19,8 +19,8 @@ from typing import Any
 from defender_alerts.errors import ConfigurationError
 
 _MODULES = ("_hashlib", "_ssl")
-# Its name is libeay32 in OpenSSL 1.0.2, which Splunk has up to 9.4, and libcrypto since 1.1.0. It is assumed that Splunk
-# on Windows has the file under this name beside its Python.
+# libeay32 in OpenSSL 1.0.2, which Splunk has up to 9.4; libcrypto since 1.1.0. It is assumed that Splunk
+# has the file under this name beside its Python on Windows.
 _WINDOWS_NAMES = ("libcrypto*.dll", "libeay32.dll")
 _RSA = 6  # NID_rsaEncryption, in every version
 

@@ -103,7 +103,7 @@ _ROWS = (
         may_pass=False,
     ),
     _Row(
-        # OpenSSL: "EE certificate key too weak", "CA certificate key too weak", "CA signature digest algorithm too weak".
+        # OpenSSL: "EE certificate key too weak", "CA certificate key ...", "CA signature digest algorithm too weak".
         "too weak",
         "weak certificate",
         _UNTRUSTED + "OpenSSL refuses keys and signatures that are this weak, whoever is trusted. The owner of the "
