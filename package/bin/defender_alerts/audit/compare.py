@@ -28,10 +28,9 @@ from defender_alerts.errors import AddonError, CheckpointError, ConfigurationErr
 from defender_alerts.input_kinds import Kind
 from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.account import Account
-from defender_alerts.microsoft.apis.base import Api, OwnSettings
+from defender_alerts.microsoft.apis.base import Api, OwnSettings, apis_of
 from defender_alerts.microsoft.tokens import ResourceBearer, TokenSource
-from defender_alerts.microsoft.transport.client import Caller, Stop
-from defender_alerts.microsoft.transport.rate_limit import Limit
+from defender_alerts.microsoft.transport.client import Callers, Stop
 from defender_alerts.times import TICKS_PER_SECOND, iso, seconds
 
 # So many versions of the API are compared with one search.
@@ -134,13 +133,6 @@ class AuditRequest:
     collect: bool = False
 
 
-class MakesCallers(Protocol):
-    """Makes callers."""
-
-    def __call__(self, host: str, limits: Sequence[Limit] = ()) -> Caller:
-        """A caller for a host, that keeps to limits of calls."""
-
-
 @dataclass(frozen=True)
 class AuditContext:
     """What an audit is given to work with.
@@ -154,7 +146,7 @@ class AuditContext:
         grace: seconds that Splunk may take to index what it was given before the audit began.
     """
 
-    caller: MakesCallers
+    caller: Callers
     store: CheckpointStore
     index: Index
     stop: Stop
@@ -176,46 +168,30 @@ def audit(question: AuditRequest, context: AuditContext) -> Iterator[RegionRepor
             f"The range from {iso(question.start)} to {iso(question.end)} is empty. Give an end later than the start."
         )
     cloud = clouds.cloud(question.account.cloud)
-    reports = [RegionReport(region, question.start, question.end) for region in question.own.regions]
-    apis = {report.region: _api(question, cloud.name, report) for report in reports}
-    tokens = TokenSource(question.account, cloud, context.caller(cloud.authority_host))
-    bearers = {
-        region: ResourceBearer(tokens, api.audience, api.errors.resource_hint)
-        for region, api in apis.items()
-        if api is not None
-    }
-    if not bearers:
-        yield from reports
+    apis, wrong = apis_of(question.own, cloud.name)
+    for region, failure in wrong.items():
+        yield RegionReport(region, question.start, question.end, failure=failure)
+    if not apis:
         return
+    tokens = TokenSource(question.account, cloud, context.caller(cloud.authority_host))
+    bearers = {region: ResourceBearer(tokens, api.audience, api.errors.resource_hint) for region, api in apis.items()}
     # Where no token is to be had, that is what is said.
     next(iter(bearers.values())).token()
     tenant = tokens.tenant()
     documents = context.store.checkpoints_of(question.kind.name, question.input)
     ready_at = context.monotonic() + context.grace
-    for report in reports:
-        api = apis[report.region]
-        if api is not None:
-            key = CheckpointKey(question.kind.name, question.input, tenant, cloud.name, report.region)
-            try:
-                checkpoint = _checkpoint(key, documents)
-                report.end = _due(checkpoint, question)
-                reader = RegionReader(api, context.caller(api.host, api.limits), bearers[report.region], context.log)
-                region_audit = _RegionAudit(key, api, reader, context=context, ready_at=ready_at, report=report)
-                region_audit.run(checkpoint, collect=question.collect)
-            except AddonError as error:
-                report.failure = error
+    for region, api in apis.items():
+        report = RegionReport(region, question.start, question.end, api.host)
+        key = CheckpointKey(question.kind.name, question.input, tenant, cloud.name, region)
+        try:
+            checkpoint = _checkpoint(key, documents)
+            report.end = _due(checkpoint, question)
+            reader = RegionReader(api, context.caller(api.host, api.limits), bearers[region], context.log)
+            region_audit = _RegionAudit(key, api, reader, context=context, ready_at=ready_at, report=report)
+            region_audit.run(checkpoint, collect=question.collect)
+        except AddonError as error:
+            report.failure = error
         yield report
-
-
-def _api(question: AuditRequest, cloud: str, report: RegionReport) -> Api | None:
-    """The API of a region; None, with the failure in the report, where the cloud has none there."""
-    try:
-        api = question.own.in_region(report.region, cloud)
-    except ConfigurationError as error:
-        report.failure = error
-        return None
-    report.host = api.host
-    return api
 
 
 def _checkpoint(key: CheckpointKey, documents: Sequence[Mapping[str, Any]]) -> Checkpoint:

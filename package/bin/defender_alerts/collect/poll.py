@@ -28,19 +28,18 @@ from defender_alerts.checkpoint.checkpoint import (
 from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts, SplitAlertStore
 from defender_alerts.checkpoint.versions import fingerprint
 from defender_alerts.checkpoint.writer import CheckpointWriter
-from defender_alerts.errors import AddonError, CheckpointError, ConfigurationError
+from defender_alerts.errors import AddonError, CheckpointError
 from defender_alerts.input_kinds import Kind
 from defender_alerts.logfmt import key_values
 from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.account import Account
-from defender_alerts.microsoft.apis.base import Api, OwnSettings
+from defender_alerts.microsoft.apis.base import Api, OwnSettings, apis_of
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.tokens import ResourceBearer, TokenSource
-from defender_alerts.microsoft.transport.client import Caller, Stop
+from defender_alerts.microsoft.transport.client import Callers, Stop
 from defender_alerts.microsoft.transport.connection import LONGEST_CONNECT
-from defender_alerts.microsoft.transport.rate_limit import Limit, Pace
 from defender_alerts.microsoft.transport.server_clock import ServerClock
-from defender_alerts.microsoft.transport.session import open_session, trust
+from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.settings import Polling
 from defender_alerts.times import iso, machine_time, parse_start, seconds
 
@@ -96,29 +95,21 @@ class PollContext:
     machine: Callable[[], int] = machine_time
     monotonic: Callable[[], float] = time.monotonic
     trust: Callable[[str], ssl.SSLContext] = trust
-    trusted: ssl.SSLContext = field(init=False)
     clock: ServerClock = field(init=False)
+    caller: Callers = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "trusted", self.trust(self.network.ca_pem))
-        object.__setattr__(self, "clock", ServerClock(self.machine, self.monotonic))
-
-    def caller(self, host: str, limits: Sequence[Limit] = (), clock: ServerClock | None = None) -> Caller:
-        """A caller with a session of its own, since sessions are not thread-safe.
-
-        Args:
-            host: to call.
-            limits: on the number of calls.
-            clock: learns the server's time; a new one by default.
-        """
-        return Caller(
-            open_session(self.network, self.trusted, host, self._warn_of_dead_addresses),
-            timeout=self.network.timeout,
-            clock=clock or ServerClock(self.machine, self.monotonic),
-            stop=self.stop,
-            log=self.log,
-            pace=Pace(limits, self.monotonic) if limits else None,
+        callers = Callers(
+            self.network,
+            self.trust(self.network.ca_pem),
+            self.stop,
+            self.log,
+            machine=self.machine,
+            monotonic=self.monotonic,
+            on_dead_addresses=self._warn_of_dead_addresses,
         )
+        object.__setattr__(self, "clock", ServerClock(self.machine, self.monotonic))
+        object.__setattr__(self, "caller", callers)
 
     def _warn_of_dead_addresses(self, host: str, dead: Sequence[str], answering: str) -> None:
         self.log.warning(
@@ -155,7 +146,7 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
     # Fail before anything is read if this host does not allow fingerprints.
     fingerprint("", 0)
     cloud = clouds.cloud(plan.account.cloud)
-    apis, startup_failures = _apis(plan)
+    apis, startup_failures = apis_of(plan.own, cloud.name)
     if not apis:
         return PollResult((), startup_failures)
     token_caller = context.caller(cloud.authority_host, clock=context.clock)
@@ -233,18 +224,6 @@ def _saved_by(
     return {
         region: {who_saved(document) for key, document in latest.items() if key.region == region} for region in regions
     }
-
-
-def _apis(plan: Plan) -> tuple[dict[str, Api], dict[str, AddonError]]:
-    """The API of each region, and the errors of regions that are misconfigured."""
-    apis: dict[str, Api] = {}
-    wrong: dict[str, AddonError] = {}
-    for region in plan.own.regions:
-        try:
-            apis[region] = plan.own.in_region(region, plan.account.cloud)
-        except ConfigurationError as error:  # noqa: PERF203 - a misconfigured region must not affect the others
-            wrong[region] = error
-    return apis, wrong
 
 
 def _origin(plan: Plan, key: CheckpointKey, api: Api) -> Origin:

@@ -10,11 +10,10 @@ import contextlib
 import json
 import logging
 import queue
-import ssl
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Union
 
@@ -34,9 +33,8 @@ from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.account import CLIENT_SECRET, Account
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.tokens import Token, TokenSource
-from defender_alerts.microsoft.transport.client import Caller, RetryLimits
-from defender_alerts.microsoft.transport.server_clock import ServerClock
-from defender_alerts.microsoft.transport.session import open_session, trust
+from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers
+from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.settings import is_guid
 from defender_alerts.times import iso, machine_time
 
@@ -159,13 +157,14 @@ def check_account(
 
 def _ask(account: Account, network: Network, audiences: Sequence[str], until: float) -> dict[str, _Outcome]:
     """Ask for each, on a thread and a connection of its own; the outcomes that have come by then."""
-    trusted, stop = trust(network.ca_pem), threading.Event()
+    stop, patient = threading.Event(), replace(network, timeout=min(network.timeout, _LONGEST_WAIT))
+    callers = Callers(patient, trust(network.ca_pem), stop, _LOG, ASKS_ONCE)
     came: queue.Queue[tuple[str, _Outcome]] = queue.Queue()
 
     def ask(audience: str) -> None:
         outcome: _Outcome
         try:
-            outcome = _answer(account, network, audience, trusted, stop)
+            outcome = _answer(account, callers, audience)
         except StoppedError:
             return
         except AddonError as error:
@@ -186,21 +185,10 @@ def _ask(account: Account, network: Network, audiences: Sequence[str], until: fl
     return {audience: outcomes[audience] for audience in audiences if audience in outcomes}
 
 
-def _answer(
-    account: Account, network: Network, audience: str, trusted: ssl.SSLContext, stop: threading.Event
-) -> Token | str:
+def _answer(account: Account, callers: Callers, audience: str) -> Token | str:
     cloud = clouds.cloud(account.cloud)
-    with open_session(network, trusted, cloud.authority_host) as session:
-        caller = Caller(
-            session,
-            timeout=min(network.timeout, _LONGEST_WAIT),
-            clock=ServerClock(machine_time, time.monotonic),
-            stop=stop,
-            log=_LOG,
-            patience=RetryLimits(failures=1, throttlings=1),
-        )
-        source = TokenSource(account, cloud, caller)
-        return source.tenant() if audience == _TENANT else source.acquire(audience)
+    source = TokenSource(account, cloud, callers(cloud.authority_host))
+    return source.tenant() if audience == _TENANT else source.acquire(audience)
 
 
 def _refuse_what_no_input_could_use(outcomes: list[_Outcome]) -> None:

@@ -15,9 +15,9 @@ from defender_alerts.microsoft.apis.base import Api
 from defender_alerts.microsoft.clouds import Cloud
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.tokens import Token, TokenSource
-from defender_alerts.microsoft.transport.client import Caller, RetryLimits, Stop
+from defender_alerts.microsoft.transport.client import ASKS_ONCE, Caller, Callers, Stop
 from defender_alerts.microsoft.transport.server_clock import ServerClock
-from defender_alerts.microsoft.transport.session import open_session, trust
+from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.times import machine_time
 
 
@@ -48,6 +48,8 @@ class Context:
 
     def __post_init__(self) -> None:
         self.clock = ServerClock(self.machine, self.monotonic)
+        trusted = trust(self.network.ca_pem)
+        self._callers = Callers(self.network, trusted, self.stop, self.log, ASKS_ONCE)
         self.source = TokenSource(self.account, self.cloud, self.caller(self.cloud.authority_host))
 
     @property
@@ -62,11 +64,4 @@ class Context:
 
     def caller(self, host: str) -> Caller:
         """A caller without retries, since the doctor should report a failure and not wait for it to pass."""
-        return Caller(
-            open_session(self.network, trust(self.network.ca_pem), host),
-            timeout=self.network.timeout,
-            clock=self.clock,
-            stop=self.stop,
-            log=self.log,
-            patience=RetryLimits(failures=1, throttlings=1),
-        )
+        return self._callers(host, clock=self.clock)

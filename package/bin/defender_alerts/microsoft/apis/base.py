@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from defender_alerts.errors import AddonError
+from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.microsoft.json_stream import BrokenRecord, Record
 from defender_alerts.microsoft.transport.client import Refusal, Request
 from defender_alerts.microsoft.transport.rate_limit import Limit
@@ -38,6 +38,18 @@ class OwnSettings(Protocol):
         Raises:
             ConfigurationError: the cloud does not offer the API in that region.
         """
+
+
+def apis_of(own: OwnSettings, cloud: str) -> tuple[dict[str, Api], dict[str, AddonError]]:
+    """The API of each region, and the errors of regions that are misconfigured."""
+    apis: dict[str, Api] = {}
+    wrong: dict[str, AddonError] = {}
+    for region in own.regions:
+        try:
+            apis[region] = own.in_region(region, cloud)
+        except ConfigurationError as error:  # noqa: PERF203 - a misconfigured region must not affect the others
+            wrong[region] = error
+    return apis, wrong
 
 
 class Query(NamedTuple):

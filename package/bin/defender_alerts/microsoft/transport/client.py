@@ -11,9 +11,10 @@ import json
 import logging
 import random
 import re
+import ssl
 import textwrap
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Callable, Protocol, TypeVar
@@ -29,13 +30,15 @@ from defender_alerts.errors import (
     StoppedError,
     UnexpectedAnswerError,
 )
-from defender_alerts.times import TICKS_PER_SECOND, parse_http_date
+from defender_alerts.microsoft.network import Network
+from defender_alerts.times import TICKS_PER_SECOND, machine_time, parse_http_date
 
 from .body import arriving
+from .connection import OnDeadAddresses
 from .failures import no_answer
-from .rate_limit import Pace
+from .rate_limit import Limit, Pace
 from .server_clock import ServerClock
-from .session import Session
+from .session import Session, open_session
 
 T = TypeVar("T")
 
@@ -83,6 +86,9 @@ class RetryLimits:
 
     failures: int = 5
     throttlings: int = 10
+
+
+ASKS_ONCE = RetryLimits(failures=1, throttlings=1)
 
 
 @dataclass(frozen=True)
@@ -364,6 +370,39 @@ class Caller:
             self.throttled_seconds += wait
         if self.stop.wait(wait):
             raise StoppedError
+
+
+@dataclass(frozen=True)
+class Callers:
+    """Makes callers for hosts, each with a session of its own: sessions are not for several threads.
+
+    Attributes:
+        trusted: verifies who answers.
+        machine: this machine's clock, in ticks.
+        monotonic: seconds that never jump.
+        on_dead_addresses: is told when some addresses of a host swallow connections.
+    """
+
+    network: Network
+    trusted: ssl.SSLContext
+    stop: Stop
+    log: logging.Logger
+    patience: RetryLimits = RetryLimits()
+    machine: Callable[[], int] = machine_time
+    monotonic: Callable[[], float] = time.monotonic
+    on_dead_addresses: OnDeadAddresses | None = None
+
+    def __call__(self, host: str, limits: Sequence[Limit] = (), clock: ServerClock | None = None) -> Caller:
+        """A caller that keeps to limits of calls; its clock is its own, unless one is given."""
+        return Caller(
+            open_session(self.network, self.trusted, host, self.on_dead_addresses),
+            timeout=self.network.timeout,
+            clock=clock or ServerClock(self.machine, self.monotonic),
+            stop=self.stop,
+            log=self.log,
+            patience=self.patience,
+            pace=Pace(limits, self.monotonic) if limits else None,
+        )
 
 
 class _NoAddressError(Exception):

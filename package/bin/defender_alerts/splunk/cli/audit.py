@@ -11,14 +11,11 @@ import logging
 import math
 from collections.abc import Sequence
 
-from defender_alerts.audit.compare import AuditContext, AuditRequest, MakesCallers, audit
+from defender_alerts.audit.compare import AuditContext, AuditRequest, audit
 from defender_alerts.errors import AddonError, ConfigurationError, StoppedError
 from defender_alerts.input_kinds import KINDS
-from defender_alerts.microsoft.network import Network
-from defender_alerts.microsoft.transport.client import Caller
-from defender_alerts.microsoft.transport.rate_limit import Limit, Pace
-from defender_alerts.microsoft.transport.server_clock import ServerClock
-from defender_alerts.microsoft.transport.session import open_session, trust
+from defender_alerts.microsoft.transport.client import Callers
+from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.settings import read_polling
 from defender_alerts.splunk.inputs import find_input
 from defender_alerts.splunk.kvstore import KVStoreCheckpoints
@@ -122,7 +119,7 @@ def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction:
         service = log_in(Login(here.uri, "", LOCAL_TOKEN), known, shell.ask, None)
     log = logger_on(shell.err, "defender_alerts_audit", logging.INFO, redaction)
     context = AuditContext(
-        caller=_callers(network, shell, log),
+        caller=Callers(network, trust(network.ca_pem), shell.stop, log, monotonic=shell.monotonic),
         store=KVStoreCheckpoints(splunkd, shell.stop, log),
         index=SplunkIndex(service, kind),
         stop=shell.stop,
@@ -146,22 +143,6 @@ def _time(text: str, option: str) -> int:
         raise ConfigurationError(
             f"{option} is {text!r}, and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative (-2d, -12h)."
         ) from error
-
-
-def _callers(network: Network, shell: Shell, log: logging.Logger) -> MakesCallers:
-    trusted = trust(network.ca_pem)
-
-    def caller(host: str, limits: Sequence[Limit] = ()) -> Caller:
-        return Caller(
-            open_session(network, trusted, host),
-            timeout=network.timeout,
-            clock=ServerClock(machine_time, shell.monotonic),
-            stop=shell.stop,
-            log=log,
-            pace=Pace(limits, shell.monotonic) if limits else None,
-        )
-
-    return caller
 
 
 def _refused(error: SplunkdError) -> str:

@@ -14,7 +14,7 @@ from defender_alerts.diagnostics.table import CHECKS
 from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft.account import Account
-from defender_alerts.microsoft.apis.base import Api, OwnSettings
+from defender_alerts.microsoft.apis.base import Api, OwnSettings, apis_of
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.transport.client import Stop
 from defender_alerts.microsoft.transport.session import trust
@@ -165,10 +165,7 @@ def _input(one: KnownInput) -> tuple[tuple[Polling, OwnSettings], Finding]:
 
 def _apis(own: OwnSettings, account: Account, examination: Examination) -> dict[str, Api]:
     """The API of each region that there is; the others are noted."""
-    apis: dict[str, Api] = {}
-    for region in own.regions:
-        try:
-            apis[region] = own.in_region(region, account.cloud)
-        except ConfigurationError as error:  # noqa: PERF203 - a region that is wrong leaves the others
-            examination.note("region", failed_by(error), region)
+    apis, wrong = apis_of(own, account.cloud)
+    for region, error in wrong.items():
+        examination.note("region", failed_by(error), region)
     return apis
