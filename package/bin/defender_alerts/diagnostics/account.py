@@ -1,7 +1,7 @@
-"""Checks an account before it is saved: which inputs can it feed, from here, through the saved proxy?
+"""Checks an account before it is saved: which inputs can it feed, from this host, through the saved proxy?
 
-Only what is wrong with the account itself or the way to Microsoft refuses the save. A permission that is missing, or an
-API that the tenant does not have, is no obstacle for the other inputs: it is kept with the account and shown.
+Only an error in the account itself or in the connection to Microsoft refuses the save. A missing permission, or an API
+that the tenant does not have, does not affect other inputs: it is stored with the account and shown.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from defender_alerts.times import iso, machine_time
 
 # Splunk Web gives up on a page's request after 30 s, and splunkd's own part needs some of them.
 LONGEST_CHECK = 20.0
-# One way that hangs at two places, say at the proxy and behind it, still comes to its end as a sentence.
+# Short enough that a connection which hangs twice, at the proxy and after it, still ends with a sentence in time.
 _LONGEST_WAIT = 9.0
 _LOG = logging.getLogger(__name__)
 
 
 class Verdict(Enum):
-    """What the check has found for one kind of input."""
+    """The result for one kind of input."""
 
     FEEDS = "feeds"
     MISSING = "missing permission"
@@ -61,12 +61,12 @@ _TENANT = ""
 
 @dataclass(frozen=True)
 class KindCheck:
-    """What was found for one kind of input.
+    """The result for one kind of input.
 
     Attributes:
         kind: its name.
-        detail: the permission that is missing, as Entra ID names it; the resource that is unknown; why it was not
-            checked.
+        finding: the verdict.
+        detail: the missing permission, as Entra ID names it; the unknown resource; or why it was not checked.
     """
 
     kind: str
@@ -87,22 +87,22 @@ class AccountCheck:
     tenant: str = ""
 
     def of(self, kind: str) -> KindCheck | None:
-        """What was found for a kind, None where it was not among those asked for."""
+        """The result for a kind; None if it was not checked."""
         return next((check for check in self.kinds if check.kind == kind), None)
 
     @property
     def feeds_all(self) -> bool:
-        """Whether nothing is left to mend."""
+        """Whether all kinds can be fed."""
         return all(check.finding is Verdict.FEEDS for check in self.kinds)
 
     def dump(self) -> str:
-        """The check as it is kept with the account."""
+        """The check as text, to be stored with the account."""
         found = {check.kind: [check.finding.value, check.detail] for check in self.kinds}
         return json.dumps({"day": self.day, "kinds": found})
 
     @classmethod
     def load(cls, text: str | None) -> AccountCheck | None:
-        """The check that was kept, None where there is none that can be read."""
+        """Read a stored check; None if there is none or it can't be read."""
         try:
             kept = json.loads(text or "")
             kinds = tuple(
@@ -114,7 +114,7 @@ class AccountCheck:
 
 
 def refuse_secret_id(account: Account) -> None:
-    """Recognise the ID of a client secret in the place of its value, which never has the form of a GUID.
+    """Refuse a client secret's ID instead of its value, which never has the form of a GUID.
 
     Raises:
         AuthenticationError: it is the ID.
@@ -169,15 +169,15 @@ def _ask(account: Account, network: Network, audiences: Sequence[str], until: fl
             return
         except AddonError as error:
             outcome = error
-        except Exception as error:  # noqa: BLE001 - whatever it is, the page shows a sentence
+        except Exception as error:  # noqa: BLE001 - the page shows a sentence for every error
             outcome = unexpected(error, _LOG)
         came.put((audience, outcome))
 
     for audience in audiences:
-        # A thread that hangs in a connection can't be ended: it must keep neither the answer nor the process.
+        # A thread that hangs in a connection can't be ended, and must not delay the answer or the end of the process.
         threading.Thread(target=ask, args=(audience,), name=f"check {audience}", daemon=True).start()
     outcomes: dict[str, _Outcome] = {}
-    # What has not come by then is not checked, and said to be.
+    # What has not come in time counts as not checked.
     with contextlib.suppress(queue.Empty):
         while len(outcomes) < len(audiences):
             outcomes.update([came.get(timeout=max(0.0, until - time.monotonic()))])
@@ -192,9 +192,9 @@ def _answer(account: Account, callers: Callers, audience: str) -> Token | str:
 
 
 def _refuse_what_no_input_could_use(outcomes: list[_Outcome]) -> None:
-    """Raise what is wrong with the account or with the way, if not a single token came.
+    """Raise the error of the account or the connection if no token came at all.
 
-    A refusal beside a token can't be the credentials': then it is about that API alone, as Conditional Access may be.
+    If another token came, the credentials are valid, and a refusal only concerns its API, as with Conditional Access.
     """
     if any(isinstance(outcome, Token) for outcome in outcomes):
         return
@@ -210,7 +210,7 @@ def _refuse_what_no_input_could_use(outcomes: list[_Outcome]) -> None:
 
 
 def _found(kind: Kind, audiences: tuple[str, ...], outcomes: Mapping[str, _Outcome], seconds: float) -> KindCheck:
-    """What the outcomes mean for a kind: of its audiences, any one will do."""
+    """The result for a kind, for which a token of any of its audiences is enough."""
     own = [outcomes.get(audience) for audience in audiences]
     tokens = [outcome for outcome in own if isinstance(outcome, Token)]
     roles = kind.access.roles
@@ -226,7 +226,7 @@ def _found(kind: Kind, audiences: tuple[str, ...], outcomes: Mapping[str, _Outco
 
 
 def summary(check: AccountCheck) -> str:
-    """What an account can feed, for its row in the table of accounts."""
+    """A text for the account's row in the table: what it can feed."""
     feeds = [one.kind for one in check.kinds if one.finding is Verdict.FEEDS]
     sentences = [f"Can feed {', '.join(feeds)}." if feeds else "Can feed no input."]
     for finding, (words, _) in _SAID.items():
@@ -267,7 +267,7 @@ _SAID = {
 
 
 def warnings(name: str, check: AccountCheck) -> list[str]:
-    """A sentence for each kind of input that the account can't feed, or may not be able to."""
+    """A sentence for each kind of input that the account can't feed or that was not checked."""
     return [explained(name, one) for one in check.kinds if one.finding in _SAID]
 
 

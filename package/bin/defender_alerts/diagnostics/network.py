@@ -1,7 +1,7 @@
-"""Checks the way to Microsoft before it is saved: does the proxy let us through, are the CA certificates good?
+"""Checks proxy and CA certificates before they are saved.
 
-What goes through the tunnel is no matter here. Whether Microsoft's certificate is trusted there depends on the Network
-tab, which may be saved after the Proxy tab; saving an account tries the whole way.
+Only the tunnel is tried, not TLS inside it: whether Microsoft's certificate is trusted there depends on the Network
+tab, which may be saved after the Proxy tab. Saving an account tries the whole path.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ LONGEST_STEP = 6.0
 
 
 def login_hosts(cloud_names: Iterable[str]) -> tuple[str, ...]:
-    """The hosts that issue the tokens of these clouds' accounts, each once, the commercial one first."""
+    """The login hosts of these clouds, each once, the commercial one first."""
     wanted = set(cloud_names)
     return tuple(dict.fromkeys(row.authority_host for row in clouds.CLOUDS if row.name in wanted))
 
 
 def check_proxy(proxy: Proxy, cloud_names: Iterable[str], ca_pem: str = "", seconds: float = LONGEST_STEP) -> None:
-    """Make sure that the proxy can be reached and opens a tunnel to the login hosts, at port 443, of these clouds.
+    """Check that the proxy can be reached and opens a tunnel to port 443 of these clouds' login hosts.
 
     Args:
         proxy: as it would be saved.
@@ -41,7 +41,7 @@ def check_proxy(proxy: Proxy, cloud_names: Iterable[str], ca_pem: str = "", seco
         ConnectionFailedError: it does not; the sentence names the field to correct.
         ConfigurationError: it wants other credentials, or the certificates can't be used.
     """
-    # Only the proxy's own certificate is of interest: without TLS to the proxy, no CA is needed.
+    # Only the proxy's own certificate matters here, so no CA is needed without TLS to the proxy.
     network = Network(proxy, ca_pem if proxy.kind == "https" else "", seconds)
     wanted = login_hosts(cloud_names)
     first = None
@@ -57,7 +57,7 @@ def check_proxy(proxy: Proxy, cloud_names: Iterable[str], ca_pem: str = "", seco
 
 
 def check_ca_bundle(setting: str, now: dt.datetime | None = None) -> str:
-    """Make sure that the certificates of the setting can be read, and that no private key is among them.
+    """Check that the setting's certificates can be read and that it contains no private key.
 
     Args:
         setting: PEM text, or the path of a file with such text; nothing is fine as well.

@@ -1,4 +1,4 @@
-"""The way to Microsoft: proxy, names, certificates."""
+"""Checks of the path to Microsoft: proxy, names, certificates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_ADDRESSES = 4
 
 
 def proxy(context: Context, _: str) -> Finding:
-    """Whether the proxy is there, and takes its login."""
+    """Check whether the proxy can be reached and accepts its login."""
     host = context.cloud.authority_host
     used = proxy_in_use(context.network, host)
     if used is None:
@@ -29,7 +29,7 @@ def proxy(context: Context, _: str) -> Finding:
 
 
 def names(context: Context, host: str) -> Finding:
-    """Whether this host can resolve a name, where it is this host that has to."""
+    """Check whether this host can resolve a name, if it has to."""
     used = proxy_in_use(context.network, host)
     if used is not None and used.resolves:
         return Finding(Outcome.SKIPPED, "Not checked: the proxy resolves the name.")
@@ -45,7 +45,7 @@ def names(context: Context, host: str) -> Finding:
 
 
 def certificate(context: Context, host: str) -> Finding:
-    """Whose certificate answers for a host, who has issued it, and by whom that is trusted."""
+    """Report a host's certificate, its issuer, and whether it is trusted."""
     network = context.network
     seen = look(network, host, trust(network.ca_pem))
     if seen.failure is None:
@@ -61,7 +61,7 @@ def certificate(context: Context, host: str) -> Finding:
 
 
 def _trusted_by(public: Failure | None) -> str:
-    """By whom a certificate is trusted, if with the public roots alone it fails like this."""
+    """Say what makes a certificate trusted; ``public`` is the failure with the public roots alone."""
     if public is None:
         return "trusted by the public roots"
     if public.reason in CERTIFICATE_REASONS:

@@ -1,4 +1,4 @@
-"""Proxy and certificates on the way to a host of Microsoft's: what is there, and what keeps it from working."""
+"""Probes the proxy and the certificates on the path to a Microsoft host."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OF_THE_PROXY = frozenset({"proxy login", "proxy certificate", "refused tunnel",
 
 @dataclass(frozen=True)
 class ProxyInUse:
-    """The proxy by which a host is reached; ``source`` is where it is set."""
+    """The proxy for a host; ``source`` says where it is configured."""
 
     kind: str
     host: str
@@ -35,11 +35,11 @@ class ProxyInUse:
 
     @property
     def resolves(self) -> bool:
-        """Whether it is the proxy that looks names up."""
+        """Whether the proxy resolves host names."""
         return self.kind != "socks5"
 
     def __str__(self) -> str:
-        """Without its login."""
+        """The address without the login."""
         return f"{self.kind}://{self.host}:{self.port}"
 
 
@@ -61,7 +61,7 @@ class Look:
 
 
 def proxy_in_use(network: Network, host: str) -> ProxyInUse | None:
-    """The proxy to a host; None for a direct way."""
+    """The proxy for a host; None for a direct connection."""
     proxies = proxies_for(network, host)
     url = proxies.get("https") or proxies.get("all")
     if not url:
@@ -72,7 +72,7 @@ def proxy_in_use(network: Network, host: str) -> ProxyInUse | None:
 
 
 def proxy_failure(network: Network, host: str) -> Failure | None:
-    """What keeps the proxy from opening a way to a host; None for nothing. What is said in the tunnel is no matter."""
+    """Why the proxy opens no tunnel to a host; None if it does. Failures inside the tunnel are ignored."""
     proxy = proxy_in_use(network, host)
     if proxy is None:
         return None
@@ -124,7 +124,7 @@ def look(network: Network, host: str, trusted: ssl.SSLContext | None) -> Look:
 
 
 def _watch(context: ssl.SSLContext) -> list[bytes]:
-    """The certificates of the handshakes that will come to their end with this context, as they do."""
+    """A list that receives the certificate of each handshake made with this context."""
     seen: list[bytes] = []
 
     class Watched:
@@ -138,7 +138,7 @@ def _watch(context: ssl.SSLContext) -> list[bytes]:
 
 
 def _readable(encoded: bytes) -> Certificate | None:
-    """The certificate; None for one of a form that only TLS's own reader knows."""
+    """Read a certificate; None if only OpenSSL can read it."""
     try:
         return read_certificate(encoded)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the checks have found, and the report that is made of it, as text and as JSON."""
+"""The findings of checks, and the report made of them, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ TITLES = {
     "checkpoint": "Checkpoint",
     "user": "User",
 }
-"""What people call the checks; programs find them by the keys."""
+"""Titles for people; programs use the keys."""
 
 
 def title(check: str, subject: str) -> str:
-    """A check as people call it, with what it is about."""
+    """A check's title with its subject."""
     name = TITLES.get(check) or f"{check[:1].upper()}{check[1:]}"
     return f"{name} ({subject})" if subject else name
 
@@ -58,7 +58,7 @@ _QUIET = frozenset({Outcome.OK, Outcome.SKIPPED})
 
 @dataclass(frozen=True)
 class Finding:
-    """What one look has found.
+    """The result of one check.
 
     Attributes:
         found: what there is, in a sentence.
@@ -76,17 +76,17 @@ def ok(found: str) -> Finding:
 
 
 def warning(found: str, advice: str) -> Finding:
-    """The input works, but not for good, or not wholly."""
+    """The input works, but only partly or not for long."""
     return Finding(Outcome.WARNING, found, advice)
 
 
 def failed(found: str, advice: str) -> Finding:
-    """The input can't work so."""
+    """The input can't work."""
     return Finding(Outcome.FAILED, found, advice)
 
 
 def failed_by(error: AddonError) -> Finding:
-    """A failure in the add-on's own words: what happened comes first in them, what to do follows."""
+    """A failed finding made of an error, whose first sentence says what happened and the others what to do."""
     words, said, quoted = str(error).partition(_SAID)
     found, _, advice = words.partition(". ")
     return failed(f"{found.rstrip('.')}.{said}{quoted}", advice)
@@ -110,25 +110,25 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, line by line."""
+    """The results of all checks."""
 
     results: tuple[Result, ...]
 
     @property
     def first_failure(self) -> Result | None:
-        """The failure to mend first: those behind it may come of it."""
+        """The failure to fix first: later ones may be its consequences."""
         return next((result for result in self.results if result.outcome is Outcome.FAILED), None)
 
     @property
     def verdict(self) -> str:
-        """The report in a sentence, with the failure to mend first."""
+        """The report in a sentence, with the failure to fix first."""
         first = self.first_failure
         fix = f" Fix this first: {title(first.check, first.subject)}." if first else ""
         return f"{self.counts}.{fix}"
 
     @property
     def counts(self) -> str:
-        """How many checks failed, and how many warn."""
+        """The number of failures and warnings."""
         failures, warnings = (self._count(outcome) for outcome in (Outcome.FAILED, Outcome.WARNING))
         said = f"{failures} {'check' if failures == 1 else 'checks'} failed" if failures else "Nothing failed"
         return f"{said}, {warnings} {'warning' if warnings == 1 else 'warnings'}" if warnings else said
@@ -137,7 +137,7 @@ class Report:
         return sum(result.outcome is outcome for result in self.results)
 
     def as_object(self) -> dict[str, Any]:
-        """The report as a part of what becomes JSON, in the order in which the checks were made."""
+        """The report as JSON values, in the order of the checks."""
         return {
             "healthy": self.first_failure is None,
             "verdict": self.verdict,
@@ -148,10 +148,10 @@ class Report:
         }
 
     def as_lines(self, *, quiet: bool = False) -> list[str]:
-        """The report to be read: what it comes to, what failed, what warns, then the rest.
+        """The report as text: the verdict, failures, warnings, then everything else.
 
         Args:
-            quiet: leave out the rest.
+            quiet: leave out everything else.
         """
         ordered = sorted(self.results, key=lambda result: _READING_ORDER.index(result.outcome))
         shown = [result for result in ordered if not (quiet and result.outcome in _QUIET)]
@@ -167,7 +167,7 @@ class InputReport(Report):
 
 
 def as_object(reports: Iterable[InputReport], time: str) -> dict[str, Any]:
-    """The reports as what becomes one JSON object; ``time`` is when they were made."""
+    """The reports as one JSON object; ``time`` is when they were made."""
     inputs = [{"input": report.input, "kind": report.kind, **report.as_object()} for report in reports]
     return {"notice": NOTICE, "time": time, "inputs": inputs}
 
@@ -178,9 +178,12 @@ def as_json(reports: Iterable[InputReport], time: str) -> str:
 
 
 def as_text(reports: Iterable[InputReport], time: str, *, quiet: bool = False) -> str:
-    """The reports to be read; ``time`` is when they were made. Of several, a line for each comes first.
+    """The reports as text; several of them begin with a summary line for each.
 
-    With ``quiet`` there is only what failed or warns.
+    Args:
+        reports: to show.
+        time: when they were made.
+        quiet: show only failures and warnings.
     """
     reports = list(reports)
     lines = [] if quiet else heading(time)
@@ -196,7 +199,7 @@ def as_text(reports: Iterable[InputReport], time: str, *, quiet: bool = False) -
 
 
 def heading(time: str) -> list[str]:
-    """What a report to be read begins with; ``time`` is when it was made."""
+    """The heading of a report in text; ``time`` is when it was made."""
     return [*textwrap.wrap(NOTICE, _WIDTH), "", f"Made at {time}"]
 
 

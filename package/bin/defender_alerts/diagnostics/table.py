@@ -1,4 +1,4 @@
-"""The checks of the way to Microsoft, in their order: what rests on a failure comes behind it and is skipped."""
+"""The table of checks in their order; a check is skipped if one that it depends on has failed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Kept-alive connections to splunkd: a process's calls share one, or as many as it has calls at the same time.
+"""Keep-alive connections to splunkd.
 
-``splunklib``'s own handler opens a connection, with its TLS handshake, for each call. splunkd keeps an idle one open
-for two hours (server.conf: ``keepAliveIdleTimeout``), and closes it earlier where it is busy or restarts.
+``splunklib``'s own handler opens a new TLS connection for each call. splunkd keeps an idle connection open for two
+hours (server.conf: ``keepAliveIdleTimeout``), and closes it earlier if it is busy or restarts.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from urllib3.exceptions import InsecureRequestWarning, ProtocolError, SSLError
 
 from .names import APP
 
-# More than a process has calls at the same time: urllib3 warns on standard error where it throws a connection away.
+# More than the concurrent calls of a process: urllib3 warns on standard error if it discards a connection.
 _MOST_IDLE = 32
 
 
 class Connections:
-    """Sends what ``splunklib.binding.HttpLib`` gives its handler, from any thread, and never through a proxy.
+    """A handler for ``splunklib.binding.HttpLib`` that keeps connections open; thread-safe, and never uses a proxy.
 
-    What is sent through it may arrive twice: reading, replacing by key and deleting do no more the second time.
+    A request may be sent twice. That is harmless, since reading, replacing by key and deleting are idempotent.
 
     Args:
         timeout: seconds to connect, and between two pieces of an answer.
     """
 
     def __init__(self, timeout: float) -> None:
-        # splunkd would log it as an error, with every call. Connections to Microsoft are verified by their context.
+        # splunkd would log the warning as an error with every call. Connections to Microsoft are verified.
         urllib3.disable_warnings(InsecureRequestWarning)
         self._pools = urllib3.PoolManager(
             ssl_context=_unverified(), cert_reqs="CERT_NONE", timeout=timeout, maxsize=_MOST_IDLE
         )
 
     def __call__(self, url: str, message: Mapping[str, Any], **_: Any) -> dict[str, Any]:
-        """The answer, read to its end, as ``HttpLib`` wants it.
+        """Send a request and return the complete answer in ``HttpLib``'s form.
 
         Raises:
-            urllib3.exceptions.HTTPError: splunkd could not be reached, or did not answer.
+            urllib3.exceptions.HTTPError: splunkd could not be reached or did not answer.
         """
         answer = None
-        # It may have been closed while it was idle: urllib3 finds out by itself only of those closed before it sends.
+        # The connection may have been closed while idle, which urllib3 only notices before it sends.
         with contextlib.suppress(ProtocolError, SSLError):
             answer = self._ask(url, message)
         if answer is None:
@@ -69,15 +69,15 @@ class Connections:
         return answer
 
     def __del__(self) -> None:
-        """Leave no socket open behind: a setup page's process may outlive its request."""
+        """Close the sockets: a setup page's process may outlive its request."""
         self._pools.clear()
 
 
 def _unverified() -> ssl.SSLContext:
     """TLS without verification.
 
-    splunkd's certificate is its own, made at installation: nothing on this host could verify it. The way is the
-    loopback of this machine.
+    splunkd's certificate is self-made at installation, so nothing on this host can verify it, and the connection does
+    not leave this machine.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -1,8 +1,7 @@
-"""Checkpoints in Splunk's KV store.
+"""Stores checkpoints in Splunk's KV store.
 
-An error is never taken for an empty store: that would be a first run, and deliver everything again. ``server/info``
-tells a store that is starting, disabled or failed from one that answers 503 in passing; it is asked only after an
-error.
+An error is never treated as an empty store, which would mean a first run and deliver everything again. After an error,
+``server/info`` tells whether the store is starting, disabled or failed, or only temporarily unavailable.
 """
 
 from __future__ import annotations
@@ -29,16 +28,16 @@ from .rest_client import Splunkd, SplunkdError, content_of, documents
 _DATA = f"storage/collections/data/{CHECKPOINTS}"
 
 _HEAD = "_key,generation,revision,writer"
-# All that the status of an input is made of; what is remembered of versions makes megabytes and is left where it is.
+# The fields that an input's status needs; the remembered versions, which may take megabytes, are not read.
 _STATUS = "_key,kind,input,tenant,cloud,region,watermark,collected,remembered,generation,start,time,category,sentence,"
 _STATUS += "began,outcome,deleted"
 
 LONGEST_START = 120.0
 _START_POLL = 2.0
-# A store that is up but answers 503 or resets is failing over; four tries take two seconds.
+# A store that is ready but answers 503 or resets connections is failing over; four tries take two seconds.
 _BACKOFFS = (0.25, 0.5, 1.0)
 
-# How splunkd's words name a setting of limits.conf.spec, [kvstore].
+# Matches the settings of limits.conf.spec, [kvstore], in splunkd's messages.
 _LIMIT = re.compile(r"\bmax_\w+|\blimits\.conf\b")
 
 _NOTHING_LOST = "Nothing is lost: alerts are collected from the last checkpoint on as soon as it is back."
@@ -46,7 +45,7 @@ _NOTHING_LOST = "Nothing is lost: alerts are collected from the last checkpoint 
 
 @dataclass(frozen=True)
 class _StoreError:
-    """What a state in ``server/info`` means, and what to do."""
+    """A state in ``server/info``, and its sentence."""
 
     status: str
     sentence: str
@@ -71,7 +70,7 @@ _LAST_ERRORS = (
 
 
 class KVStoreCheckpoints:
-    """The collection of checkpoints; calls are made one at a time."""
+    """The collection of checkpoints; it makes one call at a time."""
 
     def __init__(
         self, splunkd: Splunkd, stop: Stop, log: logging.Logger, monotonic: Callable[[], float] = time.monotonic
@@ -83,7 +82,7 @@ class KVStoreCheckpoints:
         self._lock = threading.Lock()
 
     def checkpoints_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
-        """The documents of all checkpoints of an input, also those of another tenant or cloud.
+        """All documents of an input, including those of other tenants and clouds.
 
         Raises:
             CheckpointError: the store can't be read.
@@ -91,7 +90,7 @@ class KVStoreCheckpoints:
         return self._read({"kind": kind, "input": input_name})
 
     def revisions_of(self, *keys: str) -> list[Mapping[str, Any]]:
-        """``_key``, generation, revision and writer of those documents that exist, without the rest of them.
+        """``_key``, generation, revision and writer of those documents that exist, without their other fields.
 
         Raises:
             CheckpointError: the store can't be read.
@@ -99,7 +98,7 @@ class KVStoreCheckpoints:
         return self._read({"$or": [{"_key": key} for key in keys]}, fields=_HEAD)
 
     def read(self, *keys: str) -> list[Mapping[str, Any]]:
-        """Those of the documents that exist.
+        """The documents with these keys, as far as they exist.
 
         Raises:
             CheckpointError: the store can't be read.
@@ -107,7 +106,7 @@ class KVStoreCheckpoints:
         return self._read({"$or": [{"_key": key} for key in keys]})
 
     def save(self, document: Mapping[str, Any]) -> None:
-        """Save one document, replacing the one with the same key.
+        """Save a document, replacing one with the same key.
 
         Raises:
             CheckpointError: the store can't be written.
@@ -116,7 +115,7 @@ class KVStoreCheckpoints:
             self._with_retries("saved", lambda: self._splunkd.post_json(f"{_DATA}/batch_save", [document]))
 
     def note(self, last_errors: Iterable[LastError]) -> None:
-        """Save what went wrong, with one call that is not tried again: nothing depends on it."""
+        """Save last errors with one call and without retries, since nothing depends on them."""
         noted = [last_error.document() for last_error in last_errors]
         try:
             with self._lock:
@@ -125,17 +124,17 @@ class KVStoreCheckpoints:
             self._log.debug("the last error is not noted in the KV store: %s", error)
 
     def status_documents(self) -> list[Mapping[str, Any]]:
-        """What the status of all inputs is made of, with one call that is not tried again.
+        """The documents for the status of all inputs, read with one call and without retries.
 
         Raises:
             SplunkdError: the store can't be read.
         """
-        # Days of delivered split alerts have no kind.
+        # The documents of split alerts have no kind.
         query = json.dumps({"kind": {"$gt": ""}})
         return documents(self._splunkd.get(_DATA, query=query, fields=_STATUS))
 
     def delete_older(self, key: CheckpointKey, generation: int) -> None:
-        """Delete what generations of a checkpoint before this one have left.
+        """Delete the documents of a checkpoint's older generations.
 
         Raises:
             CheckpointError: the store can't be written.
@@ -145,19 +144,19 @@ class KVStoreCheckpoints:
         self._delete({"split_alerts_of": str(key), **older})
 
     def delete_before(self, deletion: Deletion) -> None:
-        """Delete what the deletion of an input rules out.
+        """Delete the documents that the deletion of an input has invalidated.
 
         Raises:
             CheckpointError: the store can't be written.
         """
         older = _older_than(deletion.generation)
-        # A last error is of no generation, and nothing else says when its run began.
+        # A last error has no generation; it says when its run began instead.
         earlier = {"began": {"$not": {"$gt": iso(deletion.deleted)}}}
         self._delete({"kind": deletion.kind, "input": deletion.input, **older, **earlier})
         self._delete({"split_alerts_kind": deletion.kind, "split_alerts_input": deletion.input, **older})
 
     def deletions_before(self, time: int) -> list[Deletion]:
-        """The inputs that were deleted before a time in ticks, as far as that can be read.
+        """The deletions before a time in ticks, as far as they can be read.
 
         Raises:
             CheckpointError: the store can't be read.
@@ -166,7 +165,7 @@ class KVStoreCheckpoints:
         return [deletion for deletion in (Deletion.among([document]) for document in found) if deletion]
 
     def forget(self, deletion: Deletion) -> None:
-        """Delete the note that an input was deleted.
+        """Delete the record of a deleted input.
 
         Raises:
             CheckpointError: the store can't be written.
@@ -174,7 +173,7 @@ class KVStoreCheckpoints:
         self._delete({"_key": Deletion.key_of(deletion.kind, deletion.input)})
 
     def delete_split_alerts(self, checkpoint: str, before: str) -> None:
-        """Delete the days of a checkpoint's delivered split alerts before one (``2026-01-31``).
+        """Delete a checkpoint's days of split alerts before the given one (``2026-01-31``).
 
         Raises:
             CheckpointError: the store can't be written.
@@ -215,7 +214,7 @@ class KVStoreCheckpoints:
                 raise StoppedError
 
     def _status(self) -> str:
-        """The state of the store in splunkd's words, empty where splunkd does not tell."""
+        """The state of the store as splunkd names it; empty if unknown."""
         try:
             info = content_of(self._splunkd.get("server/info", app=None))
             return str(info.get("kvStoreStatus", "")).lower()
@@ -224,7 +223,7 @@ class KVStoreCheckpoints:
 
 
 def _older_than(generation: int) -> dict[str, Any]:
-    """A query for what is of an older generation, or of none that can be read."""
+    """A query for documents of an older generation, or of none that can be read."""
     return {"generation": {"$not": {"$gte": generation}}}
 
 

@@ -1,4 +1,4 @@
-"""The log of one input: ``var/log/splunk/ta_defender_alerts_<kind>_<input>.log``, never with a secret in it."""
+"""The log of one input: ``var/log/splunk/ta_defender_alerts_<kind>_<input>.log``, with secrets redacted."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _CATEGORIES = {
     "permission_error": splunk_log.log_permission_error,
     "server_error": splunk_log.log_server_error,
 }
-# What solnlib.log.Logs (8.2) does: searches and UCC's dashboard read this format.
+# The format of solnlib.log.Logs (8.2), which searches and UCC's dashboard rely on.
 _FORMAT = (
     "%(asctime)s log_level=%(levelname)s pid=%(process)d tid=%(threadName)s "
     "file=%(filename)s:%(funcName)s:%(lineno)d | %(message)s"
 )
 _MAX_BYTES, _BACKUPS = 25_000_000, 5
-# How splunkd calls these levels where a line of standard error begins with one.
+# splunkd's names for these levels, which it recognises at the beginning of a line on standard error.
 _LEVELS_OF_SPLUNKD = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 _MASK = "******"
 
-# What a run does in figures: Health, the saved searches and UCC's dashboard are made of these lines.
+# Lines with figures, from which Health, the saved searches and UCC's dashboard are made.
 _FIGURES = "action="
 
 # solnlib.log puts the exception's class before its message.
@@ -47,12 +47,13 @@ _CLASS = re.compile(r"\bdefender_alerts\.errors\.\w+: ")
 
 
 class Redaction(logging.Filter):
-    """The one rule of what nobody may read, for logs, reports and what goes to standard error.
+    """Redacts secrets in logs, in reports and on standard error.
 
-    It knows the logins of the environment's proxies, and what it is told, each as it is and as a URL or JSON writes it.
+    It knows the logins of the environment's proxies and the secrets passed to ``hide``, each in plain form and as
+    encoded in a URL or in JSON.
 
     Attributes:
-        level: what is below it is left out, but for the lines that begin with ``action=``.
+        level: records below it are dropped, except lines that begin with ``action=``.
     """
 
     def __init__(self) -> None:
@@ -63,18 +64,18 @@ class Redaction(logging.Filter):
         self.hide(*PROCESS.proxy_secrets())
 
     def hide(self, *secrets: str) -> None:
-        """Take these texts out too, from now on."""
+        """Redact these texts as well from now on."""
         self._forms.update(form for secret in secrets if secret for form in _forms(secret))
-        # A longer one may hold a shorter one.
+        # Longest first, since one may contain another.
         forms = sorted(self._forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(_in_either_case, forms))) if forms else None
 
     def clean(self, text: str) -> str:
-        """The text without the secrets."""
+        """Redact the secrets in a text."""
         return self._pattern.sub(_MASK, text) if self._pattern else text
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Clean what passes; what is not for diagnosis alone, put on one line and without Python's words."""
+        """Redact a record; above DEBUG also remove exception classes and line breaks."""
         message = self.clean(record.getMessage())
         if record.levelno < self.level and not message.startswith(_FIGURES):
             return False
@@ -85,20 +86,20 @@ class Redaction(logging.Filter):
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """A secret as it may stand in a text."""
+    """The forms in which a secret may occur in a text."""
     yield from (secret, quote(secret, safe=""), quote(secret), quote_plus(secret))
     yield json.dumps(secret)[1:-1]
     yield json.dumps(secret, ensure_ascii=False)[1:-1]
 
 
 def _in_either_case(form: str) -> str:
-    """A pattern for a text of which the percent escapes may be written in small letters or in capitals."""
+    """A pattern for a text whose percent escapes may be in lower or upper case."""
     escapes = r"%([0-9A-Fa-f])([0-9A-Fa-f])"
     return re.sub(escapes, lambda escape: f"%(?i:{escape[1]}{escape[2]})", re.escape(form))
 
 
 class _StandardError(logging.StreamHandler):  # type: ignore[type-arg] # not generic at runtime in Python 3.9
-    """Lines as splunkd takes them from standard error into splunkd.log: a level, then the text."""
+    """Writes lines as splunkd reads them from standard error into splunkd.log: a level, then the text."""
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
@@ -108,11 +109,11 @@ class _StandardError(logging.StreamHandler):  # type: ignore[type-arg] # not gen
         return f"{level} {record.getMessage()}"
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Nothing: there is nowhere left to say it, and collecting goes on."""
+        """Do nothing: nothing is left to write to, and collecting must go on."""
 
 
 class _LogFile(RotatingFileHandler):
-    """The file; what can't be written to it goes to standard error."""
+    """The log file; what can't be written to it goes to standard error."""
 
     def __init__(self, path: Path, on_failure: Callable[[OSError], None]) -> None:
         super().__init__(path, maxBytes=_MAX_BYTES, backupCount=_BACKUPS, encoding="utf-8")
@@ -121,7 +122,7 @@ class _LogFile(RotatingFileHandler):
         self._elsewhere: _StandardError | None = None
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Write the record to standard error, the first time behind the reason."""
+        """Write the record to standard error, the first time after the reason."""
         error = sys.exc_info()[1]
         if self._elsewhere is None:
             self._elsewhere = _StandardError()
@@ -131,7 +132,7 @@ class _LogFile(RotatingFileHandler):
 
 
 def splunks_folder() -> Path:
-    """Where Splunk keeps its logs, and indexes what is in them."""
+    """The folder of Splunk's own logs, which Splunk indexes."""
     return Path(make_splunkhome_path(["var", "log", "splunk"]))
 
 
@@ -139,13 +140,13 @@ class InputLog:
     """The log of one run.
 
     Args:
-        folder: where Splunk's logs are.
+        folder: of Splunk's logs.
         name: of the file, without its suffix.
-        redaction: takes secrets out of what is logged.
+        redaction: redacts secrets.
 
     Attributes:
-        logger: at INFO until the settings say otherwise.
-        failure: why what is logged goes to standard error instead of the file, None as long as it does not.
+        logger: at INFO until the settings are read.
+        failure: why the log goes to standard error instead of the file; None while it does not.
     """
 
     def __init__(self, folder: Path, name: str, redaction: Redaction) -> None:

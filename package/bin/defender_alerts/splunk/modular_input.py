@@ -99,8 +99,8 @@ class _InputRun:
         """Run to the end, whatever happens: the stream is closed, and what failed is a sentence in the log."""
         began = time.monotonic()
         self._listen_for_stop()
-        # In a thread of its own, since a signal does not get the main thread out of a connection that hangs, nor out of
-        # a write to a pipe that nobody reads.
+        # In a thread of its own, since a signal can't interrupt a hanging connection or a write to a pipe that nobody
+        # reads.
         work = threading.Thread(target=self._work, name="poll", daemon=True)
         work.start()
         asked_at: float | None = None
@@ -112,7 +112,7 @@ class _InputRun:
                 asked_at = asked_at or time.monotonic()
                 if time.monotonic() - asked_at > (_LONGEST_END if self._begun.is_set() else STOP_GRACE):
                     break
-        # Looked at in this order: splunkd closes the pipe of a process behind the signal that ends it.
+        # In this order: splunkd closes the pipe of a process after the signal that ends it.
         is_abandoned = self._stream.is_abandoned() and not self._asked_to_end
         closed = stream_closed() if is_abandoned and not self._failures else None
         failures = [closed] if closed else self._failures
@@ -141,7 +141,7 @@ class _InputRun:
         self._try()
         self._close_stream()
         if self._own_log.failure:
-            # Behind whatever was collected: a success takes back what went wrong before it.
+            # Noted after the regions' results, since their success would clear an earlier error.
             self._note(self._own_log.failure, self._now())
         if self._last_errors and not self._stop.is_set():
             KVStoreCheckpoints(self._splunkd, self._stop, self._log).note(self._last_errors)

@@ -1,4 +1,4 @@
-"""Orders that an input starts again, for the command at a shell and for the page; and forgets one that is deleted."""
+"""Resets the checkpoints of an input, for the command and for the page, and deletes those of a deleted input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from defender_alerts.checkpoint.checkpoint import CheckpointStore, Deletion, Res
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.times import iso, parse_iso, parse_start, seconds
 
-# No process that was at work on an input when it was deleted lives for so long: then the note of it can go, too.
+# No process that was running when its input was deleted lives this long; then the record of the deletion can go too.
 _LONGEST_PROCESS = seconds(30 * 86_400)
 
 
@@ -18,22 +18,23 @@ class DeletingStore(CheckpointStore, Protocol):
     """A store of checkpoints from which inputs are deleted. Each method raises ``CheckpointError``."""
 
     def delete_before(self, deletion: Deletion) -> None:
-        """Delete what the deletion of an input rules out."""
+        """Delete the documents that the deletion of an input has invalidated."""
 
     def deletions_before(self, time: int) -> list[Deletion]:
-        """The inputs that were deleted before a time in ticks."""
+        """The deletions before a time in ticks."""
 
     def forget(self, deletion: Deletion) -> None:
-        """Delete the note that an input was deleted."""
+        """Delete the record of a deleted input."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a reset of a region would do: times in ticks, ``checkpoint`` None where it can't be read.
+    """What a reset of a region would do; times in ticks.
 
     Attributes:
+        region: the region.
         start: where the next run would start.
-        checkpoint: where it would go on without the reset.
+        checkpoint: where it would go on without the reset; None if that can't be read.
     """
 
     region: str
@@ -42,7 +43,7 @@ class Effect:
 
     @property
     def skips(self) -> bool:
-        """Whether what lies before the start would never be collected."""
+        """Whether alerts before the start would never be collected."""
         return self.checkpoint is not None and self.start > self.checkpoint
 
     def __str__(self) -> str:
@@ -53,7 +54,7 @@ class Effect:
 
 
 def effects(store: CheckpointStore, kind: str, input_name: str, start: int, region: str) -> list[Effect]:
-    """What ``request_resets`` would do with the same arguments, region by region.
+    """What ``request_resets`` would do with the same arguments, by region.
 
     Raises:
         ConfigurationError: there is nothing to reset.
@@ -66,7 +67,7 @@ def effects(store: CheckpointStore, kind: str, input_name: str, start: int, regi
 
 
 def _watermark(checkpoint: Mapping[str, Any]) -> int | None:
-    """Up to when a document says that was collected; None where it can't be read."""
+    """The watermark in a document; None if it can't be read."""
     try:
         return parse_iso(checkpoint["watermark"])
     except (KeyError, TypeError, ValueError):
@@ -78,16 +79,16 @@ def _minute(ticks: int) -> str:
 
 
 def parse_from(text: str, now: int, called: str, relative: str) -> int:
-    """The time in ticks from which shall be collected again.
+    """Read the time from which to collect again; return ticks.
 
     Args:
-        text: ISO 8601 in UTC, or how long before now (``-2d``).
+        text: ISO 8601 in UTC, or relative to now (``-2d``).
         now: in ticks.
-        called: what the time is called where it was given.
-        relative: how a relative one is written there.
+        called: the name of the field or option, for messages.
+        relative: an example of a relative time, for messages.
 
     Raises:
-        ConfigurationError: it is neither, or has not come yet.
+        ConfigurationError: it is neither, or lies in the future.
     """
     try:
         start = parse_start(text, now)
@@ -102,7 +103,7 @@ def parse_from(text: str, now: int, called: str, relative: str) -> int:
 
 
 def request_resets(store: CheckpointStore, kind: str, input_name: str, start: int, region: str) -> list[Reset]:
-    """Order that the checkpoints of an input start again at ``start`` (ticks); return what was ordered.
+    """Request that the checkpoints of an input restart at ``start`` (ticks); return the resets.
 
     Raises:
         ConfigurationError: there is nothing to reset.
@@ -125,19 +126,19 @@ def _resets(documents: Sequence[Mapping[str, Any]], input_name: str, start: int,
 
 
 def delete_input(store: DeletingStore, kind: str, input_name: str, now: int) -> None:
-    """Delete what an input has collected from the store, for good, though a process may still be at work on it.
+    """Delete the documents of an input, even if a process is still running for it.
 
     Args:
-        store: whose documents they are.
+        store: that holds the documents.
         kind: of the input.
-        input_name: its name; a new input may have it.
+        input_name: its name, which a new input may reuse.
         now: in ticks, by this machine's clock.
 
     Raises:
         CheckpointError: the store can't be read or written.
     """
     deletion = Deletion.following(kind, input_name, store.checkpoints_of(kind, input_name), now)
-    # This comes first: from here on the others count for nothing, should they not be deleted or be saved again.
+    # Saved first: from now on the other documents are invalid, even if they can't be deleted or are saved again.
     store.save(deletion.document())
     store.delete_before(deletion)
     for old in store.deletions_before(now - _LONGEST_PROCESS):

@@ -1,4 +1,4 @@
-"""Calls to splunkd, by ``splunklib``: as few as a run needs, each with a time-out, errors told apart."""
+"""Calls splunkd through ``splunklib``, with time-outs, retries and distinguishable errors."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from .names import APP
 _TIMEOUT = 60
 _BACKOFFS = (0.25, 0.5)
 _LONGEST_BACKOFF = 2.0
-# What OpenSSL says where the other end wants a certificate and is given none, from 1.0.2 to 3: an alert, or nothing.
+# OpenSSL's messages (1.0.2 to 3) if the other end requires a certificate and gets none: an alert, or nothing.
 _WANTS_CERTIFICATE = ("certificate required", "CERTIFICATE_REQUIRED", "handshake failure", "HANDSHAKE_FAILURE", "EOF")
 
 
 class SplunkdError(Exception):
-    """splunkd refused a call (``status`` is HTTP's) or could not be reached (``status`` is 0).
+    """splunkd refused a call (``status`` is the HTTP status) or could not be reached (``status`` is 0).
 
     Attributes:
-        may_pass: whether it is what splunkd does while it is busy, starts or restarts.
-        wants_certificate: whether it is what splunkd does where callers have to show a certificate.
+        may_pass: splunkd behaves like this while it is busy, starting or restarting.
+        wants_certificate: splunkd behaves like this if it requires a client certificate.
     """
 
     def __init__(self, status: int, message: str, *, may_pass: bool = False, wants_certificate: bool = False) -> None:
@@ -47,12 +47,12 @@ class SplunkdError(Exception):
 
 @dataclass(frozen=True)
 class RetryBudget:
-    """How long somebody waits for a splunkd that is busy or starting.
+    """How long to wait for a splunkd that is busy or starting.
 
     Attributes:
-        seconds: in all, for one thing that is asked.
+        seconds: in total, for one call.
         stop: ends each wait.
-        log: told when a wait begins.
+        log: notes that a wait begins.
     """
 
     seconds: float
@@ -62,15 +62,15 @@ class RetryBudget:
 
 
 _NO_PATIENCE = RetryBudget(0.0, threading.Event(), logging.getLogger(__name__))
-"""A page's: its reader would give up first."""
+"""For pages, whose reader would give up first."""
 
 
 class Splunkd:
-    """splunkd as one run sees it: one session key, the add-on's own namespace.
+    """A client for splunkd with one session key, in the add-on's namespace.
 
     Args:
-        server_uri: scheme, host and port, as splunkd gives them to a modular input or a REST handler.
-        session_key: from the same place; it is good for as long as that process runs.
+        server_uri: scheme, host and port, as splunkd passes them to a modular input or a REST handler.
+        session_key: from the same source; valid as long as that process runs.
         patience: for ``get_again``.
     """
 
@@ -93,14 +93,14 @@ class Splunkd:
 
     @property
     def service(self) -> client.Service:
-        """The same session, for searches."""
+        """The service object, for searches."""
         return self._service
 
     def get_again(self, path: str, **query: Any) -> Any:
-        """The same as ``get``, but tried again where splunkd is in passing trouble: busy, starting or restarting.
+        """The same as ``get``, with retries while splunkd is busy, starting or restarting.
 
         Raises:
-            SplunkdError: it was refused, or splunkd could not be reached.
+            SplunkdError: splunkd refused the call or could not be reached.
             StoppedError: the process was asked to stop meanwhile.
         """
         patience = self._patience
@@ -124,19 +124,19 @@ class Splunkd:
                 raise StoppedError
 
     def get(self, path: str, *, app: str | None = APP, **query: Any) -> Any:
-        """The JSON that a GET answers; ``app`` None asks outside the add-on's namespace.
+        """Send a GET and return its JSON; ``app=None`` calls outside the add-on's namespace.
 
         Raises:
-            SplunkdError: it was refused, or splunkd could not be reached.
+            SplunkdError: splunkd refused the call or could not be reached.
         """
         where = {"owner": "nobody", "app": app} if app else {}
         return self._json(self._service.get, path, **where, output_mode="json", **query)
 
     def post_json(self, path: str, body: Any) -> Any:
-        """The JSON that a POST of JSON answers.
+        """Send JSON by POST and return the JSON of the answer.
 
         Raises:
-            SplunkdError: it was refused, or splunkd could not be reached.
+            SplunkdError: splunkd refused the call or could not be reached.
         """
         return self._json(
             self._service.post,
@@ -148,10 +148,10 @@ class Splunkd:
         )
 
     def delete(self, path: str, **query: Any) -> None:
-        """DELETE.
+        """Send a DELETE.
 
         Raises:
-            SplunkdError: it was refused, or splunkd could not be reached.
+            SplunkdError: splunkd refused the call or could not be reached.
         """
         self._json(self._service.delete, path, owner="nobody", app=APP, **query)
 
@@ -176,15 +176,15 @@ class Splunkd:
         """All stanzas of one of the add-on's conf files, by name.
 
         Raises:
-            SplunkdError: it was refused, or splunkd could not be reached.
+            SplunkdError: splunkd refused the call or could not be reached.
         """
         return {entry.name: entry.content for entry in entries(self.get_again(f"configs/conf-{conf}", count=0))}
 
     def stanza(self, conf: str, name: str) -> Mapping[str, str] | None:
-        """One stanza of one of the add-on's conf files, None where there is none.
+        """One stanza of one of the add-on's conf files; None if it does not exist.
 
         Raises:
-            SplunkdError: it was refused, or splunkd could not be reached.
+            SplunkdError: splunkd refused the call or could not be reached.
         """
         try:
             answer = self.get_again(_path("configs", f"conf-{conf}", name))
@@ -196,17 +196,17 @@ class Splunkd:
 
 
 class Entry(NamedTuple):
-    """One of the things that splunkd lists: a stanza, an input, a password."""
+    """An entry in an answer of splunkd: a stanza, an input, a password."""
 
     name: str
     content: Mapping[str, Any]
 
 
 def entries(answer: Any) -> list[Entry]:
-    """What an answer of splunkd's REST API lists.
+    """The entries in an answer of splunkd's REST API.
 
     Raises:
-        SplunkdError: it is JSON of another shape, as that of a gateway in front of splunkd.
+        SplunkdError: the JSON has another shape, such as that of a gateway in front of splunkd.
     """
     listed = answer.get("entry") if isinstance(answer, dict) else None
     if not isinstance(listed, list):
@@ -221,10 +221,10 @@ def entries(answer: Any) -> list[Entry]:
 
 
 def content_of(answer: Any) -> Mapping[str, Any]:
-    """The content of an answer that is about one thing.
+    """The content of an answer with one entry.
 
     Raises:
-        SplunkdError: it is about none, or JSON of another shape.
+        SplunkdError: there is no entry, or the JSON has another shape.
     """
     for entry in entries(answer):
         return entry.content
@@ -232,10 +232,10 @@ def content_of(answer: Any) -> Mapping[str, Any]:
 
 
 def documents(answer: Any) -> list[Mapping[str, Any]]:
-    """What an answer of the KV store holds.
+    """The documents in an answer of the KV store.
 
     Raises:
-        SplunkdError: it is JSON of another shape.
+        SplunkdError: the JSON has another shape.
     """
     if not isinstance(answer, list) or not all(isinstance(document, dict) for document in answer):
         raise _strange(answer)
@@ -247,16 +247,16 @@ def _strange(answer: Any) -> SplunkdError:
 
 
 def _path(*segments: str) -> binding.UrlEncoded:
-    """A path with each segment quoted once, whatever it holds: splunklib would quote a plain text once more.
+    """A path with each segment quoted exactly once; splunklib would quote a plain string again.
 
-    A segment of dots is quoted too: urllib3 would take it for "here" or "above" and leave it out.
+    Dots alone are quoted too, since urllib3 would resolve "." and ".." as relative segments.
     """
     quoted = (quote(segment, safe="") if segment.strip(".") else segment.replace(".", "%2E") for segment in segments)
     return binding.UrlEncoded("/".join(quoted), skip_encode=True)
 
 
 def without_answer(error: BaseException) -> SplunkdError | None:
-    """What a call that got no answer is, also where a library has wrapped the cause of it; None for other errors."""
+    """The error for a call without an answer, even if a library has wrapped its cause; None for other errors."""
     if any(isinstance(one, (OSError, HTTPError, http.client.HTTPException)) for one in causes(error)):
         return _unanswered(error)
     return None
@@ -273,9 +273,9 @@ def _unanswered(error: BaseException) -> SplunkdError:
 
 
 def _wants_certificate(error: BaseException) -> bool:
-    """Whether a call ended as it does where splunkd wants a certificate.
+    """Whether a call failed as it does if splunkd requires a client certificate.
 
-    With TLS 1.3 that is known to the caller only behind its request, and the alert may be lost to a reset connection.
+    With TLS 1.3 the caller only learns this after its request, and a reset connection may swallow the alert.
     """
     if isinstance(error, ssl.SSLError):
         return any(mark in str(error) for mark in _WANTS_CERTIFICATE)
@@ -287,7 +287,7 @@ def _is_passing(error: SplunkdError) -> bool:
 
 
 def explained(error: SplunkdError) -> AddonError:
-    """The sentence for a run that got no settings."""
+    """The error for a run that can't read its settings."""
     if error.wants_certificate:
         return ConfigurationError(
             f"splunkd ends the connection before it answers ({error}). If server.conf has requireClientCert = true "
@@ -298,7 +298,7 @@ def explained(error: SplunkdError) -> AddonError:
 
 
 def explained_to_a_page(error: SplunkdError) -> str:
-    """The sentence for a page that is not answered; what splunkd refuses, it says itself."""
+    """The sentence for a page; if splunkd refused the call, its own words."""
     if error.wants_certificate:
         return str(explained(error))
     if error.status:
@@ -309,7 +309,7 @@ def explained_to_a_page(error: SplunkdError) -> str:
 
 
 def message_of(error: binding.HTTPError) -> str:
-    """What splunkd says: its Atom or JSON messages, or the reason of the status line."""
+    """The messages in splunkd's refusal, or the reason in the status line."""
     try:
         messages = json.loads(error.body)["messages"]
         return " ".join(str(message["text"]) for message in messages)

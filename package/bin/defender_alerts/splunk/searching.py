@@ -1,14 +1,14 @@
-"""What is indexed, asked of a search head by ``splunklib``.
+"""Searches the indexed events on a search head through ``splunklib``.
 
-The search names no index: an input's index may have been changed, and ``source`` tells the input, tenant and region
-apart by itself. It names the sourcetype, because alerts that are cut out of incidents have the incidents' source. It
-reads what identifies a version with ``json_extract`` out of ``_raw``, because automatic extraction ends after the first
-5,000 bytes of an event (limits.conf.spec, ``[spath] extraction_cutoff``).
+A search names no index, since an input's index may have been changed, and ``source`` alone identifies the input, tenant
+and region. It names the sourcetype, since split alerts have the same source as their incidents. It reads identity and
+version time with ``json_extract`` from ``_raw``, since automatic extraction ends after an event's first 5,000 bytes
+(limits.conf.spec, ``[spath] extraction_cutoff``).
 
-It is a oneshot search and not an export: its answer is one JSON document, which cannot be cut off unnoticed. Splunk
+It is a oneshot search, not an export: the answer is one JSON document, which can't be truncated unnoticed. Splunk
 returns 100 results unless ``count`` says otherwise, never more than 50,000 (limits.conf.spec, ``[restapi]
-maxresultrows``), and keeps 10,000 unless ``max_count`` does (REST API Reference, ``search/jobs``). As many rows as were
-asked for count as cut short.
+maxresultrows``), and keeps 10,000 unless ``max_count`` says otherwise (REST API Reference, ``search/jobs``). An answer
+with all the requested rows counts as cut short.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from .rest_client import message_of
 
 MOST_ROWS = 20_000
 
-# Members of a record that tell its versions apart, by kind of input: what ``Api.identify`` reads.
+# The members that identify a version, by kind of input: those that ``Api.identify`` reads.
 IDENTIFYING = {
     "defender_graph_alerts": ("id", "lastUpdateDateTime"),
     "defender_incidents": ("id", "lastUpdateDateTime"),
     "defender_endpoint_alerts": ("id", "lastUpdateTime"),
     "defender_siem_alerts": ("FullId", "AlertPart", "LastProcessedTimeUtc"),
 }
-# What Splunk says of a search; INFO and DEBUG are no reason to doubt the answer.
+# Types of Splunk's messages about a search; INFO and DEBUG don't matter.
 _FAILURES = frozenset({"FATAL", "ERROR"})
 _REMARKS = frozenset({"WARN"})
 
 
 class SplunkIndex:
-    """The events of one kind of input, as far as the service's user may search.
+    """The events of one kind of input, as far as the service's user may search them.
 
     Args:
         service: of a search head.
-        kind: whose events; not those that are cut out of them, which have the same source.
+        kind: of input. Split alerts, which have the same source, are left out.
     """
 
     def __init__(self, service: client.Service, kind: Kind) -> None:
@@ -58,18 +58,18 @@ class SplunkIndex:
 
     @property
     def warnings(self) -> Sequence[str]:
-        """What Splunk has remarked so far, each text once."""
+        """Splunk's warnings so far, each once."""
         return tuple(self._warnings)
 
     def versions(self, source: str, start: int, end: int) -> Iterator[tuple[Mapping[str, Any], int]]:
-        """Yield the versions of a source between two times in ticks: members that identify one, and how often.
+        """Yield the versions of a source between two times in ticks: the identifying members, and the event count.
 
         Raises:
             CutShortError: there may be more than the answer holds.
             SearchFailedError: Splunk refused the search, or could not be reached.
         """
         read = " ".join(f'| eval {name}=coalesce(json_extract(_raw,"{name}"),"")' for name in self._members)
-        # Comparing values, the search command pays no heed to case; where does.
+        # The search command ignores case when it compares values; where does not.
         search = f'{self._of(source)} | where source="{source}" {read} | stats count by {" ".join(self._members)}'
         earliest, latest = start // TICKS_PER_SECOND, -(-end // TICKS_PER_SECOND)
         rows = self._run(search, earliest_time=str(earliest), latest_time=str(latest), rows=MOST_ROWS)
@@ -79,7 +79,7 @@ class SplunkIndex:
             yield {name: row[name] for name in self._members if row.get(name)}, int(row["count"])
 
     def has_any(self, source: str) -> bool:
-        """Whether there is an event of that source at all.
+        """Whether there is any event of that source.
 
         Raises:
             SearchFailedError: Splunk refused the search, or could not be reached.
@@ -88,9 +88,9 @@ class SplunkIndex:
         return bool(self._run(search, earliest_time="0", latest_time="now", rows=1))
 
     def count(self, name: str, since: Mapping[str, int]) -> int:
-        """How many events of an input are indexed, whatever their sourcetype, by regions from a time on (ticks).
+        """Count an input's events of all sourcetypes, in each region from a time on (ticks).
 
-        The tenant in the source is left open: whoever asks for a rough number need not know it.
+        Any tenant matches, since this is only a rough number.
 
         Raises:
             SearchFailedError: Splunk refused the search, or could not be reached.

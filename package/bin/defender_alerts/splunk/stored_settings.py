@@ -1,4 +1,4 @@
-"""Reads what the setup pages have saved: accounts, proxy, network and logging, secrets decrypted by splunkd."""
+"""Reads the settings that the setup pages save; splunkd decrypts the secrets."""
 
 from __future__ import annotations
 
@@ -16,27 +16,26 @@ from .rest_client import Splunkd, entries
 
 _SEPARATOR = "``splunk_cred_sep``"
 _END = _SEPARATOR.join(("", "S", "P", "L", "U", "N", "K", ""))
-# What UCC shows in place of an encrypted value, today and in its older versions. Where nothing is stored, it may store
-# that itself.
+# UCC shows these instead of an encrypted value, and may store them if nothing was stored before.
 MASKS = frozenset({"******", "********"})
 _REASON = "it was encrypted with another splunk.secret, as on another host"
 
 
 class SavedSettings(NamedTuple):
-    """What all inputs share."""
+    """The settings that all inputs share."""
 
     network: Network
     loglevel: str
 
 
 def readable(pieces: Mapping[int, str | None]) -> Mapping[str, str] | None:
-    """The encrypted fields of a stanza out of its numbered passwords, as splunkd has decrypted them.
+    """Join a stanza's numbered passwords, as decrypted by splunkd, to its encrypted fields.
 
-    They are one JSON object, cut into pieces of 255 characters, with a mark behind the last one; behind the mark there
-    may be pieces of what was stored before (solnlib 8.2, ``credentials.py``).
+    They are one JSON object in pieces of 255 characters with a mark after the last one; pieces after the mark are left
+    over from an earlier value (solnlib 8.2, ``credentials.py``).
 
     Returns:
-        None where splunkd can't decrypt them: then it gives no text, an empty one, or one that is not what was stored.
+        None if splunkd can't decrypt them: it then returns no text, an empty one, or garbage.
     """
     whole = ""
     for _, piece in sorted(pieces.items()):
@@ -53,9 +52,9 @@ def readable(pieces: Mapping[int, str | None]) -> Mapping[str, str] | None:
 
 
 def _all_secrets(splunkd: Splunkd, conf: str) -> dict[str, Mapping[str, str] | None]:
-    """The encrypted fields of all stanzas of a conf file, as ``readable`` gives them, where UCC's handlers keep them.
+    """The encrypted fields of all stanzas of a conf file, as ``readable`` returns them.
 
-    solnlib's own reader is not used: it fails as a whole where one piece can't be decrypted.
+    solnlib's own reader is not used, since it fails as a whole if one piece can't be decrypted.
 
     Raises:
         SplunkdError: splunkd could not be reached or refused.
@@ -74,10 +73,10 @@ def _without_masks(fields: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def account_secrets(splunkd: Splunkd, name: str, auth_type: str) -> Mapping[str, str]:
-    """The encrypted fields of an account; none where nothing is stored.
+    """The encrypted fields of an account; empty if nothing is stored.
 
     Raises:
-        ConfigurationError: something is stored that splunkd can't decrypt.
+        ConfigurationError: splunkd can't decrypt what is stored.
         SplunkdError: splunkd could not be reached or refused.
     """
     fields = _all_secrets(splunkd, ACCOUNT_CONF).get(name, {})
@@ -94,7 +93,7 @@ def _called(auth_type: str) -> str:
 
 
 def undecipherable_accounts(splunkd: Splunkd) -> set[str]:
-    """The names of the accounts of which something is stored that splunkd can't decrypt.
+    """The names of the accounts whose secrets splunkd can't decrypt.
 
     Raises:
         SplunkdError: splunkd could not be reached or refused.
@@ -103,10 +102,10 @@ def undecipherable_accounts(splunkd: Splunkd) -> set[str]:
 
 
 def proxy_secrets(splunkd: Splunkd) -> Mapping[str, str]:
-    """The encrypted fields of the proxy; none where nothing is stored.
+    """The encrypted fields of the proxy; empty if nothing is stored.
 
     Raises:
-        ConfigurationError: something is stored that splunkd can't decrypt.
+        ConfigurationError: splunkd can't decrypt what is stored.
         SplunkdError: splunkd could not be reached or refused.
     """
     fields = _all_secrets(splunkd, SETTINGS_CONF).get("proxy", {})
@@ -118,7 +117,7 @@ def proxy_secrets(splunkd: Splunkd) -> Mapping[str, str]:
 
 
 def load_settings(splunkd: Splunkd) -> SavedSettings:
-    """Proxy, network and logging.
+    """Read the settings for proxy, network and logging.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -138,7 +137,7 @@ def load_settings(splunkd: Splunkd) -> SavedSettings:
 
 
 def load_account(splunkd: Splunkd, name: str) -> Account:
-    """An account with its secret.
+    """Read an account and its secrets.
 
     Raises:
         ConfigurationError: it does not exist, or a field is wrong.

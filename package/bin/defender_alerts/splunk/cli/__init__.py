@@ -1,1 +1,1 @@
-"""The commands that an administrator runs at a shell: doctor, audit and reset."""
+"""The administrator's commands: doctor, audit and reset."""

@@ -1,7 +1,7 @@
-"""The audit at a shell: what it is told, whom it asks, and its exit status.
+"""The command ``defender_alerts_audit.py``.
 
-Exit status: 0 everything that should be indexed is, once; 1 something is missing or repeated, or a region could not be
-read; 2 settings, arguments or credentials; 3 a search or the KV store failed.
+Exit status: 0 everything is indexed exactly once; 1 something is missing or repeated, or a region can't be read; 2
+settings, arguments or credentials are wrong; 3 a search or the KV store failed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `--from -2d` as `--from=-2d`: argparse would take the time for another option."""
+    """Turn ``--from -2d`` into ``--from=-2d``, since argparse would take the time for another option."""
     joined: list[str] = []
     for argument in arguments:
         if joined and joined[-1] in {"--from", "--to"}:

@@ -1,4 +1,4 @@
-"""Writes what an audit found, for people or as lines of JSON, while it is found."""
+"""Writes an audit's findings as they come, as text or as lines of JSON."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ class Writer(Protocol):
 
 
 class TextWriter:
-    """For people: a line for each finding, and in the end a table with a row for each region.
+    """Writes text: a line for each finding, then a table with a row for each region.
 
     Args:
-        most: so many findings are listed; the others are counted.
+        out: where to write.
+        most: the number of findings to list; the others are counted.
     """
 
     def __init__(self, out: TextIO, most: float = MOST_LISTED) -> None:
@@ -48,11 +49,11 @@ class TextWriter:
         self._out.write(f"{finding.what:8}  {finding.region}  {iso(finding.time)}  {finding.identity}{times}\n")
 
     def region(self, report: RegionReport) -> None:
-        """One region that is done; its row is written in the end."""
+        """One region that is done; its row is written at the end."""
         self._reports.append(report)
 
     def end(self) -> None:
-        """Write the table, and what is to be said beside it."""
+        """Write the table and the remarks."""
         if self._findings > self._most:
             more = self._findings - self._most
             self._out.write(f"... and {more:.0f} more. With --all, each of them is listed.\n")
@@ -71,7 +72,7 @@ class TextWriter:
 
 
 class JsonWriter:
-    """For programs: one JSON object on each line, with ``record`` ``finding`` or ``region``."""
+    """Writes one JSON object per line; its ``record`` is ``finding`` or ``region``."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -110,7 +111,7 @@ class JsonWriter:
         )
 
     def end(self) -> None:
-        """Nothing: each line stands for itself."""
+        """Do nothing: each line is complete by itself."""
 
     def _write(self, **members: Any) -> None:
         self._out.write(json.dumps(members) + "\n")

@@ -1,6 +1,6 @@
-"""The doctor at a shell: checks one input, or all of them, end to end, and prints a report to send to support.
+"""The command ``defender_alerts_doctor.py``: checks inputs end to end and prints a report to send to support.
 
-It reads, and writes nothing. Exit status: 0 nothing failed; 1 something did; 2 arguments, login or settings are wrong.
+It changes nothing. Exit status: 0 nothing failed; 1 something failed; 2 arguments, login or settings are wrong.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
 
 
 def exit_status(report: InputReport) -> int:
-    """0 where nothing failed, 2 where a setting did, else 1."""
+    """0 if nothing failed, 2 if a setting is wrong, otherwise 1."""
     failures = {result.check for result in report.results if result.outcome is Outcome.FAILED}
     if failures & {*SETTINGS}:
         return ConfigurationError.exit_status

@@ -1,4 +1,4 @@
-"""Examines one input: what Splunk has saved of it, the way to Microsoft, its checkpoints, and who is asking."""
+"""Examines one input: its settings, the path to Microsoft, its checkpoints and the user's permissions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from defender_alerts.times import machine_time
 
 AS_ADMINISTRATOR = "Run the doctor as a user with the role admin or sc_admin."
 SETTINGS = ("input", "account", "network", "region")
-# What it takes to read the saved secrets, and to read and save the add-on's pages.
+# Needed to read the saved secrets, and to read and save the add-on's pages.
 _CAPABILITIES = ("list_storage_passwords", "admin_all_objects")
 
 _T = TypeVar("_T")
@@ -39,8 +39,10 @@ class Examiner:
     """Examines inputs one after the other.
 
     Args:
-        splunkd: with the session of whoever asks.
-        redaction: is told every secret that is read.
+        splunkd: with the user's session.
+        stop: ends every wait.
+        log: for unexpected errors.
+        redaction: learns every secret that is read.
     """
 
     def __init__(self, splunkd: Splunkd, stop: Stop, log: logging.Logger, redaction: Redaction) -> None:
@@ -50,7 +52,7 @@ class Examiner:
         self._redaction = redaction
 
     def examine(self, one: KnownInput) -> InputReport:
-        """Make all checks of an input, in the order in which one rests on the other."""
+        """Run all checks of an input; each comes after those that it depends on."""
         examination = Examination(self._redaction.clean, self._log)
         context = self._context(one, examination)
         for check in CHECKS:
@@ -63,7 +65,7 @@ class Examiner:
         return examination.report(one.name, one.kind)
 
     def _context(self, one: KnownInput, examination: Examination) -> Context | None:
-        """What the checks of the way to Microsoft look at; None where the settings do not give it."""
+        """The context of the checks against Microsoft; None if the settings can't be read."""
         read = self._read(examination, "input", lambda: _input(one))
         account = None
         if read is not None:
@@ -164,7 +166,7 @@ def _input(one: KnownInput) -> tuple[tuple[Polling, OwnSettings], Finding]:
 
 
 def _apis(own: OwnSettings, account: Account, examination: Examination) -> dict[str, Api]:
-    """The API of each region that there is; the others are noted."""
+    """The API of each region; regions that the cloud does not offer are noted as failures."""
     apis, wrong = apis_of(own, account.cloud)
     for region, error in wrong.items():
         examination.note("region", failed_by(error), region)

@@ -1,9 +1,8 @@
-"""How somebody at a shell logs in to Splunk.
+"""Logs a command in to Splunk.
 
-`splunk cmd` gives a program no session, so it needs one of its own. A password is asked for without echo, or read from
-standard input where that is no terminal; an authentication token or session key comes from the environment. None of
-them can be given as an argument: arguments are seen by every user of the host, in the process list and in the shell's
-history.
+``splunk cmd`` gives a program no session, so it needs one of its own. It asks for a password without echo, or reads it
+from standard input if that is not a terminal; an authentication token or session key comes from the environment. None
+of them can be an argument, since every user of the host can see arguments in the process list.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from defender_alerts.splunk.rest_client import Splunkd
 from .shell import is_authentication_token
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-# A search over a long range keeps its caller waiting.
+# A search over a long range may take this many seconds to answer.
 _LONGEST_SILENCE = 600
 _SESSION_PREFIX = "Splunk "
 
@@ -37,8 +36,8 @@ class Login:
 
     Attributes:
         uri: scheme, host and management port.
-        username: whose password is asked for; empty where a token is there.
-        variable: the environment variable in which a token or session key may be.
+        username: whose password to ask for; empty if there is a token.
+        variable: the environment variable that may hold a token or session key.
     """
 
     uri: str
@@ -47,7 +46,7 @@ class Login:
 
 
 class _SplunkdByToken(Splunkd):
-    """splunkd for the holder of an authentication token, which goes into the header as Bearer instead of Splunk."""
+    """A client that sends an authentication token, which needs the scheme Bearer instead of Splunk."""
 
     def __init__(self, server_uri: str, token: str) -> None:
         super().__init__(server_uri, token)
@@ -55,7 +54,7 @@ class _SplunkdByToken(Splunkd):
 
 
 def local_splunkd(way: Login, environment: Mapping[str, str], ask: AskPassword) -> Splunkd:
-    """This host's splunkd, which has the settings and the KV store.
+    """Log in to this host's splunkd, which has the settings and the KV store.
 
     Raises:
         ConfigurationError: the login is refused, or splunkd can't be reached.
@@ -71,14 +70,13 @@ def local_splunkd(way: Login, environment: Mapping[str, str], ask: AskPassword) 
 def log_in(
     way: Login, environment: Mapping[str, str], ask: AskPassword, trusted: ssl.SSLContext | None
 ) -> client.Service:
-    """A service of ``splunklib``, logged in.
+    """Log in and return a ``splunklib`` service.
 
     Args:
         way: where and as whom.
-        environment: where a token may be.
+        environment: may hold a token.
         ask: asks for a password without echo.
-        trusted: the authorities that may vouch for a remote host. splunkd's certificate on the loopback is its own,
-            made at installation: nothing could verify it.
+        trusted: the TLS context for a remote host. On the loopback, splunkd's self-made certificate can't be verified.
 
     Raises:
         ConfigurationError: the login is refused, or the host can't be reached.

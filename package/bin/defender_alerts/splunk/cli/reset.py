@@ -1,8 +1,8 @@
-"""The reset at a shell: an administrator's word that an input shall start again, at a time of their choice.
+"""The command ``defender_alerts_reset.py``: restarts an input at a time of the administrator's choice.
 
-At a terminal it shows what that does and asks; a script says --yes.
+It shows the effect and asks for confirmation at the terminal; scripts use ``--yes``.
 
-Exit status: 0 ordered; 1 not confirmed; 2 settings, arguments or credentials; 3 the KV store failed.
+Exit status: 0 reset; 1 not confirmed; 2 settings, arguments or credentials are wrong; 3 the KV store failed.
 """
 
 from __future__ import annotations

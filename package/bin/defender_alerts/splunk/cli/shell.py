@@ -1,4 +1,4 @@
-"""What a command of ours is started with at a shell."""
+"""What a command gets from the shell: streams, environment, prompts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, TextIO
 
 if TYPE_CHECKING:
-    # Not when it runs: a first look asks for a password without any library.
+    # Not at run time: doctor --self asks for a password without any library.
     from defender_alerts.microsoft.transport.client import Stop
 
     from .login import AskPassword
@@ -22,11 +22,11 @@ _JWT_BEGINS, _JWT_DOTS = "eyJ", 2
 
 @dataclass(frozen=True)
 class Shell:
-    """What a command is started with.
+    """What a command gets from the shell.
 
     Attributes:
         ask: asks for a password without echo.
-        confirm: asks whether something is meant; None where nobody is there to be asked.
+        confirm: asks for confirmation; None if there is no terminal.
     """
 
     out: TextIO
@@ -39,7 +39,7 @@ class Shell:
 
 
 def ask_password(prompt: str) -> str:
-    """Ask at the terminal without echo; take a line of standard input where that is no terminal."""
+    """Ask at the terminal without echo, or read a line of standard input if that is not a terminal."""
     if sys.stdin.isatty():
         from getpass import getpass
 
@@ -48,7 +48,7 @@ def ask_password(prompt: str) -> str:
 
 
 def confirmation() -> Callable[[str], bool] | None:
-    """Ask at the terminal, where "yes" alone is a yes; None where standard input is no terminal."""
+    """A function that asks yes or no at the terminal; None if standard input is not a terminal."""
     if not sys.stdin.isatty():
         return None
 
@@ -61,10 +61,10 @@ def confirmation() -> Callable[[str], bool] | None:
 
 
 def never_stopped() -> Stop:
-    """A stop that nobody asks for: an audit is ended with Ctrl-C."""
+    """A stop that is never set: Ctrl-C ends a command."""
     return threading.Event()
 
 
 def is_authentication_token(token: str) -> bool:
-    """Whether it goes into the header as Bearer, as a session key does not."""
+    """Whether this is an authentication token, which needs the scheme Bearer, and not a session key."""
     return token.startswith(_JWT_BEGINS) and token.count(".") == _JWT_DOTS

@@ -1,4 +1,4 @@
-"""The command: what it is started with, in which order it looks, and what it writes."""
+"""The command ``defender_alerts_doctor.py --self``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NO_LOGIN = "Give --username, or set SPLUNK_TOKEN, to ask splunkd as well: the K
 
 
 def main(arguments: Sequence[str], shell: Shell) -> int:
-    """Look, and write what was found: 0 if nothing failed, else 1."""
+    """Examine the installation and write a report; return 0 if nothing failed, otherwise 1."""
     options = _parser().parse_args(list(arguments))
     now = dt.datetime.now(dt.timezone.utc)
     secrets: list[str] = []
@@ -48,7 +48,7 @@ def _look(options: argparse.Namespace, shell: Shell, secrets: list[str], now: dt
         yield from importer.libraries()
         yield from importer.entries()
     else:
-        # Each would fail over the Python, and hide that.
+        # All of them would fail because of this Python, and hide the reason.
         for check in ("library", "entry"):
             yield Result(check, "", Outcome.SKIPPED, "Not looked at, because python failed.", "")
     yield from _ask(options, shell, secrets, now)

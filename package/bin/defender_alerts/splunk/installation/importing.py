@@ -1,4 +1,4 @@
-"""Whether everything can be imported, each in a process of its own: one that crashes or hangs costs only itself."""
+"""Tries to import everything, each module in its own process, so that a crash or hang only affects that module."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _MARK = "first look: "
 _LONGEST = 300
 # Puts lib/ on the path, as every script of the add-on does.
 _FIRST = "import_declare_test"
-# What the others import before all else, and nobody starts.
+# Modules that the others import first, but that are not started themselves.
 _NO_ENTRIES = frozenset({_FIRST, "defender_alerts_python_version"})
-# What an input imports only when it runs.
+# Imported by an input only when it runs.
 _RUN = "defender_alerts.splunk.modular_input"
-# What the add-on takes from Splunk's own Python.
+# Modules of Splunk's own Python that the add-on uses.
 SPLUNKS = ("splunk.admin", "splunk.rest", "splunk.clilib.bundle_paths", "splunk.persistconn.application")
 
 _CHILD = """
@@ -62,14 +62,14 @@ _OTHERS = "Look for a copy that an administrator or another app has put there, a
 
 
 class Library(NamedTuple):
-    """A library in ``lib/``, by its own metadata; ``modules`` is what it may be imported as."""
+    """A library in ``lib/`` according to its metadata; ``modules`` are its importable names."""
 
     name: str
     version: str
     modules: frozenset[str]
 
     def __str__(self) -> str:
-        """For a sentence."""
+        """Name and version."""
         return f"{self.name} {self.version}"
 
 
@@ -77,8 +77,9 @@ class ImportFailure(NamedTuple):
     """Why something can't be imported.
 
     Attributes:
-        library: the bundled library it comes of, as name and version; empty if it is none.
+        library: the bundled library that causes it, as name and version; empty for none.
         found: what happened, as the end of a sentence.
+        advice: what to do.
     """
 
     library: str
@@ -87,7 +88,7 @@ class ImportFailure(NamedTuple):
 
 
 class Importer:
-    """Imports things out of the add-on's folder."""
+    """Imports modules from the add-on's folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -97,16 +98,16 @@ class Importer:
         ]
 
     def splunks_modules(self) -> Result:
-        """Look whether this is Splunk's Python."""
+        """Check whether this is Splunk's Python."""
         failure = self._attempt(SPLUNKS)
         if failure is not None:
             return Result("splunk", "", Outcome.FAILED, f"It can't be imported: {failure.found}.", failure.advice)
         return Result("splunk", "", Outcome.OK, "Splunk's own Python modules are there.", "")
 
     def libraries(self) -> Iterator[Result]:
-        """Import each bundled library: a line for each that is broken, with those that it takes with it."""
+        """Import each bundled library; report each broken one together with those that depend on it."""
         broken: dict[str, tuple[ImportFailure, list[str]]] = {}
-        # One process for all, and one for each only where that fails.
+        # One process for all of them, and one for each only if that fails.
         whole = self._attempt([module for library in self._libraries for module in library.modules])
         one_by_one = self._libraries if whole else []
         for library, failure in zip(one_by_one, self._side_by_side([list(one.modules) for one in one_by_one])):
@@ -122,7 +123,7 @@ class Importer:
             yield Result("library", "", Outcome.OK, f"All can be imported: {', '.join(map(str, self._libraries))}.", "")
 
     def _differing(self) -> Iterator[Result]:
-        """Compare what is there with the versions that the add-on was made with."""
+        """Compare the libraries with the locked versions."""
         locked = {
             _canonical(name): one for name, one in _found(r"^([\w.-]+)==([\w.]+)", self._lib / "requirements.txt")
         }
@@ -137,7 +138,7 @@ class Importer:
                 yield Result("library", name, outcome, found, _REINSTALL.format(folder=self._folder))
 
     def entries(self) -> Iterator[Result]:
-        """Import each entry point, and what it imports only later: a line for each that fails."""
+        """Import each entry point with everything that it imports later; report each failure."""
         folder = self._folder
         kinds = set(_found(r"^\[(\w+)\]\s*$", folder / "default" / "inputs.conf"))
         names = sorted({*kinds, *(path.stem for path in (folder / "bin").glob("*.py"))} - _NO_ENTRIES)
@@ -182,19 +183,19 @@ class Importer:
             advice = _NOT_SPLUNKS if missing == "splunk" else _NOT_READABLE if unreadable else _REINSTALL
             return ImportFailure(library, found, advice.format(folder=self._folder))
         for name, file in told["files"].items():
-            # Found elsewhere than in lib/, it is not what the add-on was tested with.
+            # A copy outside lib/ is not the version that the add-on was tested with.
             library = self._first_library(name)
             if library and file and not self._top(file):
                 return ImportFailure(library, f"{file} takes its place, which is not the add-on's", _OTHERS)
         return None
 
     def _top(self, file: str) -> str:
-        """The module at the top of lib/ that a file belongs to; empty if it does not."""
+        """The top-level module in lib/ to which a file belongs; empty for a file elsewhere."""
         inside = os.path.realpath(file).partition(os.path.realpath(str(self._lib)) + os.sep)[2]
         return re.split(r"[\\/]|\.py$", inside)[0]
 
     def _first_library(self, *modules: str) -> str:
-        """The library of the first of these modules that is of one; empty if none is."""
+        """The library of the first of these modules that belongs to one; empty for none."""
         owners = {module: str(library) for library in self._libraries for module in library.modules}
         return next((owners[module] for module in modules if module in owners), "")
 
@@ -207,12 +208,12 @@ def _library(folder: Path) -> Library:
 
 
 def _canonical(name: str) -> str:
-    """A library's name as all spellings of it have it (PEP 503)."""
+    """A library's normalised name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _found(pattern: str, path: Path) -> list[Any]:
-    """What ``re.findall`` finds in the lines of a file; nothing where it can't be read."""
+    """Apply ``re.findall`` to the lines of a file; empty if it can't be read."""
     try:
         return re.findall(pattern, path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
     except OSError:

@@ -1,4 +1,4 @@
-"""What this host's logs hold of the add-on's errors, read from the disk: no login is needed for that."""
+"""Finds the add-on's errors in this host's log files, which needs no login."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from defender_alerts.diagnostics.report import Outcome, Result
 
 COMPONENTS = ("ExecProcessor", "PersistentScript", "AdminManagerExternal", "ModularInputs", "CalcFieldProcessor")
-"""Who in splunkd says that an input, a REST handler or a calculated field has failed."""
+"""splunkd's components that report failures of inputs, REST handlers and calculated fields."""
 OURS = re.compile(r"(?i)defender|wdatp")
 ADVICE = "Mend first what failed in this report. If nothing did, send these lines to support."
 _TAIL = 5_000_000
@@ -22,15 +22,15 @@ _LINE = re.compile(
     r"(?: +\[[^\]]*\])? +- (?P<text>.*)"
 )
 _TIME = "%m-%d-%Y %H:%M:%S.%f %z"
-# What a traceback is made of, but for its last line: splunkd gives each line an entry of its own.
+# Lines of a traceback except its last one: splunkd logs each line as an entry of its own.
 _OF_A_TRACEBACK = re.compile(r"Traceback \(most recent call last\):\s*$|[:}\"] {3,}\S")
-# The command line that a complaint comes of, in quotes or braces.
+# The command line that caused a message, in quotes or braces.
 _FROM = re.compile(r"(?:message from \"|From \{)[^\"}]*?(?P<script>[\w.]+\.py)[^\"}]*[\"}]:? ?(?P<said>.*)")
 _OWN_ERROR = re.compile(r"log_level=(?:ERROR|CRITICAL) .*?\| (?P<text>.*)")
 
 
 def splunkds(logs: Path, now: dt.datetime) -> Iterator[Result]:
-    """What splunkd.log says of the add-on, of the last day: a line for each component that complains."""
+    """The add-on's errors in splunkd.log during the last day: a result for each component."""
     try:
         said = list(_recent(_tail(logs / "splunkd.log"), now))
     except FileNotFoundError:
@@ -43,7 +43,7 @@ def splunkds(logs: Path, now: dt.datetime) -> Iterator[Result]:
 
 
 def complaints(check: str, said: Iterable[tuple[str, str]]) -> Iterator[Result]:
-    """Results of pairs of component and text, in the order of time."""
+    """Make results of pairs of component and text, which are in time order."""
     by_component: dict[str, dict[str, None]] = {}
     for component, text in said:
         one = _FROM.sub(r"\g<script>: \g<said>", text)[:_LONGEST].strip()
@@ -58,7 +58,7 @@ def complaints(check: str, said: Iterable[tuple[str, str]]) -> Iterator[Result]:
 
 
 def own(logs: Path) -> Iterator[Result]:
-    """The last error in the log of each input; whether it has been mended since is not looked at."""
+    """The last error in each input's log, even if it has been fixed since."""
     found = False
     for path in sorted(logs.glob("ta_defender_alerts_*.log")):
         try:

@@ -1,4 +1,4 @@
-"""Python, OpenSSL, and whether files can be read and logs be written."""
+"""Checks Python, OpenSSL and file permissions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_NAMED = 5
 
 
 def python() -> Result:
-    """Say which Python this is, and whether it is new enough."""
+    """Report this Python, and whether it is new enough."""
     version = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info[:2] < defender_alerts_python_version.OLDEST:
         said, _, advice = defender_alerts_python_version.SENTENCE.format(version).partition(": ")
@@ -25,14 +25,14 @@ def python() -> Result:
 
 
 def openssl() -> Result:
-    """Say which OpenSSL this Python is linked with."""
+    """Report the OpenSSL of this Python."""
     return Result("openssl", "", Outcome.OK, f"{ssl.OPENSSL_VERSION}.", "")
 
 
 def permissions(folder: Path, home: Path) -> Iterator[Result]:
-    """Look whether Splunk's user can read the add-on in ``folder``, and write logs in ``home``, SPLUNK_HOME.
+    """Check whether Splunk's user can read the add-on in ``folder`` and write logs in ``home`` (SPLUNK_HOME).
 
-    That is the user of this process; for root, to whom everything is open, the owner of SPLUNK_HOME.
+    That user is the one of this process or, if it runs as root, the owner of SPLUNK_HOME.
     """
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     owner = home.stat() if is_root and home.exists() and home.stat().st_uid != 0 else None

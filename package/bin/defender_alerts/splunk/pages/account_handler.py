@@ -1,4 +1,4 @@
-"""The REST handler behind Configuration > Accounts: an account is tried out before it is saved."""
+"""The REST handler of Configuration > Accounts: tries an account before it is saved."""
 
 from __future__ import annotations
 
@@ -24,21 +24,20 @@ _ONLY_OF = {CLIENT_SECRET: ("client_secret", "secret_expires"), CERTIFICATE: ("c
 
 
 class AccountHandler(PageHandler):
-    """Adds to UCC's handler a check of what the account can feed; an account in use is not removed.
+    """Adds to UCC's handler a check of what the account can feed; refuses to remove an account that is in use.
 
-    UCC's pages show nothing of a message that comes with a successful answer (6.6). So what the check has found is kept
-    in the stanza, as ``last_check``, and each row of the table gets a text of it, ``feeds``. ``skip_check`` is never
-    stored.
+    UCC's pages (6.6) don't show messages of a successful answer. So the result of the check is stored in the stanza, as
+    ``last_check``, and shown in the table, as ``feeds``. ``skip_check`` is never stored.
     """
 
     def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
-        """List, and say what each account can feed."""
+        """List accounts with what each can feed."""
         super().handleList(confInfo)
         _describe(confInfo)
         try:
             unreadable = undecipherable_accounts(self.splunkd())
         except SplunkdError as error:
-            # The accounts are there all the same.
+            # List the accounts anyway.
             LOG.warning("whether Splunk can decrypt the accounts' secrets is not known: %s", error)
             return
         for name in unreadable & set(confInfo):
@@ -54,16 +53,16 @@ class AccountHandler(PageHandler):
         self._answer(confInfo, check)
 
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
-        """Check if what the connection depends on changes or has not been found good, then edit."""
+        """Check if fields of the connection change or the last check was not good, then edit."""
         with answering():
-            # UCC refuses others in words of its own, behind a check of ours that may take long.
+            # UCC also refuses such names, but with another message and only after our check, which may take long.
             check_account_name(self.callerArgs.id)
         check = self._check(self._stored())
         super().handleEdit(confInfo)
         self._answer(confInfo, check)
 
     def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
-        """Remove an account that no input uses."""
+        """Remove an account, unless an input uses it."""
         users = self._inputs_of(self.callerArgs.id)
         if users:
             raise RestError(
@@ -83,7 +82,7 @@ class AccountHandler(PageHandler):
             return texts(self.splunkd().stanza(ACCOUNT_CONF, self.callerArgs.id) or {})
 
     def _check(self, stored: Mapping[str, str]) -> AccountCheck | None:
-        """Make ``payload`` what is to be stored; the check of it, None where none is made.
+        """Turn ``payload`` into what is stored, and check it; None if no check is made.
 
         Raises:
             RestError: the account would not work.
@@ -100,13 +99,13 @@ class AccountHandler(PageHandler):
             account = self._account({**stored, **payload, "tenant_of_domain": ""}, new_secret=new_secret)
             for field in _ONLY_OF[CERTIFICATE]:
                 if payload.get(field):
-                    # Tidied up, and of a chain the one that belongs to the key.
+                    # With normal line breaks, and only the certificate that belongs to the key.
                     payload[field] = getattr(account, field).strip()
             changed = new_secret or any(
                 field in payload and payload[field] != stored.get(field, "") for field in _CONNECTION_FIELDS
             )
             if new_secret:
-                # No network is needed to see this.
+                # This needs no network.
                 refuse_secret_id(account)
             if skip:
                 if changed and last:
@@ -114,7 +113,7 @@ class AccountHandler(PageHandler):
                 return None
             if not changed and last and last.feeds_all:
                 return None
-            # What was missing may have been granted: saving once more is the way to find out.
+            # A missing permission may have been granted: saving again checks again.
             check = check_account(account, load_settings(self.splunkd()).network)
         payload["last_check"] = check.dump()
         if check.tenant:
@@ -134,7 +133,7 @@ class AccountHandler(PageHandler):
 
 
 def _drop_what_is_not_of(auth_type: str, payload: dict[str, str], stored: Mapping[str, str]) -> None:
-    """Leave out what the page has hidden and what is masked, and forget credentials of the other type."""
+    """Drop hidden and masked fields, and delete credentials of the other type."""
     for of_type, fields in _ONLY_OF.items():
         for field in fields if of_type != auth_type else ():
             payload.pop(field, None)
@@ -142,16 +141,16 @@ def _drop_what_is_not_of(auth_type: str, payload: dict[str, str], stored: Mappin
                 payload[field] = ""
     secret = _ENCRYPTED_OF.get(auth_type, "")
     if payload.get(secret) in {"", *MASKS}:
-        # UCC keeps the stored one where the field is not sent, and would forget it where it is sent empty.
+        # UCC keeps the stored secret if the field is missing, and would delete it if the field is empty.
         del payload[secret]
 
 
 def _describe(confInfo: Any) -> None:  # noqa: N803 - Splunk's name
-    """Add to each account what the table shows of it."""
+    """Add the table's columns to each account."""
     for item in confInfo.values():
         check = AccountCheck.load(item.get("last_check"))
         item["feeds"] = summary(check) if check else "Not checked yet."
         item["checked"] = f"{check.day} (UTC)" if check else ""
-        # Accounts of the first versions have no such field; the form would show none chosen.
+        # An account in a hand-written conf may lack it; the form would then show no choice.
         item["auth_type"] = item.get("auth_type") or CLIENT_SECRET
         item["expires"] = str(not_after(item.get("certificate") or "") or item.get("secret_expires") or "")

@@ -1,7 +1,7 @@
-"""What UCC's handlers keep encrypted, also where splunkd can't decrypt some of it.
+"""Lets UCC's handlers work even if splunkd can't decrypt some of the stored secrets.
 
-solnlib 8.2 puts the pieces of all passwords of a page together at once, and fails as a whole where splunkd gives one of
-them without clear text (solnlib#311). Then no account would be listed, and no new secret could be saved.
+solnlib 8.2 joins the pieces of all passwords of a page at once, and fails as a whole if splunkd returns one of them
+without clear text (solnlib#311). Then no account would be listed, and no new secret could be saved.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from defender_alerts.splunk.stored_settings import MASKS, readable
 
 
 class ReadableCredentials(CredentialManager):
-    """Knows what can be decrypted: for the rest, it is as if nothing had been stored yet.
+    """Ignores secrets that can't be decrypted.
 
-    So a new secret is stored over it, and it is kept until then: the right splunk.secret makes it readable again.
+    A new secret replaces such a one; until then it is kept, since the right splunk.secret makes it readable again.
     """
 
     def set_password(self, user: str, password: str) -> None:
-        """Store what is no mask: UCC would store that too, where it finds nothing."""
+        """Store the fields, except masks, which UCC would store if nothing was stored before."""
         fields = {name: value for name, value in json.loads(password).items() if value not in MASKS}
         if fields:
             super().set_password(user, json.dumps(fields))
@@ -49,5 +49,5 @@ def _number(piece: Any, separator: str) -> int:
 
 
 def use_readable_credentials() -> None:
-    """Let the handlers of this process have them; they make theirs inside, by this name."""
+    """Make the handlers of this process use this class: they look it up by this name."""
     credentials.CredentialManager = ReadableCredentials  # type: ignore[attr-defined]

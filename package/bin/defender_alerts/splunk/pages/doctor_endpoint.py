@@ -1,7 +1,7 @@
-"""The doctor's report behind a REST endpoint, for pages: ``GET defender_alerts_doctor?kind=...&input=...``.
+"""The REST endpoint of the doctor, for the pages: ``GET defender_alerts_doctor?kind=...&input=...``.
 
-Everything is read in the name of the caller. Splunk Web gives up on a request after 30 seconds; where a host swallows
-everything it takes longer than that, and the command at a shell is the way.
+Everything is read with the caller's permissions. Splunk Web gives up on a request after 30 seconds; if a host does not
+answer at all the doctor takes longer, and the command has to be used instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .endpoints import CAPABILITY, Answer, Request, answered, caller_of, is_admi
 
 
 def answer(request: Request) -> Answer:
-    """Answer a request, without a secret in it."""
+    """Answer a request; secrets are redacted."""
     redaction = Redaction()
     status, content = answered(lambda asked: _answer(asked, redaction), request)
     for message in content.get("messages", ()):

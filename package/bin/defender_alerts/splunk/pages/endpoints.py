@@ -1,4 +1,4 @@
-"""What the add-on's own REST endpoints share: who may ask, and what an error is as an answer."""
+"""What the add-on's own REST endpoints share: permissions and error answers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from defender_alerts.splunk.rest_client import Splunkd, SplunkdError, content_of
 CAPABILITY = "admin_all_objects"
 
 Request = Mapping[str, Any]
-"""A request as splunkd hands it to a persistent handler (restmap.conf.spec, ``scripttype = persist``)."""
+"""A request as splunkd passes it to a persistent handler (restmap.conf.spec, ``scripttype = persist``)."""
 Answer = tuple[int, dict[str, Any]]
-"""HTTP's status, and what is to be sent as JSON."""
+"""The HTTP status and the JSON object to send."""
 
 
 def answered(answer: Callable[[Request], Answer], request: Request) -> Answer:
-    """What a function answers to a request; where it raises, the refusal that says so."""
+    """Call a function with a request; turn its errors into answers."""
     try:
         return answer(request)
     except SplunkdError as error:
@@ -32,17 +32,17 @@ def answered(answer: Callable[[Request], Answer], request: Request) -> Answer:
 
 
 def refusal(status: int, sentence: str) -> Answer:
-    """An answer that says why there is no other."""
+    """An answer with an error message."""
     return status, {"messages": [{"type": "ERROR", "text": sentence}]}
 
 
 def caller_of(request: Request) -> Splunkd:
-    """Splunkd in the name of whoever asks."""
+    """A client for splunkd with the caller's session."""
     return Splunkd(str(request["server"]["rest_uri"]), str(request["session"]["authtoken"]))
 
 
 def is_administrator(caller: Splunkd) -> bool:
-    """Whether whoever asks has the capability.
+    """Whether the caller has the capability.
 
     Raises:
         SplunkdError: splunkd could not be reached or refused.

@@ -1,4 +1,4 @@
-"""How an input is doing in one line, for people who look at a table of inputs: a state, and a sentence behind it."""
+"""The health of an input in one line, for the table of inputs: a state and a sentence."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from defender_alerts.times import TICKS_PER_SECOND, iso
 
 from .status_model import InputStatus, KnownInput, RegionStatus
 
-# A run may take a while, and splunkd begins the next one only when it has ended.
+# A run may take a while, and splunkd starts the next one only after it has ended.
 _LATE_INTERVALS, _LATE_SLACK = 3, 600
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
-# A character for each digit that nobody types into the search box of the table, in the order of their code points.
+# Each digit becomes a character that nobody types into the table's search box; their code points are in order.
 _DIGITS = 0x2460
 _MOST_LAG = 10**9 - 1
 
 
 class State(Enum):
-    """How an input is doing: the worst one first. The value is the word that the line begins with."""
+    """The state of an input, the worst one first. The value is the first word of the line."""
 
     ACCOUNT_MISSING = "Account missing"
     FAILED = "Failed"
@@ -34,11 +34,12 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Health:
-    """One line about an input.
+    """The health of an input.
 
     Attributes:
+        state: the state.
         line: begins with the state's word.
-        lag: seconds that the worst region is behind; None for what is not known.
+        lag: seconds that the worst region is behind; None if unknown.
     """
 
     state: State
@@ -47,24 +48,24 @@ class Health:
 
     @property
     def sort_key(self) -> str:
-        """What sorts the worst state first, and within a state the greatest lag last. It is not to be read."""
+        """A text that sorts the worst state first, and within a state the greatest lag last; not for display."""
         rank = list(State).index(self.state)
         lag = min(_MOST_LAG, int(self.lag or 0))
         return "".join(chr(_DIGITS + int(digit)) for digit in f"{rank}{lag:09d}")
 
     def shown(self) -> dict[str, Any]:
-        """The health as a page gets it."""
+        """The health as JSON for the page."""
         return {"state": self.state.name.lower(), "word": self.state.value, "line": self.line}
 
 
 def health(known: KnownInput, status: InputStatus, *, has_account: bool, now: int) -> Health:
-    """How an input is doing.
+    """The health of an input.
 
-    Whether it runs on another host, nothing that is on this one can tell: an input that is enabled here is started
-    here, so one that has never run is one that has not run yet.
+    This host can't know whether the input runs on another one. An input that is enabled here is started here, so one
+    without a checkpoint is one that has not run yet.
 
     Args:
-        known: as it stands in inputs.conf.
+        known: the input and its stanza.
         status: of its regions, on this host.
         has_account: whether its account exists.
         now: in ticks.
@@ -87,7 +88,7 @@ def health(known: KnownInput, status: InputStatus, *, has_account: bool, now: in
 
 
 def _collecting(status: InputStatus, interval: int, now: int) -> Health:
-    """The health of an input of which nothing has failed."""
+    """The health of an input without errors."""
     lag, collected = status.lag(now), status.collected
     if lag is None:
         never = ", ".join(region.region for region in status.regions if region.watermark is None)
@@ -109,12 +110,12 @@ def _worst(status: InputStatus, now: int) -> RegionStatus:
 
 
 def _interval(known: KnownInput) -> int:
-    """Seconds from one run to the next; the default one where the stanza says something else."""
+    """The interval in seconds; the default if the stanza has a cron schedule or none."""
     text = cleaned(known.stanza.get("interval") or "")
     return max(SHORTEST_INTERVAL, int(text)) if text.isascii() and text.isdecimal() else DEFAULT_INTERVAL
 
 
 def duration(seconds: float) -> str:
-    """A length of time in the largest unit that leaves at least two of it."""
+    """Format seconds in the largest unit of which there are at least two."""
     size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= 2 * size), (1, "s"))
     return f"{int(seconds // size)} {unit}"

@@ -1,7 +1,7 @@
-"""What is checked of an input when it is saved, and what to say of it beside the others.
+"""Checks an input when it is saved, and makes remarks about it.
 
-Only what can't be had refuses a save. Who brings the same alerts already, and what the account lacks, are remarks: two
-inputs may be wanted for a while, as when one replaces the other, and a permission may be granted later.
+Only an input that can't work is refused. Another input that collects the same alerts, or a missing permission, is only
+a remark: two inputs may be intended for a while, as when one replaces the other, and a permission may be granted later.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from defender_alerts.settings import (
 )
 from defender_alerts.times import iso, parse_start, seconds
 
-# As Graph calls the product whose alerts the SIEM API and the endpoint API show.
+# Graph's name for the product whose alerts the SIEM API and the endpoint API return.
 _ENDPOINT = frozenset({"microsoftDefenderForEndpoint"})
 _ANY: frozenset[str] = frozenset()
-# The clocks of this host and of who types may differ, and a form takes a while to fill in.
+# The clocks of this host and of the user may differ, and filling in a form takes a while.
 _SLACK = seconds(3_600)
 
 
 @dataclass(frozen=True)
 class SavedInput:
-    """An input as it is saved; ``own`` is what its kind has read of its stanza."""
+    """A saved input; ``own`` are the settings that only its kind has."""
 
     kind: str
     name: str
@@ -47,7 +47,7 @@ class SavedInput:
 
     @classmethod
     def read(cls, kind: str, name: str, stanza: Mapping[str, str]) -> SavedInput | None:
-        """The input of a stanza; None for one with a mistake in it, which brings nothing until that is mended."""
+        """Read an input from its stanza; None if the stanza is wrong, so that the input collects nothing."""
         try:
             own = KINDS[kind].read(name, stanza)
         except ConfigurationError:
@@ -57,11 +57,13 @@ class SavedInput:
 
 @dataclass(frozen=True)
 class _Alerts:
-    """Which alerts of a tenant an input brings; an empty set leaves nothing out.
+    """Which alerts of a tenant an input collects; an empty set means all.
 
     Attributes:
         sources: Defender products, as Graph names them.
-        stores: where Microsoft keeps them. The SIEM API has a host for each; the hosts of the other APIs show all.
+        severities: of the alerts.
+        stores: the regions that store them. The SIEM API has a host for each; the other APIs' hosts show all.
+        groups: machine groups.
     """
 
     sources: frozenset[str] = _ANY
@@ -70,7 +72,7 @@ class _Alerts:
     groups: frozenset[str] = _ANY
 
     def meets(self, other: _Alerts) -> bool:
-        """Whether an alert can be among both."""
+        """Whether an alert can belong to both."""
         pairs = (
             (self.sources, other.sources),
             (self.severities, other.severities),
@@ -81,7 +83,7 @@ class _Alerts:
 
 
 def _alerts(own: OwnSettings) -> _Alerts | None:
-    """The alerts of an input with these settings; None for one that brings no alerts."""
+    """The alerts of an input with these settings; None if it collects none."""
     if isinstance(own, SiemSettings):
         return _Alerts(_ENDPOINT, stores=frozenset(own.regions), groups=frozenset(own.machine_groups))
     if isinstance(own, EndpointSettings):
@@ -95,14 +97,14 @@ def _alerts(own: OwnSettings) -> _Alerts | None:
 
 @dataclass(frozen=True)
 class Remark:
-    """What is worth knowing of an input: ``brief`` for its row in the table, ``sentence`` with what to do."""
+    """A remark about an input: ``brief`` for its row in the table, ``sentence`` with what to do."""
 
     brief: str
     sentence: str
 
 
 def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[str, Mapping[str, str]]) -> list[Remark]:
-    """What to say of an enabled input: which others bring the same, and what it lacks.
+    """Make remarks about an enabled input: which others collect the same, and what it lacks.
 
     Args:
         this: the input.
@@ -136,7 +138,7 @@ def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[st
 def _same(
     this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[str, Mapping[str, str]]
 ) -> Iterable[Remark]:
-    """A remark for all inputs that bring the same alerts, and one for those that bring the same incidents."""
+    """A remark for all inputs that collect the same alerts, and one for those that collect the same incidents."""
     tenant = _tenant(accounts[this.account])
     groups: dict[str, list[str]] = {}
     for other in others:
@@ -171,12 +173,12 @@ def _tenant(account: Mapping[str, str]) -> tuple[str, str]:
 
 
 def check_input(name: str, stanza: Mapping[str, str], polling: Polling, apis: Iterable[Api], now: int) -> None:
-    """Make sure that a new or changed input asks for what can be had.
+    """Check that a new or changed input can work.
 
     Args:
         name: of the input.
         stanza: its fields.
-        polling: what has been read of them.
+        polling: the settings read from them.
         apis: those of its regions.
         now: by this host's clock, in ticks.
 
@@ -209,5 +211,5 @@ def check_input(name: str, stanza: Mapping[str, str], polling: Polling, apis: It
 
 
 def _shown(ticks: int) -> str:
-    """A time to the second, as the field takes it."""
+    """A time to the second, in the format of the field."""
     return f"{iso(ticks)[:19]}Z"

@@ -1,4 +1,4 @@
-"""The REST handler behind the Inputs page: checks an input against its account, deletes its checkpoints with it."""
+"""The REST handler of the Inputs page: checks an input with its account, and deletes checkpoints with their input."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .status_model import KnownInput, statuses
 
 
 class InputHandler(PageHandler):
-    """Adds to UCC's handler what can only be known with the account and the other inputs at hand.
+    """Adds to UCC's handler checks that need the account and the other inputs.
 
-    What is no reason to refuse an input is a remark: each row of the table gets its own as ``remarks`` and ``advice``,
-    anew with each list, since UCC's pages show nothing of a message that comes with a successful answer (6.6).
+    Remarks are no reason to refuse an input. Since UCC's pages (6.6) don't show messages of a successful answer, each
+    row of the table gets them as ``remarks`` and ``advice``.
 
-    The page sorts and searches by what stands in the rows alone, so each has how it is doing as ``health``: for users
-    who may read the checkpoints. What is shown of it comes from ``defender_alerts_status``, for everybody.
+    The page can only sort and search by values in the rows, so each row also gets ``health``, if the user may read the
+    checkpoints. What the page displays comes from ``defender_alerts_status``, for all users.
     """
 
     def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
@@ -44,9 +44,9 @@ class InputHandler(PageHandler):
         self._answer(confInfo)
 
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
-        """Check, then edit; enabling and disabling alone is not checked.
+        """Check, then edit; only enabling or disabling an input needs no check.
 
-        UCC's handler leaves out all other fields where it is sent ``disabled``: so that goes by itself, behind them.
+        UCC's handler ignores all other fields if it gets ``disabled``, so that is sent separately after them.
         """
         disabled = self.payload.pop("disabled", None)
         if self.payload or disabled is None:
@@ -64,7 +64,7 @@ class InputHandler(PageHandler):
             store = KVStoreCheckpoints(self.splunkd(), threading.Event(), LOG)
             delete_input(store, self.handler.get_endpoint().input_type, self.callerArgs.id, machine_time())
         except (CheckpointError, StoppedError) as error:
-            # The input is gone; a store that is down must not bring it back.
+            # The input is deleted; a failing store is no reason to report otherwise.
             LOG.warning(
                 "The input %s is deleted, but its checkpoint is still in the KV store (%s). A new input of that name "
                 "goes on where this one ended: reset it if it is to begin at its start_time.",
@@ -77,12 +77,12 @@ class InputHandler(PageHandler):
             confInfo.addWarnMsg(remark.sentence)
 
     def _remark(self, confInfo: Any) -> dict[str, list[Remark]]:  # noqa: N803 - Splunk's name
-        """Add to each input what there is to say of it."""
+        """Add remarks to each input."""
         kind, said = self.handler.get_endpoint().input_type, {}
         try:
             known, accounts = saved_inputs(self.splunkd()), self.splunkd().stanzas(ACCOUNT_CONF)
         except SplunkdError as error:
-            # The inputs are there all the same.
+            # List the inputs anyway.
             LOG.warning("no remarks: %s", error)
             known, accounts = [], {}
         inputs = [saved for one in known if (saved := SavedInput.read(one.kind, one.name, one.stanza))]
@@ -102,14 +102,14 @@ class InputHandler(PageHandler):
         accounts: Mapping[str, Mapping[str, str]],
         said: Mapping[str, Sequence[Remark]],
     ) -> None:
-        """Add to each input how it is doing, to be sorted and searched by."""
+        """Add the health to each input, for sorting and searching."""
         kind = self.handler.get_endpoint().input_type
         listed = [one for one in known if one.kind == kind and one.name in confInfo]
         try:
             store = KVStoreCheckpoints(self.splunkd(), threading.Event(), LOG)
             documents = store.status_documents() if listed else []
         except SplunkdError:
-            # Whose user may not read them, and where the store is down: the page's cells say which.
+            # The user may not read them, or the store is down: the page's cells show which.
             return
         now = machine_time()
         for one, status in zip(listed, statuses(listed, documents)):
@@ -139,6 +139,6 @@ class InputHandler(PageHandler):
                 )
             apis = [own.in_region(region, account.get("cloud", "")) for region in own.regions]
             if fields.get("start_time") == stored.get("start_time"):
-                # It has had its effect; a time that was good once does not keep an old input from being edited.
+                # An old start time has had its effect and must not keep the input from being edited.
                 apis = []
             check_input(name, fields, polling, apis, machine_time())

@@ -1,7 +1,7 @@
-"""UCC's handler of a page, which answers in a sentence where splunkd does not answer it.
+"""The base class of the page handlers, with readable errors if splunkd does not answer.
 
-UCC's handler (splunktaucclib 8.2) turns what splunkd refuses into an answer. Where there is no answer at all, or one of
-another shape than splunkd's REST API has, the page would show the traceback of a library.
+UCC's handler (splunktaucclib 8.2) passes splunkd's refusals on. But if splunkd does not answer, or answers in another
+format than that of its REST API, the page would show a library's traceback.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from defender_alerts.errors import AddonError
 from defender_alerts.splunk.log import Redaction, logger_on
 from defender_alerts.splunk.rest_client import Splunkd, SplunkdError, explained_to_a_page, without_answer
 
-# UCC's generated scripts silence the root logger. What is written to standard error, splunkd files in splunkd.log.
+# UCC's generated scripts silence the root logger. splunkd writes standard error to splunkd.log.
 LOG = logger_on(sys.stderr, __name__, logging.WARNING, Redaction())
-# How it begins what it says of an answer that it can't read: that it is no JSON, or the traceback of what it ran into.
+# Its messages about an unreadable answer begin like this: it is not JSON, or a traceback.
 _UNREADABLE = ("Traceback (", "Fail to load response")
 
 
 class PageHandler(AdminExternalHandler):
-    """What the add-on's handlers have in common; each checks first, then lets this one do the work."""
+    """The base class of the add-on's handlers; each checks first and then calls this one."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take what splunkd gives: UCC's handler asks where splunkd is, by a call to it."""
+        """Initialise UCC's handler, which calls splunkd to find out its address."""
         with answering(), _reading_an_answer():
             super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call] # it ships no types
 
@@ -51,7 +51,7 @@ class PageHandler(AdminExternalHandler):
                 super().handleEdit(confInfo)
             except RestError as error:
                 if error.status == http.client.NOT_FOUND:
-                    # UCC's handler says so too where it can't read what there is: to read it again says why.
+                    # UCC's handler also says so if it can't read the stanza: reading it again tells why.
                     list(self.handler.get(self.callerArgs.id))
                 raise
 
@@ -61,16 +61,16 @@ class PageHandler(AdminExternalHandler):
             super().handleRemove(confInfo)
 
     def splunkd(self) -> Splunkd:
-        """splunkd, in the name of whoever looks at the page."""
+        """A client for splunkd with the user's session."""
         return Splunkd(get_splunkd_endpoint(), self.getSessionKey())
 
 
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
-    """Turn what is wrong with a value, or goes wrong on the way to splunkd, into what the page shows.
+    """Turn errors into messages that the page shows.
 
     Raises:
-        RestError: something went wrong.
+        RestError: there was an error.
     """
     try:
         yield
@@ -83,7 +83,7 @@ def answering() -> Iterator[None]:
             raise
         raise _refusal(_unusable(error.__context__ or error)) from None
     except Exception as error:
-        # Splunk's own module has a class for it, which says no more than the error that it wraps.
+        # Splunk's own module wraps the error in a class of its own.
         unanswered = without_answer(error)
         if unanswered is None:
             raise
@@ -92,11 +92,11 @@ def answering() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _reading_an_answer() -> Iterator[None]:
-    """Let every error that nobody foresaw be one of splunkd's answer, around what UCC's handler does with it.
+    """Attribute unexpected errors in UCC's handler to splunkd's answer.
 
     Raises:
-        RestError, AddonError: it was foreseen.
-        SplunkdError: it was not.
+        RestError, AddonError: an expected error.
+        SplunkdError: an unexpected one.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The class that splunkd wants of a script that it keeps running to answer a REST endpoint."""
+"""The base class of persistent REST handlers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .endpoints import Answer, Request
 
 
 class PersistentHandler(PersistentServerConnectionApplication):  # type: ignore[misc] # it ships no types
-    """Answers one request after the other, in a process that splunkd keeps; ``answer`` is what does it."""
+    """Answers requests by ``answer``, in a process that splunkd keeps running."""
 
     answer: Callable[[Request], Answer]
 
     def __init__(self, _command_line: str, _command_arg: str) -> None:
-        """Take what splunkd gives: nothing of it is needed."""
+        """Ignore splunkd's arguments."""
         super().__init__()
 
     def handle(self, in_string: str) -> dict[str, Any]:

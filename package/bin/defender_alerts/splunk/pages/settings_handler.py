@@ -1,6 +1,6 @@
-"""The REST handler behind Configuration > Proxy and Network: the way to Microsoft is tried out before it is saved.
+"""The REST handler of Configuration > Proxy and Network: tries the proxy and the certificates before they are saved.
 
-UCC (6.6) knows ``restHandlerModule`` for tabs with a table alone. ``additional_packaging.py`` puts this handler into
+UCC (6.6) supports ``restHandlerModule`` only for tabs with a table. ``additional_packaging.py`` puts this handler into
 the module that UCC generates for the other tabs.
 """
 
@@ -23,7 +23,7 @@ _PASSWORD = "proxy_password"  # noqa: S105 - a name
 class SettingsHandler(PageHandler):
     """Adds to UCC's handler a check of the proxy and of the CA certificates.
 
-    A proxy without the tick at Use a proxy is not checked: so it can be saved before the network is open.
+    A proxy is not checked while Use a proxy is not ticked, so that it can be saved before the network is open.
     """
 
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
@@ -52,7 +52,7 @@ class SettingsHandler(PageHandler):
         check_proxy(
             proxy,
             (account.get("cloud") or "" for account in accounts),
-            # Of the certificates only TLS with the proxy itself has any use.
+            # The certificates are only needed for TLS with the proxy itself.
             read_ca_bundle(network.get("ca_bundle", "")) if proxy.kind == "https" else "",
         )
         return ""

@@ -1,7 +1,7 @@
-"""The REST endpoint behind the Inputs page's status: how each input is doing, and the order to start again.
+"""The REST endpoint for the status of inputs and for their reset.
 
-Whoever may list the inputs may see how they are. The collection of checkpoints is closed to most of them, so it is read
-in the name of Splunk's system user; what is ordered, is ordered in the name of the caller.
+Every user who may list the inputs may see their status. Most of them may not read the collection of checkpoints, so it
+is read as Splunk's system user. A reset is made with the caller's permissions.
 """
 
 from __future__ import annotations
@@ -94,10 +94,10 @@ def _start_again(caller: Splunkd, form: Mapping[str, str]) -> Answer:
 
 
 def _preview(caller: Splunkd, known: KnownInput, would_be: Sequence[Effect]) -> dict[str, Any]:
-    """What an order would do. ``twice`` is None where the caller's searches fail."""
+    """The effect of a reset; ``twice`` is None if the caller's search fails."""
     twice: int | None = None
     again = {effect.region: effect.start for effect in would_be if not effect.skips}
-    # The page then says that it does not know how many would come twice.
+    # Without it the page says that the number is unknown.
     with contextlib.suppress(SearchFailedError):
         twice = SplunkIndex(caller.service, KINDS[known.kind]).count(known.name, again)
     regions = [

@@ -1,6 +1,6 @@
-"""How each input is doing, out of the documents in the KV store of this host.
+"""The status of inputs, read from the documents in this host's KV store.
 
-An input may run elsewhere, as on a heavy forwarder: then there is nothing of it here, and that is what is said.
+An input that runs on another host, such as a heavy forwarder, has no documents here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class KnownInput:
     stanza: Mapping[str, str]
 
     def regions(self) -> Sequence[str]:
-        """The regions that it collects; none where a setting is wrong."""
+        """The regions that it collects; empty if a setting is wrong."""
         try:
             return KINDS[self.kind].read(self.name, self.stanza).regions
         except ConfigurationError:
@@ -34,14 +34,15 @@ class KnownInput:
 
 @dataclass(frozen=True)
 class RegionStatus:
-    """How far a region is; times in ticks, None for what is not known.
+    """The status of a region; times in ticks, None if unknown.
 
     Attributes:
         tenant: empty before the first save.
-        collected: when a run was last through with it.
-        remembered: how many versions are remembered one by one, those that were seen inside the overlap.
-        restart: where the next run starts, if somebody has ordered that and no run has obeyed yet.
-        last_error: what went wrong after ``collected``.
+        collected: when a run last completed.
+        watermark: everything up to this time has been collected.
+        remembered: the number of versions that the checkpoint remembers.
+        restart: where the next run starts, if a reset is pending.
+        last_error: an error after ``collected``.
     """
 
     region: str
@@ -53,11 +54,11 @@ class RegionStatus:
     last_error: LastError | None = None
 
     def lag(self, now: int) -> float | None:
-        """How many seconds the region is behind ``now``; None before the first save."""
+        """The seconds that the region is behind ``now``; None before the first save."""
         return None if self.watermark is None else max(0, now - self.watermark) / TICKS_PER_SECOND
 
     def shown(self, now: int) -> dict[str, Any]:
-        """The region as a page gets it."""
+        """The region as JSON for the page."""
         return {
             "region": self.region,
             "collected": _text(self.collected),
@@ -71,7 +72,7 @@ class RegionStatus:
 
 @dataclass(frozen=True)
 class InputStatus:
-    """How an input is doing; ``last_error`` is what went wrong before its regions, after the last success of any."""
+    """The status of an input; ``last_error`` is one outside its regions, after the last success of any of them."""
 
     kind: str
     name: str
@@ -81,25 +82,25 @@ class InputStatus:
 
     @property
     def collected(self) -> int | None:
-        """When all regions were last collected: the time of the one that was so longest ago."""
+        """When all regions had last been collected: the earliest of their times."""
         times = [region.collected for region in self.regions]
         known = [time for time in times if time is not None]
         return min(known) if known and len(known) == len(times) else None
 
     @property
     def latest_error(self) -> LastError | None:
-        """The latest of what went wrong and has not been followed by a success."""
+        """The latest error that has not been followed by a success."""
         last_errors = [self.last_error, *(region.last_error for region in self.regions)]
         return max((one for one in last_errors if one), key=lambda one: one.time, default=None)
 
     def lag(self, now: int) -> float | None:
-        """How many seconds its worst region is behind; None where one has never been saved, for that has no lag."""
+        """The seconds that its worst region is behind; None if a region has never been saved."""
         lags = [region.lag(now) for region in self.regions]
         known = [lag for lag in lags if lag is not None]
         return max(known) if known and len(known) == len(lags) else None
 
     def shown(self, now: int) -> dict[str, Any]:
-        """The input as a page gets it."""
+        """The input as JSON for the page."""
         return {
             "kind": self.kind,
             "name": self.name,
@@ -116,7 +117,7 @@ def statuses(inputs: Iterable[KnownInput], documents: Iterable[Mapping[str, Any]
 
     Args:
         inputs: of all kinds.
-        documents: of the collection of checkpoints, those of other inputs and other kinds of document among them.
+        documents: of the collection of checkpoints; others than those of the inputs are ignored.
     """
     by_input: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for document in documents:
@@ -128,13 +129,13 @@ def _status(known: KnownInput, documents: Sequence[Mapping[str, Any]]) -> InputS
     try:
         counting = what_counts(documents)
     except CheckpointError:
-        # Its next run says so. The page shows what there is.
+        # The next run reports this error; the page shows what can be read.
         counting = [document for document in documents if "deleted" not in document]
     last_errors = {last_error.region: last_error for last_error in map(LastError.of, counting) if last_error}
     latest: dict[str, RegionStatus] = {}
     for checkpoint in (_region(key, document, counting) for key, document in latest_checkpoints(counting).items()):
         other = latest.get(checkpoint.region)
-        # An account that was pointed at another tenant has left the checkpoint of the former one.
+        # The account may have been changed to another tenant, which leaves the former tenant's checkpoint behind.
         if other is None or _age(checkpoint) > _age(other):
             latest[checkpoint.region] = checkpoint
     regions = tuple(
@@ -149,7 +150,7 @@ def _status(known: KnownInput, documents: Sequence[Mapping[str, Any]]) -> InputS
 
 
 def _region(key: CheckpointKey, checkpoint: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -> RegionStatus:
-    """The status of a checkpoint, by its document."""
+    """The status in a checkpoint's document."""
     starts = [document.get("start") for document in documents if document.get("_key") == Reset.key_of(key)]
     return RegionStatus(
         key.region,
@@ -162,7 +163,7 @@ def _region(key: CheckpointKey, checkpoint: Mapping[str, Any], documents: Sequen
 
 
 def _with(region: RegionStatus, last_error: LastError | None) -> RegionStatus:
-    """The region with what went wrong, unless it has been collected since."""
+    """Add the last error to a region, unless it has been collected since."""
     if last_error is None or (region.collected is not None and last_error.time <= region.collected):
         return region
     return replace(region, last_error=last_error)
@@ -176,7 +177,7 @@ def _time(text: Any) -> int | None:
     try:
         return parse_iso(text)
     except (TypeError, ValueError):
-        # Of a damaged document: the page shows that it is not known.
+        # The document is damaged; the page shows the time as unknown.
         return None
 
 
