@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from defender_alerts.input_kinds import KINDS
-from integration.installation import APP, KIND, OTHER_RESOURCE, REGIONS, RESOURCE, Installation, texts
+from integration.installation import APP, KIND, LOGIN_HOST, OTHER_RESOURCE, REGIONS, RESOURCE, Installation, texts
 from integration.log import errors
 from integration.saving import ACCOUNTS, ALL_ROLES, refusal_of, row, warned
+from standins.microsoft import faults
 from standins.splunkd import IndexedEvent, KVStoreState
 
 OWN_FIELDS: dict[str, dict[str, str]] = {
@@ -80,6 +81,58 @@ def test_an_input_that_its_account_could_not_feed_is_saved_with_a_warning(tidy: 
     tidy.application.roles = ALL_ROLES
     tidy.edit_account("unpermitted")
     assert row(tidy, "in_vain", "defender_incidents")["remarks"] == ""
+
+
+def test_an_input_of_another_tenant_is_saved_once_that_tenant_lets_the_application_in(tidy: Installation) -> None:
+    tidy.application.roles = ALL_ROLES
+    tidy.save_account("many")
+    customer = tidy.cloud.entra.add_tenant(domain="fabrikam.onmicrosoft.com", name="Fabrikam")
+    of_it = {"account": "many", "tenant_id": f" {customer.guid} "}
+    client = tidy.application.client_id
+
+    def refused(kind: str = "defender_graph_alerts", **fields: str) -> str:
+        own = {**OWN_FIELDS[kind], **of_it, **fields}
+        return refusal_of(lambda: save_input(tidy, kind, "of_fabrikam", **own))
+
+    let_in = f"open https://login.microsoftonline.com/{customer.guid}/adminconsent?client_id={client} and accept"
+    for kind in KINDS:
+        message = refused(kind)
+        assert f"has not been let into the tenant {customer.guid} of the input of_fabrikam yet" in message
+        assert let_in in message
+    application = customer.add_application(client, secret=tidy.secret)
+    message = refused()
+    assert f"In the tenant {customer.guid}, which the input names, the application of the account many lacks" in message
+    assert "the permission Microsoft Graph SecurityAlert.Read.All" in message
+    assert let_in in message
+    known, customer.resources = customer.resources, set()
+    assert f"The tenant {customer.guid}, which the input names, does not know https://graph.microsoft.com" in refused()
+    assert "of_fabrikam" not in tidy.stored("inputs")
+    customer.resources = known
+    application.roles = ALL_ROLES
+    answer = save_input(tidy, "defender_graph_alerts", "of_fabrikam", **of_it)
+    assert answer["entry"][0]["content"]["tenant_id"] == customer.guid
+    run = tidy.run("of_fabrikam", kind="defender_graph_alerts")
+    assert run.status == 0, run.stderr
+    [checkpoint] = [one for one in tidy.checkpoints() if one["input"] == "of_fabrikam"]
+    assert checkpoint["tenant"] == customer.guid
+    # What concerns neither tenant nor account asks nobody.
+    application.roles = {}
+    tidy.splunkd.web.post(f"{APP}_defender_graph_alerts/of_fabrikam", {"interval": "600"})
+    # And its own tenant again, or none, is no other one.
+    tidy.splunkd.web.post(f"{APP}_defender_graph_alerts/of_fabrikam", {"tenant_id": ""})
+    assert "defender_graph_alerts://of_fabrikam" in tidy.stored("inputs")
+
+
+def test_an_input_of_another_tenant_is_saved_where_there_is_no_way_to_Microsoft_yet(tidy: Installation) -> None:
+    tidy.save_account("unchecked", skip_check="1")
+    save_input(tidy, "defender_graph_alerts", "early", account="unchecked", tenant_id="nowhere.onmicrosoft.com")
+    tidy.application.roles = ALL_ROLES
+    tidy.save_account("checked")
+    tidy.cloud.faults.add(LOGIN_HOST, faults.ResetBeforeHeaders(), times=None)
+    save_input(tidy, "defender_graph_alerts", "in_an_outage", account="checked", tenant_id="nowhere.onmicrosoft.com")
+    stored = tidy.stored("inputs")
+    assert stored.count("tenant_id = nowhere.onmicrosoft.com") == 2
+    assert "The input in_an_outage is saved, but its tenant was not checked: " in tidy.splunkd.logs()["splunkd.log"]
 
 
 def test_an_input_is_checked_against_the_cloud_of_its_account(fresh: Installation) -> None:

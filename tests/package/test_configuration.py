@@ -52,6 +52,7 @@ COMMON_INPUT = {
     "index": "default",
     "interval": "300",
     "start_time": "-7d",
+    "tenant_id": None,
     "overlap": "600",
 }
 INPUTS = {
@@ -319,6 +320,7 @@ ALLOWED = {
         "2026-01-31T00:00:00Z",
         "2026-01-31T00:00:00.1234567Z",
     ],
+    ("defender_siem_alerts", "tenant_id"): ["", " ", GUID, "contoso.onmicrosoft.com", f"\u200b{GUID}\ufeff"],
     ("defender_siem_alerts", "overlap"): ["0", "600", "86400"],
     ("defender_siem_alerts", "resource"): [
         "https://graph.windows.net",
@@ -383,6 +385,7 @@ REFUSED = {
         "2026-01-31T00:00:00+01:00",
         "2026-01-31T00:00:00.12345678Z",
     ],
+    ("defender_siem_alerts", "tenant_id"): ["contoso", f"{GUID},{GUID}", "https://contoso.com", GUID[:-1]],
     ("defender_siem_alerts", "overlap"): ["-1", "86401", ""],
     ("defender_siem_alerts", "resource"): ["", "https://graph.windows.net/", "https://graph.microsoft.com"],
 }

@@ -53,5 +53,5 @@ def test_it_introduces_itself(scheme: ET.Element, kind: str) -> None:
 
 def test_it_declares_the_fields_of_the_page_and_none_of_splunks(scheme: ET.Element, kind: str) -> None:
     arguments = {argument.get("name") for argument in scheme.iterfind("endpoint/args/arg")}
-    assert arguments == {"name", "account", "start_time", "overlap"} | FIELDS[kind]
+    assert arguments == {"name", "account", "tenant_id", "start_time", "overlap"} | FIELDS[kind]
     assert arguments & RESERVED == set()

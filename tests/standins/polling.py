@@ -212,21 +212,26 @@ class PolledInput:
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("standins.polling"))
     timeout: float = 5.0
     writer: str = "this process"
+    name: str = "test"
+    home: Tenant | None = None
+    """The account's own tenant, where the input names the one that it collects."""
     jumped: float = 0.0
     """Seconds that the process believes to have passed more than have."""
 
     def plan(self) -> Plan:
         """What the administrator would have set."""
         kind = KINDS[self.kind]
-        own: OwnSettings = kind.read("test", self.stanza())
+        own: OwnSettings = kind.read(self.name, self.stanza())
         if self.most_records is not None:
             own = ChangedSettings(own, self._with_small_answers)
+        home = self.home or self.tenant
+        account = Account("corp", home.cloud, home.guid, self.application.client_id, self.secret)
         return Plan(
             kind=kind,
-            stanza=f"{self.kind}://test",
-            polling=Polling("test", "corp", "main", "300", self.start_time, self.overlap),
+            stanza=f"{self.kind}://{self.name}",
+            polling=Polling(self.name, "corp", "main", "300", self.start_time, self.overlap),
             own=own,
-            account=Account("corp", self.tenant.cloud, self.tenant.guid, self.application.client_id, self.secret),
+            account=account.in_tenant_of(self.name, self.tenant.guid if self.home else ""),
         )
 
     def stanza(self) -> dict[str, str]:

@@ -134,6 +134,7 @@ CODES = [
         "The resource https://graph.windows.net is disabled in the tenant of the account corp: a subscription has lapsed",
     ),
     (7000229, {}, "The application of the account corp is not in its tenant yet: it has no enterprise application"),
+    (65001, {}, "Nobody has consented to the application's permissions. Check the application"),
     (90094, {}, "An administrator has to consent to the application's permissions. Check the application"),
     (650052, {}, "The application of the account corp asks for a service that its tenant has not subscribed to"),
     (530035, {}, "The security defaults of the tenant of the account corp block this sign-in."),

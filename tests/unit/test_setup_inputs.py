@@ -105,6 +105,36 @@ def test_only_inputs_of_the_same_tenant_and_cloud_are_named(account: str, is_nam
     assert bool(remarks(this, [other], ACCOUNTS)) is is_named
 
 
+OTHER_TENANT = "76543210-89ab-cdef-0123-456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("this", "other", "is_named"),
+    [
+        ({"tenant_id": OTHER_TENANT}, {}, False),
+        ({"tenant_id": OTHER_TENANT}, {"tenant_id": OTHER_TENANT.upper()}, True),
+        ({"tenant_id": TENANT}, {}, True),
+        ({"tenant_id": OTHER_TENANT}, {"tenant_id": OTHER_TENANT, "account": "by_domain"}, True),
+        ({"tenant_id": OTHER_TENANT}, {"tenant_id": OTHER_TENANT, "account": "abroad"}, False),
+    ],
+)
+def test_the_tenant_is_the_inputs_where_it_names_one(
+    this: dict[str, str],
+    other: dict[str, str],
+    is_named: bool,  # noqa: FBT001
+) -> None:
+    pair = (saved(GRAPH, A, **this), saved(GRAPH, B, **other))
+    for one, another in (pair, pair[::-1]):
+        assert bool(remarks(one, [another], ACCOUNTS)) is is_named
+
+
+def test_what_the_account_lacks_in_its_own_tenant_is_not_said_of_an_input_of_another() -> None:
+    check = AccountCheck("2026-11-23", (KindCheck(GRAPH, Verdict.MISSING, "Microsoft Graph SecurityAlert.Read.All"),))
+    accounts = {"corp": {**ACCOUNTS["corp"], "last_check": check.dump()}}
+    assert remarks(saved(GRAPH, A), [], accounts) != []
+    assert remarks(saved(GRAPH, A, tenant_id=OTHER_TENANT), [], accounts) == []
+
+
 def test_inputs_that_do_not_run_are_not_named_and_nothing_is_said_of_them() -> None:
     this, off = saved(GRAPH, A), saved(GRAPH, B, disabled="1")
     assert remarks(this, [off], ACCOUNTS) == []

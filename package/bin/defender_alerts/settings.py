@@ -23,12 +23,21 @@ DEFAULT_START = "-7d"
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z", re.ASCII)
+_TENANT = re.compile(
+    r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})\Z", re.ASCII
+)
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 
 @dataclass(frozen=True)
 class Polling:
-    """The settings that all kinds of input share; ``overlap`` in seconds, ``start_time`` as typed."""
+    """The settings that all kinds of input share.
+
+    Attributes:
+        start_time: as typed.
+        overlap: in seconds.
+        tenant_id: the tenant that is collected, a GUID or one of its domains; empty for the account's own.
+    """
 
     name: str
     account: str
@@ -36,6 +45,7 @@ class Polling:
     interval: str
     start_time: str
     overlap: int
+    tenant_id: str = ""
 
     @property
     def every(self) -> int:
@@ -76,6 +86,22 @@ def is_guid(text: str) -> bool:
     return _GUID.match(text) is not None
 
 
+def check_tenant_id(tenant_id: str, where: str) -> None:
+    """Make sure that a text can name a tenant.
+
+    Args:
+        tenant_id: as it was typed, without blanks around it.
+        where: what to do if it can't.
+
+    Raises:
+        ConfigurationError: it is neither a GUID nor a domain.
+    """
+    if not _TENANT.match(tenant_id):
+        raise ConfigurationError(
+            f"The tenant id {tenant_id!r} is neither a GUID nor a domain name.{unusual(tenant_id)} {where}"
+        )
+
+
 def is_true(text: str | None) -> bool:
     """Whether a checkbox or a value in a conf file means yes."""
     return cleaned(text or "").lower() in _TRUE
@@ -111,6 +137,9 @@ def read_polling(name: str, stanza: Mapping[str, str]) -> Polling:
     account = cleaned(stanza.get("account") or "")
     if not account:
         raise ConfigurationError(f"The input {name} names no account. {where}")
+    tenant_id = cleaned(stanza.get("tenant_id") or "")
+    if tenant_id:
+        check_tenant_id(tenant_id, where)
     start_time = cleaned(stanza.get("start_time") or DEFAULT_START)
     try:
         parse_start(start_time, 0)
@@ -128,6 +157,7 @@ def read_polling(name: str, stanza: Mapping[str, str]) -> Polling:
         overlap=whole_number(
             stanza.get("overlap"), "overlap", where, least=0, most=LONGEST_OVERLAP, default=DEFAULT_OVERLAP
         ),
+        tenant_id=tenant_id,
     )
 
 

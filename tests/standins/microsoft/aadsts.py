@@ -142,6 +142,12 @@ TABLE = {
         " keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added"
         " security: https://aka.ms/certCreds.",
     ),
+    7000229: Aadsts(
+        "invalid_client",
+        401,
+        "The client application {application} is missing service principal in the tenant {tenant}. See instructions"
+        " here: https://go.microsoft.com/fwlink/?linkid=2225119",
+    ),
     9001023: Aadsts(
         "invalid_request",
         400,

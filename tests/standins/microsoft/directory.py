@@ -219,6 +219,12 @@ class Directory:
                     return tenant
         return None
 
+    def has_application(self, client_id: str, clouds: Iterable[str]) -> bool:
+        """Whether an application is registered in any tenant of these clouds."""
+        with self._lock:
+            tenants = [tenant for tenant in self._tenants if tenant.cloud in clouds]
+        return any(client_id.lower() in tenant.applications for tenant in tenants)
+
     def issue(self, login: hosts.LoginHost, tenant: Tenant, application: Application, audience: str) -> str:
         """Sign an access token.
 

@@ -132,6 +132,8 @@ class EntraService:
         if tenant.cloud not in self.login.clouds:
             raise RefusedError(900382)
         application = tenant.applications.get(form["client_id"].lower())
+        if application is None and self.directory.has_application(form["client_id"], self.login.clouds):
+            raise RefusedError(7000229, application=form["client_id"], tenant=tenant.guid)
         if application is None:
             raise RefusedError(700016, application=form["client_id"], tenant=tenant.name)
         if application.disabled:

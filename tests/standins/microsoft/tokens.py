@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,9 +50,20 @@ class SigningKey:
         return {**algorithm.to_jwk(self._public, as_dict=True), "use": "sig", "kid": self.identity}
 
 
-@functools.cache
+_MAKING = threading.Lock()
+
+
 def signing_key(instance: str) -> SigningKey:
-    """Return the key of a national instance; making one takes a while, so all clouds of a process share it."""
+    """Return the key of a national instance; making one takes a while, so all clouds of a process share it.
+
+    ``functools.cache`` alone lets two threads that ask at once make two keys, and one of them keep the wrong one.
+    """
+    with _MAKING:
+        return _made(instance)
+
+
+@functools.cache
+def _made(instance: str) -> SigningKey:
     del instance
     return SigningKey()
 

@@ -32,7 +32,7 @@ from defender_alerts.input_kinds import KINDS, Kind
 from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.account import CLIENT_SECRET, Account
 from defender_alerts.microsoft.network import Network
-from defender_alerts.microsoft.tokens import Token, TokenSource
+from defender_alerts.microsoft.tokens import Token, TokenSource, consent_address
 from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers
 from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.settings import is_guid
@@ -274,3 +274,28 @@ def warnings(name: str, check: AccountCheck) -> list[str]:
 def explained(name: str, one: KindCheck) -> str:
     """Why an account can't feed a kind of input, and what to do."""
     return _SAID[one.finding][1].format(name=name, kind=one.kind, detail=one.detail.rstrip("."))
+
+
+def explained_in_tenant(account: Account, one: KindCheck) -> str:
+    """Why an account can't feed a kind of input in the tenant that it is for, and what to do."""
+    if not account.tenant_of_input or one.finding not in _SAID_OF_OTHER_TENANT:
+        return explained(account.name, one)
+    return _SAID_OF_OTHER_TENANT[one.finding].format(
+        name=account.name,
+        tenant=account.tenant_id,
+        detail=one.detail,
+        url=consent_address(clouds.cloud(account.cloud), account.tenant_id, account.client_id),
+    )
+
+
+_SAID_OF_OTHER_TENANT = {
+    Verdict.MISSING: (
+        "In the tenant {tenant}, which the input names, the application of the account {name} lacks the permission "
+        "{detail}. Let an administrator of that tenant open {url} and accept what the application asks for; if it does "
+        "not ask for this permission, add it first in Entra ID > App registrations > API permissions."
+    ),
+    Verdict.UNKNOWN: (
+        "The tenant {tenant}, which the input names, does not know {detail} (AADSTS500011) or has disabled it "
+        "(AADSTS500014). Check that this tenant has the licence for it."
+    ),
+}

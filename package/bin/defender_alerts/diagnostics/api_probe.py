@@ -11,7 +11,7 @@ from defender_alerts.microsoft.transport.client import Answer, Request
 from defender_alerts.microsoft.transport.server_clock import MOST_SKEW
 from defender_alerts.times import TICKS_PER_SECOND, Window, seconds
 
-from .account import KindCheck, explained
+from .account import KindCheck, explained_in_tenant
 from .account import Verdict as Permission
 from .context import Context
 from .report import Finding, Outcome, ok, warning
@@ -59,7 +59,7 @@ def token(context: Context, resource: str) -> Finding:
     wanted = context.kind.access.roles
     if wanted and not set(wanted) & set(came.roles):
         missing = KindCheck(context.kind.name, Permission.MISSING, f"{context.kind.access.service} {wanted[0]}")
-        return warning(found, explained(context.account.name, missing))
+        return warning(found, explained_in_tenant(context.account, missing))
     return ok(found)
 
 

@@ -29,20 +29,30 @@ class Advice(NamedTuple):
         error: the class of the error to raise.
         sentence: for the administrator, with placeholders in braces.
         auth_type: the only kind of credential that the advice fits; empty for any.
+        of_input: only where the input names the tenant. Such a row stands before the one for the account's own.
     """
 
     code: int
     error: type[AddonError]
     sentence: str
     auth_type: str = ""
+    of_input: bool = False
 
 
 def _about_certificate(code: int, sentence: str) -> Advice:
     return Advice(code, AuthenticationError, sentence, CERTIFICATE)
 
 
-_TENANT = "Correct the tenant id of the account {account}: in Entra ID, Overview > Tenant ID. Check its cloud as well."
+_TENANT = "Correct the tenant id of the {owner}: in Entra ID, Overview > Tenant ID. Check its cloud as well."
 _CONSENT = "Check the application of the account {account} in Entra ID under API permissions > Grant admin consent."
+_LET_IN = "Let an administrator of that tenant open {consent} and accept what the application asks for."
+_NOT_CONSENTED = (
+    "Nobody has consented to the permissions of the application of the account {account} in the {tenant}. " + _LET_IN
+)
+_OTHER_CLOUD = (
+    "The {tenant} lives in another of Microsoft's clouds than the account {account} is for. Give the input an account "
+    "of that cloud."
+)
 _CERTIFICATES = "Entra ID > App registrations > Certificates & secrets > Certificates"
 _NOT_REGISTERED = (
     "Entra ID does not know the certificate of the account {account}, or knows it as expired. Its thumbprint is "
@@ -59,7 +69,39 @@ _NO_CREDENTIAL = (
     "No credential has reached Entra ID. Enter the {credential} of the account {account} again, and look for a proxy "
     "that changes what is sent."
 )
+# Where the input names the tenant: an application of another organization is let in there, not registered.
+_OF_INPUTS = (
+    Advice(
+        700016,
+        AuthenticationError,
+        "The application {client_id} of the account {account} is unknown in the {tenant}. "
+        + _LET_IN
+        + " It has to be registered for accounts in any organizational directory.",
+        of_input=True,
+    ),
+    Advice(
+        7000229,
+        AuthenticationError,
+        "The application of the account {account} has not been let into the {tenant} yet: it has no enterprise "
+        "application (service principal) there. " + _LET_IN,
+        of_input=True,
+    ),
+    Advice(65001, AuthenticationError, _NOT_CONSENTED, of_input=True),
+    Advice(90094, AuthenticationError, _NOT_CONSENTED, of_input=True),
+    Advice(
+        650052,
+        AuthenticationError,
+        "The application of the account {account} asks for a service that the {tenant} has not subscribed to or "
+        "enabled. Check that tenant's licence for Microsoft Defender, or give the tenant an account whose application "
+        "asks only for what it has.",
+        of_input=True,
+    ),
+    Advice(90038, ConfigurationError, _OTHER_CLOUD, of_input=True),
+    Advice(900382, ConfigurationError, _OTHER_CLOUD, of_input=True),
+    Advice(900439, ConfigurationError, _OTHER_CLOUD, of_input=True),
+)
 ADVICE = (
+    *_OF_INPUTS,
     Advice(
         7000215,
         AuthenticationError,
@@ -116,40 +158,39 @@ ADVICE = (
     Advice(
         90002,
         AuthenticationError,
-        "The tenant of the account {account} does not exist in its cloud. " + _TENANT,
+        "The {tenant} does not exist in its cloud. " + _TENANT,
     ),
-    Advice(900023, AuthenticationError, "The tenant id of the account {account} is malformed. " + _TENANT),
+    Advice(900023, AuthenticationError, "The tenant id of the {owner} is malformed. " + _TENANT),
     Advice(
         90038,
         ConfigurationError,
-        "The tenant of the account {account} lives in another cloud. Set the account's cloud to that one.",
+        "The {tenant} lives in another cloud. Set the account's cloud to that one.",
     ),
     Advice(
         900382,
         ConfigurationError,
-        "The tenant of the account {account} lives in another cloud. Set the account's cloud to that one.",
+        "The {tenant} lives in another cloud. Set the account's cloud to that one.",
     ),
     Advice(
         900439,
         ConfigurationError,
-        "The tenant of the account {account} lives in Microsoft's cloud for the US government. Set the account's cloud "
-        "to GCC High or DoD.",
+        "The {tenant} lives in Microsoft's cloud for the US government. Set the account's cloud to GCC High or DoD.",
     ),
     Advice(
         500011,
         UnknownResourceError,
-        "The resource {resource} is unknown in the tenant of the account {account}.{hint} Otherwise check that "
+        "The resource {resource} is unknown in the {tenant}.{hint} Otherwise check that "
         "the tenant has a licence for Microsoft Defender for Endpoint, and the account's tenant id.",
     ),
     Advice(
         50001,
         UnknownResourceError,
-        "The resource {resource} is disabled or unknown in the tenant of the account {account}.{hint}",
+        "The resource {resource} is disabled or unknown in the {tenant}.{hint}",
     ),
     Advice(
         500014,
         UnknownResourceError,
-        "The resource {resource} is disabled in the tenant of the account {account}: a subscription has lapsed, or an "
+        "The resource {resource} is disabled in the {tenant}: a subscription has lapsed, or an "
         "administrator has disabled it. Check the tenant's licence for Microsoft Defender, and in Entra ID > "
         "Enterprise applications, with the application type Microsoft Applications, whether sign-in is enabled for it.",
     ),
@@ -157,7 +198,7 @@ ADVICE = (
         7000229,
         AuthenticationError,
         "The application of the account {account} is not in its tenant yet: it has no enterprise application (service "
-        "principal) there. Let an administrator of the tenant open {authority}/adminconsent?client_id={client_id} and "
+        "principal) there. Let an administrator of the tenant open {consent} and "
         "accept. An application that was registered in the same tenant by a script gets one by: az ad sp create --id "
         "{client_id}",
     ),
@@ -168,7 +209,11 @@ ADVICE = (
         "Check the tenant's licence for Microsoft Defender, or take the permissions for that service out of Entra ID > "
         "App registrations > API permissions.",
     ),
-    Advice(65001, AuthenticationError, "Nobody has consented to the application's permissions. " + _CONSENT),
+    Advice(
+        65001,
+        AuthenticationError,
+        "Nobody has consented to the application's permissions. " + _CONSENT,
+    ),
     Advice(
         90094,
         AuthenticationError,
@@ -183,13 +228,13 @@ ADVICE = (
     Advice(
         530035,
         AuthenticationError,
-        "The security defaults of the tenant of the account {account} block this sign-in. See in Entra ID > Sign-in "
+        "The security defaults of the {tenant} block this sign-in. See in Entra ID > Sign-in "
         "logs which of them; with Conditional Access in their place, this application can be left out.",
     ),
     Advice(
         500021,
         AuthenticationError,
-        "Tenant restrictions on the proxy forbid the tenant of the account {account}. Ask the owner of the proxy to "
+        "Tenant restrictions on the proxy forbid the {tenant}. Ask the owner of the proxy to "
         "add the tenant to its Restrict-Access-To-Tenants header.",
     ),
 )

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.settings import NAME, cleaned, is_guid, unusual
+from defender_alerts.settings import NAME, check_tenant_id, cleaned, is_guid, unusual
 
 from . import clouds
 
 SECRET_WARNING_DAYS = 30
 AUTH_TYPES = CLIENT_SECRET, CERTIFICATE = ("client_secret", "certificate")
-_TENANT = re.compile(
-    r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})\Z", re.ASCII
-)
 
 
 @dataclass(frozen=True)
@@ -31,6 +27,7 @@ class Account:
         certificate: PEM, with the public key of ``private_key``.
         private_key: PEM, without a passphrase.
         tenant_of_domain: a domain and the GUID of its tenant, as the check at save has kept them.
+        tenant_of_input: the name of the input that names the tenant; empty where it is the account's own.
     """
 
     name: str
@@ -43,6 +40,7 @@ class Account:
     certificate: str = field(default="", repr=False)
     private_key: str = field(default="", repr=False)
     tenant_of_domain: str = ""
+    tenant_of_input: str = ""
 
     @property
     def tenant_guid(self) -> str:
@@ -50,6 +48,15 @@ class Account:
         domain, _, guid = self.tenant_of_domain.partition(" ")
         known = guid if domain == self.tenant_id else self.tenant_id
         return known.lower() if is_guid(known) else ""
+
+    def in_tenant_of(self, input_name: str, tenant_id: str) -> Account:
+        """The same application and credentials in the tenant that an input names; in the account's where it names none.
+
+        Args:
+            input_name: of the input.
+            tenant_id: as the input names it; empty for none.
+        """
+        return replace(self, tenant_id=tenant_id, tenant_of_input=input_name) if tenant_id else self
 
     @property
     def expires(self) -> dt.date | None:
@@ -94,10 +101,7 @@ def read_account(
     cloud = cleaned(stanza.get("cloud") or "")
     clouds.cloud(cloud)
     tenant_id = cleaned(stanza.get("tenant_id") or "")
-    if not _TENANT.match(tenant_id):
-        raise ConfigurationError(
-            f"The tenant id {tenant_id!r} is neither a GUID nor a domain name.{unusual(tenant_id)} {where}"
-        )
+    check_tenant_id(tenant_id, where)
     tenant_of_domain = stanza.get("tenant_of_domain") or ""
     client_id = cleaned(stanza.get("client_id") or "")
     if not is_guid(client_id):

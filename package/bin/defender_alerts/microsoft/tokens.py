@@ -182,6 +182,14 @@ def _read_tenant(answer: Answer) -> str:
     return issuer.group(1).lower()
 
 
+def consent_address(cloud: Cloud, tenant_id: str, client_id: str) -> str:
+    """Where an administrator of a tenant lets an application in, with all that it asks for.
+
+    Source: Microsoft, "Admin consent on the Microsoft identity platform".
+    """
+    return f"https://{cloud.authority_host}/{quote(tenant_id)}/adminconsent?client_id={client_id}"
+
+
 class TokenSource:
     """The tokens of one account, shared by all regions of a process.
 
@@ -193,6 +201,7 @@ class TokenSource:
 
     def __init__(self, account: Account, cloud: Cloud, caller: Caller) -> None:
         self._account = account
+        self._cloud = cloud
         self._authority = f"https://{cloud.authority_host}/{quote(account.tenant_id)}"
         self._caller = caller
         self._lock = threading.Lock()
@@ -308,21 +317,34 @@ class TokenSource:
         if _TRANSIENT.intersection(codes) or result.get("error") == "temporarily_unavailable":
             return ServiceError(f"Entra ID gives no tokens at the moment; the next run asks again.{quoted}")
         account = self._account
-        fitting = (row for row in ADVICE if row.auth_type in {"", account.auth_type})
+        fitting = (
+            row
+            for row in ADVICE
+            if row.auth_type in {"", account.auth_type} and (account.tenant_of_input or not row.of_input)
+        )
         advice = next((row for row in fitting if row.code in codes), None)
         sentence = advice.sentence if advice else _UNKNOWN
         error = advice.error if advice else AuthenticationError
         filled = sentence.format(
             account=account.name,
+            owner=f"input {account.tenant_of_input}" if account.tenant_of_input else f"account {account.name}",
+            tenant=_called(account),
             resource=resource,
             hint=hint and f" {hint}",
-            authority=self._authority,
+            consent=consent_address(self._cloud, account.tenant_id, account.client_id),
             client_id=account.client_id,
             unusual=unusual(account.client_secret),
             credential=_CREDENTIALS[account.auth_type],
             thumbprint=self._pair.certificate.sha1.hex().upper() if self._pair else "",
         )
         return error(filled + quoted)
+
+
+def _called(account: Account) -> str:
+    """The tenant in a sentence, behind an article."""
+    if account.tenant_of_input:
+        return f"tenant {account.tenant_id} of the input {account.tenant_of_input}"
+    return f"tenant of the account {account.name}"
 
 
 def _description(result: Mapping[str, Any]) -> str:

@@ -169,7 +169,7 @@ class _InputRun:
         self._wait_for_interval(polling.interval)
         saved = load_settings(self._splunkd)
         set_level(self._log, self._redaction, saved.loglevel)
-        account = load_account(self._splunkd, polling.account)
+        account = load_account(self._splunkd, polling.account).in_tenant_of(polling.name, polling.tenant_id)
         self._redaction.hide(*account.secrets, *(saved.network.proxy.secrets if saved.network.proxy else ()))
         self._warn_of_expiry(account)
         self._warn_of_authorities(saved.network)

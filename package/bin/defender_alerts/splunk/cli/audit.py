@@ -109,7 +109,7 @@ def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction:
             f"The account {polling.account} of the input {options.input} does not exist, or this user may not read it. "
             "Log in as a user with the role admin or sc_admin."
         )
-    account = load_account(splunkd, polling.account)
+    account = load_account(splunkd, polling.account).in_tenant_of(polling.name, polling.tenant_id)
     redaction.hide(splunkd.session_key, *account.secrets, *(network.proxy.secrets if network.proxy else ()))
     if options.search_head:
         there = Login(options.search_head, options.search_username, SEARCH_TOKEN)

@@ -97,11 +97,12 @@ class Examiner:
                 f"The account {polling.account} does not exist, or this user may not read it. Add it under "
                 f"Configuration > Accounts, or choose another one for the input. {AS_ADMINISTRATOR}"
             )
-        account = load_account(self._splunkd, polling.account)
+        account = load_account(self._splunkd, polling.account).in_tenant_of(polling.name, polling.tenant_id)
         self._redaction.hide(*account.secrets)
         return account, ok(
-            f"The account {account.name} is the application {account.client_id} of the tenant {account.tenant_id} in "
-            f"the cloud {account.cloud}."
+            f"The account {account.name} is the application {account.client_id}, signed in to the tenant "
+            f"{account.tenant_id}{', which the input names,' if account.tenant_of_input else ''} in the cloud "
+            f"{account.cloud}."
         )
 
     def _network(self) -> tuple[Network, Finding]:

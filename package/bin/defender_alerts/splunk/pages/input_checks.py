@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from defender_alerts.diagnostics.account import AccountCheck, Verdict, explained
+from defender_alerts.diagnostics.account import AccountCheck, Verdict, check_account, explained, explained_in_tenant
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.input_kinds import KINDS
+from defender_alerts.input_kinds import KINDS, Kind
+from defender_alerts.microsoft.account import Account
 from defender_alerts.microsoft.apis.base import Api, OwnSettings
 from defender_alerts.microsoft.apis.endpoint_alerts import EndpointSettings
 from defender_alerts.microsoft.apis.graph_alerts import GraphSettings
 from defender_alerts.microsoft.apis.incidents import IncidentSettings
 from defender_alerts.microsoft.apis.siem_alerts import SiemSettings
+from defender_alerts.microsoft.network import Network
 from defender_alerts.settings import (
     DEFAULT_INTERVAL,
     LONGEST_INTERVAL,
@@ -37,11 +39,17 @@ _SLACK = seconds(3_600)
 
 @dataclass(frozen=True)
 class SavedInput:
-    """A saved input; ``own`` are the settings that only its kind has."""
+    """A saved input.
+
+    Attributes:
+        tenant_id: as it was typed; empty for the account's.
+        own: the settings that only its kind has.
+    """
 
     kind: str
     name: str
     account: str
+    tenant_id: str
     is_enabled: bool
     own: OwnSettings
 
@@ -52,7 +60,8 @@ class SavedInput:
             own = KINDS[kind].read(name, stanza)
         except ConfigurationError:
             return None
-        return cls(kind, name, cleaned(stanza.get("account") or ""), not is_true(stanza.get("disabled")), own)
+        account, tenant_id = (cleaned(stanza.get(field) or "") for field in ("account", "tenant_id"))
+        return cls(kind, name, account, tenant_id, not is_true(stanza.get("disabled")), own)
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,9 @@ def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[st
             )
         ]
     said = [*_same(this, others, accounts)]
+    if this.tenant_id:
+        # The account was checked in its own tenant, the input in this one when it was saved.
+        return said
     check = AccountCheck.load(accounts[this.account].get("last_check"))
     found = check.of(this.kind) if check else None
     if check and found and found.finding in {Verdict.MISSING, Verdict.UNKNOWN}:
@@ -139,13 +151,13 @@ def _same(
     this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[str, Mapping[str, str]]
 ) -> Iterable[Remark]:
     """A remark for all inputs that collect the same alerts, and one for those that collect the same incidents."""
-    tenant = _tenant(accounts[this.account])
+    tenant = _tenant(this, accounts)
     groups: dict[str, list[str]] = {}
     for other in others:
         is_this = (other.kind, other.name) == (this.kind, this.name)
         if is_this or not other.is_enabled or other.account not in accounts:
             continue
-        if _tenant(accounts[other.account]) != tenant:
+        if _tenant(other, accounts) != tenant:
             continue
         same = _in_common(this, other)
         if same:
@@ -167,9 +179,10 @@ def _in_common(this: SavedInput, other: SavedInput) -> str:
     return "alerts" if mine and theirs and mine.meets(theirs) else ""
 
 
-def _tenant(account: Mapping[str, str]) -> tuple[str, str]:
+def _tenant(one: SavedInput, accounts: Mapping[str, Mapping[str, str]]) -> tuple[str, str]:
     """The tenant as it was typed: that a domain and a GUID mean the same one is known to Microsoft alone."""
-    return cleaned(account.get("cloud") or ""), cleaned(account.get("tenant_id") or "").lower()
+    account = accounts[one.account]
+    return cleaned(account.get("cloud") or ""), (one.tenant_id or cleaned(account.get("tenant_id") or "")).lower()
 
 
 def check_input(name: str, stanza: Mapping[str, str], polling: Polling, apis: Iterable[Api], now: int) -> None:
@@ -208,6 +221,20 @@ def check_input(name: str, stanza: Mapping[str, str], polling: Polling, apis: It
             f"The start time {polling.start_time} is too far back: Microsoft keeps what this input collects for {days} "
             f"days. Set -{days}d, or a time since {_shown(now - retention)}."
         )
+
+
+def check_tenant(account: Account, kind: Kind, network: Network) -> None:
+    """Make sure that an application is let into the tenant that an input names, and may read there what it collects.
+
+    Raises:
+        AuthenticationError, ConfigurationError: Entra ID refuses the application there, or the permission or the API is
+            missing.
+        ConnectionFailedError, UnexpectedAnswerError: Entra ID could not be asked.
+    """
+    check = check_account(account, network, (kind,))
+    found = check.of(kind.name)
+    if found and found.finding in {Verdict.MISSING, Verdict.UNKNOWN}:
+        raise ConfigurationError(explained_in_tenant(account, found))
 
 
 def _shown(ticks: int) -> str:

@@ -6,18 +6,25 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from defender_alerts.errors import CheckpointError, ConfigurationError, StoppedError
-from defender_alerts.input_kinds import KINDS
-from defender_alerts.settings import cleaned, read_polling
+from defender_alerts.errors import (
+    CheckpointError,
+    ConfigurationError,
+    ConnectionFailedError,
+    StoppedError,
+    UnexpectedAnswerError,
+)
+from defender_alerts.input_kinds import KINDS, Kind
+from defender_alerts.settings import Polling, cleaned, read_polling
 from defender_alerts.splunk.inputs import saved_inputs, texts
 from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.names import ACCOUNT_CONF
 from defender_alerts.splunk.resetting import delete_input
 from defender_alerts.splunk.rest_client import SplunkdError
+from defender_alerts.splunk.stored_settings import load_account, load_settings
 from defender_alerts.times import machine_time
 
 from .health import health
-from .input_checks import Remark, SavedInput, check_input, remarks
+from .input_checks import Remark, SavedInput, check_input, check_tenant, remarks
 from .page import LOG, PageHandler, answering
 from .status_model import KnownInput, statuses
 
@@ -142,3 +149,17 @@ class InputHandler(PageHandler):
                 # An old start time has had its effect and must not keep the input from being edited.
                 apis = []
             check_input(name, fields, polling, apis, machine_time())
+            is_new = any(fields.get(field) != stored.get(field) for field in ("account", "tenant_id"))
+            # An account that was saved without a check is one for which there is no way to Microsoft yet.
+            if polling.tenant_id and is_new and account.get("last_check"):
+                self._check_tenant(polling, kind)
+
+    def _check_tenant(self, polling: Polling, kind: Kind) -> None:
+        splunkd = self.splunkd()
+        try:
+            account = load_account(splunkd, polling.account).in_tenant_of(polling.name, polling.tenant_id)
+            check_tenant(account, kind, load_settings(splunkd).network)
+        except (SplunkdError, ConnectionFailedError, UnexpectedAnswerError) as error:
+            # Who may save inputs need not be allowed to read what accounts sign in with; and a tenant is no worse for
+            # an outage here.
+            LOG.warning("The input %s is saved, but its tenant was not checked: %s", polling.name, error)
