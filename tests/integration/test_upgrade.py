@@ -80,7 +80,7 @@ def place_of_0_1_0(installation: Installation, watermark: int, delivered: list[b
         fields = json.loads(alert)
         time = ticks.parse(fields["LastProcessedTimeUtc"])
         identity = f"{fields['FullId']}|{fields['AlertPart']}"
-        mark = hashlib.blake2b(f"{time}:{identity}".encode(), digest_size=12).digest()
+        mark = hashlib.sha256(f"{time}:{identity}".encode()).digest()[:12]
         packed += struct.pack(">q12s", time, mark)
     return {
         "_key": f"{KIND}:{BROAD}:{tenant}:commercial:eu",

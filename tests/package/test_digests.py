@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tooling import paths
 
-ALLOWED = {"blake2b", "sha1", "sha256"}
-# Names and memory, no proof: a FIPS provider must not refuse them. SHA-256 is allowed everywhere.
-NOT_FOR_SECURITY = {"blake2b", "sha1"}
+ALLOWED = {"sha1", "sha256"}
+# A name, no proof: a FIPS provider must not refuse it. SHA-256 is allowed everywhere.
+NOT_FOR_SECURITY = {"sha1"}
 SOURCES = sorted((paths.PACKAGE / "bin").rglob("*.py"))
 
 

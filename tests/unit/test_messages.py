@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import socket
 from collections.abc import Callable
@@ -200,19 +199,6 @@ def test_what_is_no_answer_of_Entra_ID_is_said_as_such_however_odd(polled: Polle
     with pytest.raises(AddonError) as caught:
         polled.poll()
     assert "does not know" not in str(caught.value)
-
-
-def test_a_Python_that_does_not_allow_BLAKE2b_is_told_before_anything_is_asked(
-    polled: PolledInput, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def blocked(*_: object, **__: object) -> None:
-        # The words of a Python that was built so.
-        raise ValueError("[digital envelope routines] unsupported")
-
-    monkeypatch.setattr(hashlib, "blake2b", blocked)
-    with pytest.raises(ConfigurationError, match="This host's Python does not allow BLAKE2b"):
-        polled.poll()
-    assert list(polled.cloud.journal) == []
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.kind)

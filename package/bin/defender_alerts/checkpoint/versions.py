@@ -13,8 +13,6 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from defender_alerts.errors import ConfigurationError
-
 FINGERPRINT_BYTES = 12
 _PACKED = struct.Struct(f">q{FINGERPRINT_BYTES}s")
 
@@ -45,20 +43,12 @@ class Version(NamedTuple):
 
 
 def fingerprint(identity: str, time: int) -> bytes:
-    """The fingerprint of the version of ``identity`` at ``time`` (ticks).
+    """The fingerprint of the version of ``identity`` at ``time`` (ticks): the beginning of a SHA-256.
 
-    Raises:
-        ConfigurationError: this host's Python does not allow BLAKE2b.
+    That digest is allowed everywhere. BLAKE2b is not: in FIPS mode it raises ValueError or TypeError, or is not there.
     """
     text = f"{time}:{identity}".encode("utf-8", "surrogatepass")
-    try:
-        return hashlib.blake2b(text, digest_size=FINGERPRINT_BYTES, usedforsecurity=False).digest()
-    except (ValueError, AttributeError) as error:
-        raise ConfigurationError(
-            f"This host's Python does not allow BLAKE2b ({error}), by which the add-on knows what it has delivered, as "
-            "a Python in FIPS mode may not. Nothing was collected. Run the input with the Python that comes with "
-            "Splunk, or on a host where BLAKE2b is allowed."
-        ) from error
+    return hashlib.sha256(text).digest()[:FINGERPRINT_BYTES]
 
 
 def preliminary(identity: str, time: int) -> bytes:

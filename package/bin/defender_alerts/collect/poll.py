@@ -26,7 +26,6 @@ from defender_alerts.checkpoint.checkpoint import (
     who_saved,
 )
 from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts, SplitAlertStore
-from defender_alerts.checkpoint.versions import fingerprint
 from defender_alerts.checkpoint.writer import CheckpointWriter
 from defender_alerts.errors import AddonError, CheckpointError
 from defender_alerts.input_kinds import Kind
@@ -143,8 +142,6 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
         AddonError: no region could be started: no token, or no checkpoint store.
         StoppedError: the process was asked to stop before the regions were started.
     """
-    # Fail before anything is read if this host does not allow fingerprints.
-    fingerprint("", 0)
     cloud = clouds.cloud(plan.account.cloud)
     apis, startup_failures = apis_of(plan.own, cloud.name)
     if not apis:

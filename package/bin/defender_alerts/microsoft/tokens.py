@@ -284,9 +284,10 @@ class TokenSource:
             with _IMPORTING:
                 from msal.application import ConfidentialClientApplication
 
+                credential = self._credential()
             self._application = ConfidentialClientApplication(
                 self._account.client_id,
-                client_credential=self._credential(),
+                client_credential=credential,
                 authority=self._authority,
                 instance_discovery=False,
                 http_client=_EntraHttp(self._authority, self._caller),
