@@ -25,8 +25,9 @@ _new = hashlib.new
 
 
 def _new_if_allowed(name, data=b"", **others):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN003, ANN202
-    constructor = getattr(hashlib, name.lower(), None)
-    return constructor(data, **others) if name.lower() in _NOT_APPROVED else _new(name, data, **others)
+    return (
+        getattr(hashlib, name.lower())(data, **others) if name.lower() in _NOT_APPROVED else _new(name, data, **others)
+    )
 
 
 hashlib.new = _new_if_allowed
@@ -34,4 +35,4 @@ for _name in _NOT_APPROVED:
     if os.environ["BLOCKED_DIGESTS"] == "gone" and _name not in _MARKED:
         delattr(hashlib, _name)
     else:
-        setattr(hashlib, _name, _blocked(_name, getattr(hashlib, _name)))
+        setattr(hashlib, _name, _blocked(_name, getattr(hashlib, _name)))  # type: ignore[no-untyped-call]
