@@ -29,6 +29,11 @@ def test_the_site_is_made_strictly_and_no_page_loads_anything_from_elsewhere(tmp
     assert [page.name for page in pages if loaded.search(page.read_text(encoding="utf-8"))] == []
 
 
+def test_every_page_begins_with_its_title() -> None:
+    pages = docs.SOURCES.glob("*.md")
+    assert [page.name for page in pages if not page.read_text(encoding="utf-8").startswith("# ")] == []
+
+
 def test_every_picture_of_a_setup_page_is_shown_and_small() -> None:
     kept = {path.relative_to(docs.SOURCES).as_posix(): path for path in docs.SOURCES.glob("images/pages/*.png")}
     assert kept.keys() == {picture for picture in shown() if "pages/" in picture}

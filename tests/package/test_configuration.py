@@ -126,6 +126,13 @@ def test_only_pyproject_says_the_version() -> None:
     assert source()["meta"]["version"] == manifest["info"]["id"]["version"] == "0.0.0"
 
 
+def test_the_manifest_speaks_of_what_is_collected_and_promises_no_more_than_the_version() -> None:
+    info = json.loads((paths.PACKAGE / "app.manifest").read_text(encoding="utf-8"))["info"]
+    assert "alerts and incidents" in info["description"]
+    # By semantic versioning, 0.x promises nothing of the kind.
+    assert paths.VERSION.startswith("0.") == (info["classification"]["developmentStatus"] != "Production/Stable")
+
+
 def test_it_names_the_add_on() -> None:
     meta = source()["meta"]
     assert meta["name"] == meta["restRoot"] == paths.APP == "TA_defender_alerts"

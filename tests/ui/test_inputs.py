@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import expect
 from ui.form import Form
-from ui.workplace import COMMON_DEFAULTS, ENDPOINT, GRAPH, INCIDENTS, INPUT_KINDS, KIND, SIEM, InputKind, Workplace
+from ui.workplace import APP, COMMON_DEFAULTS, ENDPOINT, GRAPH, INCIDENTS, INPUT_KINDS, KIND, SIEM, InputKind, Workplace
 
 INPUT = f"{KIND}://corp_all"
 DEPRECATED = "Microsoft has deprecated the SIEM API"
@@ -168,6 +168,20 @@ def test_what_is_chosen_in_a_form_is_stored_and_shown_when_it_is_edited(workplac
         assert (again.tags(field) or [again.chosen(field)]) == list(labels)
     for field, label in (choice.buttons or {}).items():
         assert again.pressed(field) == label
+
+
+def test_an_input_is_edited_as_somebody_else_has_saved_it_and_not_once_it_is_deleted(workplace: Workplace) -> None:
+    workplace.have_account()
+    workplace.have_input("corp_all", INCIDENTS)
+    workplace.open("inputs")
+    expect(workplace.row("corp_all")).to_be_visible()
+    workplace.have_input("corp_all", INCIDENTS, interval="900")
+    dialog = workplace.act("corp_all", "Edit")
+    expect(dialog.box("interval")).to_have_value("900")
+    dialog.type(start_time="-3d")
+    workplace.splunkd.conf.remove("inputs", APP, f"{INCIDENTS.name}://corp_all")
+    dialog.press("Update")
+    assert dialog.refusal() == "There is no corp_all any more: somebody has deleted it. Reload the page."
 
 
 def test_a_filter_that_is_taken_back_is_gone(workplace: Workplace) -> None:

@@ -27,7 +27,10 @@ def test_every_page_opens_without_an_error(workplace: Workplace, theme: str) -> 
     workplace.picture(f"{theme}-input-add")
     workplace.expand("contoso_siem")
     workplace.page.get_by_role("button", name="Reset checkpoint").click()
-    expect(workplace.page.get_by_role("dialog", name="Reset checkpoint")).to_be_visible()
+    reset = workplace.page.get_by_role("dialog", name="Reset checkpoint")
+    expect(reset.get_by_text("us: collects")).to_be_visible()
+    # What has never been saved can't be reset, and its silence would be taken for a mistake.
+    expect(reset.get_by_text("eu: has no checkpoint yet")).to_be_visible()
     workplace.picture(f"{theme}-input-reset")
     workplace.open("dashboard")
     expect(workplace.page.get_by_role("tab", name="Data ingestion")).to_be_visible()

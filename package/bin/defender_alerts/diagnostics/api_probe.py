@@ -52,11 +52,12 @@ def token(context: Context, resource: str) -> Finding:
     if came.expires is not None:
         left = came.expires - context.clock.now() // TICKS_PER_SECOND
         life = f" It expires in {round(left / 60)} minutes."
+    wanted = context.kind.access.roles
+    roles = ", ".join(came.roles) or ("none" if wanted else "none, and this API needs none")
     found = (
         f"Entra ID of the cloud {context.cloud.label} ({context.cloud.authority_host}) has issued a token of the "
-        f"tenant {came.tenant}; roles in it: {', '.join(came.roles) or 'none'}.{life}"
+        f"tenant {came.tenant}; roles in it: {roles}.{life}"
     )
-    wanted = context.kind.access.roles
     if wanted and not set(wanted) & set(came.roles):
         missing = KindCheck(context.kind.name, Permission.MISSING, f"{context.kind.access.service} {wanted[0]}")
         return warning(found, explained_in_tenant(context.account, missing))
@@ -77,7 +78,9 @@ def records(context: Context, host: str) -> Finding:
             lambda refusal: api.errors.explain(refusal, bearer.roles),
             bearer,
         ):
-            return ok(f"The region {region} has given a record of the last {days * 24} hours.")
+            return ok(
+                f"The region {region} has given a record of the last {'24 hours' if days == 1 else f'{days} days'}."
+            )
     return ok(f"The region {region} answers; it has no record of the last {_DAYS[-1]} days.")
 
 

@@ -127,8 +127,7 @@ class InputHandler(PageHandler):
 
     def _stored(self) -> dict[str, str]:
         with answering():
-            entity = next(iter(self.handler.get(self.callerArgs.id)))
-        return texts(entity.content)
+            return texts(self.existing().content)
 
     def _check(self, stored: dict[str, str]) -> None:
         for field, value in self.payload.items():

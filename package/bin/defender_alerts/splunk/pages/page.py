@@ -50,15 +50,32 @@ class PageHandler(AdminExternalHandler):
             try:
                 super().handleEdit(confInfo)
             except RestError as error:
-                if error.status == http.client.NOT_FOUND:
-                    # UCC's handler also says so if it can't read the stanza: reading it again tells why.
-                    list(self.handler.get(self.callerArgs.id))
+                if error.status != http.client.NOT_FOUND:
+                    raise
+                # UCC's handler also says so if it can't read the stanza: reading it again tells why.
+                self.existing()
                 raise
 
     def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Remove."""
         with answering(), _reading_an_answer():
             super().handleRemove(confInfo)
+
+    def existing(self) -> Any:
+        """What is to be edited.
+
+        Raises:
+            RestError: it can't be read, or somebody has deleted it since the page was loaded.
+        """
+        try:
+            return next(iter(self.handler.get(self.callerArgs.id)))
+        except RestError as error:
+            if error.status != http.client.NOT_FOUND:
+                raise
+            raise RestError(
+                http.client.NOT_FOUND,
+                f"There is no {self.callerArgs.id} any more: somebody has deleted it. Reload the page.",
+            ) from None
 
     def splunkd(self) -> Splunkd:
         """A client for splunkd with the user's session."""

@@ -4,7 +4,7 @@
  * It stays open until Splunk has taken the order: what was typed is not lost to a refusal.
  */
 
-import { LINE, announcement, button, element, primaryButton } from "./defender_elements.js";
+import { FIELD, LINE, announcement, button, element, primaryButton, words } from "./defender_elements.js";
 import { readable, startAgain } from "./defender_status.js";
 
 const ALL = "";
@@ -28,20 +28,24 @@ function lookOf(surroundings) {
         border: LINE,
         borderRadius: "8px",
         padding: "20px",
+        lineHeight: "1.4",
         colorScheme: isDark ? "dark" : "light",
         color: isDark ? "#f2f4f5" : "#1c2126",
         background: isDark ? "#1c2126" : "#ffffff",
     };
 }
 
-/** What the order would do, in sentences: `regions` of the endpoint's answer to a preview. */
-function effectOf({ regions, twice }) {
+/** What the order would do, in sentences: `regions` of the endpoint's answer to a preview, of those that were `asked` for. */
+function effectOf({ regions, twice }, asked) {
     const said = regions.flatMap(({ region, start, checkpoint, skips }) => {
         if (skips) {
             return [`Warning: alerts of ${region} between ${readable(checkpoint)} and ${readable(start)} will never be collected.`];
         }
         return [`${region}: collects ${readable(start)} to now again${checkpoint ? `; the checkpoint is at ${readable(checkpoint)}` : ""}.`];
     });
+    asked
+        .filter((one) => !regions.some(({ region }) => region === one))
+        .forEach((one) => said.push(`${one}: has no checkpoint yet, and starts at the input's start time anyway.`));
     if (regions.every(({ skips }) => skips)) {
         return said;
     }
@@ -63,13 +67,14 @@ export class OrderDialog {
         this.input = input;
         this.done = done;
         this.asked = 0;
+        this.regions = regions;
         this.region = element(
             "select",
-            { name: "region" },
+            { name: "region", style: FIELD },
             element("option", { value: ALL, text: "All regions" }),
             ...regions.map((one) => element("option", { value: one, text: one }))
         );
-        this.from = order.from && element("input", { name: "from", type: "text", required: "", value: order.from });
+        this.from = order.from && element("input", { name: "from", type: "text", required: "", value: order.from, style: FIELD });
         this.effect = element("div", { role: "status", style: { minHeight: "5em" } });
         const { said, say } = announcement();
         this.say = say;
@@ -137,7 +142,9 @@ export class OrderDialog {
         this.say("status", "");
         let shown = [];
         try {
-            shown = effectOf(await startAgain({ ...this.wanted(), preview: true }));
+            const wanted = this.wanted();
+            const asked = wanted.region === ALL ? this.regions : [wanted.region];
+            shown = effectOf(await startAgain({ ...wanted, preview: true }), asked);
         } catch (error) {
             if (mine === this.asked) {
                 this.say("alert", error.message);
@@ -145,7 +152,7 @@ export class OrderDialog {
         }
         if (mine === this.asked) {
             this.effect.replaceChildren(
-                ...shown.map((text) => element("p", { text, style: { margin: "4px 0", fontWeight: text.startsWith("Warning") ? "bold" : "" } }))
+                ...shown.map((text) => element("p", { style: { margin: "6px 0", fontWeight: text.startsWith("Warning") ? "bold" : "" } }, ...words(text)))
             );
         }
     }

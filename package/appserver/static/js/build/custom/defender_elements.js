@@ -11,6 +11,8 @@ const BUTTON = {
     font: "inherit",
     cursor: "pointer",
 };
+/** A field of a form; its colours are those of the dialog's `colorScheme`. */
+export const FIELD = { padding: "4px 8px", border: "1px solid currentcolor", borderRadius: "4px", font: "inherit" };
 const HEAD = { ...CELL, whiteSpace: "nowrap" };
 
 const GOOD = "M3 8.5 6.5 12 13 4.5";
@@ -64,6 +66,15 @@ export function element(name, { text, style, ...attributes } = {}, ...children) 
     }
     made.append(...children);
     return made;
+}
+
+/** A text whose dates and the like stay on one line: browsers break lines at each hyphen. */
+export function words(text) {
+    return text.split(/(\S+-\S+)/).map((part, index) =>
+        index % 2 === 1 && part.length < 24
+            ? element("span", { text: part, style: { whiteSpace: "nowrap" } })
+            : document.createTextNode(part)
+    );
 }
 
 /** Put children into an element, unless they look like those that are there: a refresh leaves a selection alone. */

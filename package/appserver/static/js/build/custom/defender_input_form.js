@@ -1,9 +1,13 @@
-/** UCC's form of an input: what a refusal says is brought into view, and an account that is the only one is chosen. */
+/**
+ * UCC's form of an input: what a refusal says is brought into view, an account that is the only one is chosen, and what
+ * is edited is what Splunk has by now.
+ */
 
 import RefusalInView from "./defender_refusal_in_view.js";
 import { call } from "./defender_web.js";
 
-const ACCOUNTS = "TA_defender_alerts_account";
+const APP = "TA_defender_alerts";
+const ACCOUNTS = `${APP}_account`;
 
 /** The name of the only account; null where there are none, or several, or they can't be listed. */
 async function onlyAccount() {
@@ -16,18 +20,55 @@ async function onlyAccount() {
     }
 }
 
+/** What Splunk has of an input by now; null where it can't be read. */
+async function stored(kind, name) {
+    try {
+        const { entry } = await call(`${APP}_${kind}/${encodeURIComponent(name)}`);
+        return entry[0].content;
+    } catch (error) {
+        // Saving says why.
+        return null;
+    }
+}
+
 export default class InputForm extends RefusalInView {
     constructor(globalConfig, serviceName, state, mode, util) {
         super();
+        this.kind = serviceName;
+        this.opened = state.data;
         this.mode = mode;
         this.util = util;
     }
 
     /** Called when the form has been made. */
     async onCreate() {
-        if (this.mode !== "create") {
+        if (this.mode === "edit") {
+            await this.bringUpToDate();
+        }
+        if (this.mode === "create") {
+            await this.chooseOnlyAccount();
+        }
+    }
+
+    /** UCC (6.6) opens the form with the row of its table, which may be older than what somebody has saved elsewhere. */
+    async bringUpToDate() {
+        const now = await stored(this.kind, this.opened.name.value);
+        if (now === null) {
             return;
         }
+        this.util.setState((state) => {
+            const data = { ...state.data };
+            Object.entries(data).forEach(([field, { value }]) => {
+                const untouched = value === this.opened[field].value;
+                if (untouched && typeof now[field] === "string" && now[field] !== (value || "")) {
+                    data[field] = { ...data[field], value: now[field] };
+                }
+            });
+            return { ...state, data };
+        });
+    }
+
+    async chooseOnlyAccount() {
         const name = await onlyAccount();
         if (name !== null) {
             this.util.setState((state) => {

@@ -1,6 +1,6 @@
 /** A cell of the inputs table that tells how the input is doing on this host: an icon, a line, and what else to know. */
 
-import { element, icon, replaceUnlessSame } from "./defender_elements.js";
+import { element, icon, replaceUnlessSame, words } from "./defender_elements.js";
 import { watch } from "./defender_status.js";
 
 const LONGEST = 90;
@@ -12,6 +12,7 @@ const STYLE = `
 ${CELL}], ${CELL}] > div { word-break: normal !important; overflow-wrap: break-word !important; }
 ${CELL}="name"], ${CELL}="account"] { min-width: 115px; max-width: 280px; }
 ${CELL}="serviceTitle"] { min-width: 110px; }
+@media (min-width: 1200px) { ${CELL}="serviceTitle"] { min-width: 170px; } }
 ${CELL}="disabled"], ${CELL}="actions"] { white-space: nowrap; width: 1px; }
 ${CELL}="health"] { width: 45%; min-width: 200px; }
 ${CELL}="health"] > div { overflow-wrap: anywhere !important; }
@@ -20,16 +21,13 @@ document.head.append(element("style", { text: STYLE }));
 
 /** As much of a line as a table has room for; the whole sentence is in the expanded row. */
 function brief(line) {
-    return line.length > LONGEST ? `${line.slice(0, LONGEST - 1)}…` : line;
-}
-
-/** A text whose dates and the like stay on one line: browsers break lines at each hyphen. */
-function words(text) {
-    return text.split(/(\S+-\S+)/).map((part, index) =>
-        index % 2 === 1 && part.length < 24
-            ? element("span", { text: part, style: { whiteSpace: "nowrap" } })
-            : document.createTextNode(part)
-    );
+    if (line.length <= LONGEST) {
+        return line;
+    }
+    // What is cut is cut between words, unless there are none.
+    const cut = line.slice(0, LONGEST);
+    const end = cut.lastIndexOf(" ");
+    return `${(end > LONGEST / 2 ? cut.slice(0, end) : cut).replace(/[\s(,.:;]+$/, "")}…`;
 }
 
 /** What the cell shows of a health: `{ state, word, line }`. */
