@@ -209,6 +209,7 @@ def stage(app: Path, pythons: Iterable[tuple[str, Path]], *, paced: bool = True)
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
             launched = _launched(folder, program)
             splunkd = stack.enter_context(Splunkd(folder / "splunk", app, launched))
+            stack.enter_context(splunkd.starting_anew())
             if not paced:
                 _take_waits_out(splunkd.home / "etc" / "apps" / APP / PACE)
             scenes.append(Scene(folder, cloud, splunkd, launched, version))

@@ -239,6 +239,7 @@ def set_up(app: Path, python: Path) -> Iterator[Stage]:
         tempfile.TemporaryDirectory(prefix="defender-demo-") as home,
         MicrosoftCloud(proxy_credentials=PROXY_LOGIN) as cloud,
         Splunkd(Path(home), app, python) as splunkd,
+        splunkd.starting_anew(),
     ):
         tenant = cloud.entra.add_tenant(TENANT)
         yield Stage(cloud, tenant, tenant.add_application(secret=SECRET, roles=ROLES), splunkd)

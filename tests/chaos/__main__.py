@@ -52,6 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         for python in SPLUNK_PYTHONS:
             cloud = stack.enter_context(MicrosoftCloud())
             splunkd = stack.enter_context(Splunkd(home / python.version, options.app, python.program))
+            stack.enter_context(splunkd.starting_anew())
             installations.append((python.version, set_up(Installation(splunkd, cloud))))
         paced: list[Paced] = []
         for target in options.inputs:

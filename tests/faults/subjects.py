@@ -210,7 +210,7 @@ SPLIT_INCIDENTS = Subject(
     refusals=2,
     breaks=6,
     splits=True,
-    many=500,
+    many=200,
     answer=25,
 )
 TODAYS = (ENDPOINT_ALERTS, GRAPH_ALERTS, PLAIN_INCIDENTS, SPLIT_INCIDENTS)

@@ -44,7 +44,8 @@ def test_a_poll_ends_without_taking_down_what_it_has_imported(told: list[str]) -
 
 
 def test_a_poll_leaves_nothing_on_standard_error(installed_on_each: Installation) -> None:
-    assert installed_on_each.run().stderr == []
+    with installed_on_each.splunkd.starting_anew():
+        assert installed_on_each.run().stderr == []
 
 
 def test_a_poll_opens_one_connection_to_splunkd(installed: Installation) -> None:

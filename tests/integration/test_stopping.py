@@ -21,9 +21,10 @@ from integration.installation import (
 from integration.log import actions, errors
 from standins.splunkd import IndexedEvent, InputProcess, InputRun
 
-COUNT = 3_500
-PROMISED = 5.0
-"""A process has ended so many seconds after it was asked to."""
+COUNT = 1_500
+PROMISED = 9.0
+"""A process has ended so many seconds after it was asked to: 5 on a machine that has nothing else to do, and before
+splunkd would kill it on one that has."""
 _PIPE = 65_536
 """So many bytes are held by a pipe of Linux."""
 _PIPE_IS_FULL = 60_000

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from standins.splunkd.forks import Forks
+from standins.splunkd.forks import ForkedWithPipes, Forks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 
 class Children:
-    """Runs scripts to their end; knows the Python, the environment and the log that all children share."""
+    """Runs scripts; knows the Python, the environment and the log that all children share."""
 
     def __init__(self, home: Home, python: Path, app: str) -> None:
         self.home = home
         self.python = python
         self.launch_conf: dict[str, str] = {}
         self.uid: int | None = None
+        self.starts_anew = False
         self._lock = threading.Lock()
         self._forks = Forks(python, home.fork_server, [home.apps / app / folder for folder in ("bin", "lib")])
 
@@ -46,8 +47,28 @@ class Children:
             check=False,
         )
 
+    def start(self, command: Sequence[str], extra: Mapping[str, str]) -> ForkedWithPipes | subprocess.Popen[bytes]:
+        """Start a script: the Python, its file and its arguments, with what more its environment says.
+
+        It is forked, unless its start is what matters (`starts_anew`), or another user or environment makes a difference.
+        """
+        if not (self.starts_anew or self.launch_conf or extra or self.uid is not None):
+            return self._forks.start(command[1:], self.environment())
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environment(extra),
+            cwd="/",
+            start_new_session=True,
+            user=self.uid,
+            group=self.uid,
+            extra_groups=None if self.uid is None else [],
+        )
+
     def close(self) -> None:
-        """End what is kept running for `run`."""
+        """End what is kept running for them."""
         self._forks.close()
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -5,16 +5,71 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+
+class Forked:
+    """A script's process, with as much of ``subprocess.Popen`` as is used here; `told` is what the server tells of it."""
+
+    def __init__(self, arguments: Sequence[str], told: int) -> None:
+        self.args = arguments
+        self.returncode: int | None = None
+        self._ended = threading.Event()
+        lines = os.fdopen(told, "rb")
+        self.pid = int(lines.readline())
+        threading.Thread(target=self._listen, args=(lines,), name=f"forked-{self.pid}", daemon=True).start()
+
+    def _listen(self, lines: BinaryIO) -> None:
+        with lines:
+            # Nothing is told where whoever would tell it was killed as well.
+            self.returncode = int(lines.readline() or -signal.SIGKILL)
+        self._ended.set()
+
+    def poll(self) -> int | None:
+        """The exit status, None as long as it runs."""
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit status, when there is one.
+
+        Raises:
+            subprocess.TimeoutExpired: there was none in time.
+        """
+        if not self._ended.wait(timeout):
+            raise subprocess.TimeoutExpired(list(self.args), timeout or 0)
+        assert self.returncode is not None
+        return self.returncode
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+class ForkedWithPipes(Forked):
+    """The same, with a pipe to it and two from it."""
+
+    def __init__(self, arguments: Sequence[str], told: int, pipes: Sequence[int]) -> None:
+        super().__init__(arguments, told)
+        self.stdin, self.stdout, self.stderr = (
+            os.fdopen(descriptor, mode) for descriptor, mode in zip(pipes, ("wb", "rb", "rb"))
+        )
 
 
 class Forks:
@@ -37,27 +92,43 @@ class Forks:
             subprocess.TimeoutExpired: it took longer.
         """
         given, out, err = (os.memfd_create(name) for name in ("stdin", "stdout", "stderr"))
-        told, tell = os.pipe()
         try:
             os.write(given, stdin)
             os.lseek(given, 0, os.SEEK_SET)
+            forked = Forked(arguments, self._fork(arguments, (given, out, err), environment))
             try:
-                self._send(arguments, (given, out, err, tell), environment)
-            finally:
-                os.close(tell)
-            if not select.select([told], [], [], seconds)[0]:
-                self.close()
-                raise subprocess.TimeoutExpired(list(arguments), seconds)
-            status = int(os.read(told, 16))
+                status = forked.wait(seconds)
+            except subprocess.TimeoutExpired:
+                forked.kill()
+                raise
             return subprocess.CompletedProcess(list(arguments), status, _all_of(out), _all_of(err))
         finally:
-            for descriptor in (given, out, err, told):
+            for descriptor in (given, out, err):
                 os.close(descriptor)
 
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str]) -> ForkedWithPipes:
+        """Start a script."""
+        (read, stdin), (stdout, out), (stderr, err) = os.pipe(), os.pipe(), os.pipe()
+        try:
+            told = self._fork(arguments, (read, out, err), environment)
+        finally:
+            for descriptor in (read, out, err):
+                os.close(descriptor)
+        return ForkedWithPipes(arguments, told, (stdin, stdout, stderr))
+
     def close(self) -> None:
-        """End it, and what it has forked."""
+        """End it; what it has forked ends by itself."""
         with self._lock:
             self._end()
+
+    def _fork(self, arguments: Sequence[str], standard: Sequence[int], environment: Mapping[str, str]) -> int:
+        """Let a script have a process with these standard streams; give the descriptor on which is told what becomes of it."""
+        told, tell = os.pipe()
+        try:
+            self._send(arguments, (*standard, tell), environment)
+        finally:
+            os.close(tell)
+        return told
 
     def _send(self, arguments: Sequence[str], files: Sequence[int], environment: Mapping[str, str]) -> None:
         with self._lock:

@@ -53,14 +53,14 @@ class InputProcess:
         *,
         children: Children,
         command: list[str],
-        environ: dict[str, str],
+        env: Mapping[str, str],
         stdin: str,
         defaults: Mapping[str, str],
         calls: Callable[[], list[Call]],
         on_event: Callable[[IndexedEvent], None] | None,
     ) -> None:
         self.command = command
-        self.environ = environ
+        self.environ = children.environment(env)
         self.events: list[IndexedEvent] = []
         self.stderr: list[str] = []
         self._children = children
@@ -73,18 +73,7 @@ class InputProcess:
         self._reading.set()
         self._closing = False
         self._wake_read, self._wake_write = os.pipe()
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environ,
-            cwd="/",
-            start_new_session=True,
-            user=children.uid,
-            group=children.uid,
-            extra_groups=None if children.uid is None else [],
-        )
+        self._process = children.start(command, env)
         self._threads = [
             threading.Thread(target=target, name=f"input-{self._process.pid}")
             for target in (self._read_stdout, self._read_stderr)

@@ -139,6 +139,15 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         finally:
             self._port.closes_idle = False
 
+    @contextlib.contextmanager
+    def starting_anew(self) -> Iterator[Self]:
+        """While inside, inputs start as under a real splunkd; else they are forked where what they import is there."""
+        self._children.starts_anew = True
+        try:
+            yield self
+        finally:
+            self._children.starts_anew = False
+
     def run_as(self, uid: int) -> None:
         """Start inputs as another user from now on; this takes root."""
         self._children.uid = uid
@@ -236,7 +245,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         process = InputProcess(
             children=self._children,
             command=[str(self._children.python), scheme.script],
-            environ=self._children.environment(env),
+            env=env or {},
             stdin=stdin,
             defaults={
                 "stanza": stanza,

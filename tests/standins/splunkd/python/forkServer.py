@@ -6,7 +6,7 @@ among it: they are what is called, and what they do when they are imported is do
 3.13.
 
 It is called with the number of a socket. On that come the arguments of a script as JSON, with four open files: its
-standard input, output and error, and where its exit status is written to.
+standard input, output and error, and where its process id and its exit status are written to, a line each.
 """
 
 import array
@@ -19,6 +19,7 @@ import os
 import socket
 import sys
 import types
+import typing
 
 _MOST = 65_536
 
@@ -50,6 +51,18 @@ def _teach(lessons: socket.socket, known: "set[str]") -> None:
         lessons.send(json.dumps([sys.path, found]).encode())
 
 
+def _teach_at_the_end(lessons: socket.socket, known: "set[str]") -> None:
+    """However the script ends, by os._exit as well."""
+    leave = os._exit
+
+    def teach_and_leave(status: int) -> "typing.NoReturn":
+        _teach(lessons, known)
+        leave(status)
+
+    atexit.register(_teach, lessons, known)
+    os._exit = teach_and_leave
+
+
 def _next(channel: socket.socket, lessons: socket.socket) -> "tuple[list[str], list[int]]":
     """Give the arguments and files of the script that the process is to be, which is a new one for each."""
     while True:
@@ -71,19 +84,21 @@ def _next(channel: socket.socket, lessons: socket.socket) -> "tuple[list[str], l
 
 def _be(arguments: "list[str]", files: "list[int]", pupil: socket.socket) -> None:
     *standard, told = files
+    os.setsid()
     child = os.fork()
     if child:
+        os.write(told, b"%d\n" % child)
         for descriptor in standard:
             os.close(descriptor)
         _, status = os.waitpid(child, 0)
         with contextlib.suppress(BrokenPipeError):
-            os.write(told, str(os.waitstatus_to_exitcode(status)).encode())
+            os.write(told, b"%d\n" % os.waitstatus_to_exitcode(status))
         os._exit(0)
     for number, descriptor in enumerate(standard):
         os.dup2(descriptor, number)
     for descriptor in files:
         os.close(descriptor)
-    atexit.register(_teach, pupil, set(sys.modules))
+    _teach_at_the_end(pupil, set(sys.modules))
     script = arguments[0]
     sys.argv = arguments
     sys.path[0] = os.path.dirname(script)  # noqa: PTH120 - as Python itself sets it
