@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -35,7 +37,7 @@ PYTEST = (
 )
 
 # Where a detail has several lines, they stand under the first one.
-NEW_LINE, MARGIN = "\n", "\n" + " " * 34
+NEW_LINE, MARGIN = "\n", "\n" + " " * 42
 PASSED, FAILED, NOT_RUN = "passed", "FAILED", "not run"
 
 
@@ -43,13 +45,14 @@ PASSED, FAILED, NOT_RUN = "passed", "FAILED", "not run"
 class Outcome:
     """What became of one check, or of many tests, counted by verdict.
 
-    `detail` is for the summary; `text`, the end of a log, is shown at once.
+    `detail` is for the summary; `text`, the end of a log, is shown at once. `seconds` is how long it took.
     """
 
     name: str
     counts: Counter[str]
     detail: str = ""
     text: str = ""
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def verdict(self) -> str:
@@ -78,46 +81,82 @@ def test(folders: Sequence[str]) -> int:
     for folder in folders:
         if not (paths.ROOT / "tests" / folder).is_dir():
             raise steps.StepError(f"There is no folder tests/{folder}.")
-    outcomes = []
-    for outcome in checks(folders):
-        outcomes.append(outcome)
-        if outcome.text:
-            steps.say(f"{outcome.text}\n")
-    return summarize(outcomes, must_run=os.environ.get("CI") == "true")
+    return summarize(run(checks(folders)), must_run=os.environ.get("CI") == "true")
 
 
-def checks(folders: Sequence[str]) -> Iterator[Outcome]:
-    """Run the checks one after the other; without an environment or a build, the rest would mean nothing."""
-    for needed in (venvs.DEV, venvs.UCC_PIP):
-        outcome = attempt(f"set-up of {needed.name}", needed.make)
-        if outcome.verdict == FAILED:
-            yield outcome
-            return
-    for splunk_python in SPLUNK_PYTHONS:
-        yield attempt(f"Splunk's Python {splunk_python.version}", splunk_python.make)
-    yield attempt("Debian's Chromium", browser.make)
-    yield attempt(f"Debian's {' and '.join(debian.PROGRAMS)}", debian.programs)
-    yield attempt("Splunk's CIM models", cim_models.make)
-    build = attempt("build", package.build)
-    yield build
-    if build.verdict == FAILED:
-        return
-    for name, command in LINTERS if not folders else ():
-        yield attempt(name, lint(name, command))
-    yield tests(folders)
+@dataclass(frozen=True)
+class Check:
+    """One check, or one thing that checks take.
+
+    Attributes:
+        name: what the summary calls it.
+        action: does it. It raises what the steps raise; what it returns replaces "passed".
+        needs: names of those without which it would mean nothing.
+        after: names of those that it waits for, however they end: its own tests say what is missing.
+    """
+
+    name: str
+    action: Callable[[], Outcome | None]
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+def checks(folders: Sequence[str]) -> list[Check]:
+    """Give all checks, each behind what it needs."""
+    venv, installer, build = "Python packages", "UCC's installer", "build"
+    environment = [
+        *(Check(f"Splunk's Python {python.version}", python.make) for python in SPLUNK_PYTHONS),
+        Check("Debian's Chromium", browser.make),
+        Check(f"Debian's {' and '.join(debian.PROGRAMS)}", debian.programs),
+        Check("Splunk's CIM models", cim_models.make, needs=(venv,)),
+    ]
+    found = [
+        Check(venv, venvs.DEV.make),
+        Check(installer, venvs.UCC_PIP.make),
+        *environment,
+        Check(build, package.build, needs=(venv, installer)),
+    ]
     if not folders:
-        yield appinspect()
+        found += [Check(name, lint(name, command), needs=(venv,)) for name, command in LINTERS]
+        found.append(Check("AppInspect's packages", inspection.set_up))
+        found.append(Check("AppInspect", appinspect, needs=(build, "AppInspect's packages")))
+    ready = tuple(each.name for each in environment)
+    found.append(Check("pytest", lambda: tests(folders), needs=(build,), after=ready))
+    return found
 
 
-def attempt(name: str, action: Callable[[], None]) -> Outcome:
-    """Do something that raises what the steps raise, and tell how it ended."""
+def run(all_checks: Sequence[Check]) -> list[Outcome]:
+    """Run checks side by side, each as soon as what it waits for has ended; their outcomes are in the order given."""
+    with ThreadPoolExecutor(len(all_checks)) as threads:
+        running: dict[str, Future[Outcome]] = {}
+        for check in all_checks:
+            needs = [running[name] for name in check.needs]
+            running[check.name] = threads.submit(_run, check, needs, [running[name] for name in check.after])
+        return [outcome.result() for outcome in running.values()]
+
+
+def _run(check: Check, needs: Sequence[Future[Outcome]], after: Sequence[Future[Outcome]]) -> Outcome:
+    for other in after:
+        other.result()
+    missing = [need.result().name for need in needs if need.result().verdict != PASSED]
+    if missing:
+        return one(check.name, NOT_RUN, f"needs what is not there: {', '.join(missing)}")
+    outcome = attempt(check.name, check.action)
+    if outcome.text:
+        steps.say(f"{outcome.text}\n")
+    return outcome
+
+
+def attempt(name: str, action: Callable[[], Outcome | None]) -> Outcome:
+    """Do something that raises what the steps raise, and tell how it ended after how many seconds."""
+    start = time.monotonic()
     try:
-        action()
+        outcome = action() or one(name, PASSED)
     except steps.NotAvailableError as error:
-        return one(name, NOT_RUN, str(error))
+        outcome = one(name, NOT_RUN, str(error))
     except steps.StepError as error:
-        return one(name, FAILED, str(error))
-    return one(name, PASSED)
+        outcome = one(name, FAILED, str(error))
+    return replace(outcome, seconds=time.monotonic() - start)
 
 
 def lint(name: str, command: Sequence[str | Path]) -> Callable[[], None]:
@@ -132,25 +171,20 @@ def lint(name: str, command: Sequence[str | Path]) -> Callable[[], None]:
 
 def appinspect() -> Outcome:
     """Inspect the tarball."""
-    set_up = attempt("AppInspect", inspection.set_up)
-    if set_up.verdict != PASSED:
-        return set_up
-    try:
-        report = inspection.inspect()
-    except steps.StepError as error:
-        return one("AppInspect", FAILED, str(error))
+    report = inspection.inspect()
     inspection.show(report)
     return one("AppInspect", PASSED if report.passed else FAILED, str(report))
 
 
 def tests(folders: Sequence[str]) -> Outcome:
     """Run pytest, which shows its progress and its failures itself, in these folders of tests/ or in all."""
-    steps.say("  pytest:")
     JUNIT.parent.mkdir(parents=True, exist_ok=True)
     JUNIT.unlink(missing_ok=True)
     command = [*map(str, PYTEST), *(f"tests/{folder}" for folder in folders)]
-    status = subprocess.run(command, cwd=paths.ROOT, stdin=subprocess.DEVNULL, check=False).returncode
-    steps.say("")
+    steps.say("  pytest:")
+    with steps.lent():
+        status = subprocess.run(command, cwd=paths.ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+        steps.say("")
     if not JUNIT.is_file():
         return one("pytest", FAILED, f"pytest ended with status {status} and wrote no report.")
     return counted(JUNIT.read_text(encoding="utf-8"), status)
@@ -204,7 +238,8 @@ def summarize(outcomes: Sequence[Outcome], *, must_run: bool) -> int:
     """Print the summary, its last line the numbers alone, and give the exit status."""
     steps.say("Summary")
     for outcome in outcomes:
-        steps.say(f"  {outcome.verdict:8} {outcome.name:22} {outcome.detail.replace(NEW_LINE, MARGIN)}".rstrip())
+        detail = outcome.detail.replace(NEW_LINE, MARGIN)
+        steps.say(f"  {outcome.verdict:8} {outcome.name:22} {outcome.seconds:4.0f} s  {detail}".rstrip())
     total = sum((outcome.counts for outcome in outcomes), Counter[str]())
     if must_run and total[NOT_RUN]:
         steps.say("\nCI=true: what did not run counts as failed.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,8 @@ KEPT = ("http_proxy", "https_proxy", "no_proxy")
 
 PROGRAMS = ("curl", "openssl")
 """Each is the name of its package too."""
+
+_APT = threading.Lock()
 
 
 @cache
@@ -54,9 +57,16 @@ def install(package: str) -> None:
         NotAvailableError: there's no way to be root.
         StepError: apt-get failed.
     """
-    update, fetch = as_root("apt-get", "update"), as_root("apt-get", "install", "-y", package)
-    with steps.announced(f"Debian package {package}"):
-        steps.run(f"apt-{package}", update, fetch)
+    fetch = as_root("apt-get", "install", "-y", package)
+    # apt-get refuses to run beside another one.
+    with _APT, steps.announced(f"Debian package {package}"):
+        _update()
+        steps.run(f"apt-{package}", fetch)
+
+
+@cache
+def _update() -> None:
+    steps.run("apt-update", as_root("apt-get", "update"))
 
 
 def programs() -> None:

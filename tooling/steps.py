@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,20 +26,81 @@ class NotAvailableError(Exception):
     """What this machine can't have: the text says why. Whoever needs it is reported as not run."""
 
 
+class _Screen:
+    """What steps that run side by side print: a step has one line where nothing comes between, else two."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = ""
+        self._held: list[str] | None = None
+
+    def begin(self, title: str) -> None:
+        """Begin a step's line."""
+        with self._lock:
+            if self._held is None:
+                self._finish_line()
+                self._open = title
+                print(f"  {title} ... ", end="", flush=True)
+
+    def end(self, title: str, how: str) -> None:
+        """Say how a step has ended: behind its beginning, if that is still the last line."""
+        with self._lock:
+            if self._open == title:
+                self._open = ""
+                print(how, flush=True)
+            else:
+                self._print(f"  {title}: {how}")
+
+    def say(self, text: str) -> None:
+        """Print lines of their own."""
+        with self._lock:
+            self._print(text)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Print nothing while somebody else does: it comes afterwards."""
+        with self._lock:
+            self._finish_line()
+            self._held = []
+        try:
+            yield
+        finally:
+            with self._lock:
+                held, self._held = self._held or [], None
+                for text in held:
+                    self._print(text)
+
+    def _print(self, text: str) -> None:
+        if self._held is not None:
+            self._held.append(text)
+        else:
+            self._finish_line()
+            print(text, flush=True)
+
+    def _finish_line(self) -> None:
+        if self._open:
+            self._open = ""
+            print(flush=True)
+
+
+_SCREEN = _Screen()
+lent = _SCREEN.lent
+say = _SCREEN.say
+
+
 @contextmanager
 def announced(title: str) -> Iterator[None]:
-    """Say on one line what is going on, and how it ended after how many seconds."""
-    print(f"  {title} ... ", end="", flush=True)
-    start = time.monotonic()
+    """Say what is going on, and how it ended after how many seconds."""
+    _SCREEN.begin(title)
+    start, how = time.monotonic(), "FAILED after"
     try:
         yield
+        how = "done in"
     except NotAvailableError:
-        print("not available", flush=True)
+        how = "not available after"
         raise
-    except BaseException:
-        print(f"FAILED after {time.monotonic() - start:.0f} s", flush=True)
-        raise
-    print(f"done in {time.monotonic() - start:.0f} s", flush=True)
+    finally:
+        _SCREEN.end(title, f"{how} {time.monotonic() - start:.0f} s")
 
 
 def log_file(name: str) -> Path:
@@ -88,11 +150,6 @@ def last_lines(log: Path) -> str:
     """Give the end of a log, as text to print."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return "\n".join(lines[-LAST_LINES:])
-
-
-def say(text: str) -> None:
-    """Print a line that does not belong to a step."""
-    print(text, flush=True)
 
 
 def complain(error: StepError | NotAvailableError) -> None:

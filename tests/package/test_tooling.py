@@ -6,13 +6,15 @@ import json
 import os
 import re
 import subprocess
+import sys
+import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tooling import checks, cim_models, inspection, package, paths, steps, venvs
-from tooling.checks import FAILED, NOT_RUN, PASSED, Outcome, one
+from tooling.checks import FAILED, NOT_RUN, PASSED, Check, Outcome, one
 
 
 def report(**results: str) -> str:
@@ -109,7 +111,7 @@ def test_the_last_line_of_the_summary_has_the_numbers(capsys: pytest.CaptureFixt
 def test_one_failure_fails_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert checks.summarize([one("build", PASSED), one("mypy", FAILED, "see log\n\nits end")], must_run=False) == 1
     out = capsys.readouterr().out
-    assert "FAILED   mypy                   see log\n" in out
+    assert "FAILED   mypy                      0 s  see log\n" in out
     assert out.endswith("\n1 passed, 1 failed\n")
 
 
@@ -117,7 +119,7 @@ def test_what_did_not_run_is_said_and_passes_on_a_developers_machine(capsys: pyt
     outcomes = [one("build", PASSED), one("Splunk's Python 3.9", NOT_RUN, "needs Debian packages")]
     assert checks.summarize(outcomes, must_run=False) == 0
     out = capsys.readouterr().out
-    assert "not run  Splunk's Python 3.9    needs Debian packages" in out
+    assert "not run  Splunk's Python 3.9       0 s  needs Debian packages" in out
     assert out.endswith("\n1 passed, 0 failed, 1 skipped\n")
 
 
@@ -136,6 +138,67 @@ def test_what_a_machine_cannot_have_is_not_run() -> None:
         raise steps.NotAvailableError("no sudo")
 
     assert checks.attempt("x", action) == one("x", NOT_RUN, "no sudo")
+
+
+def test_checks_run_side_by_side_each_behind_what_it_needs_and_all_are_told_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    second_began = threading.Event()
+
+    def fail() -> None:
+        raise steps.StepError("no\nthe end of its log")
+
+    def first() -> None:
+        with steps.announced("first"):
+            assert second_began.wait(60)
+
+    def second() -> None:
+        with steps.announced("second"):
+            second_began.set()
+
+    def last() -> None:
+        with steps.lent():
+            steps.say("held back")
+            sys.stdout.write("pytest's own\n")
+
+    needing = ("first", "broken")
+    outcomes = checks.run(
+        [
+            Check("first", first),
+            Check("second", second),
+            Check("broken", fail),
+            Check("needing", pytest.fail, needs=needing),
+            Check("last", last, needs=("first", "second"), after=needing),
+        ]
+    )
+    assert [(outcome.name, outcome.verdict) for outcome in outcomes] == [
+        ("first", PASSED),
+        ("second", PASSED),
+        ("broken", FAILED),
+        ("needing", NOT_RUN),
+        ("last", PASSED),
+    ]
+    assert outcomes[3].detail == "needs what is not there: broken"
+    shown = capsys.readouterr().out
+    assert "the end of its log\n" in shown
+    assert len(re.findall(r"^  (?:first|second)(?: \.\.\.|:) done in \d+ s$", shown, re.MULTILINE)) == 2
+    assert shown.endswith("pytest's own\nheld back\n")
+
+
+def test_the_checks_wait_for_what_they_are_about() -> None:
+    """Each name stands before those that wait for it; pytest waits for all that its tests are run with."""
+    listed = checks.checks([])
+    for number, check in enumerate(listed):
+        assert {*check.needs, *check.after} <= {other.name for other in listed[:number]}
+    [last] = [check for check in listed if check.name == "pytest"]
+    assert {"build", "Debian's Chromium", "Splunk's Python 3.9", "Splunk's CIM models"} <= {*last.needs, *last.after}
+    assert {check.name for check in listed} - {check.name for check in checks.checks(["unit"])} == {
+        "ruff check",
+        "ruff format",
+        "mypy",
+        "AppInspect's packages",
+        "AppInspect",
+    }
 
 
 def test_a_step_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:
