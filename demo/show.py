@@ -56,8 +56,8 @@ REGIONS = [(this, region) for this in INPUTS for region in this.regions]
 NO_NEWS = dict.fromkeys(STREAMS, 0)
 
 FEEDS = (
-    "Can feed defender_graph_alerts, defender_incidents, defender_siem_alerts. Missing permission for "
-    "defender_endpoint_alerts: WindowsDefenderATP Alert.Read.All."
+    "Can feed Defender alerts (Microsoft Graph), Defender incidents (Microsoft Graph). Missing permission for "
+    "Defender for Endpoint alerts: WindowsDefenderATP Alert.Read.All."
 )
 REMARKS = {
     ALERTS: "",

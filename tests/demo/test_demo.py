@@ -74,7 +74,7 @@ def test_it_shows_the_versions_of_one_alert_through_all_inputs_and_the_one_that_
 
 def test_it_shows_what_the_pages_say_of_the_account_and_the_inputs(shown: str) -> None:
     text = " ".join(shown.split())
-    assert "Missing permission for defender_endpoint_alerts: WindowsDefenderATP Alert.Read.All." in text
+    assert "Missing permission for Defender for Endpoint alerts: WindowsDefenderATP Alert.Read.All." in text
     assert text.count("The table remarks: Same alerts as alerts (defender_graph_alerts).") == 1
     assert text.count("The table remarks: Same alerts as 2 other inputs.") == 1
 

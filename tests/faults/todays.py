@@ -58,7 +58,7 @@ _ENDLESS = (
 _GRAPH, _ENDPOINT = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"
 _OTHER_ROLES = {
     ENDPOINT_ALERTS: {_ENDPOINT: ("Machine.Read.All",)},
-    GRAPH_ALERTS: {_GRAPH: ("SecurityIncident.Read.All",)},
+    GRAPH_ALERTS: {_GRAPH: ("User.Read.All",)},
     PLAIN_INCIDENTS: {_GRAPH: ("SecurityAlert.Read.All",)},
     SPLIT_INCIDENTS: {_GRAPH: ("SecurityAlert.Read.All",)},
 }
@@ -178,7 +178,7 @@ def _denied(name: str, provoked: str, provoke: Callable[[Polls], None], token: s
         provoke,
         NOTHING,
         1,
-        (f"{{not_permitted}} {token} Microsoft says: … (HTTP 403, …)",),
+        (f"{{not_permitted}} It asks for one of …. {token} Microsoft says: … (HTTP 403, …)",),
         WHEN_OVER,
     )
 

@@ -95,7 +95,7 @@ def test_files_and_one_posted_secret_make_an_input_that_collects(deployed: Insta
     assert posted.returncode == 0, posted.stdout + posted.stderr
     shown = run(look, deployed, secret)
     content = json.loads(shown.stdout)["entry"][0]["content"]
-    assert content["feeds"].startswith("Can feed defender_graph_alerts")
+    assert content["feeds"].startswith("Can feed Defender alerts (Microsoft Graph)")
     assert content["client_secret"] == "******"
     assert deployed.splunkd.leaks_of(deployed.secret) == []
 

@@ -207,11 +207,11 @@ def test_missing_permissions_come_with_the_answer_and_stand_in_the_table_until_a
     fresh.application.roles = {GRAPH: ("SecurityAlert.Read.All",)}
     answer = fresh.save_account("lacking")
     incidents, endpoint = warned(answer)
-    assert "can't feed defender_incidents" in incidents
+    assert "can't feed Defender incidents (Microsoft Graph)" in incidents
     assert "Microsoft Graph SecurityIncident.Read.All" in incidents
     assert "WindowsDefenderATP Alert.Read.All" in endpoint
     feeds = answer["entry"][0]["content"]["feeds"]
-    assert feeds.startswith("Can feed defender_graph_alerts, defender_siem_alerts. Missing permission for defender_inc")
+    assert feeds.startswith("Can feed Defender alerts (Microsoft Graph). Missing permission for Defender incidents")
     assert row(fresh, "lacking")["feeds"] == feeds
     # As the page does it when somebody opens the account and presses Update.
     fresh.application.roles = ALL_ROLES

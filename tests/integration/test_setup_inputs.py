@@ -76,7 +76,7 @@ def test_an_input_whose_alerts_another_one_brings_is_saved_with_a_warning_that_n
 def test_an_input_that_its_account_could_not_feed_is_saved_with_a_warning(tidy: Installation) -> None:
     tidy.save_account("unpermitted")
     [warning] = warned(save_input(tidy, "defender_incidents", "in_vain", account="unpermitted", alerts="none"))
-    assert "The account unpermitted can't feed defender_incidents" in warning
+    assert "The account unpermitted can't feed Defender incidents (Microsoft Graph)" in warning
     assert "Microsoft Graph SecurityIncident.Read.All" in warning
     tidy.application.roles = ALL_ROLES
     tidy.edit_account("unpermitted")

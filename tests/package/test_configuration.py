@@ -211,6 +211,21 @@ def test_the_page_says_of_each_input_for_whom_it_is() -> None:
     assert len(page["description"]) + len(page["subDescription"]["text"]) < 420
 
 
+def test_the_code_calls_an_input_by_the_title_of_its_form() -> None:
+    assert {name: title(service) for name, service in services().items()} == {
+        name: kind.title for name, kind in KINDS.items()
+    }
+
+
+def test_a_region_that_nobody_has_tried_is_marked_so_and_is_not_the_default() -> None:
+    region = next(entity for entity in services()["defender_endpoint_alerts"]["entity"] if entity["field"] == "region")
+    labels = {option["value"]: option["label"] for option in region["options"]["autoCompleteFields"]}
+    assert labels["xdr"] == "api.security.microsoft.com (xdr): not yet tried"
+    assert [value for value, label in labels.items() if "not yet tried" in label] == ["xdr"]
+    assert region["defaultValue"] == endpoint_alerts.DEFAULT_REGION == "global"
+    assert "xdr" in (paths.ROOT / "docs" / "unknowns.md").read_text(encoding="utf-8")
+
+
 def title(service: dict[str, Any]) -> str:
     return str(service["title"]).removesuffix(" (deprecated by Microsoft)")
 

@@ -159,10 +159,12 @@ def test_a_permission_that_is_missing_is_read_in_the_accounts_row_as_soon_as_it_
     dialog.type(**workplace.account_fields())
     dialog.save("Add")
     row = workplace.row("corp")
-    feeds = "Can feed defender_graph_alerts, defender_siem_alerts."
-    missing = "Missing permission for defender_endpoint_alerts: WindowsDefenderATP Alert.Read.All."
+    feeds = "Can feed Defender alerts (Microsoft Graph)."
+    missing = "Missing permission for Defender for Endpoint alerts: WindowsDefenderATP Alert.Read.All."
     expect(row).to_contain_text(feeds)
-    expect(row).to_contain_text("Missing permission for defender_incidents: Microsoft Graph SecurityIncident.Read.All.")
+    expect(row).to_contain_text(
+        "Missing permission for Defender incidents (Microsoft Graph): Microsoft Graph SecurityIncident.Read.All."
+    )
     expect(row).to_contain_text(missing)
     workplace.picture("configuration-accounts-missing-permission")
     # As long as nothing has been granted, it stays there for whoever comes later.
@@ -172,7 +174,9 @@ def test_a_permission_that_is_missing_is_read_in_the_accounts_row_as_soon_as_it_
     workplace.application.roles = READ_ALL
     dialog = workplace.act("corp", "Edit")
     dialog.save("Update")
-    expect(row).to_contain_text("Can feed defender_graph_alerts, defender_incidents, defender_endpoint_alerts, defend")
+    expect(row).to_contain_text(
+        "Can feed Defender alerts (Microsoft Graph), Defender incidents (Microsoft Graph), Defender for Endpoint alerts."
+    )
     expect(row).not_to_contain_text("Missing")
 
 

@@ -65,7 +65,7 @@ def test_from_the_configuration_page_to_the_first_alert(
         client_secret=SECRET,
     )
     account.save("Add")
-    expect(workplace.row("corp")).to_contain_text("Can feed defender_graph_alerts")
+    expect(workplace.row("corp")).to_contain_text("Can feed Defender alerts (Microsoft Graph)")
 
     workplace.page.get_by_role("link", name="Next: create an input").click()
     workplace.page.get_by_role("button", name="Create New Input").click()

@@ -270,8 +270,67 @@ def test_an_incident_that_is_not_shown_is_no_sign_of_a_wrong_cloud() -> None:
 
 def test_every_commercial_host_of_the_endpoint_API_wants_the_audience_of_the_global_one() -> None:
     rows = [row for row in clouds.ENDPOINTS if row.api == "endpoint" and row.cloud == "commercial"]
-    assert [row.region for row in rows] == ["global", "us", "eu", "uk", "au", "swa", "ina", "aea"]
+    assert [row.region for row in rows] == ["global", "us", "eu", "uk", "au", "swa", "ina", "aea", "xdr"]
     assert {row.audience for row in rows} == {"https://api.securitycenter.microsoft.com"}
+
+
+_ROLES = "API required roles: Alert.ReadWrite.All, application roles: Alert.Read.All."
+_LISTED = (
+    "Missing application roles. API required roles: SecurityAlert.Read.All,SecurityAlert.ReadWrite.All,"
+    "SecurityIncident.Read.All,SecurityIncident.ReadWrite.All, application roles: ."
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "roles", "words", "permissions"),
+    [
+        (
+            "defender_graph_alerts",
+            _LISTED,
+            (),
+            (
+                "> SecurityAlert.Read.All in Entra ID > App registrations > API permissions, and let an administrator consent. "
+                "It asks for one of SecurityAlert.Read.All, SecurityAlert.ReadWrite.All, SecurityIncident.Read.All, "
+            ),
+            4,
+        ),
+        (
+            "defender_endpoint_alerts",
+            _ROLES,
+            ("Alert.Read.All",),
+            (
+                "> Alert.ReadWrite.All in Entra ID > App registrations > API permissions, and let an administrator consent. It "
+                "asks for one of Alert.ReadWrite.All. The token carries the permissions Alert.Read.All."
+            ),
+            1,
+        ),
+        ("defender_graph_alerts", _LISTED, ("SecurityIncident.Read.All",), "although it has the permission.", 0),
+        ("defender_graph_alerts", "Forbidden", (), "> SecurityAlert.Read.All in Entra ID", 0),
+        ("defender_graph_alerts", "API required roles: ", (), "> SecurityAlert.Read.All in Entra ID", 0),
+        ("defender_graph_alerts", "required roles: <b>no, application roles: .", (), "> SecurityAlert.Read.All in", 0),
+        (
+            "defender_endpoint_alerts",
+            "Forbidden",
+            ("Alert.Read.All",),
+            "Alert.Read.All. Some pages of Microsoft's name Alert.ReadWrite.All alone: try it.",
+            0,
+        ),
+        (
+            "defender_endpoint_alerts",
+            "Forbidden",
+            ("Alert.ReadWrite.All",),
+            "permissions Alert.ReadWrite.All. Micro",
+            0,
+        ),
+    ],
+)
+def test_a_denial_names_what_the_server_itself_asks_for(
+    kind: str, message: str, roles: tuple[str, ...], words: str, permissions: int
+) -> None:
+    explained = _api(kind).errors.explain(Refusal("host", 403, "Forbidden", message, "an-id"), roles)
+    assert isinstance(explained, AccessDeniedError)
+    assert words in str(explained)
+    assert len(explained.permissions) == permissions
 
 
 @pytest.mark.parametrize("cloud", ["gcc_high", "dod"])

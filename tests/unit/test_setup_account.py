@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -78,23 +79,51 @@ def test_the_tenant_of_a_domain_is_found_out_and_is_no_reason_to_refuse_where_it
     assert (found.tenant, len(found.kinds)) == ("", len(KINDS))
 
 
+def test_a_permission_that_no_document_names_is_enough_where_the_api_takes_it(polled: PolledInput) -> None:
+    polled.application.roles = {GRAPH: ("SecurityIncident.Read.All",), ENDPOINT: ("Alert.ReadWrite.All",)}
+    found = check(polled)
+    assert findings(found) == dict.fromkeys(KINDS, (Verdict.FEEDS, ""))
+    [asked] = polled.cloud.journal.calls("graph.microsoft.com")
+    assert (asked.path, asked.values("$top")) == ("/v1.0/security/alerts_v2", ["1"])
+
+
+def test_the_permission_that_the_api_itself_asks_for_is_the_one_that_is_named(polled: PolledInput) -> None:
+    polled.application.roles = {ENDPOINT: ("User.Read.All",)}
+    words = "Missing application roles. API required roles: Alert.ReadWrite.All, application roles: User.Read.All."
+    refusal = json.dumps({"error": {"code": "Forbidden", "message": words}}).encode()
+    polled.cloud.faults.add("api.securitycenter.microsoft.com", faults.Status(403, refusal), times=None)
+    assert findings(check(polled))["defender_endpoint_alerts"] == (
+        Verdict.MISSING,
+        "WindowsDefenderATP Alert.ReadWrite.All",
+    )
+
+
+def test_an_api_that_can_not_be_asked_leaves_it_at_what_the_token_says(polled: PolledInput) -> None:
+    polled.application.roles = {GRAPH: ("SecurityIncident.Read.All",)}
+    polled.cloud.faults.add("graph.microsoft.com", faults.ResetBeforeHeaders(), times=None)
+    assert findings(check(polled))["defender_graph_alerts"] == (
+        Verdict.MISSING,
+        "Microsoft Graph SecurityAlert.Read.All",
+    )
+
+
 def test_missing_permissions_are_named_as_in_entra_ids_list_for_the_kinds_that_need_them(polled: PolledInput) -> None:
-    polled.application.roles = {GRAPH: ("SecurityIncident.ReadWrite.All", "User.Read.All")}
+    polled.application.roles = {GRAPH: ("SecurityAlert.ReadWrite.All", "User.Read.All")}
     found = check(polled)
     assert findings(found) == {
-        "defender_graph_alerts": (Verdict.MISSING, "Microsoft Graph SecurityAlert.Read.All"),
-        "defender_incidents": (Verdict.FEEDS, ""),
+        "defender_graph_alerts": (Verdict.FEEDS, ""),
+        "defender_incidents": (Verdict.MISSING, "Microsoft Graph SecurityIncident.Read.All"),
         "defender_endpoint_alerts": (Verdict.MISSING, "WindowsDefenderATP Alert.Read.All"),
         "defender_siem_alerts": (Verdict.FEEDS, ""),
     }
-    graph, endpoint = warnings("corp", found)
-    assert "corp can't feed defender_graph_alerts" in graph
-    assert "Microsoft Graph SecurityAlert.Read.All" in graph
+    incidents, endpoint = warnings("corp", found)
+    assert "corp can't feed Defender incidents (Microsoft Graph)" in incidents
+    assert "Microsoft Graph SecurityIncident.Read.All" in incidents
     assert "WindowsDefenderATP Alert.Read.All" in endpoint
     assert summary(found) == (
-        "Can feed defender_incidents, defender_siem_alerts. Missing permission for defender_graph_alerts: Microsoft "
-        "Graph SecurityAlert.Read.All. Missing permission for defender_endpoint_alerts: WindowsDefenderATP "
-        "Alert.Read.All."
+        "Can feed Defender alerts (Microsoft Graph). Missing permission for Defender incidents (Microsoft Graph): "
+        "Microsoft Graph SecurityIncident.Read.All. Missing permission for Defender for Endpoint alerts: "
+        "WindowsDefenderATP Alert.Read.All."
     )
 
 
@@ -114,7 +143,7 @@ def test_a_tenant_without_a_single_one_of_the_apis_is_no_reason_to_refuse(polled
     polled.tenant.resources = set()
     found = check(polled)
     assert {one.finding for one in found.kinds} == {Verdict.UNKNOWN}
-    assert summary(found).startswith("Can feed no input. Not in this tenant, for defender_graph_alerts, defender_inc")
+    assert summary(found).startswith("Can feed none of the current inputs. Not in this tenant, for Defender alerts")
     assert all("AADSTS500011" in warning for warning in warnings("corp", found))
 
 

@@ -39,9 +39,18 @@ class AuthenticationError(AddonError):
 
 
 class AccessDeniedError(AddonError):
-    """The credentials are valid, but a permission is missing."""
+    """The credentials are valid, but a permission is missing.
+
+    Args:
+        sentence: for the administrator.
+        permissions: those of which the server itself asks for one; none where it does not say.
+    """
 
     category = "permission_error"
+
+    def __init__(self, sentence: str, permissions: tuple[str, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.permissions = permissions
 
 
 class ConnectionFailedError(AddonError):

@@ -16,6 +16,7 @@ class Kind:
 
     Attributes:
         name: of the modular input and the UCC service; part of ``source``.
+        title: on the pages.
         sourcetype: of its events.
         read: validates the settings that only this kind has; raises ``ConfigurationError``.
         access: the permissions that an application needs to read the API.
@@ -24,6 +25,7 @@ class Kind:
     """
 
     name: str
+    title: str
     sourcetype: str
     read: Callable[[str, Mapping[str, str]], OwnSettings]
     access: Access
@@ -36,6 +38,7 @@ KINDS = {
     for kind in (
         Kind(
             name="defender_graph_alerts",
+            title="Defender alerts (Microsoft Graph)",
             sourcetype="ms:defender:graph:alerts",
             read=graph_alerts.read_settings,
             access=graph_alerts.ACCESS,
@@ -43,6 +46,7 @@ KINDS = {
         ),
         Kind(
             name="defender_incidents",
+            title="Defender incidents (Microsoft Graph)",
             sourcetype="ms365:defender:incident",
             split_sourcetype="ms365:defender:incident:alerts",
             read=incidents.read_settings,
@@ -51,6 +55,7 @@ KINDS = {
         ),
         Kind(
             name="defender_endpoint_alerts",
+            title="Defender for Endpoint alerts",
             sourcetype="ms:defender:atp:alerts",
             read=endpoint_alerts.read_settings,
             access=endpoint_alerts.ACCESS,
@@ -58,6 +63,7 @@ KINDS = {
         ),
         Kind(
             name="defender_siem_alerts",
+            title="Defender SIEM alerts",
             sourcetype="wdatp:alerts",
             read=siem_alerts.read_settings,
             access=siem_alerts.ACCESS,

@@ -36,7 +36,13 @@ if TYPE_CHECKING:
 ALERTS = "/v1.0/security/alerts_v2"
 INCIDENTS = "/v1.0/security/incidents"
 ROLES = {
-    ALERTS: ("SecurityAlert.Read.All", "SecurityAlert.ReadWrite.All"),
+    # As a real refusal of 2024 lists them (wazuh-documentation#7300).
+    ALERTS: (
+        "SecurityAlert.Read.All",
+        "SecurityAlert.ReadWrite.All",
+        "SecurityIncident.Read.All",
+        "SecurityIncident.ReadWrite.All",
+    ),
     INCIDENTS: ("SecurityIncident.Read.All", "SecurityIncident.ReadWrite.All"),
 }
 """Application permissions, either of which is enough; an incident's alerts need no other."""

@@ -72,6 +72,8 @@ ENDPOINT = (
     ApiHosts(
         (
             "api.securitycenter.microsoft.com",
+            # Named by the pages of 2026 (exposed-apis-list); which audience it wants is assumed.
+            "api.security.microsoft.com",
             *(f"{region}.api.security.microsoft.com" for region in ("us", "eu", "uk", "au", "swa", "ina", "aea")),
         ),
         ("commercial",),

@@ -12,12 +12,13 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Union
+from typing import NamedTuple, Union
 
 from defender_alerts.errors import (
+    AccessDeniedError,
     AddonError,
     AuthenticationError,
     ConfigurationError,
@@ -31,12 +32,15 @@ from defender_alerts.errors import (
 from defender_alerts.input_kinds import KINDS, Kind
 from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.account import CLIENT_SECRET, Account
+from defender_alerts.microsoft.apis.base import Access
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.tokens import Token, TokenSource, consent_address
 from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers
 from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.settings import is_guid
-from defender_alerts.times import iso, machine_time
+from defender_alerts.times import Window, iso, machine_time, seconds
+
+from .one_record import has_record
 
 # Splunk Web gives up on a page's request after 30 s, and splunkd's own part needs some of them.
 LONGEST_CHECK = 20.0
@@ -54,9 +58,23 @@ class Verdict(Enum):
     UNCHECKED = "not checked"
 
 
-_Outcome = Union[Token, str, AddonError]
+class _Granted(NamedTuple):
+    """A token, and what the APIs answered whose documented permissions are not in it.
+
+    Attributes:
+        answers: by kind of input: None for records, else the refusal.
+    """
+
+    token: Token
+    answers: Mapping[str, AddonError | None]
+
+
+_Outcome = Union[_Granted, str, AddonError]
 # Asked for beside the audiences: which tenant it is.
 _TENANT = ""
+# What an API has not been asked, or has not answered in time.
+_UNASKED = AddonError("")
+_DAY = seconds(86_400)
 
 
 @dataclass(frozen=True)
@@ -145,7 +163,8 @@ def check_account(
     wanted = [(kind, audiences) for kind in kinds if (audiences := kind.audiences(account.cloud))]
     resources = dict.fromkeys(audience for _, audiences in wanted for audience in audiences)
     of_domain = [] if is_guid(account.tenant_id) else [_TENANT]
-    outcomes = _ask(account, network, [*of_domain, *resources], began + seconds)
+    asked = {_TENANT: [], **{one: [kind for kind, audiences in wanted if one in audiences] for one in resources}}
+    outcomes = _ask(account, network, {one: asked[one] for one in [*of_domain, *resources]}, began + seconds)
     tenant = outcomes.pop(_TENANT, "")
     _refuse_what_no_input_could_use(list(outcomes.values()))
     return AccountCheck(
@@ -155,40 +174,84 @@ def check_account(
     )
 
 
-def _ask(account: Account, network: Network, audiences: Sequence[str], until: float) -> dict[str, _Outcome]:
-    """Ask for each, on a thread and a connection of its own; the outcomes that have come by then."""
+def _ask(
+    account: Account, network: Network, audiences: Mapping[str, Sequence[Kind]], until: float
+) -> dict[str, _Outcome]:
+    """Ask for each, on a thread and a connection of its own; the outcomes that have come by then.
+
+    Args:
+        account: who asks.
+        network: the way.
+        audiences: and the kinds of input that want a token for each.
+        until: by the monotonic clock.
+    """
     stop, patient = threading.Event(), replace(network, timeout=min(network.timeout, _LONGEST_WAIT))
     callers = Callers(patient, trust(network.ca_pem), stop, _LOG, ASKS_ONCE)
-    came: queue.Queue[tuple[str, _Outcome]] = queue.Queue()
+    came: queue.Queue[tuple[str, _Outcome | None]] = queue.Queue()
 
-    def ask(audience: str) -> None:
-        outcome: _Outcome
+    def ask(audience: str, kinds: Sequence[Kind]) -> None:
         try:
-            outcome = _answer(account, callers, audience)
+            for outcome in _answers(account, callers, audience, kinds):
+                came.put((audience, outcome))
         except StoppedError:
             return
         except AddonError as error:
-            outcome = error
+            came.put((audience, error))
         except Exception as error:  # noqa: BLE001 - the page shows a sentence for every error
-            outcome = unexpected(error, _LOG)
-        came.put((audience, outcome))
+            came.put((audience, unexpected(error, _LOG)))
+        came.put((audience, None))
 
-    for audience in audiences:
+    for audience, kinds in audiences.items():
         # A thread that hangs in a connection can't be ended, and must not delay the answer or the end of the process.
-        threading.Thread(target=ask, args=(audience,), name=f"check {audience}", daemon=True).start()
+        threading.Thread(target=ask, args=(audience, kinds), name=f"check {audience}", daemon=True).start()
     outcomes: dict[str, _Outcome] = {}
+    open_ones = set(audiences)
     # What has not come in time counts as not checked.
     with contextlib.suppress(queue.Empty):
-        while len(outcomes) < len(audiences):
-            outcomes.update([came.get(timeout=max(0.0, until - time.monotonic()))])
+        while open_ones:
+            audience, outcome = came.get(timeout=max(0.0, until - time.monotonic()))
+            if outcome is None:
+                open_ones.discard(audience)
+            else:
+                outcomes[audience] = outcome
     stop.set()
     return {audience: outcomes[audience] for audience in audiences if audience in outcomes}
 
 
-def _answer(account: Account, callers: Callers, audience: str) -> Token | str:
+def _answers(account: Account, callers: Callers, audience: str, kinds: Sequence[Kind]) -> Iterator[_Outcome]:
+    """The tenant, or a token, and then the same with what the APIs answer whose permissions are not in it.
+
+    A role that no document names may do all the same: only the API knows.
+    """
     cloud = clouds.cloud(account.cloud)
     source = TokenSource(account, cloud, callers(cloud.authority_host))
-    return source.tenant() if audience == _TENANT else source.acquire(audience)
+    if audience == _TENANT:
+        yield source.tenant()
+        return
+    token = source.acquire(audience)
+    answers: dict[str, AddonError | None] = {}
+    yield _Granted(token, answers)
+    for kind in kinds:
+        if not _is_documented(kind, token):
+            answers = {**answers, kind.name: _answer(kind, account, source, callers)}
+            yield _Granted(token, answers)
+
+
+def _is_documented(kind: Kind, token: Token) -> bool:
+    """Whether a token carries a permission that is documented to open the API of a kind."""
+    return not kind.access.roles or bool(set(kind.access.roles) & set(token.roles))
+
+
+def _answer(kind: Kind, account: Account, source: TokenSource, callers: Callers) -> AddonError | None:
+    """What the API of a kind answers to the smallest request: None for records, else the refusal."""
+    own = kind.read("check", {})
+    now = machine_time()
+    try:
+        api = own.in_region(own.regions[0], account.cloud)
+        has_record(api, source, callers(api.host), Window(now - _DAY, now))
+    except AddonError as error:
+        return error
+    return None
 
 
 def _refuse_what_no_input_could_use(outcomes: list[_Outcome]) -> None:
@@ -196,7 +259,7 @@ def _refuse_what_no_input_could_use(outcomes: list[_Outcome]) -> None:
 
     If another token came, the credentials are valid, and a refusal only concerns its API, as with Conditional Access.
     """
-    if any(isinstance(outcome, Token) for outcome in outcomes):
+    if any(isinstance(outcome, _Granted) for outcome in outcomes):
         return
     errors = [outcome for outcome in outcomes if isinstance(outcome, AddonError)]
     for error in errors:
@@ -212,12 +275,12 @@ def _refuse_what_no_input_could_use(outcomes: list[_Outcome]) -> None:
 def _found(kind: Kind, audiences: tuple[str, ...], outcomes: Mapping[str, _Outcome], seconds: float) -> KindCheck:
     """The result for a kind, for which a token of any of its audiences is enough."""
     own = [outcomes.get(audience) for audience in audiences]
-    tokens = [outcome for outcome in own if isinstance(outcome, Token)]
-    roles = kind.access.roles
-    if any(not roles or set(roles) & set(token.roles) for token in tokens):
+    granted = [outcome for outcome in own if isinstance(outcome, _Granted)]
+    if any(_is_documented(kind, one.token) or one.answers.get(kind.name, _UNASKED) is None for one in granted):
         return KindCheck(kind.name, Verdict.FEEDS)
-    if tokens:
-        return KindCheck(kind.name, Verdict.MISSING, f"{kind.access.service} {roles[0]}")
+    if granted:
+        refusals = [answer for one in granted if (answer := one.answers.get(kind.name)) is not None]
+        return KindCheck(kind.name, Verdict.MISSING, f"{kind.access.service} {_least(kind.access, refusals)}")
     open_ones = [outcome for outcome in own if not isinstance(outcome, UnknownResourceError)]
     if not open_ones:
         return KindCheck(kind.name, Verdict.UNKNOWN, " and ".join(audiences))
@@ -225,19 +288,31 @@ def _found(kind: Kind, audiences: tuple[str, ...], outcomes: Mapping[str, _Outco
     return KindCheck(kind.name, Verdict.UNCHECKED, because)
 
 
+def _least(access: Access, refusals: Iterable[AddonError]) -> str:
+    """The permission to add: the least of the documented ones, unless the API itself asks for others."""
+    asked = [role for error in refusals if isinstance(error, AccessDeniedError) for role in error.permissions]
+    return next((role for role in access.roles if not asked or role in asked), asked[0] if asked else "")
+
+
 def summary(check: AccountCheck) -> str:
     """A text for the account's row in the table: what it can feed."""
-    feeds = [one.kind for one in check.kinds if one.finding is Verdict.FEEDS]
-    sentences = [f"Can feed {', '.join(feeds)}." if feeds else "Can feed no input."]
+    feeds = [_title(one.kind) for one in check.kinds if one.finding is Verdict.FEEDS and one.kind not in _UNTOLD]
+    sentences = [f"Can feed {', '.join(feeds)}." if feeds else "Can feed none of the current inputs."]
     for finding, (words, _) in _SAID.items():
         kinds_of: dict[str, list[str]] = {}
         for one in check.kinds:
             if one.finding is finding:
-                kinds_of.setdefault(one.detail.rstrip("."), []).append(one.kind)
+                kinds_of.setdefault(one.detail.rstrip("."), []).append(_title(one.kind))
         sentences += [words.format(detail=detail, kinds=", ".join(kinds)) for detail, kinds in kinds_of.items()]
     return " ".join(sentences)
 
 
+def _title(kind: str) -> str:
+    return KINDS[kind].title if kind in KINDS else kind
+
+
+# An API that knows no permissions answers to any token: of this one nothing can be told before its input has run.
+_UNTOLD = frozenset(kind.name for kind in KINDS.values() if not kind.access.roles)
 # In the row of the account, and in full with what to do.
 _SAID = {
     Verdict.MISSING: (
@@ -273,7 +348,7 @@ def warnings(name: str, check: AccountCheck) -> list[str]:
 
 def explained(name: str, one: KindCheck) -> str:
     """Why an account can't feed a kind of input, and what to do."""
-    return _SAID[one.finding][1].format(name=name, kind=one.kind, detail=one.detail.rstrip("."))
+    return _SAID[one.finding][1].format(name=name, kind=_title(one.kind), detail=one.detail.rstrip("."))
 
 
 def explained_in_tenant(account: Account, one: KindCheck) -> str:

@@ -62,6 +62,9 @@ ENDPOINTS = (
         Endpoint("endpoint", "commercial", region, f"{region}.api.security.microsoft.com", _ENDPOINT)
         for region in ("us", "eu", "uk", "au", "swa", "ina", "aea")
     ),
+    # The base address on Microsoft's pages of 2026 ("Supported Microsoft Defender for Endpoint APIs"). Not yet tried;
+    # that it wants the audience of the others is assumed.
+    Endpoint("endpoint", "commercial", "xdr", "api.security.microsoft.com", _ENDPOINT),
     Endpoint("endpoint", "gcc", "global", "api-gcc.securitycenter.microsoft.us", _ENDPOINT_GCC),
     Endpoint("endpoint", "gcc_high", "global", "api-gov.securitycenter.microsoft.us", _ENDPOINT_GOV),
     Endpoint("endpoint", "dod", "global", "api-gov.securitycenter.microsoft.us", _ENDPOINT_GOV),

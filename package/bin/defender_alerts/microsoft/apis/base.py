@@ -19,10 +19,12 @@ class Access(NamedTuple):
         service: the API's name in Entra ID's list of permissions.
         roles: application permissions, of which any one is enough, the least privileged first; empty if the API
             checks none.
+        doubtful: the one of them that some documents name alone; empty if they agree.
     """
 
     service: str
     roles: tuple[str, ...]
+    doubtful: str = ""
 
 
 class OwnSettings(Protocol):

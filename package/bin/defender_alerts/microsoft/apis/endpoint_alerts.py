@@ -16,7 +16,8 @@ from .base import Access
 from .odata import Collection, ODataApi, any_of, chosen
 
 API = "endpoint"
-ACCESS = Access("WindowsDefenderATP", ("Alert.Read.All", "Alert.ReadWrite.All"))
+# Pages of 2026 on related alerts name the second alone (get-domain-related-alerts); "List alerts API" names both.
+ACCESS = Access("WindowsDefenderATP", ("Alert.Read.All", "Alert.ReadWrite.All"), doubtful="Alert.ReadWrite.All")
 DEFAULT_REGION = "global"
 SEVERITIES = ("informational", "low", "medium", "high", "unspecified")
 

@@ -53,7 +53,7 @@ from defender_alerts.settings import split_list
 from defender_alerts.times import Window, iso, parse_iso, seconds
 
 from .base import Access, Query
-from .refusals import about, out_of_service
+from .refusals import about, asked_for, out_of_service
 
 _HTTPS = 443
 # A single record is one of many, and the next run requests it again.
@@ -286,22 +286,30 @@ class ODataErrors:
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
         """Turn a refusal into an error with advice."""
         host, quoted, access = refusal.host, refusal.quoted(), self.collection.access
-        wanted = f"{access.service} > Application permissions > {access.roles[0]}"
+        asked = asked_for(refusal)
+        # The least of the documented ones, unless the server takes none of them.
+        least = next((role for role in access.roles if not asked or role in asked), asked[0] if asked else "")
+        wanted = f"{access.service} > Application permissions > {least}"
         if refusal.status == HTTPStatus.UNAUTHORIZED:
             return AuthenticationError(
                 f"{host} refuses a fresh token. {about(roles)} Check the account's cloud and tenant, and that its "
                 f"application has the permission {wanted} in Entra ID, with an administrator's consent.{quoted}"
             )
-        if refusal.status == HTTPStatus.FORBIDDEN and not set(access.roles) & set(roles):
+        if refusal.status == HTTPStatus.FORBIDDEN and not set(asked or access.roles) & set(roles):
+            any_of = f"It asks for one of {', '.join(asked)}. " if asked else ""
             return AccessDeniedError(
                 f"{host} denies this application what the input asks for. Give it the permission {wanted} in Entra ID "
-                f"> App registrations > API permissions, and let an administrator consent. {about(roles)}{quoted}"
+                f"> App registrations > API permissions, and let an administrator consent. {any_of}{about(roles)}"
+                f"{quoted}",
+                asked,
             )
         if refusal.status == HTTPStatus.FORBIDDEN:
+            doubtful = access.doubtful and access.doubtful not in roles and not asked
+            perhaps = f" Some pages of Microsoft's name {access.doubtful} alone: try it." if doubtful else ""
             return AccessDeniedError(
                 f"{host} denies this application what the input asks for, although it has the permission. Check that "
                 "the tenant has a licence for Microsoft Defender and that it is set up in the Defender portal. "
-                f"{about(roles)}{quoted}"
+                f"{about(roles)}{perhaps}{quoted}"
             )
         if refusal.status == HTTPStatus.BAD_REQUEST:
             return RefusedQueryError(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 from defender_alerts.errors import AddonError, ServiceError, StrainedError
 from defender_alerts.microsoft.transport.client import Refusal
+
+_REQUIRED = re.compile(r"required roles: *([A-Za-z][A-Za-z.,\s]*?) *(?:,\s*application roles|$)", re.IGNORECASE)
 
 
 def about(roles: tuple[str, ...]) -> str:
@@ -13,6 +16,16 @@ def about(roles: tuple[str, ...]) -> str:
     if roles:
         return f"The token carries the permissions {', '.join(sorted(roles))}."
     return "The token carries no permissions (roles): an administrator may not have consented to them."
+
+
+def asked_for(refusal: Refusal) -> tuple[str, ...]:
+    """The permissions of which the server says that it wants one; empty where it does not say.
+
+    That list is the truth: it names more than the documents do. A refusal of Graph's from 2024 lists
+    ``SecurityIncident.Read.All`` for alerts as well (wazuh-documentation#7300).
+    """
+    found = _REQUIRED.search(refusal.message)
+    return tuple(role for role in re.split(r"[,\s]+", found.group(1)) if role) if found else ()
 
 
 def out_of_service(refusal: Refusal) -> AddonError:
