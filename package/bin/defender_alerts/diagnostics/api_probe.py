@@ -55,8 +55,8 @@ def token(context: Context, resource: str) -> Finding:
     )
     if wanted and not set(wanted) & set(came.roles):
         found += (
-            f" The documented permission {context.kind.access.service} {wanted[0]} is not among them; whether another one "
-            "will do, the check api finds out."
+            f" The documented permission {context.kind.access.service} {wanted[0]} is not among them; whether another "
+            "one will do, the check api finds out."
         )
     return ok(found)
 
