@@ -148,6 +148,10 @@ CERTIFICATES = [
     (Certificate.NOT_YET_VALID, "(certificate is not yet valid). This machine's clock is probably behind"),
     (Certificate.EXPIRED, "(certificate has expired). Check this machine's clock"),
     (Certificate.WEAK_KEY, "too weak). OpenSSL refuses keys and signatures that are this weak"),
+    (Certificate.WEAK_AUTHORITY, "(CA certificate key too weak). OpenSSL refuses"),
+    (Certificate.WEAK_SIGNATURE, "(CA signature digest algorithm too weak). OpenSSL refuses"),
+    (Certificate.WEAK_KEY_EXCHANGE, "speaks TLS that is too old or too weak ([SSL: DH_KEY_TOO_SMALL]"),
+    (Certificate.OLD_TLS, "speaks TLS that is too old or too weak ([SSL: TLSV1_ALERT_PROTOCOL_VERSION]"),
     (Certificate.UNKNOWN_AUTHORITY, "None of the certificates under Configuration > Network > Additional CA"),
 ]
 
@@ -160,6 +164,34 @@ def test_what_is_wrong_with_a_certificate_is_said_and_no_CA_is_asked_for_where_o
     (failure,) = polled.poll().failures
     assert says in str(failure)
     assert "paste its CA certificate" not in str(failure)
+
+
+OF_THE_PROXY = [
+    (
+        Certificate.EXPIRED,
+        "The certificate of the proxy itself is refused, whoever has issued it (certificate has expired)",
+    ),
+    (Certificate.NOT_YET_VALID, "is refused, whoever has issued it (certificate is not yet valid)"),
+    (Certificate.WEAK_KEY, "is refused, whoever has issued it (EE certificate key too weak)"),
+    (Certificate.WEAK_AUTHORITY, "is refused, whoever has issued it (CA certificate key too weak)"),
+    (Certificate.WEAK_SIGNATURE, "is refused, whoever has issued it (CA signature digest algorithm too weak)"),
+    (Certificate.WEAK_KEY_EXCHANGE, "The proxy itself speaks TLS that is too old or too weak ("),
+    (Certificate.OLD_TLS, "The proxy itself speaks TLS that is too old or too weak ("),
+]
+
+
+@pytest.mark.parametrize(("shown", "says"), OF_THE_PROXY, ids=lambda value: getattr(value, "name", ""))
+def test_what_is_wrong_with_the_certificate_of_the_proxy_itself_is_said_at_save_and_in_the_run(
+    polled: PolledInput, shown: Certificate, says: str
+) -> None:
+    where = polled.cloud.https_proxy
+    polled.proxy = Proxy("https", where.host, where.port)
+    polled.cloud.faults.add(where.host, faults.ShowCertificate(shown), times=None)
+    for use in (lambda: check_proxy(polled.proxy, ("commercial",), polled.cloud.ca_pem), polled.poll):
+        with pytest.raises(AddonError) as refused:
+            use()
+        assert says in str(refused.value)
+        assert "Save the certificate of its CA" not in str(refused.value)
 
 
 def test_where_no_CA_is_set_an_unknown_authority_leads_to_the_setting(cloud: MicrosoftCloud) -> None:

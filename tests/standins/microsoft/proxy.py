@@ -20,7 +20,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from standins.microsoft.faults import DropTunnel, RefuseTunnel
+from standins.microsoft.certificates import Certificate
+from standins.microsoft.faults import DropTunnel, RefuseTunnel, ShowCertificate
 from standins.microsoft.journal import Tunnel
 from standins.microsoft.wire import Answer, BadRequestError, ClientGoneError, Connection, Request
 
@@ -103,7 +104,9 @@ class HttpProxy:
     def serve_tls(self, sock: socket.socket) -> None:
         """Serve one client that speaks TLS to the proxy itself, and TLS to the host inside."""
         workers = self.rules.origins.workers
-        context = self.rules.origins.authority.context("127.0.0.1")
+        wrong = self.rules.origins.faults.take(ShowCertificate, "127.0.0.1")
+        certificate = Certificate.OWN if wrong is None else wrong.certificate
+        context = self.rules.origins.authority.context("127.0.0.1", certificate)
         tls = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         with workers.tracked(tls):
             try:

@@ -19,9 +19,9 @@ from defender_alerts.microsoft.transport.failures import CERTIFICATE_REASONS, Fa
 from defender_alerts.microsoft.transport.session import open_session, proxies_for, trust
 
 # TLS is spoken with what is behind the tunnel: so the proxy has opened it.
-_BEHIND_THE_PROXY = CERTIFICATE_REASONS | {"no TLS"}
+_BEHIND_THE_PROXY = CERTIFICATE_REASONS | {"no TLS", "outdated TLS"}
 # Said in words that fit; whatever else happens is no answer of a proxy's.
-_OF_THE_PROXY = frozenset({"proxy login", "proxy certificate", "refused tunnel", "unknown host"})
+_OF_THE_PROXY = frozenset({"proxy login", "proxy certificate", "proxy TLS", "refused tunnel", "unknown host"})
 
 
 @dataclass(frozen=True)

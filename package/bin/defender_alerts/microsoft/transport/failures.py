@@ -52,6 +52,8 @@ class _Row(NamedTuple):
 
 _FAILED = "The connection to {host} failed ({detail}). The next run asks again."
 _UNTRUSTED = "The certificate that answers for {host} is not trusted ({detail}). "
+# OpenSSL's names for what its present rules leave out: DH keys, signatures, versions, an unsafe renegotiation.
+_OUTDATED = "KEY_TOO_SMALL|UNSUPPORTED_PROTOCOL|ALERT_PROTOCOL_VERSION|WRONG_SIGNATURE_TYPE|UNSAFE_LEGACY_RENEGOTIATION"
 _CA_FIELD = "Configuration > Network > Additional CA certificates"
 _ROWS = (
     _Row(
@@ -83,10 +85,24 @@ _ROWS = (
         may_pass=False,
     ),
     _Row(
+        "No TLS with the proxy: .*(?:has expired|not yet valid|too weak)",
+        "proxy certificate",
+        "The certificate of the proxy itself is refused, whoever has issued it ({detail}). Check this machine's clock; "
+        "if it is right, the proxy's owner has to replace the certificate: RSA with 2048 bits or more, and SHA-256.",
+        may_pass=False,
+    ),
+    _Row(
         "No TLS with the proxy: .*CERTIFICATE_VERIFY_FAILED",
         "proxy certificate",
         "The certificate of the proxy itself is not trusted ({detail}). Save the certificate of its CA under "
         f"{_CA_FIELD} first.",
+        may_pass=False,
+    ),
+    _Row(
+        f"No TLS with the proxy: .*(?:{_OUTDATED})",
+        "proxy TLS",
+        "The proxy itself speaks TLS that is too old or too weak ({detail}). Its owner has to update it: TLS 1.2 or "
+        "later, and keys of 2048 bits or more.",
         may_pass=False,
     ),
     _Row(
@@ -108,6 +124,13 @@ _ROWS = (
         "weak certificate",
         _UNTRUSTED + "OpenSSL refuses keys and signatures that are this weak, whoever is trusted. The owner of the "
         "proxy that inspects TLS has to issue stronger ones: RSA with 2048 bits or more, and SHA-256.",
+        may_pass=False,
+    ),
+    _Row(
+        _OUTDATED,
+        "outdated TLS",
+        "What answers for {host} speaks TLS that is too old or too weak ({detail}). The owner of the proxy that "
+        "inspects TLS has to update it: TLS 1.2 or later, and keys of 2048 bits or more.",
         may_pass=False,
     ),
     _Row(
