@@ -151,7 +151,7 @@ CERTIFICATES = [
     (Certificate.WEAK_AUTHORITY, "(CA certificate key too weak). OpenSSL refuses"),
     (Certificate.WEAK_SIGNATURE, "(CA signature digest algorithm too weak). OpenSSL refuses"),
     (Certificate.WEAK_KEY_EXCHANGE, "speaks TLS that is too old or too weak ([SSL: DH_KEY_TOO_SMALL]"),
-    (Certificate.OLD_TLS, "speaks TLS that is too old or too weak ([SSL: TLSV1_ALERT_PROTOCOL_VERSION]"),
+    (Certificate.OLD_TLS, "). The owner of the proxy that inspects TLS has to update it: TLS 1.2"),
     (Certificate.UNKNOWN_AUTHORITY, "None of the certificates under Configuration > Network > Additional CA"),
 ]
 
