@@ -17,8 +17,15 @@ TENANTS = ("6f1f8b3a-0c58-4f5c-9a9b-5a7c0f3f1d11", "0d9e2c47-53b1-4f0e-8a61-b7c3
 ALERTS = 150
 MERGED, INTO = 7, 3
 """The incident that was merged, and the one that it leads to."""
+REOPENED = 22
+"""The alert of this number, and every 36th from it, was resolved and then opened again."""
 _HOUR = 3600 * ticks.PER_SECOND
 _GRAPH, _ENDPOINT, _SIEM, _SPLIT = range(4)
+_PRODUCTS = {
+    1: {"serviceSource": "microsoftDefenderForIdentity", "productName": "Microsoft Defender for Identity"},
+    10: {"serviceSource": "microsoftDefenderForOffice365", "productName": "Microsoft Defender for Office 365"},
+}
+"""Of some alerts that come through Graph alone; all others are of Defender for Endpoint."""
 
 
 def events() -> list[IndexedEvent]:
@@ -48,7 +55,7 @@ def _alerts() -> Iterator[IndexedEvent]:
 
 
 def _versions(number: int) -> Iterator[IndexedEvent]:
-    """An alert's life: new, then perhaps in progress, then perhaps resolved after some hours."""
+    """An alert's life: new, then perhaps in progress, then perhaps resolved after some hours, and perhaps opened again."""
     first = created(number)
     way = (_GRAPH, _GRAPH, _ENDPOINT, _SIEM, _GRAPH, _SPLIT)[number % 6]
     if way == _SIEM:
@@ -64,7 +71,10 @@ def _versions(number: int) -> Iterator[IndexedEvent]:
     if number % 8 == 0:
         yield _event("defender_siem_alerts", "wdatp:alerts", "eu", number, first, siem_alert(number, first))
     ends = [(0, "new"), (0.4 + number % 7 / 3, "inProgress"), (1.5 + number * 29 % 310 / 10, "resolved")]
-    for hours, status in ends[: 1 + number % 4 % 3]:
+    ends = ends[: 1 + number % 4 % 3]
+    if number % 36 == REOPENED:
+        ends.append((ends[-1][0] + 2, "inProgress"))
+    for hours, status in ends:
         updated = first + round(hours * _HOUR)
         if updated < NOW:
             yield _version(number, first, updated, status, way)
@@ -78,7 +88,8 @@ def _version(number: int, first: int, updated: int, status: str, way: int) -> In
             number, updated, **members | {"status": status[0].upper() + status[1:], "resolvedTime": done}
         )
         return _event("defender_endpoint_alerts", "ms:defender:atp:alerts", "eu", number, updated, raw)
-    raw = graph_alert(number, updated, **members | {"resolvedDateTime": done})
+    members |= {"resolvedDateTime": done, **_PRODUCTS.get(number % 12, {})}
+    raw = graph_alert(number, updated, **members)
     if way == _SPLIT:
         return _event("defender_incidents", "ms365:defender:incident:alerts", "global", number, updated, raw)
     return _event("defender_graph_alerts", "ms:defender:graph:alerts", "global", number, updated, raw)
@@ -95,11 +106,13 @@ def _incidents() -> Iterator[IndexedEvent]:
 def _event(  # noqa: PLR0917 - where it comes from, which one, when, what
     kind: str, sourcetype: str, region: str, number: int, updated: int, raw: bytes
 ) -> IndexedEvent:
+    seconds = NOW_SECONDS + (updated - NOW) / ticks.PER_SECOND
     return IndexedEvent(
         raw=raw.decode(),
-        time=f"{NOW_SECONDS + (updated - NOW) / ticks.PER_SECOND:.3f}",
+        time=f"{seconds:.3f}",
         source=f"{kind}:{TENANTS[(number // 4 + 1) % 5 == 0]}:{region}:soc",
         sourcetype=sourcetype,
         host="graph.microsoft.com",
         index="defender",
+        index_time=f"{seconds + 40 + number * 67 % 600:.0f}",
     )

@@ -236,7 +236,7 @@ def test_uccs_dashboard_lists_the_errors_that_are_chosen(knowledge: SearchKnowle
 def test_every_search_of_the_view_gives_something(knowledge: SearchKnowledge, summary: Story) -> None:
     results = view(knowledge, summary.events, summary.now)
     # The events are those of the log alone.
-    elsewhere = {"ds_versions", "ds_volume"}
+    elsewhere = {"ds_versions", "ds_volume", "ds_latency"}
     assert {name for name, table in results.items() if not table.rows} == elsewhere
     for name, table in results.items():
         if name in elsewhere:
@@ -343,6 +343,25 @@ def test_a_jump_in_the_volume_of_a_product_is_told(knowledge: SearchKnowledge) -
     assert rows["Office"].startswith("Hardly any")
 
 
+def test_the_time_from_microsoft_to_the_index_is_that_of_the_last_day(knowledge: SearchKnowledge) -> None:
+    now = 1_774_958_400.0
+
+    def versions(app: str, days_ago: float, *minutes: float) -> list[dict[str, str]]:
+        event = {"sourcetype": "ms:defender:graph:alerts", "index": "defender", "app": app}
+        times = [now - DAY * days_ago - 3_600 - each for each in range(len(minutes))]
+        return [
+            {**event, "_time": f"{time:.3f}", "_indextime": f"{time + 60 * late:.0f}"}
+            for time, late in zip(times, minutes, strict=True)
+        ]
+
+    events = [*versions("Identity", 0, *range(1, 101)), *versions("Cloud", 0, 2, 3, 4), *versions("Cloud", 2, 900)]
+    runner = Runner(Dashboard.read(HEALTH), knowledge, {})
+    rows = runner.run("ds_latency", sorted(events, key=lambda event: -float(event["_time"])), now).rows  # type: ignore[arg-type] # texts alone
+    assert found(rows, "Product", "Half (min)", "95% (min)", "All (min)") == [
+        ("Identity", "50.5", "95", "100"), ("Cloud", "3", "4", "4"),
+    ]  # fmt: skip
+
+
 def test_the_figures_on_top_are_those_of_the_tables(knowledge: SearchKnowledge, summary: Story) -> None:
     results = view(knowledge, summary.events, summary.now)
     assert only(results["ds_new"], "new") == str(DELIVERED)
@@ -362,12 +381,12 @@ def test_calls_are_set_against_the_limits(knowledge: SearchKnowledge, summary: S
     assert "% of limit" not in rows[SIEM.kind, SOC, "eu"]
     busy = [earlier(event, 0, calls=75, seconds=60) for event in of_input(summary.well, ENDPOINT.kind, MACHINES)[1:2]]
     (row,) = view(knowledge, [*busy, *(earlier(busy[0], 60 * n) for n in range(1, 3))], summary.now)["ds_calls"].rows
-    assert (row["Calls"], row["Busiest minute"], row["% of limit"]) == (["225"], ["75"], ["75"])
-    if row["Busiest hour"] == ["225"]:  # the three are of the same hour, but for two minutes of each hour
-        assert row["% of hourly limit"] == ["15"]
+    assert (row["Calls"], row["In a minute"], row["% of limit"]) == (["225"], ["75"], ["75"])
+    if row["In an hour"] == ["225"]:  # the three are of the same hour, but for two minutes of each hour
+        assert row["% of hour's limit"] == ["15"]
     long = [earlier(event, 0, calls=300, seconds=600) for event in of_input(summary.well, GRAPH.kind, SOC)[1:2]]
     (row,) = view(knowledge, long, summary.now)["ds_calls"].rows
-    assert (row["Busiest minute"], row["% of limit"]) == (["30"], ["20"])
+    assert (row["In a minute"], row["% of limit"]) == (["30"], ["20"])
 
 
 def test_errors_are_there_once_with_what_to_do(knowledge: SearchKnowledge, summary: Story) -> None:

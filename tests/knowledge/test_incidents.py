@@ -96,6 +96,23 @@ def test_a_merged_incident_leads_to_its_target_and_so_do_its_alerts(knowledge: S
     assert [(row["Incident"], row["Status"]) for row in merged] == [(["1"], ["merged into 2"])]
 
 
+def test_each_incident_of_the_list_is_one_click_away_from_its_page_at_microsoft(
+    knowledge: SearchKnowledge, events: Events
+) -> None:
+    """In the order of the list, the one that is shown first: whatever is chosen, however many there are."""
+    for tokens in ({"state": "*"}, {"severity": "4"}, {"state": "*", "incident": "12"}):
+        results = run(knowledge, events, **tokens)
+        links, listed = ([row["Incident"][0] for row in results[name].rows] for name in ("ds_links", "ds_list"))
+        (selected,) = results["ds_selected"].rows
+        assert links[0] in {selected["incident_id"][0], selected["target"][0]}
+        chosen = {selected["incident_id"][0], selected["target"][0]}
+        assert [one for one in links if one not in chosen] == [one for one in listed if one not in chosen]
+        for row in results["ds_links"].rows:
+            assert f"/{row['Incident'][0]}/" in row["Link"][0]
+    panel = Dashboard.read(INCIDENTS).definition["visualizations"]["viz_links"]
+    assert [handler["options"]["url"] for handler in panel["eventHandlers"]] == ["$row.Link.value|n$"]
+
+
 def test_open_ones_come_first_and_the_most_severe_of_them(knowledge: SearchKnowledge, events: Events) -> None:
     rows = run(knowledge, events, state="*")["ds_list"].rows
     ranks = [

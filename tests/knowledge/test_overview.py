@@ -7,12 +7,14 @@ import json
 import math
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from knowledge import scene, studio
-from knowledge.studio import OVERVIEW, VIEWS, Dashboard, Runner
+from knowledge.studio import OVERVIEW, TOKEN, VIEWS, Dashboard, Runner
 from standins.search import IndexedEvent, SearchKnowledge
-from standins.search.rows import Table
+from standins.search.reports import read_search
+from standins.search.rows import Table, When
 
 Events = list[Mapping[str, str | list[str]]]
 DAY = 86400
@@ -219,9 +221,11 @@ def test_verdicts_are_those_of_what_was_resolved(knowledge: SearchKnowledge) -> 
         version("e", 1, "resolved", **members),
         version("f", 1, "new", classification="truePositive"),
     ]
-    rows = run(knowledge, of(knowledge, versions), "ds_verdicts")["ds_verdicts"].rows
+    results = run(knowledge, of(knowledge, versions), "ds_verdicts", "ds_true")
+    assert pair(results["ds_true"]) == ["", "25"]
+    rows = results["ds_verdicts"].rows
     assert {row["verdict"][0]: row["Alerts"][0] for row in rows} == {
-        "True positive": "1", "False positive": "2", "Expected activity": "1", "Not classified": "1",
+        "True positive": "1", "False positive": "2", "Expected": "1", "Not classified": "1",
     }  # fmt: skip
 
 
@@ -251,12 +255,36 @@ def test_accounts_of_machines_and_of_the_system_are_no_users(knowledge: SearchKn
     assert [row["User"] for row in run(knowledge, given, "ds_users")["ds_users"].rows] == [["anna"]]
 
 
-def test_a_host_is_shown_without_its_domain_and_an_address_whole(knowledge: SearchKnowledge) -> None:
+def test_a_host_is_cut_behind_its_name_where_there_is_no_room(knowledge: SearchKnowledge) -> None:
+    """A chart cuts labels in their middle: of srv-dc-01.contoso.example it showed srv-dc-...xample."""
+    panel = Dashboard.read(OVERVIEW).definition["visualizations"]["viz_hosts"]
+    assert panel["type"] == "splunk.table"
+    assert panel["options"]["columnFormat"]["Host"]["textOverflow"] == "ellipsis"
     given: Events = [
         {**knowledge.search_fields(version(name, 1, "new")), "dest": name} for name in ("a.b.example", "10.0.0.7", "c")
     ]
     rows = run(knowledge, given, "ds_hosts")["ds_hosts"].rows
-    assert {row["Host"][0]: row["Name"][0] for row in rows} == {"a.b.example": "a", "10.0.0.7": "10.0.0.7", "c": "c"}
+    assert {row["Host"][0] for row in rows} == {"a.b.example", "10.0.0.7", "c"}
+
+
+def test_an_alert_that_was_resolved_and_opened_again_counts_when_that_was(knowledge: SearchKnowledge) -> None:
+    versions = [
+        version("a", 9, "new"), version("a", 8, "resolved"), version("a", 2, "inProgress"),
+        version("b", 9, "new"), version("b", 8, "resolved"), version("b", 7, "new"), version("b", 6, "resolved"),
+        version("c", 9, "new"), version("c", 8, "inProgress"), version("c", 7, "resolved"), version("c", 6, "resolved"),
+        version("d", 9, "new"),
+    ]  # fmt: skip
+    given = of(knowledge, versions)
+    assert pair(run(knowledge, given, "ds_reopened")["ds_reopened"]) == ["0", "2"]
+    dashboard = Dashboard.read(OVERVIEW)
+    search = TOKEN.sub(
+        "7", unquote(dashboard.definition["visualizations"]["viz_reopened"]["eventHandlers"][0]["options"]["url"])
+    )
+    query = search.partition("?q=")[2].partition("&earliest=")[0]
+    listed = read_search(query, knowledge.macros, studio.event_fields(knowledge)).run(
+        given, When(scene.NOW_SECONDS, 0, scene.NOW_SECONDS)
+    )
+    assert {row["id"][0] for row in listed.rows} == {"a", "b"}
 
 
 def test_a_tenant_is_shown_by_the_name_that_the_macro_gives_it(knowledge: SearchKnowledge, events: Events) -> None:

@@ -43,6 +43,19 @@ ESBUILD = (
     "--define:global=window",
     *(f"--loader:.{kind}=dataurl" for kind in ("svg", "png", "woff", "woff2")),
 )
+BROKEN_HEADS = """
+() => [...document.querySelectorAll('th')].filter((head) => {
+    const texts = document.createTreeWalker(head, NodeFilter.SHOW_TEXT);
+    for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+        const range = document.createRange();
+        range.selectNodeContents(text);
+        const [whole, shown] = [range.getBoundingClientRect(), text.parentElement.getBoundingClientRect()];
+        if (range.getClientRects().length > 1 || whole.width > shown.width + 1) return true;
+    }
+    return false;
+}).map((head) => head.innerText)
+"""
+"""The texts of columns' heads that take two lines, or are wider than what shows them."""
 SHOWN_HOST = "srv-dc-01.contoso.example"
 SHOWN_ALERT = 136  # it came through two inputs, and its host and user have others
 
@@ -76,9 +89,15 @@ def log() -> Scene:
     with tempfile.TemporaryDirectory() as folder:
         summary = health_scene.record(paths.BUILT_APP, python.program, Path(folder) / "splunk")
     moved = summary.now - scene.NOW_SECONDS
-    received = [replace(event, time=f"{float(event.time or 0) + moved:.3f}") for event in scene.events()]
+    received = [later(event, moved) for event in scene.events()]
     events = [*health_scene.with_a_day_before(summary), *received]
     return Scene(health_scene.newest_first(events), summary.now)
+
+
+def later(event: IndexedEvent, seconds: float) -> IndexedEvent:
+    """The same event, come later."""
+    time, indexed = float(event.time or 0) + seconds, float(event.index_time or 0) + seconds
+    return replace(event, time=f"{time:.3f}", index_time=f"{indexed:.0f}")
 
 
 @dataclass(frozen=True)
@@ -105,18 +124,21 @@ PICTURES = (
                 ".highcharts-point", 40, "/app/TA_defender_alerts/search", frozenset({"q", "earliest", "latest"})
             ),
         ),
-        height=2180,
+        height=2300,
     ),
     Picture(
         "dashboard-incidents",
         studio.INCIDENTS,
         {},
-        (Drilldown("td", -1, DETAIL, frozenset({"form.tenant", "form.alert"})),),
-        height=1460,
+        (
+            Drilldown("td", 3, "/incident2/32/overview", frozenset({"tid"})),
+            Drilldown("td", -1, DETAIL, frozenset({"form.tenant", "form.alert"})),
+        ),
+        height=1780,
     ),
-    Picture("dashboard-alert", studio.DETAIL, {"alert": scene.alert_id(SHOWN_ALERT)}, (), height=1650),
+    Picture("dashboard-alert", studio.DETAIL, {"alert": scene.alert_id(SHOWN_ALERT)}, (), height=1880),
     Picture("dashboard-entity", studio.ENTITY, {"entity": SHOWN_HOST}, (), height=1340),
-    Picture("dashboard-health", studio.HEALTH, {}, (), scene=log, height=2560),
+    Picture("dashboard-health", studio.HEALTH, {}, (), scene=log, height=2720),
 )
 
 
@@ -244,6 +266,7 @@ def draw(
     asked = set(page.evaluate("window.asked"))
     faults += [f"{picture.name}: not the dashboard's search: {query}" for query in asked - results.keys()]
     faults += [f"{picture.name}: never asked for: {query}" for query in results.keys() - asked]
+    faults += [f"{picture.name}: the head of a column is broken or cut: {head}" for head in page.evaluate(BROKEN_HEADS)]
     page.screenshot(path=IMAGES / f"{picture.name}-{theme}.png", full_page=True)
     for drilldown in picture.drilldowns:
         faults += follow(page, drilldown)

@@ -24,6 +24,8 @@ class IndexedEvent:
     sourcetype: str
     host: str
     index: str
+    index_time: str | None = None
+    """Epoch seconds at which it was indexed, where that matters."""
 
 
 def split_into_events(raw: str, settings: Stanza) -> list[str]:

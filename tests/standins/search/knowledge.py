@@ -113,6 +113,8 @@ class SearchKnowledge:
         }
         if event.time is not None:
             fields["_time"] = [event.time]
+        if event.index_time is not None:
+            fields["_indextime"] = [event.index_time]
         fields |= extract_inline(settings, fields)
         fields |= extract_by_transforms(settings, self.transforms, fields)
         fields |= self._automatic(event.raw, settings, fields)

@@ -22,7 +22,7 @@ from standins.search.table_commands import TABLE_COMMANDS
 
 INDEXED = frozenset({"host", "index", "source", "sourcetype"})
 """Fields that tstats sees without a data model."""
-INTERNAL = frozenset({"_raw", "_time", "eventtype", "tag", *INDEXED})
+INTERNAL = frozenset({"_raw", "_time", "_indextime", "eventtype", "tag", *INDEXED})
 """What every event has, before anybody's props."""
 LookupTables = Mapping[str, Sequence[Mapping[str, str]]]
 """The rows of lookup tables, by the name of their definition."""
