@@ -148,6 +148,10 @@ class Runner:
         """A data source's own search, with the tokens as they are by now."""
         return filled(self._dashboard.sources[name]["options"]["query"], self._tokens)
 
+    def filled(self, text: str) -> str:
+        """A text with the tokens as they are by now; what nothing has been found for is left out."""
+        return TOKEN.sub(lambda match: self._tokens.get(match[1], ""), text)
+
     def read(self, name: str) -> Search:
         """A data source as read, with its base."""
         source = self._dashboard.sources[name]

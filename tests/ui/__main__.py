@@ -8,6 +8,7 @@ import socket
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,11 @@ from standins.microsoft.directory import Tenant
 from standins.microsoft.endpoint_samples import endpoint_alert
 from standins.microsoft.graph_samples import graph_alert, graph_incident, incident_alerts
 from standins.microsoft.samples import siem_alert
+from standins.search import IndexedEvent, SearchKnowledge, events_of_log
+from standins.splunkd import IndexedEvent as Collected
 from standins.splunkd import Splunkd
 from standins.splunkweb import Web
+from ui.dashboards import Dashboards
 
 from tooling import paths
 from tooling.splunk_pythons import SPLUNK_PYTHONS
@@ -42,7 +46,7 @@ class SavedInput:
     kind: str
     name: str
     account: str
-    own: dict[str, str]
+    own: Mapping[str, str]
 
 
 INPUTS = (
@@ -73,6 +77,7 @@ INTRODUCTION = """
   - The same with the other application: the table of accounts says which permission is missing, and for which input.
   - Inputs > Create New Input with that account: the column Health tells what it lacks.
   - Inputs: three of them bring the same alerts, says the column Health. Disable two.
+  - Overview, Incidents, Health: the dashboards, searched in what the inputs have collected.
   - Configuration > Accounts: delete the account contoso, which two inputs use.
 
     Tenant                    {tenant}
@@ -106,8 +111,11 @@ def main() -> None:
         application.add_certificate(pair.pem)
         save(splunkd, "account", name="contoso_certificate", **account, auth_type="certificate", certificate=pair.pem,
              private_key=pair.key_pem)  # fmt: skip
-        collected = [f"    {this.name:20}{this.account:22}{collect(splunkd, this):4} events" for this in INPUTS]
+        runs = [collect(splunkd, this) for this in INPUTS]
+        collected = [f"    {this.name:20}{this.account:22}{len(run):4} events" for this, run in zip(INPUTS, runs)]
         web = stack.enter_context(Web(splunkd, paths.APP, port=free_port()))
+        found = [event for run in runs for event in run]
+        web.show_dashboards(Dashboards(SearchKnowledge.load(paths.PACKAGE), lambda: searchable(found, splunkd)).draw)
         sys.stdout.write(
             INTRODUCTION.format(
                 configuration=web.page("configuration"),
@@ -144,14 +152,23 @@ def save(splunkd: Splunkd, what: str, **fields: str) -> None:
     splunkd.web.post(f"{paths.APP}_{what}", fields)
 
 
-def collect(splunkd: Splunkd, this: SavedInput) -> int:
-    """Save an input, run it once, and count its events."""
+def collect(splunkd: Splunkd, this: SavedInput) -> list[Collected]:
+    """Save an input, run it once, and give its events."""
     common = {"account": this.account, "index": "main", "interval": "300", "start_time": "-7d", "overlap": "600"}
     save(splunkd, this.kind, name=this.name, **common, **this.own)
     run = splunkd.run_input(this.kind, this.name)
     if run.status or not run.events:
         sys.exit(f"{this.name} has collected nothing: {' '.join(run.stderr)}")
-    return len(run.events)
+    return run.events
+
+
+def searchable(collected: Sequence[Collected], splunkd: Splunkd) -> list[IndexedEvent]:
+    """What was collected and what is in the inputs' logs by now, newest first."""
+    events = [IndexedEvent(one.raw, one.time, one.source, one.sourcetype, one.host, one.index) for one in collected]
+    for name, text in splunkd.logs().items():
+        if name.startswith("ta_defender_alerts_"):
+            events += events_of_log(f"/opt/splunk/var/log/splunk/{name}", text, "this-machine")
+    return sorted(events, key=lambda event: float(event.time or 0), reverse=True)
 
 
 def python() -> Path:

@@ -77,7 +77,9 @@ def _look(workplace: Workplace, theme: str, width: int) -> None:
 
 def _keep(workplace: Workplace, name: str) -> None:
     expect(workplace.page.locator('[data-test="wait-spinner"]')).to_have_count(0)
-    expect(workplace.page.get_by_text("Loading…")).to_have_count(0)
+    if workplace.page.url.endswith("/inputs"):
+        expect(workplace.page.locator('[data-column="health"] b').first).to_be_visible()
+        expect(workplace.page.get_by_text("Loading…")).to_have_count(0)
     # A window as high as the page: in a lower one the head of a long table, or the shadow of a dialog, lies across it.
     width = workplace.page.evaluate("innerWidth")
     workplace.page.set_viewport_size({"width": width, "height": HEIGHT})

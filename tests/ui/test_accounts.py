@@ -156,7 +156,7 @@ def holds_secret(*texts: str | bytes) -> bool:
 def test_a_permission_that_is_missing_is_read_in_the_accounts_row_as_soon_as_it_is_saved(workplace: Workplace) -> None:
     workplace.application.roles = {"https://graph.microsoft.com": ("SecurityAlert.Read.All",)}
     dialog = workplace.add_account()
-    dialog.type(**workplace.account_fields())
+    dialog.type(**workplace.account_fields(), secret_expires="2027-06-30")
     dialog.save("Add")
     row = workplace.row("corp")
     feeds = "Can feed Defender alerts (Microsoft Graph)."
@@ -166,6 +166,10 @@ def test_a_permission_that_is_missing_is_read_in_the_accounts_row_as_soon_as_it_
         "Missing permission for Defender incidents (Microsoft Graph): Microsoft Graph SecurityIncident.Read.All."
     )
     expect(row).to_contain_text(missing)
+    for width in (1024, 1920):
+        workplace.page.set_viewport_size({"width": width, "height": 900})
+        assert workplace.broken_words() == []
+        assert workplace.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     workplace.picture("configuration-accounts-missing-permission")
     # As long as nothing has been granted, it stays there for whoever comes later.
     workplace.open("configuration")

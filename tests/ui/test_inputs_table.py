@@ -14,26 +14,6 @@ from ui.workplace import GRAPH, KIND, Workplace
 ENDPOINT = "defender_alerts_status"
 COLUMNS = ["Name", "Input type", "Account", "Status", "Health", "Actions"]
 LOOKS = [pytest.param(1024, "light", id="1024-light"), pytest.param(1920, "dark", id="1920-dark")]
-# The words that stand on more than one line, and what is cut off: of cells, and of the heads of columns.
-BROKEN = """table => {
-    const broken = [];
-    const texts = document.createTreeWalker(table, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) {
-        // What is there for screen readers alone.
-        if (texts.currentNode.parentElement.getBoundingClientRect().width <= 2) continue;
-        for (const { 0: word, index } of texts.currentNode.data.matchAll(/\\S+/g)) {
-            const range = document.createRange();
-            range.setStart(texts.currentNode, index);
-            range.setEnd(texts.currentNode, index + word.length);
-            const tops = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
-            if (tops.size > 1) broken.push(word);
-        }
-    }
-    for (const label of table.querySelectorAll('thead [data-test="head-cell"] span')) {
-        if (label.scrollWidth > label.clientWidth + 1) broken.push(label.innerText);
-    }
-    return broken;
-}"""
 
 
 def health(workplace: Workplace, name: str) -> Locator:
@@ -69,7 +49,7 @@ def test_ten_inputs_tell_in_six_columns_how_they_are_doing_and_no_word_is_broken
         expect(health(workplace, name).locator("svg[data-state]")).to_be_visible()
     heads = table(workplace).locator('thead [data-test="head-cell"]').all_inner_texts()
     assert [head.strip() for head in heads if head.strip()] == COLUMNS
-    assert table(workplace).evaluate(BROKEN) == []
+    assert workplace.broken_words() == []
     assert workplace.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     workplace.picture(f"inputs-10-{theme}-{width}")
 

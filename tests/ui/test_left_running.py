@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urljoin
 
 import requests
 
 from tooling import paths
+
+
+def shows(address: str, *words: str) -> str:
+    """Give a page that can be had, with these words on it."""
+    answer = requests.get(address, timeout=120)
+    assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, "text/html")
+    assert [one for one in words if one not in answer.text] == []
+    return answer.text
 
 
 def test_it_has_accounts_and_collected_inputs_of_every_kind_and_says_where_and_what_to_try(built_app: Path) -> None:
@@ -37,6 +47,13 @@ def test_it_has_accounts_and_collected_inputs_of_every_kind_and_says_where_and_w
                 ("contoso_endpoint", "contoso_certificate", "80"),
                 ("contoso_siem", "contoso", "80"),
             ]
+            app = addresses[0].rpartition("/")[0]
+            shown_alert = shows(f"{app}/defender_alerts_overview", "New alerts", "80 alerts were updated")
+            shows(f"{app}/defender_incidents", "The most severe open ones first")
+            shows(f"{app}/defender_alerts_health", "contoso_siem")
+            # As a click on an alert leads on to it.
+            address = html.unescape(re.findall(r'href="([^"]*form\.alert=[^"]+)"', shown_alert)[0])
+            shows(urljoin(app, address), "Open in the Defender portal", "Evidence")
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 0
         finally:

@@ -81,7 +81,9 @@ def test_every_entry_of_the_menu_opens_a_page(web: Web, visitor: requests.Sessio
         page = visitor.get(web.page(view.attrib["name"]))
         assert page.status_code == 200, view.attrib
         assert page.headers["Content-Type"].startswith("text/html")
-    assert "data:image/png" in visitor.get(web.page("defender_alerts_overview")).text
+    web.show_dashboards(lambda view, query, theme: f"<p>{view} {query} {theme}</p>")
+    drawn = visitor.get(web.page("defender_alerts_overview") + "?form.days=7").text
+    assert "<p>defender_alerts_overview form.days=7 light</p>" in drawn
 
 
 def test_the_way_to_the_app_leads_to_its_default_view(web: Web, visitor: requests.Session) -> None:

@@ -48,6 +48,26 @@ SIEM = InputKind(
 )
 INPUT_KINDS = (GRAPH, INCIDENTS, ENDPOINT, SIEM)
 """In the order in which the page offers them."""
+# The words that stand on more than one line, and what is cut off: of cells, and of the heads of columns.
+BROKEN = """table => {
+    const broken = [];
+    const texts = document.createTreeWalker(table, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        // What is there for screen readers alone.
+        if (texts.currentNode.parentElement.getBoundingClientRect().width <= 2) continue;
+        for (const { 0: word, index } of texts.currentNode.data.matchAll(/\\S+/g)) {
+            const range = document.createRange();
+            range.setStart(texts.currentNode, index);
+            range.setEnd(texts.currentNode, index + word.length);
+            const tops = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
+            if (tops.size > 1) broken.push(word);
+        }
+    }
+    for (const label of table.querySelectorAll('thead [data-test="head-cell"] span')) {
+        if (label.scrollWidth > label.clientWidth + 1) broken.push(label.innerText);
+    }
+    return broken;
+}"""
 COMMON_DEFAULTS = {"index": "default", "interval": "300", "start_time": "-7d", "overlap": "600"}
 
 
@@ -157,6 +177,11 @@ class Workplace:
         """Give the table's row of this name."""
         cell = self.page.get_by_role("cell", name=name, exact=True)
         return self.page.get_by_role("row").filter(has=cell)
+
+    def broken_words(self) -> list[str]:
+        """Give the words of the page's table that stand on more than one line, and what is cut off of its head."""
+        found: list[str] = self.page.locator('[data-test="main-table"]').evaluate(BROKEN)
+        return found
 
     def expand(self, name: str) -> None:
         """Open the row of the input of this name."""

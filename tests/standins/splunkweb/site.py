@@ -7,19 +7,20 @@ with the app's views.
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import mimetypes
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from standins.splunkweb.reply import Reply
-from tooling import paths
 
 LOCALE = "en-US"
+Draws = Callable[[str, str, str], str]
+"""Gives the HTML of a dashboard: by its view, what the address says of its inputs, and the theme."""
 # A cache buster after "static/" is no part of the path.
 _STATIC = re.compile(r"static/(?:@[^/]+/)?(?P<path>.+)")
 
@@ -50,14 +51,6 @@ _BAR = (
     '<nav style="background:{background};font:14px sans-serif;padding:12px 20px;display:flex;gap:24px">{links}'
     '<b style="color:white;margin-left:auto">{label}</b></nav>'
 )
-# What the pictures of dashboards are called.
-_PICTURES = {
-    "defender_alerts_overview": "dashboard-overview",
-    "defender_incidents": "dashboard-incidents",
-    "defender_alert_detail": "dashboard-alert",
-    "defender_entity": "dashboard-entity",
-    "defender_alerts_health": "dashboard-health",
-}
 _LINK = '<a style="color:{color};text-decoration:none" href="{href}">{label}</a>'
 
 
@@ -77,14 +70,14 @@ def redirect(to: str) -> Reply:
 
 
 class Site:
-    """The pages of one installed app. `theme` is what the user has chosen: "light" or "dark"."""
+    """The pages of one installed app. `theme` is what the user has chosen: "light" or "dark"; `draw`, if any, draws dashboards."""
 
-    def __init__(self, app: Path, pictures: Path = paths.ROOT / "docs" / "images") -> None:
+    def __init__(self, app: Path) -> None:
         self._app = app
-        self._pictures = pictures
         self.theme = "light"
+        self.draw: Draws | None = None
 
-    def answer(self, path: str, port: int, user: str) -> Reply:
+    def answer(self, path: str, query: str, port: int, user: str) -> Reply:
         """Give what stands under a path, which begins with a slash."""
         locale, _, rest = path.lstrip("/").partition("/")
         if path == "/favicon.ico":
@@ -99,7 +92,7 @@ class Site:
         if rest == "i18ncatalog":
             return script(_CATALOG)
         if rest.startswith("app/"):
-            return self._page(rest.split("/")[1:])
+            return self._page(rest.split("/")[1:], query)
         return not_found(path)
 
     def address(self, view: str) -> str:
@@ -145,7 +138,7 @@ class Site:
         cached = (("Cache-Control", "max-age=3600"),)
         return Reply(200, file.read_bytes(), kind, cached)
 
-    def _page(self, path: list[str]) -> Reply:
+    def _page(self, path: list[str], query: str) -> Reply:
         if path[0] != self._app.name:
             return not_found(f"No app {path[0]}")
         if len(path) == 1 or not path[1]:
@@ -159,23 +152,19 @@ class Site:
             return not_found(f"No view {path[1]}")
         root = ET.parse(view).getroot()
         if "template" not in root.attrib:
-            return self._dashboard(path[1])
+            return self._dashboard(path[1], query)
         app, _, template = root.attrib["template"].partition(":")
         if app != self._app.name:
             return not_found(f"No template of app {app}")
         text = (self._app / "appserver" / template.lstrip("/")).read_bytes()
         return Reply(200, text, "text/html; charset=utf-8", (("Cache-Control", "no-store"),))
 
-    def _dashboard(self, view: str) -> Reply:
-        """Show what `build.sh pictures` has drawn: Splunk's own packages draw dashboards, and the stand-in has none."""
-        theme = "dark" if self.theme == "dark" else "light"
-        picture = self._pictures / f"{_PICTURES.get(view, view)}-{theme}.png"
-        if not picture.is_file():
-            return self._note(self._label(view), "There is no picture of it yet: ./build.sh pictures draws it.")
-        data = base64.b64encode(picture.read_bytes()).decode()
-        shown = f'<img alt="{self._label(view)}" style="max-width:100%" src="data:image/png;base64,{data}">'
-        told = "Drawn by Splunk's dashboard packages from the stand-in's events. Nothing on it can be clicked here."
-        return self._note(self._label(view), told, shown)
+    def _dashboard(self, view: str, query: str) -> Reply:
+        """A dashboard, by whoever draws it: the stand-in itself has nothing to search."""
+        if self.draw is None:
+            return self._note(self._label(view), "This stand-in has no events: ./build.sh ui shows the dashboards.")
+        told = "Drawn as plain HTML from what the inputs here have collected; Splunk's own look is in the documents."
+        return self._note(self._label(view), told, self.draw(view, query, "dark" if self.theme == "dark" else "light"))
 
     def _note(self, title: str, text: str, more: str = "") -> Reply:
         """A page with the app's bar and a sentence."""

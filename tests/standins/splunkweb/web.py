@@ -17,7 +17,7 @@ from typing_extensions import Self
 from standins.splunkd import Splunkd
 from standins.splunkweb.passage import SAFE_METHODS, Exchange, Passage
 from standins.splunkweb.reply import Reply, refusal
-from standins.splunkweb.site import LOCALE, Site
+from standins.splunkweb.site import LOCALE, Draws, Site
 
 _RAW = f"/{LOCALE}/splunkd/__raw"
 
@@ -71,6 +71,10 @@ class Web(AbstractContextManager["Web"]):
     def theme(self, theme: str) -> None:
         self._site.theme = theme
 
+    def show_dashboards(self, draw: Draws) -> None:
+        """Have dashboards drawn."""
+        self._site.draw = draw
+
     @property
     def patience(self) -> float:
         """How many seconds it waits for splunkd (web.conf: splunkdConnectionTimeout)."""
@@ -102,7 +106,8 @@ class Web(AbstractContextManager["Web"]):
             return self._passage.answer(method, target.removeprefix(_RAW), headers, cookies, body)
         if method not in SAFE_METHODS:
             return refusal(405, "Method Not Allowed")
-        reply = self._site.answer(unquote(urlsplit(target).path), self.port, self.user)
+        address = urlsplit(target)
+        reply = self._site.answer(unquote(address.path), address.query, self.port, self.user)
         if not reply.content_type.startswith("text/html") or self._passage.is_logged_in(cookies):
             return reply
         headers_too = (*reply.headers, *self._passage.log_in(self.user))

@@ -1,23 +1,11 @@
 /** A cell of the inputs table that tells how the input is doing on this host: an icon, a line, and what else to know. */
 
+import "./defender_columns.js";
 import { element, icon, replaceUnlessSame, words } from "./defender_elements.js";
 import { watch } from "./defender_status.js";
 
 const LONGEST = 90;
 const REMARK = { display: "block", fontSize: "smaller", marginLeft: "22px" };
-// UCC's cells break words at any letter (6.6), which leaves columns of one letter. These columns get the width of the
-// words that are in them, and Health what is left; only a very long name is broken.
-const CELL = '[data-test="main-table"] td[data-column';
-const STYLE = `
-${CELL}], ${CELL}] > div { word-break: normal !important; overflow-wrap: break-word !important; }
-${CELL}="name"], ${CELL}="account"] { min-width: 115px; max-width: 280px; }
-${CELL}="serviceTitle"] { min-width: 110px; }
-@media (min-width: 1200px) { ${CELL}="serviceTitle"] { min-width: 170px; } }
-${CELL}="disabled"], ${CELL}="actions"] { white-space: nowrap; width: 1px; }
-${CELL}="health"] { width: 45%; min-width: 200px; }
-${CELL}="health"] > div { overflow-wrap: anywhere !important; }
-`;
-document.head.append(element("style", { text: STYLE }));
 
 /** As much of a line as a table has room for; the whole sentence is in the expanded row. */
 function brief(line) {
