@@ -53,7 +53,7 @@ def test_it_has_accounts_and_collected_inputs_of_every_kind_and_says_where_and_w
             shows(f"{app}/defender_alerts_health", "contoso_siem")
             # As a click on an alert leads on to it.
             address = html.unescape(re.findall(r'href="([^"]*form\.alert=[^"]+)"', shown_alert)[0])
-            shows(urljoin(app, address), "Open in the Defender portal", "Evidence")
+            shows(urljoin(app, address), "Versions", "ms:defender:graph:alerts")
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 0
         finally:
