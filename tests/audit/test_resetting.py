@@ -101,7 +101,7 @@ def test_without_a_terminal_a_script_has_to_say_that_it_is_meant(audited: Audite
     status, _, err = _reset(audited, "--from=-30d", confirm=None)
     assert (status, err) == (
         2,
-        "There is no terminal to ask at, so nothing was ordered. Add --yes if it is meant.\n",
+        "There is no terminal to ask for confirmation, so nothing was reset. Add --yes to confirm.\n",
     )
     assert _reset(audited, "--from=-30d", "--yes", confirm=None)[0] == 0
     assert audited.run().failures == []

@@ -119,7 +119,7 @@ def test_a_search_head_elsewhere_is_asked_with_its_own_login(audited: Audited) -
 def test_a_search_head_without_tls_is_refused(audited: Audited, uri: str) -> None:
     done = audited.audit("--search-head", uri, "--search-username", "admin")
     assert done.status == 2
-    assert "is no address such as" in done.err
+    assert "is not an address such as" in done.err
 
 
 def test_credentials_that_entra_id_refuses_end_with_2(audited: Audited) -> None:

@@ -20,7 +20,7 @@ NO_TESTS = (TESTS / "standins", TESTS / "docs")
 
 NOT_NAMED: dict[str, str] = {
     "msal asks for {url}": "msal 1 does not: it is there for a later one that asks elsewhere than the account's cloud",
-    "{host}: {the cause}. The next run asks again.": "has no words of its own; test_messages.py compares it whole",
+    "{host}: {the cause}. The next run tries again.": "has no words of its own; test_messages.py compares it whole",
     "There is no input {name} of the kind {kind name} here.": "tests/integration/test_doctor.py provokes both halves",
     "{…} The certificate of the account {…} expires on": "tests/integration/test_secrets.py provokes it, by its key",
     "{…} The client secret of the account {…} expires on": "tests/integration/test_secrets.py provokes it, by its key",

@@ -13,10 +13,12 @@ from faults.subjects import EVERY_KIND, ONE_OF_EACH, Subject
 from standins.microsoft import faults, ticks
 from standins.microsoft.lengths import LengthTooShort
 
-_NO_ANSWER = "The connection to {host} failed (…). The next run asks again."
-_CUT_OFF = "{host}: The answer was cut off. The next run asks again."
-_NOT_GZIP = "{host}: The answer's compression is damaged (…). The next run asks again."
-_NOT_ALERTS = "Nothing of it was taken for alerts. Look for a proxy, portal or filter on the way that answers in Microsoft's place."
+_NO_ANSWER = "The connection to {host} failed (…). The next run tries again."
+_CUT_OFF = "{host}: The answer was cut off. The next run tries again."
+_NOT_GZIP = "{host}: The answer's compression is damaged (…). The next run tries again."
+_NOT_ALERTS = (
+    "None of it was treated as alerts. Look for a proxy, portal or filter in between that answers in Microsoft's place."
+)
 _BAD_REQUEST = b'{"error":{"code":"BadRequest","message":"no such group"}}'
 
 
@@ -46,7 +48,7 @@ def _server_error(status: int) -> Row[Polls]:
         faults.Status(status),
         1,
         f"wait=… reason={status}",
-        f"{{host}} answered with an error; the next run asks again. (HTTP {status}, correlation id …)",
+        f"{{host}} answered with an error; the next run tries again. (HTTP {status}, correlation id …)",
     )
 
 
@@ -264,7 +266,7 @@ API: Group[Polls] = Group(
             1,
             (
                 "wait=… reason=broken off",
-                "{host}: The answer did not arrive whole within … s. The next run asks again.",
+                "{host}: The answer did not arrive whole within … s. The next run tries again.",
             ),
             WHEN_OVER,
         ),
@@ -274,7 +276,7 @@ API: Group[Polls] = Group(
             faults.Redirect("https://portal.example/login"),
             1,
             "{host} redirects to portal.example, which is not followed: the answer would not be Microsoft's. Look for a "
-            "proxy, portal or filter on the way that asks for a login.",
+            "proxy, portal or filter in between that asks for a login.",
         ),
         Row(
             "redirect to another of Microsoft's hosts",
@@ -305,7 +307,7 @@ API: Group[Polls] = Group(
             faults.Body(b""),
             1,
             "wait=… reason=broken off",
-            "{host}: The answer is empty. The next run asks again.",
+            "{host}: The answer is empty. The next run tries again.",
         ),
         Row(
             "duplicate keys",
@@ -327,7 +329,7 @@ API: Group[Polls] = Group(
                     (
                         f'exc_l="Server Error" region={{region}} api_host={{host}} a record can\'t be read ({reason}) and is left '
                         "out; it begins with "
-                        "…. The others are not held up. Report this to the maker of the add-on."
+                        "…. Other records are not affected. Report this to the developers of the add-on."
                     ),
                 ),
                 GOES_ON,

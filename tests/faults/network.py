@@ -18,7 +18,7 @@ from standins.polling import ChangedSettings, http_proxy
 _CORRECT_THE_LOGIN = "Correct User name and Password under Configuration > Proxy."
 _CHECK_THE_PROXY = "Check host, port and type under Configuration > Proxy, and that the proxy lets {host}:443 pass."
 _NO_WAY = (
-    "The proxy opens no way to {{host}}:443 (…{status}…). Check that the proxy lets {{host}}:443 pass and that it can resolve "
+    "The proxy opens no tunnel to {{host}}:443 (…{status}…). Check that the proxy lets {{host}}:443 pass and that it can resolve "
     "that name.{{retirement}}"
 )
 _NOWHERE = "nowhere.windows.invalid"
@@ -128,14 +128,13 @@ NETWORK: Group[Polls] = Group(
             "certificate expired",
             "the API's host shows a certificate of yesterday",
             Certificate.EXPIRED,
-            "(certificate has expired). Check this machine's clock; if it is right, the owner of the proxy on the way "
-            "has to renew it.",
+            "(certificate has expired). Check this machine's clock; if it is right, the owner of the proxy in between has to renew it.",
         ),
         _distrusted(
             "certificate of another host",
             "the API's host shows the certificate of another one",
             Certificate.OTHER_HOST,
-            "(Hostname mismatch, …). Something else answers in its place: look for a proxy, portal or filter on the way, "
+            "(Hostname mismatch, …). Something else answers in its place: look for a proxy, portal or filter in between, "
             "and check DNS.",
         ),
         _distrusted(

@@ -186,8 +186,7 @@ SPLUNK: Group[Processes] = Group(
             1,
             (
                 (
-                    "Splunk has closed the stream of events, as it does when it stops or the input is edited. What was not "
-                    "taken is read again by the next run."
+                    "Splunk has closed the stream of events, as it does when it stops or the input is edited. The next run reads again what Splunk did not take."
                 ),
             ),
             A_BATCH_AGAIN,
@@ -202,9 +201,7 @@ SPLUNK: Group[Processes] = Group(
             0,
             (
                 (
-                    "The log … can't be written (No space left on device; …). What this run has to say is in splunkd.log "
-                    "instead, and collecting goes on. Let the user that runs Splunk write there, and see that the disk "
-                    "has room."
+                    "The log … can't be written (No space left on device; …). This run logs to splunkd.log instead, and collecting goes on. Allow the user that runs Splunk to write there, and make sure that the disk has space."
                 ),
             ),
             GOES_ON,
@@ -218,8 +215,7 @@ SPLUNK: Group[Processes] = Group(
             1,
             (
                 (
-                    "splunkd does not give the settings (splunkd no longer accepts the session key). See splunkd.log; the "
-                    "next run asks again."
+                    "splunkd does not return the settings (splunkd no longer accepts the session key). See splunkd.log; the next run tries again."
                 ),
             ),
             WHEN_OVER,

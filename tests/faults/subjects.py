@@ -126,7 +126,7 @@ _REPLACE = (
 )
 _SIEM_WORDS = {
     "not_understood": (
-        "{host} does not understand the request. Check the input's machine groups; if they are right, report this with "
+        "{host} rejects the request as invalid. Check the input's machine groups; if they are right, report this with "
         "the line's correlation id."
     ),
     "unauthorized": (
@@ -139,13 +139,13 @@ _SIEM_WORDS = {
         "application's permissions."
     ),
     "gone": f"{{host}} no longer serves alerts. {_REPLACE}",
-    "no_list": "{host}: The answer is no JSON array; it begins with ….",
-    "no_records": "{host}: The answer is no JSON array; it begins with ….",
+    "no_list": "{host}: The answer is not a JSON array; it begins with ….",
+    "no_records": "{host}: The answer is not a JSON array; it begins with ….",
     "retirement": f" {_REPLACE}",
     "identity": "FullId",
 }
 _TODAYS_WORDS = {
-    "not_understood": "{host} does not understand the request. Report this with the line's correlation id.",
+    "not_understood": "{host} rejects the request as invalid. Report this with the line's correlation id.",
     "unauthorized": (
         "{host} refuses a fresh token. … Check the account's cloud and tenant, and that its application has the "
         "permission {permission} in Entra ID, with an administrator's consent."
@@ -163,7 +163,7 @@ _TODAYS_WORDS = {
         "{host} does not know {path}. Check the account's cloud; if it is right, report this with the line's "
         "correlation id."
     ),
-    "no_list": "{host}: The answer is no OData object; it begins with ….",
+    "no_list": "{host}: The answer is not an OData object; it begins with ….",
     "no_records": "{host}: The answer has no array of records; it begins with ….",
     "retirement": "",
     "identity": "id",

@@ -31,8 +31,8 @@ from standins.polling import ChangedSettings
 
 _MANY = 2_500
 _FOREIGN_LINK = (
-    "{host} hands out a link to …, which is not followed: it is no host of this API in the account's cloud, and would get "
-    "the token. Look for a proxy on the way that changes answers."
+    "{host} returned a link to …, which is not followed: it is no host of this API in the account's cloud, and would get "
+    "the token. Look for a proxy in between that changes answers."
 )
 _NOT_READ = (
     "More records were changed at … than one answer holds, and they can't be read whole: … What came is collected, and "
@@ -40,7 +40,7 @@ _NOT_READ = (
 )
 _WITHOUT_ALERTS = (
     "The alerts of … incidents have not come (…): {host} fails when it is asked for them. The incidents are collected, and "
-    "each run asks for their alerts again. If it stays so, add an input of the kind defender_graph_alerts, which brings "
+    "each run asks for their alerts again. If this persists, add an input of the kind defender_graph_alerts, which brings "
     "all alerts, and set alerts to none here."
 )
 _ONE_BY_ONE = (
@@ -51,10 +51,7 @@ _GONE = (
     'exc_l="Server Error" region={region} api_host={host} the alerts of the incident 7 have never come, and {host} has not '
     "shown it in 3 runs: it is not asked for any more. Look for it in the Defender portal."
 )
-_ENDLESS = (
-    "{host} hands out links to further pages without end: …. Nothing of this stretch counts as collected, and the next run "
-    "asks again. If it stays so, report it."
-)
+_ENDLESS = "{host} returns an endless chain of links to further pages: …. This time range does not count as collected, and the next run reads it again. If this persists, report it."
 _GRAPH, _ENDPOINT = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"
 _OTHER_ROLES = {
     ENDPOINT_ALERTS: {_ENDPOINT: ("Machine.Read.All",)},
@@ -302,7 +299,7 @@ TODAYS_APIS: Group[Polls] = Group(
             _many_cut_off,
             NOTHING,
             1,
-            ("wait=… reason=…", "{host}: The answer was cut off. The next run asks again."),
+            ("wait=… reason=…", "{host}: The answer was cut off. The next run tries again."),
             WHEN_OVER,
             (ENDPOINT_ALERTS,),
         ),

@@ -9,11 +9,8 @@ from faults.subjects import ONE_OF_EACH
 from standins.microsoft import faults
 from standins.polling import SECRET
 
-_NO_TOKENS = f"Entra ID ({LOGIN}) gives no tokens at the moment; the next run asks again."
-_NOT_ENTRA = (
-    "The token endpoint answered 200 with something that is not Entra ID's… Look for a proxy, portal or filter on "
-    "the way that asks for a login."
-)
+_NO_TOKENS = f"Entra ID ({LOGIN}) is not issuing tokens at the moment; the next run tries again."
+_NOT_ENTRA = "The token endpoint answered 200 with something that is not Entra ID's… Look for a proxy, portal or filter in between that asks for a login."
 
 
 def _expire(stage: Polls) -> None:
@@ -93,7 +90,7 @@ TOKEN_ENDPOINT: Group[Polls] = Group(
             1,
             (
                 (
-                    "Entra ID gives no tokens at the moment; the next run asks again. Microsoft says: AADSTS90055: … "
+                    "Entra ID is not issuing tokens at the moment; the next run tries again. Microsoft says: AADSTS90055: … "
                     "(correlation id …)"
                 ),
             ),

@@ -127,7 +127,7 @@ BROKEN = (
         _answers(SIEM_HOST, captive_portal(), "/api/alerts"),
         "api",
         SIEM_HOST,
-        "is no JSON array; it begins with '<!DOCTYPE html>",
+        "is not a JSON array; it begins with '<!DOCTYPE html>",
         "portal or filter on the way",
     ),
     Broken(

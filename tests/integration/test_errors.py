@@ -147,7 +147,7 @@ FAILURES = (
         _always(LOGIN_HOST, EntraError(90055, retry_after=0)),
         SERVER,
         1,
-        (f"Entra ID ({LOGIN_HOST}) gives no tokens at the moment; the next run asks again.", "AADSTS90055"),
+        (f"Entra ID ({LOGIN_HOST}) is not issuing tokens at the moment; the next run tries again.", "AADSTS90055"),
     ),
     Failure(
         "captive portal before Entra ID",
@@ -210,21 +210,21 @@ FAILURES = (
         lambda installed: installed.cloud.forget_host(SIEM_HOST),
         CONNECTION,
         1,
-        (f"The proxy opens no way to {SIEM_HOST}:443", "it can resolve that name", REPLACEMENTS),
+        (f"The proxy opens no tunnel to {SIEM_HOST}:443", "it can resolve that name", REPLACEMENTS),
     ),
     Failure(
         "captive portal before the API",
         _always(SIEM_HOST, captive_portal()),
         SERVER,
         1,
-        (SIEM_HOST, "Nothing of it was taken for alerts. Look for a proxy, portal or filter"),
+        (SIEM_HOST, "None of it was treated as alerts. Look for a proxy, portal or filter"),
     ),
     Failure(
         "JSON that is no array of alerts",
         _always(SIEM_HOST, Body(b'{"status":"blocked by policy"}')),
         SERVER,
         1,
-        (SIEM_HOST, "Nothing of it was taken for alerts. Look for a proxy, portal or filter"),
+        (SIEM_HOST, "None of it was treated as alerts. Look for a proxy, portal or filter"),
     ),
     Failure(
         "redirect before the API",
@@ -238,14 +238,14 @@ FAILURES = (
         _always(SIEM_HOST, CutOff()),
         CONNECTION,
         1,
-        (f"{SIEM_HOST}: The answer was cut off. The next run asks again.",),
+        (f"{SIEM_HOST}: The answer was cut off. The next run tries again.",),
     ),
     Failure(
         "bad request",
         _always(SIEM_HOST, Status(400, b'{"Message":"The request is invalid."}')),
         SERVER,
         1,
-        (f"{SIEM_HOST} does not understand the request. Check the input's machine groups", "The request is invalid."),
+        (f"{SIEM_HOST} rejects the request as invalid. Check the input's machine groups", "The request is invalid."),
     ),
     Failure(
         "throttled for ever",
@@ -340,5 +340,5 @@ def test_a_splunkd_that_does_not_answer_is_one_sentence_too(installed: Installat
     run = installed.run(NARROW)
     assert (run.status, run.stdout_bytes) == (1, 0)
     [error] = errors(installed.log(NARROW))
-    assert "splunkd does not give the settings" in error.text
+    assert "splunkd does not return the settings" in error.text
     assert len(run.stderr) == 1

@@ -91,7 +91,7 @@ def test_of_a_bundle_of_an_operating_system_what_can_not_be_used_is_left_out_and
     _assert_delivers(behind_proxy)
     [said] = [line.text for line in behind_proxy.log(NARROW) if line.level == "WARNING"]
     assert said == (
-        f"input={NARROW} Of the CA certificates under Configuration > Network, some count for nothing: number 1 (Old "
+        f"input={NARROW} Of the CA certificates under Configuration > Network, some are not used: number 1 (Old "
         "Root CA) expired on 2024-01-31. Replace what this host needs; the others are used."
     )
 

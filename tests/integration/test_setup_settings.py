@@ -100,7 +100,7 @@ class WrongProxy:
         WrongProxy(
             "other type",
             lambda this: {**proxy_fields(this, "https"), "proxy_type": "http"},
-            "takes connections but does not answer as a proxy of this type",
+            "accepts connections but does not behave like a proxy of this type",
         ),
         WrongProxy("no port", lambda this: proxy_fields(this, proxy_port="0"), "proxy_port is '0' and should be"),
     ],
@@ -151,7 +151,7 @@ def test_the_proxy_has_to_let_the_login_of_every_cloud_pass_that_an_account_is_i
     assert [tunnel.host for tunnel in saved.cloud.journal.tunnels()] == [LOGIN_HOST, GOV_LOGIN_HOST]
     saved.cloud.faults.add(GOV_LOGIN_HOST, RefuseTunnel(403), times=None)
     message = refusal_of(lambda: saved.save_settings("proxy", **proxy_fields(saved)))
-    assert f"The proxy opens no way to {GOV_LOGIN_HOST}:443" in message
+    assert f"The proxy opens no tunnel to {GOV_LOGIN_HOST}:443" in message
 
 
 def test_a_proxy_that_speaks_TLS_wants_its_CA_saved_first(saved: Installation) -> None:

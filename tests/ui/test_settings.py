@@ -124,7 +124,7 @@ def test_a_proxy_that_would_not_work_is_refused_and_saved_when_it_is_corrected(w
     for host in LOGIN_HOSTS:
         workplace.cloud.faults.add(host, RefuseTunnel(403), times=1)
     form.type(**right)
-    assert "opens no way to login.microsoftonline.com:443" in refusal(workplace, form)
+    assert "opens no tunnel to login.microsoftonline.com:443" in refusal(workplace, form)
     save(workplace, "proxy")
     assert workplace.conf(SETTINGS_CONF)["proxy"]["proxy_username"] == USER
 

@@ -151,7 +151,7 @@ def test_graph_is_not_asked_to_skip_more_than_it_allows() -> None:
     ],
 )
 def test_a_link_to_anywhere_but_the_API_is_refused(link: str) -> None:
-    with pytest.raises(UnexpectedAnswerError, match=r"hands out a link to .*, which is not followed"):
+    with pytest.raises(UnexpectedAnswerError, match=r"returned a link to .*, which is not followed"):
         _followed(_api("defender_graph_alerts"), link)
 
 
@@ -193,7 +193,7 @@ _REFUSALS = [
     (403, (), AccessDeniedError, "Application permissions > {least}"),
     (403, ("Machine.Read.All",), AccessDeniedError, "Application permissions > {least}"),
     (403, ("{least}",), AccessDeniedError, "although it has the permission. Check that the tenant has a licence"),
-    (400, (), RefusedQueryError, "does not understand the request"),
+    (400, (), RefusedQueryError, "rejects the request as invalid"),
     (404, (), UnexpectedAnswerError, "does not know /"),
     (429, (), ServiceError, "throttles this application"),
     (503, (), StrainedError, "answered with an error"),

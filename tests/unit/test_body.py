@@ -128,7 +128,7 @@ def test_a_packing_that_nobody_asked_for_is_refused_by_name(shared: MicrosoftClo
     fault = Sent(b"[]", (("Content-Encoding", coding),))
     with answered(shared, fault) as raw, pytest.raises(UnexpectedAnswerError) as refused:
         list(body.arriving(raw))
-    assert str(refused.value).startswith(f"The answer is packed as {coding[:40]!r}, which nobody asked for.")
+    assert str(refused.value).startswith(f"The answer has the encoding {coding[:40]!r}, which was not requested.")
 
 
 def test_more_than_the_largest_body_is_refused_and_never_held(

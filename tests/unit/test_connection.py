@@ -66,7 +66,7 @@ def test_each_address_that_swallows_connections_costs_its_own_short_wait_and_is_
             stack.enter_context(swallowing(address, port))
         assert polled.poll().failures == []
     assert polled.sink.raws() == [alert.decode()]
-    said = f"proxy.example has addresses that take no connection from here: {', '.join(swallowed)}."
+    said = f"proxy.example has addresses that do not accept connections from this host: {', '.join(swallowed)}."
     assert (said in caplog.text) == (dead > 0)
 
 
@@ -140,7 +140,7 @@ def test_a_proxy_that_takes_basic_among_others_is_one_with_a_wrong_password(
 def test_a_run_behind_a_proxy_that_takes_no_basic_login_says_so(polled: PolledInput) -> None:
     polled.cloud.proxy_credentials = ("jo", "password")
     polled.cloud.challenge("Negotiate")
-    with pytest.raises(ConfigurationError, match="The proxy wants a login that the add-on does not speak"):
+    with pytest.raises(ConfigurationError, match="The proxy requires a login that the add-on does not support"):
         polled.poll()
 
 

@@ -87,9 +87,12 @@ def test_an_answer_that_was_cut_off_is_an_error_and_not_a_shorter_answer(body: b
         _cut(body, size)
 
 
-@pytest.mark.parametrize(
-    "body", [b"<html>log in</html>", b'{"error":{"code":"x"}}', b'"text"', b"null", b"[] trailing", b"[1 2]"]
-)
+def test_text_after_the_array_is_an_error() -> None:
+    with pytest.raises(UnexpectedAnswerError, match="continues after its end"):
+        _cut(b"[] trailing")
+
+
+@pytest.mark.parametrize("body", [b"<html>log in</html>", b'{"error":{"code":"x"}}', b'"text"', b"null", b"[1 2]"])
 def test_what_is_no_array_of_records_is_an_error_and_not_zero_alerts(body: bytes) -> None:
     with pytest.raises(UnexpectedAnswerError):
         _cut(body)

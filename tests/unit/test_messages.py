@@ -231,7 +231,7 @@ def test_an_error_that_nobody_foresaw_asks_to_be_reported(polled: PolledInput) -
 
     polled.store.save = fail  # type: ignore[method-assign]
     (failure,) = polled.poll().failures
-    assert str(failure).startswith("An error that the add-on does not know: ZeroDivisionError: ")
+    assert str(failure).startswith("Unexpected error: ZeroDivisionError: ")
     assert "Set the log level to DEBUG and report it." in str(failure)
 
 
@@ -245,7 +245,7 @@ def test_an_answer_that_breaks_off_is_said_to_be_asked_for_again(polled: PolledI
     polled.cloud.siem("eu").add(polled.tenant, siem_alert(1, polled.cloud.clock.now()))
     polled.cloud.faults.add(polled.cloud.siem("eu").host, faults.Status(200, b"["), times=None)
     (failure,) = polled.poll().failures
-    assert str(failure) == f"{polled.cloud.siem('eu').host}: The answer was cut off. The next run asks again."
+    assert str(failure) == f"{polled.cloud.siem('eu').host}: The answer was cut off. The next run tries again."
 
 
 def test_a_proxy_that_takes_no_connection_in_time_is_named_with_what_to_correct() -> None:

@@ -191,7 +191,7 @@ def test_a_link_that_is_none_is_refused_and_not_taken_for_the_end(cloud: Microso
     polled = source.input(cloud, tenant, application, start_time="-2h")
     cloud.faults.add(source.host, faults.Status(200, b'{"value":[],"@odata.nextLink":' + link + b"}"))
     (failure,) = polled.poll().failures
-    assert "hands out a link to" in str(failure)
+    assert "returned a link to" in str(failure)
 
 
 ODD_REFUSALS = [

@@ -222,7 +222,7 @@ def test_entra_id_in_trouble_is_no_reason_to_refuse(polled: PolledInput) -> None
     polled.cloud.faults.add(LOGIN, faults.Status(503), times=None)
     found = check(polled)
     assert {one.finding for one in found.kinds} == {Verdict.UNCHECKED}
-    assert all("gives no tokens at the moment" in warning for warning in warnings("corp", found))
+    assert all("is not issuing tokens at the moment" in warning for warning in warnings("corp", found))
     # No retries.
     assert len(polled.cloud.journal.calls(LOGIN)) == 4
 
@@ -232,7 +232,7 @@ def test_entra_id_in_trouble_is_no_reason_to_refuse(polled: PolledInput) -> None
     [
         (faults.EntraError(53003), "Conditional Access policy"),
         (faults.ResetBeforeHeaders(), f"{LOGIN} failed"),
-        (faults.Status(503), "no tokens at the moment"),
+        (faults.Status(503), "not issuing tokens at the moment"),
     ],
     ids=["refusal", "reset", "503"],
 )

@@ -70,7 +70,7 @@ def test_a_port_at_which_nothing_listens_is_named(cloud: MicrosoftCloud, kind: s
 def test_a_name_that_can_not_be_resolved_is_named(cloud: MicrosoftCloud, host: str) -> None:
     message = refusal(cloud, Proxy("http", host, 3128))
     assert message.startswith(f"Nothing answers at http://{host}:3128 (its name can't be resolved).")
-    assert message.endswith("under Configuration > Proxy, or have a firewall on the way opened.")
+    assert message.endswith("under Configuration > Proxy, or open the firewall in between.")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -90,13 +90,13 @@ def test_a_proxy_that_does_not_let_the_login_host_pass_is_told_from_one_that_is_
 ) -> None:
     cloud.faults.add(LOGIN, faults.RefuseTunnel(403), times=None)
     message = refusal(cloud, proxy_of(cloud, kind))
-    assert message.startswith(f"The proxy opens no way to {LOGIN}:443 (")
+    assert message.startswith(f"The proxy opens no tunnel to {LOGIN}:443 (")
     assert message.endswith(f"Check that the proxy lets {LOGIN}:443 pass and that it can resolve that name.")
 
 
 def test_the_second_cloud_is_asked_for_as_well(cloud: MicrosoftCloud) -> None:
     cloud.faults.add(GOV_LOGIN, faults.RefuseTunnel(403), times=None)
-    with pytest.raises(AddonError, match=f"no way to {GOV_LOGIN}:443"):
+    with pytest.raises(AddonError, match=f"no tunnel to {GOV_LOGIN}:443"):
         check_proxy(proxy_of(cloud, "http"), (COMMERCIAL, GOVERNMENT))
 
 
@@ -105,7 +105,7 @@ def test_before_there_is_an_account_a_way_to_one_cloud_is_enough(cloud: Microsof
     check_proxy(proxy_of(cloud, "http"), ())
     assert [tunnel.host for tunnel in cloud.journal.tunnels()] == [LOGIN, GOV_LOGIN]
     cloud.faults.add(GOV_LOGIN, faults.RefuseTunnel(403), times=None)
-    with pytest.raises(AddonError, match=f"no way to {LOGIN}:443"):
+    with pytest.raises(AddonError, match=f"no tunnel to {LOGIN}:443"):
         check_proxy(proxy_of(cloud, "http"), ())
     closed.remove()
     cloud.journal.clear()
@@ -118,7 +118,7 @@ def test_before_there_is_an_account_a_way_to_one_cloud_is_enough(cloud: Microsof
 )
 def test_a_proxy_of_another_type_is_said_to_be_none_of_this_one(cloud: MicrosoftCloud, kind: str, at: str) -> None:
     message = refusal(cloud, proxy_of(cloud, kind, at=at))
-    assert re.match(f"{kind}h?://.* takes connections but does not answer as a proxy of this type", message)
+    assert re.match(f"{kind}h?://.* accepts connections but does not behave like a proxy of this type", message)
     assert message.endswith("Correct Type, Host or Port under Configuration > Proxy.")
 
 

@@ -136,7 +136,7 @@ def test_a_code_that_nobody_listed_gets_no_invented_remedy(polled: PolledInput) 
 @pytest.mark.parametrize("code", [90033, 90055])
 def test_a_transient_code_is_the_services_trouble_and_not_the_credentials(polled: PolledInput, code: int) -> None:
     polled.cloud.faults.add(LOGIN, faults.EntraError(code, status=400), times=None)
-    with pytest.raises(ServiceError, match=f"no tokens at the moment.*AADSTS{code}"):
+    with pytest.raises(ServiceError, match=f"not issuing tokens at the moment.*AADSTS{code}"):
         polled.poll()
 
 

@@ -122,7 +122,7 @@ def unexpected(error: Exception, log: logging.Logger) -> AddonError:
     frames = traceback.extract_tb(error.__traceback__)
     log.debug("unforeseen %s at\n%s", type(error).__name__, "".join(traceback.format_list(frames)))
     return AddonError(
-        f"An error that the add-on does not know: {type(error).__name__}: {error} (in {frames[-1].name}, line "
+        f"Unexpected error: {type(error).__name__}: {error} (in {frames[-1].name}, line "
         f"{frames[-1].lineno}). What was collected is saved; the next run goes on. Set the log level to DEBUG and "
         "report it."
     )

@@ -31,8 +31,8 @@ _FORBIDDEN_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _NO_UTF8 = re.compile("[\ud800-\udfff]")
 
 _BROKEN = (
-    "Splunk has closed the stream of events, as it does when it stops or the input is edited. What was not taken is "
-    "read again by the next run."
+    "Splunk has closed the stream of events, as it does when it stops or the input is edited. The next run reads "
+    "again what Splunk did not take."
 )
 
 

@@ -157,7 +157,7 @@ class MissingAlerts:
             sentences.append(
                 f"The alerts of {len(lacking)} incidents have not come ({', '.join(lacking[:_MOST_NAMED])}"
                 f"{', ...' if len(lacking) > _MOST_NAMED else ''}): {self._api.host} fails when it is asked for them. "
-                "The incidents are collected, and each run asks for their alerts again. If it stays so, add an input "
+                "The incidents are collected, and each run asks for their alerts again. If this persists, add an input "
                 "of the kind defender_graph_alerts, which brings all alerts, and set alerts to none here."
             )
         if self._gone:

@@ -107,8 +107,8 @@ class PageReading:
                     raise CutShortError(self.times)
         except UnexpectedAnswerError as error:
             raise UnexpectedAnswerError(
-                f"{self._api.host}: {error}. Nothing of it was taken for alerts. Look for a proxy, portal or filter on "
-                "the way that answers in Microsoft's place."
+                f"{self._api.host}: {error}. None of it was treated as alerts. Look for a proxy, portal or filter in "
+                f"between that answers in Microsoft's place."
             ) from error
 
     def _as_text(self, broken: BrokenRecord) -> RecordVersion | None:
@@ -165,8 +165,8 @@ class PageReading:
         self.broken += 1
         self.unidentified += 1
         self._log.error(
-            "%s a record can't be read (%s) and is left out; it begins with %r. The others are not held up. Report "
-            "this to the maker of the add-on.",
+            "%s a record can't be read (%s) and is left out; it begins with %r. Other records are not affected. Report "
+            "this to the developers of the add-on.",
             # UCC's dashboard and Health count errors by this label.
             key_values(exc_l="Server Error", region=self._api.region, api_host=self._api.host),
             reason,

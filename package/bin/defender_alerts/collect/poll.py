@@ -112,9 +112,10 @@ class PollContext:
 
     def _warn_of_dead_addresses(self, host: str, dead: Sequence[str], answering: str) -> None:
         self.log.warning(
-            "%s has addresses that take no connection from here: %s. Each new connection waits up to %d s for each of "
-            "them, before %s answers. Open the way to them, or, if they are IPv6 and it leads nowhere here, switch "
-            "IPv6 off on this host.",
+            "%s has addresses that do not accept connections from this host: %s. Each new connection waits up to %d s "
+            "for each of "
+            "them, before %s answers. Allow connections to them, or, if they are IPv6 and this host has no IPv6 route, "
+            "switch IPv6 off on this host.",
             host,
             ", ".join(dead),
             LONGEST_CONNECT,

@@ -258,9 +258,9 @@ class RegionReader:
             return None
         if link in links or len(links) + 1 >= MOST_PAGES:
             raise StrangeLinkError(
-                f"{self._api.host} hands out links to further pages without end: "
-                f"{'the same one again' if link in links else f'more than {MOST_PAGES:,}'}. Nothing of this stretch "
-                "counts as collected, and the next run asks again. If it stays so, report it."
+                f"{self._api.host} returns an endless chain of links to further pages: "
+                f"{'the same one again' if link in links else f'more than {MOST_PAGES:,}'}. This time range does not "
+                f"count as collected, and the next run reads it again. If this persists, report it."
             )
         links.add(link)
         return pages.follow(link)
@@ -364,8 +364,8 @@ class RegionReader:
 
     def _warn_of_full_instant(self, window: Window, received: int) -> None:
         self._log.warning(
-            "region=%s the instant %s holds %d records, as many as one answer should hold or more: if the API keeps "
-            "some back, they can't be asked for.",
+            "region=%s the instant %s holds %d records, as many as one answer should hold or more: if the API leaves "
+            "some out, they can't be requested.",
             self._api.region,
             window,
             received,

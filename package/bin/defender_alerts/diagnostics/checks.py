@@ -15,7 +15,7 @@ ContextT = TypeVar("ContextT")
 
 _REPORT_IT = "Send this report to support."
 # Not advice for somebody who is looking for the cause now.
-_NO_ADVICE = frozenset({"", "The next run asks again."})
+_NO_ADVICE = frozenset({"", "The next run tries again."})
 
 
 @dataclass(frozen=True)

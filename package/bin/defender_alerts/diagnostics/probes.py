@@ -82,7 +82,7 @@ def proxy_failure(network: Network, host: str) -> Failure | None:
     except (OSError, UnicodeError) as error:
         # Python's own words for a name that is not known differ from one system to the next.
         why = "its name can't be resolved" if isinstance(error, (socket.gaierror, UnicodeError)) else str(error)
-        sentence = f"Nothing answers at {proxy} ({why}). {correct}, or have a firewall on the way opened."
+        sentence = f"Nothing answers at {proxy} ({why}). {correct}, or open the firewall in between."
         return Failure("proxy", ConnectionFailedError(sentence), may_pass=True)
     failure = look(network, host, trust(network.ca_pem)).failure
     if failure is None or failure.reason in _BEHIND_THE_PROXY:
@@ -90,7 +90,7 @@ def proxy_failure(network: Network, host: str) -> Failure | None:
     if failure.reason in _OF_THE_PROXY:
         return failure
     sentence = (
-        f"{proxy} takes connections but does not answer as a proxy of this type that lets {host}:443 pass "
+        f"{proxy} accepts connections but does not behave like a proxy of this type that lets {host}:443 pass "
         f"({failure.detail}). {correct}."
     )
     return failure._replace(error=ConnectionFailedError(sentence))

@@ -63,7 +63,7 @@ _NEW_CERTIFICATE = (
 )
 _CLOCK = (
     "Entra ID finds the signed assertion of the account {account} outside its ten minutes. Correct the clock of this "
-    "host, and look for a proxy that answers with old Date headers or holds requests back."
+    "host, and look for a proxy that answers with old Date headers or delays requests."
 )
 _NO_CREDENTIAL = (
     "No credential has reached Entra ID. Enter the {credential} of the account {account} again, and look for a proxy "
@@ -120,7 +120,7 @@ ADVICE = (
     _about_certificate(50012, _NOT_REGISTERED),
     _about_certificate(
         7000274,
-        "Entra ID does not take the signature of the account {account}, made with the key of the certificate with the "
+        "Entra ID rejects the signature of the account {account}, made with the key of the certificate with the "
         f"thumbprint {{thumbprint}}. {_NEW_CERTIFICATE}",
     ),
     _about_certificate(
@@ -130,7 +130,8 @@ ADVICE = (
     _about_certificate(7000277, f"The certificate of the account {{account}} has been revoked. {_NEW_CERTIFICATE}"),
     _about_certificate(
         UNSUPPORTED_ALGORITHM,
-        "Entra ID takes neither PS256 nor RS256 with the key of the account {account}. Use an RSA key of at least 2048 "
+        "Entra ID accepts neither PS256 nor RS256 with the key of the account {account}. Use an RSA key of at least "
+        "2048 "
         f"bits. {_NEW_CERTIFICATE}",
     ),
     _about_certificate(700024, _CLOCK),

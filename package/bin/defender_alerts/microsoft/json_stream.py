@@ -167,7 +167,7 @@ def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iter
         alone = _record(text)
         record = alone.record if isinstance(alone, BrokenRecord) else alone
         if record is None or not is_record(record.value):
-            raise UnexpectedAnswerError(f"The answer is no JSON array; it begins with {_beginning(alone)!r}")
+            raise UnexpectedAnswerError(f"The answer is not a JSON array; it begins with {_beginning(alone)!r}")
         yield alone
     elif first == "[":
         text.position += 1
@@ -176,9 +176,9 @@ def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iter
         # Not zero alerts, which is "[]": a compressed body that was cut off early comes out empty.
         raise ConnectionFailedError("The answer is empty")
     else:
-        raise UnexpectedAnswerError(f"The answer is no JSON array; it begins with {text.excerpt()!r}")
+        raise UnexpectedAnswerError(f"The answer is not a JSON array; it begins with {text.excerpt()!r}")
     if text.peek():
-        raise UnexpectedAnswerError(f"The answer goes on behind its end, with {text.excerpt()!r}")
+        raise UnexpectedAnswerError(f"The answer continues after its end with {text.excerpt()!r}")
 
 
 def cut_envelope(
@@ -203,7 +203,7 @@ def cut_envelope(
     if not first:
         raise ConnectionFailedError("The answer is empty")
     if first != "{":
-        raise UnexpectedAnswerError(f"The answer is no OData object; it begins with {text.excerpt()!r}")
+        raise UnexpectedAnswerError(f"The answer is not an OData object; it begins with {text.excerpt()!r}")
     beginning = text.excerpt()
     text.position += 1
     has_value = False
@@ -225,7 +225,7 @@ def cut_envelope(
     if not has_value:
         raise UnexpectedAnswerError(f"The answer has no array of records; it begins with {beginning!r}")
     if text.peek():
-        raise UnexpectedAnswerError(f"The answer goes on behind its end, with {text.excerpt()!r}")
+        raise UnexpectedAnswerError(f"The answer continues after its end with {text.excerpt()!r}")
 
 
 def _goes_on(text: _Text, *, is_first: bool) -> bool:

@@ -148,7 +148,7 @@ def _read_response(answer: Answer) -> _Response:
     if not isinstance(body, dict) or not (_is_token(body) or "error" in body):
         raise UnexpectedAnswerError(
             f"The token endpoint answered {answer.status} with something that is not Entra ID's{_beginning(text)}. "
-            "Look for a proxy, portal or filter on the way that asks for a login."
+            "Look for a proxy, portal or filter in between that asks for a login."
         )
     return _Response(answer.status, text)
 
@@ -165,7 +165,7 @@ def _beginning(text: str) -> str:
 
 def _explain_unavailable(refusal: Refusal) -> AddonError:
     return ServiceError(
-        f"Entra ID ({refusal.host}) gives no tokens at the moment; the next run asks again.{refusal.quoted()}"
+        f"Entra ID ({refusal.host}) is not issuing tokens at the moment; the next run tries again.{refusal.quoted()}"
     )
 
 
@@ -316,7 +316,7 @@ class TokenSource:
         words = microsofts_words(description)
         quoted = f" Microsoft says: {words}. (correlation id {correlation or 'not given'})"
         if _TRANSIENT.intersection(codes) or result.get("error") == "temporarily_unavailable":
-            return ServiceError(f"Entra ID gives no tokens at the moment; the next run asks again.{quoted}")
+            return ServiceError(f"Entra ID is not issuing tokens at the moment; the next run tries again.{quoted}")
         account = self._account
         fitting = (
             row

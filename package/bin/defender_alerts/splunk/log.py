@@ -168,8 +168,8 @@ class InputLog:
 def _unwritable(path: Path, error: OSError) -> AddonError:
     reason = error.strerror or type(error).__name__
     return ConfigurationError(
-        f"The log {path} can't be written ({reason}{_owned(path)}). What this run has to say is in splunkd.log "
-        "instead, and collecting goes on. Let the user that runs Splunk write there, and see that the disk has room."
+        f"The log {path} can't be written ({reason}{_owned(path)}). This run logs to splunkd.log instead, and "
+        f"collecting goes on. Allow the user that runs Splunk to write there, and make sure that the disk has space."
     )
 
 

@@ -232,7 +232,7 @@ class _InputRun:
         left_out = read_authorities(network.ca_pem).left_out
         if left_out:
             self._log.warning(
-                "input=%s Of the CA certificates under Configuration > Network, some count for nothing: %s. Replace "
+                "input=%s Of the CA certificates under Configuration > Network, some are not used: %s. Replace "
                 "what this host needs; the others are used.",
                 self._name,
                 left_out,

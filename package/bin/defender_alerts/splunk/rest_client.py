@@ -294,7 +294,7 @@ def explained(error: SplunkdError) -> AddonError:
             "under [sslConfig], set it to false: splunkd gives an add-on no certificate to show. If not, see "
             "splunkd.log."
         )
-    return ServiceError(f"splunkd does not give the settings ({error}). See splunkd.log; the next run asks again.")
+    return ServiceError(f"splunkd does not return the settings ({error}). See splunkd.log; the next run tries again.")
 
 
 def explained_to_a_page(error: SplunkdError) -> str:

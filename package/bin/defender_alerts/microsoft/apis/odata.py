@@ -199,8 +199,8 @@ class ODataApi:
             url = parse_url("")
         if (url.scheme, url.auth) != ("https", None) or url.host not in self.hosts or url.port not in {None, _HTTPS}:
             raise StrangeLinkError(
-                f"{self.host} hands out a link to {(url.host or link)[:80]!r}, which is not followed: it is no host of "
-                "this API in the account's cloud, and would get the token. Look for a proxy on the way that changes "
+                f"{self.host} returned a link to {(url.host or link)[:80]!r}, which is not followed: it is no host of "
+                "this API in the account's cloud, and would get the token. Look for a proxy in between that changes "
                 "answers."
             )
         return Request("GET", link, headers=self._headers)
@@ -313,7 +313,7 @@ class ODataErrors:
             )
         if refusal.status == HTTPStatus.BAD_REQUEST:
             return RefusedQueryError(
-                f"{host} does not understand the request. Report this with the line's correlation id.{quoted}"
+                f"{host} rejects the request as invalid. Report this with the line's correlation id.{quoted}"
             )
         if refusal.status in _NOWHERE:
             return self._not_found(refusal)

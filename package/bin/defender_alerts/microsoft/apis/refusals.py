@@ -34,4 +34,4 @@ def out_of_service(refusal: Refusal) -> AddonError:
         return ServiceError(
             f"{refusal.host} throttles this application; the next run goes on where this one ended.{refusal.quoted()}"
         )
-    return StrainedError(f"{refusal.host} answered with an error; the next run asks again.{refusal.quoted()}")
+    return StrainedError(f"{refusal.host} answered with an error; the next run tries again.{refusal.quoted()}")

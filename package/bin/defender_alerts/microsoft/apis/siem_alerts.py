@@ -190,7 +190,7 @@ class SiemErrors:
             )
         if refusal.status == HTTPStatus.BAD_REQUEST:
             return UnexpectedAnswerError(
-                f"{host} does not understand the request. Check the input's machine groups; if they are right, report "
+                f"{host} rejects the request as invalid. Check the input's machine groups; if they are right, report "
                 f"this with the line's correlation id.{quoted}"
             )
         return out_of_service(refusal)

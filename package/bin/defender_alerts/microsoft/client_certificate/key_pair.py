@@ -68,7 +68,7 @@ def read_pair(certificate: str, private_key: str, where: str) -> Pair:
     key, key_pem = _read_key(private_key, where)
     if all(one.key is None for one in certificates):
         raise ConfigurationError(
-            f"The certificate's key is not for RSA, which is what Entra ID takes. Make a new pair: {NEW_PAIR}. {where}"
+            f"The certificate's key is not for RSA, which Entra ID requires. Make a new pair: {NEW_PAIR}. {where}"
         )
     # The certificate with this key is the application's own; the others in a chain belong to its issuers.
     for one in certificates:
@@ -151,8 +151,7 @@ def _read_key(text: str, where: str) -> tuple[PrivateKey, str]:
         return reader(encoded), pem.text(block.label, encoded)
     except OtherKeyError:
         raise ConfigurationError(
-            f"The private key is not an RSA key in PEM, which is what Entra ID takes. Make a new pair: {NEW_PAIR}. "
-            f"{where}"
+            f"The private key is not an RSA key in PEM, which Entra ID requires. Make a new pair: {NEW_PAIR}. {where}"
         ) from None
     except ValueError:
         raise ConfigurationError(

@@ -55,16 +55,16 @@ def arriving(raw: Urllib3Response, monotonic: Callable[[], float] = time.monoton
         pieces = _unpacked(sent)
     else:
         raise UnexpectedAnswerError(
-            f"The answer is packed as {coding[:40]!r}, which nobody asked for. Look for a proxy or filter on the way "
-            "that changes answers."
+            f"The answer has the encoding {coding[:40]!r}, which was not requested. Look for a proxy or filter in "
+            f"between that changes answers."
         )
     received = 0
     for piece in pieces:
         received += len(piece)
         if received > LARGEST_BODY:
             raise UnexpectedAnswerError(
-                f"The answer is larger than {LARGEST_BODY:,} bytes, which no answer of Microsoft's is. Look for a "
-                "proxy or filter on the way that changes answers."
+                f"The answer is larger than {LARGEST_BODY:,} bytes, which no answer of Microsoft's ever is. Look for a "
+                "proxy or filter in between that changes answers."
             )
         yield piece
 

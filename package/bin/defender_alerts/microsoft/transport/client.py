@@ -294,7 +294,7 @@ class Caller:
             raise _redirected(host, None) from error
         except ConnectionFailedError as error:
             self._drop_connections()
-            broken = BrokenAnswerError(f"{host}: {error}. The next run asks again.")
+            broken = BrokenAnswerError(f"{host}: {error}. The next run tries again.")
             raise _Retry("broken off", broken) from error
 
     def _drop_connections(self) -> None:
@@ -421,7 +421,7 @@ class _Retry(Exception):  # noqa: N818 - no error: the reason for another try
 def _redirected(host: str, target: str | None) -> AddonError:
     return UnexpectedAnswerError(
         f"{host} redirects to {target or 'nowhere'}, which is not followed: the answer would not be Microsoft's. Look "
-        "for a proxy, portal or filter on the way that asks for a login."
+        "for a proxy, portal or filter in between that asks for a login."
     )
 
 
@@ -438,7 +438,7 @@ def _not_microsofts(refusal: Refusal, answer: Answer) -> AddonError | None:
     named = f", a page called {microsofts_words(html.unescape(title.group(1)))!r}" if title else ""
     return UnexpectedAnswerError(
         f"{refusal.host} answered {answer.status} with something that is not Microsoft's answer{named}. Look for a "
-        "proxy, portal or filter on the way that blocks this host or asks for a login."
+        "proxy, portal or filter in between that blocks this host or asks for a login."
     )
 
 

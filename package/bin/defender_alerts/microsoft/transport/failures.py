@@ -50,7 +50,7 @@ class _Row(NamedTuple):
     without_login: str = ""
 
 
-_FAILED = "The connection to {host} failed ({detail}). The next run asks again."
+_FAILED = "The connection to {host} failed ({detail}). The next run tries again."
 _UNTRUSTED = "The certificate that answers for {host} is not trusted ({detail}). "
 # OpenSSL's names for what its present rules leave out: DH keys, signatures, versions, an unsafe renegotiation.
 _OUTDATED = "KEY_TOO_SMALL|UNSUPPORTED_PROTOCOL|ALERT_PROTOCOL_VERSION|WRONG_SIGNATURE_TYPE|UNSAFE_LEGACY_RENEGOTIATION"
@@ -60,7 +60,8 @@ _ROWS = (
         # Raised by ``connection`` for the headers of a proxy's answer.
         "407 without Basic",
         "proxy login",
-        "The proxy wants a login that the add-on does not speak ({detail}); only Basic is supported. Ask the proxy's "
+        "The proxy requires a login that the add-on does not support ({detail}); only Basic is supported. Ask the "
+        "proxy's "
         "owner to allow Basic, or to let this host through without a login, or set a local relay such as cntlm or px "
         "under Configuration > Proxy.",
         ConfigurationError,
@@ -108,7 +109,7 @@ _ROWS = (
     _Row(
         "certificate has expired",
         "expired certificate",
-        _UNTRUSTED + "Check this machine's clock; if it is right, the owner of the proxy on the way has to renew it.",
+        _UNTRUSTED + "Check this machine's clock; if it is right, the owner of the proxy in between has to renew it.",
         may_pass=False,
     ),
     _Row(
@@ -144,7 +145,7 @@ _ROWS = (
         "ostname mismatch",
         "certificate of another host",
         _UNTRUSTED
-        + "Something else answers in its place: look for a proxy, portal or filter on the way, and check DNS.",
+        + "Something else answers in its place: look for a proxy, portal or filter in between, and check DNS.",
         may_pass=False,
     ),
     _Row(
@@ -160,7 +161,7 @@ _ROWS = (
         # A proxy can't resolve or reach the host: 404, 502, 503 or 504, with differing texts.
         "Tunnel connection failed|SOCKS5Error: 0x",
         "refused tunnel",
-        "The proxy opens no way to {host}:443 ({detail}). Check that the proxy lets {host}:443 pass and that it can "
+        "The proxy opens no tunnel to {host}:443 ({detail}). Check that the proxy lets {host}:443 pass and that it can "
         "resolve that name.",
         UnknownHostError,
     ),

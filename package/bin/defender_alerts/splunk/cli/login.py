@@ -84,7 +84,7 @@ def log_in(
     address = urlsplit(way.uri)
     host = address.hostname or ""
     if address.scheme != "https" or not host:
-        raise ConfigurationError(f"{way.uri!r} is no address such as https://search.example.com:8089.")
+        raise ConfigurationError(f"{way.uri!r} is not an address such as https://search.example.com:8089.")
     verify = host not in LOOPBACK
     service = client.Service(
         scheme=address.scheme,

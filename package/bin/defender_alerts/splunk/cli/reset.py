@@ -74,7 +74,9 @@ def _reset(options: argparse.Namespace, shell: Shell) -> int:
 
 def _is_meant(name: str, shell: Shell) -> bool:
     if shell.confirm is None:
-        raise ConfigurationError("There is no terminal to ask at, so nothing was ordered. Add --yes if it is meant.")
+        raise ConfigurationError(
+            "There is no terminal to ask for confirmation, so nothing was reset. Add --yes to confirm."
+        )
     shell.out.flush()
     if shell.confirm(f"Let the input {name} start again?"):
         return True

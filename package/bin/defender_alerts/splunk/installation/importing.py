@@ -53,7 +53,7 @@ os._exit(0)
 
 _REINSTALL = (
     "Install this version of the add-on again: delete the folder lib/ in {folder}, then Apps > Manage Apps > Install "
-    "app from file, with Upgrade app ticked, and restart Splunk. If it stays so, report it."
+    "app from file, with Upgrade app ticked, and restart Splunk. If this persists, report it."
 )
 _NOT_SPLUNKS = "Start it with Splunk's own Python: $SPLUNK_HOME/bin/splunk cmd python3.9."
 _NOT_READABLE = "Let the user that runs splunkd read it: chown -R that user {folder}."

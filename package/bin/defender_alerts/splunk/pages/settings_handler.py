@@ -59,4 +59,4 @@ class SettingsHandler(PageHandler):
 
     def _check_network(self) -> str:
         left_out = check_ca_bundle(self.payload.get("ca_bundle", ""))
-        return f"Of the CA certificates, some count for nothing: {left_out}." if left_out else ""
+        return f"Of the CA certificates, some are not used: {left_out}." if left_out else ""
