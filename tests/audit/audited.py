@@ -25,7 +25,7 @@ from defender_alerts.splunk.names import CHECKPOINTS
 from defender_alerts.splunk.rest_client import Splunkd
 from integration.installation import BROAD, DAY, KIND, REGIONS, Installation
 from standins.microsoft import ticks
-from standins.polling import NoWaiting, http_proxy
+from standins.polling import NoWaiting, http_proxy, trust_once
 from standins.search import IndexedEvent as Indexed
 from standins.splunkd.stream import IndexedEvent, StreamReader
 
@@ -99,7 +99,7 @@ class Audited:
             store = self.store()
             store.room = room
             log = logging.getLogger("tests.audit")
-            given = PollContext(self._network(), store, sink, self.stop, log, writer="tests/audit")
+            given = PollContext(self._network(), store, sink, self.stop, log, writer="tests/audit", trust=trust_once)
             result = poll(self._plan(), given)
             assert room is None or store.room == 0
         finally:

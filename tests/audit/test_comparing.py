@@ -233,7 +233,8 @@ def test_a_wait_for_splunk_is_announced(audited: Audited) -> None:
     audited.publish({"eu": 3})
     audited.run()
     audited.lose([1])
-    done = audited.audit("--grace", "0.5")
+    # No wait lasts here, and there is one left however slow the machine is.
+    done = audited.audit("--grace", "600")
     assert "Waiting " in done.err
     assert "Region eu: asking Microsoft" in done.err
 

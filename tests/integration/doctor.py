@@ -15,6 +15,7 @@ from integration.installation import APP, CLIENT_SECRET, Installation
 from integration.test_secrets import TOKEN_MARKS
 
 PASSWORD = "changed-already"
+PROGRAM = "defender_alerts_doctor.py"
 PROXY_USER, PROXY_PASSWORD = "proxy-user", "pröxy:Pass/word%21"
 
 
@@ -49,30 +50,32 @@ class Visit:
 def visit(
     installation: Installation,
     *options: str,
-    python: Path,
+    python: Path | None = None,
     user: str = "admin",
     environment: Mapping[str, str] | None = None,
     password: str = PASSWORD,
 ) -> Visit:
-    """Start the command as `splunk cmd python3.9` does, with a password on its standard input."""
+    """Run the command with a password on its standard input; where a Python or variables are named, by a start of its own."""
     splunkd = installation.splunkd
-    program = splunkd.home / "etc" / "apps" / APP / "bin" / "defender_alerts_doctor.py"
     login = ["--username", user] if user else []
-    done = subprocess.run(
-        [str(python), str(program), "--port", splunkd.server_uri.rpartition(":")[2], *login, *options],
-        input=f"{password}\n",
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd="/",
-        env={
-            "SPLUNK_HOME": str(splunkd.home),
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(splunkd.home / "lib" / "python3" / "site-packages"),
-            **(environment or {}),
-        },
-    )
-    return Visit(done.returncode, done.stdout, done.stderr)
+    arguments = ["--port", splunkd.server_uri.rpartition(":")[2], *login, *options]
+    if python is None and not environment:
+        done = splunkd.command(PROGRAM, *arguments, stdin=f"{password}\n")
+    else:
+        done = subprocess.run(
+            [str(python or splunkd.python), str(splunkd.home / "etc" / "apps" / APP / "bin" / PROGRAM), *arguments],
+            input=f"{password}\n".encode(),
+            capture_output=True,
+            check=False,
+            cwd="/",
+            env={
+                "SPLUNK_HOME": str(splunkd.home),
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(splunkd.home / "lib" / "python3" / "site-packages"),
+                **(environment or {}),
+            },
+        )
+    return Visit(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @contextmanager

@@ -50,9 +50,9 @@ def test_an_input_in_order_is_told_so(installed_on_each: Installation, splunk_py
     assert "region eu has given a record of the last 24 hours" in " ".join(done.out.split())
 
 
-def test_each_line_of_the_json_says_what_was_found(installed: Installation, python: Path) -> None:
+def test_each_line_of_the_json_says_what_was_found(installed: Installation) -> None:
     assert installed.run(NARROW).status == 0
-    done = visit(installed, "--input", NARROW, "--json", python=python)
+    done = visit(installed, "--input", NARROW, "--json")
     assert done.status == 0
     assert done.outcomes() == {check: {"skipped" if check == "dns" else "ok"} for check in CHECKS}
     assert [one["healthy"] for one in done.report["inputs"]] == [True]
@@ -63,20 +63,20 @@ def test_each_line_of_the_json_says_what_was_found(installed: Installation, pyth
     assert "no record of the last 8 days" in done.of("api", SIEM_HOST)["found"]
 
 
-def test_without_a_name_every_input_is_checked(installed: Installation, python: Path) -> None:
-    done = visit(installed, "--json", "--kind", KIND, python=python)
+def test_without_a_name_every_input_is_checked(installed: Installation) -> None:
+    done = visit(installed, "--json", "--kind", KIND)
     assert done.status == 0
     assert [(one["input"], one["kind"]) for one in done.report["inputs"]] == [(BROAD, KIND), (NARROW, KIND)]
     apis = [check["subject"] for check in done.report["inputs"][0]["checks"] if check["check"] == "api"]
     assert len(apis) == 3
 
 
-def test_it_writes_nothing(installed: Installation, python: Path) -> None:
+def test_it_writes_nothing(installed: Installation) -> None:
     home = installed.splunkd.home
     assert installed.run(NARROW).status == 0
     before, checkpoints, logs = _files(home), installed.checkpoints(), installed.splunkd.logs()
     known = len(installed.splunkd.journal)
-    assert visit(installed, "--input", NARROW, python=python).status == 0
+    assert visit(installed, "--input", NARROW).status == 0
     assert (_files(home), installed.checkpoints(), installed.splunkd.logs()) == (before, checkpoints, logs)
     calls = [call for call in installed.splunkd.journal[known:] if "auth/login" not in call.path]
     assert {call.method for call in calls} == {"GET"}
@@ -87,22 +87,22 @@ def _files(home: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in (home / "etc").rglob("*.conf") if path.is_file()}
 
 
-def test_a_clock_that_is_off_is_told(installed: Installation, python: Path) -> None:
+def test_a_clock_that_is_off_is_told(installed: Installation) -> None:
     installed.cloud.clock.skew(400.0)
-    done = visit(installed, "--input", NARROW, "--json", python=python)
+    done = visit(installed, "--input", NARROW, "--json")
     clock = done.of("clock")
     assert (done.status, clock["outcome"]) == (0, "warning")
     assert "behind Microsoft's" in clock["found"]
 
 
-def test_a_checkpoint_that_stays_behind_is_told(installed: Installation, python: Path) -> None:
+def test_a_checkpoint_that_stays_behind_is_told(installed: Installation) -> None:
     assert installed.run(NARROW).status == 0
     (checkpoint,) = installed.checkpoints()
     old = {**checkpoint, "watermark": "2026-01-02T00:00:00.0000000Z", "settled": "2026-01-01T00:00:00.0000000Z"}
     store = installed.splunkd.kvstore
     store.remove(COLLECTION)
     store.put(COLLECTION, {**old, "seen_from": "2026-01-01T00:00:00.0000000Z"})
-    line = visit(installed, "--input", NARROW, "--json", python=python).of("checkpoint", "eu")
+    line = visit(installed, "--input", NARROW, "--json").of("checkpoint", "eu")
     assert line["outcome"] == "warning"
     assert "collected up to 2026-01-02" in line["found"]
 
@@ -129,10 +129,10 @@ def _written(installed: Installation, **fields: str) -> Iterator[str]:
     ],
 )
 def test_a_wrong_setting_ends_with_2_and_nothing_is_asked_of_microsoft(
-    installed: Installation, python: Path, fields: dict[str, str], check: str, says: str
+    installed: Installation, fields: dict[str, str], check: str, says: str
 ) -> None:
     with _written(installed, **fields) as name:
-        done = visit(installed, "--input", name, "--json", python=python)
+        done = visit(installed, "--input", name, "--json")
     assert done.status == 2
     assert says in done.of(check)["found"]
     assert {"skipped"} == set().union(*(done.outcomes()[name] for name in ("proxy", "tls", "token", "api", "clock")))
@@ -141,17 +141,17 @@ def test_a_wrong_setting_ends_with_2_and_nothing_is_asked_of_microsoft(
     assert list(installed.cloud.journal) == []
 
 
-def test_an_input_that_is_disabled_is_told_so(installed: Installation, python: Path) -> None:
+def test_an_input_that_is_disabled_is_told_so(installed: Installation) -> None:
     with _written(installed, disabled="1", regions="eu") as name:
-        done = visit(installed, "--input", name, "--json", python=python)
+        done = visit(installed, "--input", name, "--json")
     assert (done.status, done.of("input")["outcome"]) == (0, "warning")
 
 
 # Who asks.
 
 
-def test_a_user_who_may_not_read_the_settings_is_told_so(installed: Installation, python: Path) -> None:
-    done = visit(installed, "--input", NARROW, "--json", python=python, user="analyst", password="analyst-password")
+def test_a_user_who_may_not_read_the_settings_is_told_so(installed: Installation) -> None:
+    done = visit(installed, "--input", NARROW, "--json", user="analyst", password="analyst-password")
     assert done.status == 2
     assert done.of("account")["outcome"] == "failed"
     assert done.of("user")["outcome"] == "warning"
@@ -166,16 +166,14 @@ def test_a_user_who_may_not_read_the_settings_is_told_so(installed: Installation
         (("--kind", "nothing"), "invalid choice"),
     ],
 )
-def test_what_is_not_there_ends_with_2(
-    installed: Installation, python: Path, options: tuple[str, ...], says: str
-) -> None:
-    done = visit(installed, *options, python=python)
+def test_what_is_not_there_ends_with_2(installed: Installation, options: tuple[str, ...], says: str) -> None:
+    done = visit(installed, *options)
     assert (done.status, done.out) == (2, "")
     assert says in done.err
 
 
-def test_a_wrong_password_ends_with_2_and_is_not_shown(installed: Installation, python: Path) -> None:
-    done = visit(installed, python=python, password="wrong-password")
+def test_a_wrong_password_ends_with_2_and_is_not_shown(installed: Installation) -> None:
+    done = visit(installed, password="wrong-password")
     assert (done.status, done.out) == (2, "")
     assert "refuses the login of admin" in done.err
     assert "wrong-password" not in done.err
@@ -185,22 +183,22 @@ def test_a_wrong_password_ends_with_2_and_is_not_shown(installed: Installation, 
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_no_secret_is_in_a_report(installed: Installation, python: Path, options: tuple[str, ...]) -> None:
+def test_no_secret_is_in_a_report(installed: Installation, options: tuple[str, ...]) -> None:
     key = installed.splunkd.session_key()
     escaped = installed.cloud.proxy.url((PROXY_USER, PROXY_PASSWORD))
     with proxy_as_saved(installed):
         installed.cloud.proxy_credentials = (PROXY_USER, PROXY_PASSWORD)
         installed.save_proxy(installed.cloud.proxy, user=PROXY_USER, password=PROXY_PASSWORD)
-        done = visit(installed, *options, python=python, user="", environment={"SPLUNK_TOKEN": key})
+        done = visit(installed, *options, user="", environment={"SPLUNK_TOKEN": key})
     assert done.status == 0
     assert not secrets_in(done, installed, escaped)
 
 
-def test_what_a_service_echoes_is_taken_out(installed: Installation, python: Path) -> None:
+def test_what_a_service_echoes_is_taken_out(installed: Installation) -> None:
     echo = json.dumps({"error": {"code": "Forbidden", "message": f"you said {CLIENT_SECRET}"}}).encode()
     installed.cloud.faults.add(SIEM_HOST, Status(403, echo), path="/api/alerts", times=None)
     for options in ((), ("--json",)):
-        done = visit(installed, "--input", NARROW, *options, python=python)
+        done = visit(installed, "--input", NARROW, *options)
         assert "you said ******" in " ".join(done.out.split())
         assert not secrets_in(done, installed)
 
@@ -208,10 +206,10 @@ def test_what_a_service_echoes_is_taken_out(installed: Installation, python: Pat
 # Today's APIs.
 
 
-def test_a_missing_permission_is_named_as_in_entra_id(fresh: Installation, python: Path) -> None:
+def test_a_missing_permission_is_named_as_in_entra_id(fresh: Installation) -> None:
     fresh.save_account()
     fresh.save_current_input("defender_endpoint_alerts", "modern", region="global")
-    done = visit(fresh, "--input", "modern", "--json", python=python)
+    done = visit(fresh, "--input", "modern", "--json")
     assert done.status == 1
     (token,) = [line for line in done.report["inputs"][0]["checks"] if line["check"] == "token"]
     assert token["outcome"] == "warning"
@@ -229,9 +227,7 @@ def test_a_missing_permission_is_named_as_in_entra_id(fresh: Installation, pytho
         ("defender_incidents", {"alerts": "split"}),
     ],
 )
-def test_todays_apis_are_asked_for_one_record(
-    fresh: Installation, python: Path, kind: str, own: dict[str, str]
-) -> None:
+def test_todays_apis_are_asked_for_one_record(fresh: Installation, kind: str, own: dict[str, str]) -> None:
     fresh.application.roles = {
         "https://api.securitycenter.microsoft.com": ("Alert.Read.All",),
         "https://graph.microsoft.com": ("SecurityAlert.Read.All", "SecurityIncident.Read.All"),
@@ -239,7 +235,7 @@ def test_todays_apis_are_asked_for_one_record(
     fresh.save_account()
     fresh.save_current_input(kind, "modern", **own)
     fresh.cloud.journal.clear()
-    done = visit(fresh, "--input", "modern", "--json", python=python)
+    done = visit(fresh, "--input", "modern", "--json")
     assert done.status == 0, done.out
     asked = [call for call in fresh.cloud.journal if call.values("$filter")]
     assert asked

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from integration.doctor import PROXY_PASSWORD, PROXY_USER, proxy_as_saved, secrets_in, visit
@@ -174,9 +173,9 @@ BROKEN = (
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.id)
-def test_what_is_broken_is_named_with_what_to_do(installed: Installation, python: Path, broken: Broken) -> None:
+def test_what_is_broken_is_named_with_what_to_do(installed: Installation, broken: Broken) -> None:
     broken.let(installed)
-    done = visit(installed, "--input", NARROW, "--json", python=python)
+    done = visit(installed, "--input", NARROW, "--json")
     line = done.of(broken.check, broken.subject)
     assert (done.status, line["outcome"]) == (1, "failed")
     assert broken.says in line["found"]
@@ -189,12 +188,10 @@ def test_what_is_broken_is_named_with_what_to_do(installed: Installation, python
     assert not secrets_in(done, installed)
 
 
-def test_a_proxy_that_wants_another_login_is_named_and_everything_behind_it_skipped(
-    installed: Installation, python: Path
-) -> None:
+def test_a_proxy_that_wants_another_login_is_named_and_everything_behind_it_skipped(installed: Installation) -> None:
     with proxy_as_saved(installed):
         installed.cloud.proxy_credentials = (PROXY_USER, PROXY_PASSWORD)
-        done = visit(installed, "--input", NARROW, "--json", python=python)
+        done = visit(installed, "--input", NARROW, "--json")
     assert done.status == 1
     assert "asks for a user name and password" in done.of("proxy")["found"]
     assert "Configuration > Proxy" in done.of("proxy")["advice"]
@@ -202,10 +199,10 @@ def test_a_proxy_that_wants_another_login_is_named_and_everything_behind_it_skip
     assert done.of("credentials")["outcome"] == "ok"
 
 
-def test_a_proxy_that_is_not_there_is_named(installed: Installation, python: Path) -> None:
+def test_a_proxy_that_is_not_there_is_named(installed: Installation) -> None:
     with proxy_as_saved(installed):
         # Past the check of the page: it answered when it was saved.
         installed.splunkd.conf.write("ta_defender_alerts_settings", APP, "proxy", {"proxy_port": "9"})
-        done = visit(installed, "--input", NARROW, "--json", python=python)
+        done = visit(installed, "--input", NARROW, "--json")
     assert done.status == 1
     assert "Nothing answers at http://127.0.0.1:9 ([Errno 111] Connection refused)" in done.of("proxy")["found"]

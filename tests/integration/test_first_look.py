@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -194,43 +194,28 @@ def test_it_starts_without_any_library_and_says_that_they_are_missing(copy: Path
     assert "No module named" in done.failed("entry")["defender_graph_alerts.py"]["found"]
 
 
-BREAKAGES: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
-    "a crash": (
-        lambda app: (app / "bin/defender_alerts_audit.py").write_text("import os\nos.kill(os.getpid(), 11)\n"),
-        "defender_alerts_audit.py",
-        "the process ended with -11 without a word",
-        "Report it, with Splunk's version and the operating system.",
-    ),
-    "an exit": (
-        lambda app: (app / "bin/defender_alerts_reset.py").write_text("raise SystemExit('gone')\n"),
-        "defender_alerts_reset.py",
-        "It fails: SystemExit: gone",
-        "Install this version of the add-on again",
-    ),
-    "a file cut short": (
-        lambda app: (app / "bin/defender_alerts_status.py").write_text("def handle(\n"),
-        "defender_alerts_status.py",
-        "It fails: SyntaxError: ",
-        "Install this version of the add-on again",
-    ),
-    "a script that is missing": (
-        lambda app: (app / "bin/defender_incidents.py").unlink(),
-        "defender_incidents.py",
-        "It fails: ModuleNotFoundError: No module named 'defender_incidents'",
-        "Install this version of the add-on again",
-    ),
-}
-
-
-@pytest.mark.parametrize("breakage", BREAKAGES)
-def test_what_is_broken_costs_only_itself(copy: Path, start: tuple[str, ...], breakage: str) -> None:
-    harm, script, found, advice = BREAKAGES[breakage]
-    harm(copy)
-    done = look(copy, start, "--json")
+def test_what_is_broken_costs_only_itself(small: Path, start: tuple[str, ...]) -> None:
+    again = "Install this version of the add-on again"
+    report = "Report it, with Splunk's version and the operating system."
+    ended = "the process ended with -11 without a word"
+    broken = {
+        "crash.py": ("import os\nos.kill(os.getpid(), 11)\n", ended, report),
+        "exit.py": ("raise SystemExit('gone')\n", "It fails: SystemExit: gone", again),
+        "cut_short.py": ("def handle(\n", "It fails: SyntaxError: ", again),
+    }
+    for script, (text, _, _) in broken.items():
+        (small / "bin" / script).write_text(text, encoding="utf-8")
+    missing = "defender_graph_alerts.py"
+    (small / "bin" / missing).unlink()
+    told = {script: (found, advice) for script, (_, found, advice) in broken.items()}
+    told[missing] = ("It fails: ModuleNotFoundError: No module named 'defender_graph_alerts'", again)
+    done = look(small, start, "--json")
     assert done.status == 1
-    assert done.failed("entry").keys() == {script}
-    assert found in done.failed("entry")[script]["found"]
-    assert advice in done.failed("entry")[script]["advice"]
+    failed = done.failed("entry")
+    assert failed.keys() == told.keys()
+    for script, (found, advice) in told.items():
+        assert found in failed[script]["found"]
+        assert advice in failed[script]["advice"]
     assert not done.failed("library")
 
 
@@ -369,10 +354,11 @@ def test_splunkd_log_is_searched_for_what_the_add_on_died_of(
 # With a login.
 
 
-def on(installed: Installation, start: tuple[str, ...], *options: str, **how: Any) -> Look:
+def on(installed: Installation, start: tuple[str, ...], *options: str, app: Path | None = None, **how: Any) -> Look:
+    """Look at the app that is installed, or at a smaller one in its place."""
     home = installed.splunkd.home
     port = installed.splunkd.server_uri.rpartition(":")[2]
-    return look(home / "etc" / "apps" / APP, start, "--json", "--port", port, *options, home=home, **how)
+    return look(app or home / "etc" / "apps" / APP, start, "--json", "--port", port, *options, home=home, **how)
 
 
 def test_with_a_login_splunkd_is_asked_straight_for_all_that_the_pages_need(
@@ -400,10 +386,10 @@ def test_it_works_and_finds_everything_in_order_on_openssl_1_0_2(
 
 
 def test_a_session_key_is_taken_from_the_environment_and_never_written(
-    installed: Installation, start: tuple[str, ...]
+    installed: Installation, small: Path, start: tuple[str, ...]
 ) -> None:
     key = installed.splunkd.session_key()
-    done = on(installed, start, environment={"SPLUNK_TOKEN": f"Splunk {key}"})
+    done = on(installed, start, app=small, environment={"SPLUNK_TOKEN": f"Splunk {key}"})
     assert done.status == 0
     assert key not in done.out
 
@@ -427,32 +413,32 @@ def test_what_splunkd_says_of_the_add_on_s_own_handler_is_passed_on(
     assert any("No module named 'no_such_thing'" in one["found"] for one in done.of("splunkd.log").values())
 
 
-def test_a_kv_store_that_is_not_ready_fails(installed: Installation, start: tuple[str, ...]) -> None:
+def test_a_kv_store_that_is_not_ready_fails(installed: Installation, small: Path, start: tuple[str, ...]) -> None:
     installed.splunkd.kvstore.state = KVStoreState.FAILED
-    done = on(installed, start, "--username", "admin")
+    done = on(installed, start, "--username", "admin", app=small)
     assert done.status == 1
     assert done.failed("kvstore")[""]["found"] == "The KV store is failed."
 
 
 @pytest.mark.parametrize(("user", "password"), [("admin", "wrong-password"), ("nobody", PASSWORD)])
 def test_a_login_that_is_refused_fails_and_costs_only_what_it_takes(
-    installed: Installation, start: tuple[str, ...], user: str, password: str
+    installed: Installation, small: Path, start: tuple[str, ...], user: str, password: str
 ) -> None:
-    done = on(installed, start, "--username", user, password=password)
+    done = on(installed, start, "--username", user, app=small, password=password)
     assert done.status == 1
     assert done.failed("splunkd")[""]["found"].startswith("The login fails (HTTP 401")
     assert password not in done.out
     assert done.of("entry")[""]["outcome"] == "ok"
 
 
-def test_a_splunkd_that_does_not_run_fails(installed: Installation, start: tuple[str, ...]) -> None:
+def test_a_splunkd_that_does_not_run_fails(installed: Installation, small: Path, start: tuple[str, ...]) -> None:
     with installed.splunkd.unreachable():
-        done = on(installed, start, environment={"SPLUNK_TOKEN": "key"})
+        done = on(installed, start, app=small, environment={"SPLUNK_TOKEN": "key"})
     assert "does not answer" in done.failed("splunkd")[""]["found"]
 
 
 def test_the_index_of_all_hosts_is_searched_for_the_add_on_s_errors(
-    installed: Installation, start: tuple[str, ...]
+    installed: Installation, small: Path, start: tuple[str, ...]
 ) -> None:
     now = str(dt.datetime.now(dt.timezone.utc).timestamp() - 60)
     text = (
@@ -463,17 +449,19 @@ def test_the_index_of_all_hosts_is_searched_for_the_add_on_s_errors(
         IndexedEvent(raw=text, time=now, source="splunkd.log", sourcetype="splunkd", host="sh1", index="_internal")
     )
     try:
-        done = on(installed, start, "--username", "admin")
+        done = on(installed, start, "--username", "admin", app=small)
     finally:
         installed.splunkd.searches.events.clear()
     found = done.of("_internal")["CalcFieldProcessor"]["found"]
     assert found == "Invalid eval expression for 'EVAL-dest' in stanza [ms:defender:graph:alerts]"
 
 
-def test_the_last_error_of_each_inputs_own_log_is_told(installed: Installation, start: tuple[str, ...]) -> None:
+def test_the_last_error_of_each_inputs_own_log_is_told(
+    installed: Installation, small: Path, start: tuple[str, ...]
+) -> None:
     installed.application.disabled = True
     assert installed.run(NARROW).status == 2
-    logged = on(installed, start).of("log")
+    logged = on(installed, start, app=small).of("log")
     (name,) = [name for name in logged if name.endswith(f"_{NARROW}.log")]
     assert "Its last error: " in logged[name]["found"]
     assert "AADSTS" in logged[name]["found"]

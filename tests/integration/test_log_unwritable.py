@@ -15,11 +15,10 @@ NOBODY = 65_534
 LOG = f"ta_defender_alerts_{KIND}_{NARROW}.log"
 
 
-@pytest.fixture
-def home(install: Install) -> Iterator[Installation]:
+@pytest.fixture(scope="module")
+def of_nobody(install: Install) -> Installation:
     """Give an installation of its own whose processes are an unprivileged user's: root may write anywhere."""
     installation = set_up(install(), regions="eu")
-    installation.publish("eu", installation.alerts(3))
     splunkd = installation.splunkd
     for folder in splunkd.home.parents:
         if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
@@ -28,8 +27,22 @@ def home(install: Install) -> Iterator[Installation]:
         for path in (splunkd.home, *splunkd.home.rglob("*")):
             os.chown(path, NOBODY, NOBODY)
         splunkd.run_as(NOBODY)
-    yield installation
-    _logs(installation).chmod(0o755)
+    return installation
+
+
+@pytest.fixture
+def home(of_nobody: Installation) -> Iterator[Installation]:
+    """Give that installation with three alerts to collect, and a new folder of logs."""
+    of_nobody.reset()
+    of_nobody.publish("eu", of_nobody.alerts(3))
+    logs = _logs(of_nobody)
+    yield of_nobody
+    if logs.exists():
+        logs.chmod(0o755)
+        shutil.rmtree(logs)
+    logs.mkdir()
+    if os.geteuid() == 0:
+        os.chown(logs, NOBODY, NOBODY)
 
 
 def _logs(installation: Installation) -> Path:

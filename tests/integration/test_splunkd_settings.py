@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from integration.installation import APP, KIND, NARROW, Install, Installation, raws, set_up, texts
+from integration.installation import APP, KIND, NARROW, Installation, raws, texts
 from integration.log import errors
 from integration.saving import refusal_of, row
 from standins.splunkd import Fault
@@ -31,11 +30,8 @@ def test_a_run_that_waits_for_splunkd_ends_when_it_is_asked_to(installed: Instal
     assert process.wait(20).status == 0
 
 
-@pytest.mark.parametrize("version", ["3.9", "3.13"])
-def test_a_splunkd_that_wants_certificates_of_its_callers_is_said_to(
-    install: Install, splunk_pythons: dict[str, Path], version: str
-) -> None:
-    installed = set_up(install(splunk_pythons[version]), regions="eu")
+def test_a_splunkd_that_wants_certificates_of_its_callers_is_said_to(installed_on_each: Installation) -> None:
+    installed = installed_on_each
     with installed.splunkd.requiring_certificates():
         run = installed.run(NARROW)
     assert (run.status, run.stdout_bytes) == (2, 0), run.stderr
@@ -73,11 +69,9 @@ def _refusals(installed: Installation) -> dict[str, str]:
     return {page: refusal_of(ask) for page, ask in _each_page(installed).items()}
 
 
-@pytest.mark.parametrize("version", ["3.9", "3.13"])
-def test_each_page_says_so_too(install: Install, splunk_pythons: dict[str, Path], version: str) -> None:
-    installed = set_up(install(splunk_pythons[version]), regions="eu")
-    with installed.splunkd.requiring_certificates():
-        refusals = _refusals(installed)
+def test_each_page_says_so_too(installed_on_each: Installation) -> None:
+    with installed_on_each.splunkd.requiring_certificates():
+        refusals = _refusals(installed_on_each)
     for page, refusal in refusals.items():
         assert "splunkd ends the connection before it answers (" in refusal, page
         assert "If server.conf has requireClientCert = true under [sslConfig], set it to false" in refusal, page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from standins.splunkd.stream import IndexedEvent
 
 
+_COMMAND_SECONDS = 120
+
+
 class Splunkd(AbstractContextManager["Splunkd"]):
     """A Splunk instance in `home` with `app` (a built tree, copied in) whose scripts run under `python`.
 
@@ -52,6 +56,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         children = Children(self._home, python, app.name)
         self._children = children
         self.home = home
+        self.python = python
         self.conf = ConfFiles(home)
         self.faults = Faults()
         self.kvstore = KVStore(self.conf, self.faults)
@@ -147,6 +152,11 @@ class Splunkd(AbstractContextManager["Splunkd"]):
             yield self
         finally:
             self._children.starts_anew = False
+
+    def command(self, script: str, *options: str, stdin: str = "") -> subprocess.CompletedProcess[bytes]:
+        """Run one of the app's scripts as `splunk cmd python3` does."""
+        path = self._home.apps / self._app / "bin" / script
+        return self._children.run([str(path), *options], stdin.encode(), _COMMAND_SECONDS)
 
     def run_as(self, uid: int) -> None:
         """Start inputs as another user from now on; this takes root."""
