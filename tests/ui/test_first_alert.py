@@ -57,6 +57,9 @@ def test_from_the_configuration_page_to_the_first_alert(
     began, typist = time.monotonic(), Typist()
 
     account = workplace.add_account()
+    for name in ("Azure CLI", "PowerShell"):
+        script = workplace.page.get_by_role("link", name=name).evaluate("link => link.href")
+        assert "Nobody has run it against a real tenant yet" in workplace.page.request.get(script).text()
     typist.type(
         account,
         name="corp",
@@ -67,6 +70,11 @@ def test_from_the_configuration_page_to_the_first_alert(
     account.save("Add")
     expect(workplace.row("corp")).to_contain_text("Can feed Defender alerts (Microsoft Graph)")
 
+    permissions = workplace.page.get_by_role("link", name="API permissions of the application")
+    blade = "#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/CallAnAPI/appId"
+    expect(permissions).to_have_attribute(
+        "href", f"https://entra.microsoft.com/{blade}/{workplace.application.client_id}"
+    )
     workplace.page.get_by_role("link", name="Next: create an input").click()
     workplace.page.get_by_role("button", name="Create New Input").click()
     workplace.page.get_by_role("menuitem", name=GRAPH.entry, exact=True).click()

@@ -6,8 +6,18 @@ import { pageAddress } from "./defender_web.js";
 
 const NOTICE = "defender-next-step";
 
+// The portals of the US government's Entra ID; the others share one.
+const PORTALS = { gcc_high: "entra.microsoft.us", dod: "entra.microsoft.us" };
+const PERMISSIONS = "#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/CallAnAPI/appId";
+
+/** Where the permissions of an account's application are granted. */
+function permissionsPage({ cloud, client_id: client = "" }) {
+    const portal = PORTALS[cloud] || "entra.microsoft.com";
+    return `https://${portal}/${PERMISSIONS}/${encodeURIComponent(client.replace(/[^0-9A-Fa-f-]/g, ""))}`;
+}
+
 /** Say what comes next, at the foot of the window: the page behind it is UCC's, and drawn anew at any time. */
-function leadOn() {
+function leadOn(account) {
     const before = document.getElementById(NOTICE);
     if (before) {
         before.remove();
@@ -27,19 +37,27 @@ function leadOn() {
         font: "14px sans-serif",
         zIndex: "1000",
     };
-    document.body.append(element("div", { id: NOTICE, role: "status", style }, next));
+    const permissions = link("API permissions of the application", permissionsPage(account));
+    document.body.append(element("div", { id: NOTICE, role: "status", style }, next, " \u00b7 ", permissions));
 }
 
 export default class AccountForm extends RefusalInView {
     constructor(globalConfig, serviceName, state, mode) {
         super();
         this.mode = mode;
+        this.account = {};
+    }
+
+    /** Called before the page checks the fields. */
+    onSave(fields) {
+        this.account = fields || {};
+        return super.onSave();
     }
 
     /** Called when the server has taken what was saved. */
     onSaveSuccess() {
         if (this.mode === "create") {
-            leadOn();
+            leadOn(this.account);
         }
     }
 }
