@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,8 +31,10 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _lines(path: Path, first: int, last: int) -> str:
-    return "\n".join(path.read_text(encoding="utf-8").splitlines()[first - 1 : last])
+def _has_a_reason(path: Path, first: int, last: int) -> bool:
+    """Whether a comment stands there that is for readers, and not for ruff or mypy."""
+    lines = path.read_text(encoding="utf-8").splitlines()[first - 1 : last]
+    return any(re.search(r"# (?!noqa|type:)\S|# noqa: [A-Z0-9, ]+ - \w", line) for line in lines)
 
 
 def _nothing_done(handler: ast.ExceptHandler) -> bool:
@@ -39,6 +42,7 @@ def _nothing_done(handler: ast.ExceptHandler) -> bool:
     return all(
         isinstance(step, _NOTHING)
         or (isinstance(step, ast.Expr) and isinstance(step.value, ast.Constant))
+        or (isinstance(step, ast.Expr) and ast.unparse(step.value).partition("(")[0].endswith(".debug"))
         or (isinstance(step, ast.Return) and (step.value is None or ast.unparse(step.value) == "None"))
         for step in handler.body
     )
@@ -67,12 +71,17 @@ def swallowing(path: Path) -> Iterator[str]:
                 if handler.type is not None and ast.unparse(handler.type) == "StoppedError":
                     continue  # to be asked to stop is no error
                 last = handler.body[-1].end_lineno or handler.lineno
-                if _nothing_done(handler) and "# " not in _lines(path, handler.lineno - 1, last):
+                if _nothing_done(handler) and not _has_a_reason(path, handler.lineno - 1, last):
                     yield f"{path.name}:{handler.lineno}"
-        if isinstance(node, ast.With) and any("suppress(" in ast.unparse(item) for item in node.items):
-            last = node.body[0].lineno
-            if "# " not in _lines(path, node.lineno - 1, last):
-                yield f"{path.name}:{node.lineno}"
+            for step in (inner for last_step in node.finalbody for inner in ast.walk(last_step)):
+                if isinstance(step, (ast.Return, ast.Break, ast.Continue)):
+                    yield f"{path.name}:{step.lineno}"  # whatever was raised ends there
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func).rpartition(".")[2] == "suppress"
+            and not _has_a_reason(path, node.lineno - 1, node.lineno + 1)
+        ):
+            yield f"{path.name}:{node.lineno}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(BIN)))
@@ -87,10 +96,16 @@ def test_the_search_finds_what_it_looks_for(tmp_path: Path) -> None:
         "    try:\n        one()\n    except OSError:\n        continue\n"
         "def f():\n    try:\n        f()\n    except Exception:\n        return None\n"
         "with suppress(OSError):\n    f()\n"
-        "try:\n    f()\nexcept ValueError:\n    pass  # it may be missing\n",
+        "try:\n    f()\nexcept ValueError:\n    pass  # it may be missing\n"
+        "try:\n    f()\nexcept Exception:  # noqa: BLE001\n    pass\n"
+        "try:\n    f()\nexcept Exception as error:\n    log.debug(error)\n"
+        "stack.enter_context(suppress(OSError))\n"
+        "\n\n"
+        "def g():\n    try:\n        f()\n    finally:\n        return 1\n"
+        "try:\n    f()\nexcept Exception:  # noqa: BLE001 - it may be missing\n    pass\n",
         encoding="utf-8",
     )
-    assert sorted(swallowing(file)) == ["swallows.py:11", "swallows.py:4", "swallows.py:9"]
+    assert sorted(swallowing(file)) == [f"swallows.py:{line}" for line in (11, 19, 23, 25, 32, 4, 9)]
 
 
 def _names(path: Path) -> Iterator[tuple[str, str]]:

@@ -121,6 +121,7 @@ class KVStoreCheckpoints:
             with self._lock:
                 self._splunkd.post_json(f"{_DATA}/batch_save", noted)
         except SplunkdError as error:
+            # The error itself is in the log already.
             self._log.debug("the last error is not noted in the KV store: %s", error)
 
     def status_documents(self) -> list[Mapping[str, Any]]:

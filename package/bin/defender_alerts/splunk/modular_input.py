@@ -293,6 +293,7 @@ class _InputRun:
         try:
             self._stream.close()
         except StreamClosedError as error:
+            # All events are out: a pipe that closes behind them costs nothing.
             self._log.debug("%s", error)
 
 
