@@ -66,7 +66,11 @@ def test_a_second_reset_counts_too(audited: Audited) -> None:
 @pytest.mark.parametrize(
     ("options", "name", "says"),
     [
-        (("--from", "soon"), BROAD, "--from is 'soon'"),
+        (
+            ("--from", "soon"),
+            BROAD,
+            "--from is 'soon', and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative, such as --from=-2d.",
+        ),
         (("--from=-1d",), "nobody", "There is no input 'nobody' here"),
         (("--from=-1d", "--region", "au"), BROAD, "has no checkpoint here for au"),
     ],

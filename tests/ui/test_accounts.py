@@ -166,6 +166,8 @@ def test_a_permission_that_is_missing_is_read_in_the_accounts_row_as_soon_as_it_
         "Missing permission for Defender incidents (Microsoft Graph): Microsoft Graph SecurityIncident.Read.All."
     )
     expect(row).to_contain_text(missing)
+    states = row.locator('[data-column="feeds"] svg').evaluate_all("all => all.map(one => one.dataset.state)")
+    assert states == ["ok", "warning", "warning"]
     for width in (1024, 1920):
         workplace.page.set_viewport_size({"width": width, "height": 900})
         assert workplace.broken_words() == []

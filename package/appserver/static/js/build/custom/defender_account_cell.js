@@ -1,7 +1,23 @@
-/** The cell of the accounts table that tells which inputs an account can feed: a line for each sentence. */
+/** The cell of the accounts table that tells which inputs an account can feed: a line for each sentence, with an icon. */
 
 import "./defender_columns.js";
-import { element, replaceUnlessSame } from "./defender_elements.js";
+import { element, icon, replaceUnlessSame } from "./defender_elements.js";
+
+/** The states of icons, by how a sentence begins. */
+const STATES = [
+    ["Can feed", "ok"],
+    ["Missing", "warning"],
+];
+
+function line(sentence) {
+    const [, state] = STATES.find(([beginning]) => sentence.startsWith(beginning)) || [];
+    return element(
+        "div",
+        { style: { display: "flex", gap: "6px", alignItems: "flex-start" } },
+        ...(state ? [icon(state)] : []),
+        element("span", { text: sentence })
+    );
+}
 
 export default class DefenderAccountCell {
     constructor(globalConfig, serviceName, el, row, field) {
@@ -14,6 +30,6 @@ export default class DefenderAccountCell {
         const text = String((row || this.row)[this.field] || "");
         // A sentence ends before a capital letter: the names of permissions have full stops of their own.
         const sentences = text.split(/(?<=\.) (?=[A-Z])/);
-        replaceUnlessSame(this.el, ...sentences.map((sentence) => element("div", { text: sentence })));
+        replaceUnlessSame(this.el, ...sentences.map(line));
     }
 }
