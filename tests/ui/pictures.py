@@ -101,12 +101,12 @@ def _others(workplace: Workplace, theme: str, width: int) -> None:
     page.get_by_role("button", name="Check this input").click()
     expect(page.get_by_role("button", name="Copy")).to_be_visible()
     _keep(workplace, f"row-doctor-{end}")
-    secrets = dict(workplace.application.secrets)
+    secrets = [*workplace.application.secrets]
     workplace.application.secrets.clear()
     page.get_by_role("button", name="Check this input").click()
     expect(page.get_by_role("list", name="Failed and warning")).to_be_visible()
     _keep(workplace, f"row-doctor-failed-{end}")
-    workplace.application.secrets.update(secrets)
+    workplace.application.secrets.extend(secrets)
     for order in ("Reset checkpoint", "Collect again"):
         page.get_by_role("button", name=order).click()
         dialog = page.get_by_role("dialog", name=order)
