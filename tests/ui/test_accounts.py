@@ -42,6 +42,10 @@ def test_an_account_is_refused_with_the_wrong_secret_and_listed_with_the_right_o
     dialog.save("Add")
     expect(workplace.row("corp")).to_contain_text("Commercial")
     expect(workplace.row("corp")).to_contain_text(workplace.tenant.guid)
+    feeds = workplace.row("corp").locator('[data-column="feeds"]')
+    expect(feeds).to_contain_text("Can feed none")
+    # Nothing about it is green.
+    assert "ok" not in feeds.locator("svg").evaluate_all("all => all.map(one => one.dataset.state)")
     workplace.picture("configuration-accounts")
     stored = workplace.conf(ACCOUNT_CONF)["corp"]
     assert "defender_siem_alerts" in stored.pop("last_check")

@@ -5,6 +5,7 @@ import { element, icon, replaceUnlessSame } from "./defender_elements.js";
 
 /** The states of icons, by how a sentence begins. */
 const STATES = [
+    ["Can feed none", "failed"],
     ["Can feed", "ok"],
     ["Missing", "warning"],
 ];
