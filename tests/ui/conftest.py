@@ -1,28 +1,27 @@
-"""One Chromium for all tests of a worker; a Splunk, a cloud and an empty browser profile for each test."""
+"""One Splunk and one browser for all tests of a worker, as if new for each; a cloud and a tenant for each test."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import BrowserContext, expect, sync_playwright
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.splunkd import Splunkd
 from standins.splunkweb import Web
-from ui.workplace import APP, KIND, Workplace
+from ui.workplace import APP, Workplace
 
 from tooling import browser
 
 # Long enough for a busy machine: each call to splunkd starts a Python of its own.
-SECONDS = 30
+SECONDS = 120
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Give Debian's Chromium; without it the test is reported as not run, or fails in CI."""
+def browser_profile() -> Iterator[BrowserContext]:
+    """Give Debian's Chromium, which keeps the pages' scripts; without it the test is reported as not run, or fails in CI."""
     if not browser.ready():
         reason = "Debian's Chromium is missing: ./build.sh test installs it, where it can be root"
         if os.environ.get("CI") == "true":
@@ -32,7 +31,9 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # Without its sandbox it runs for root and in a container too; it opens nothing but the stand-in's pages.
         running = playwright.chromium.launch(executable_path=browser.CHROMIUM, args=["--no-sandbox"])
-        yield running
+        context = running.new_context(reduced_motion="reduce")
+        context.set_default_timeout(SECONDS * 1000)
+        yield context
         running.close()
 
 
@@ -46,35 +47,32 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def installation(built_app: Path, splunk_pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a SPLUNK_HOME with the add-on to copy, in which Python has compiled what the REST handlers import."""
+def splunk(
+    built_app: Path, splunk_pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Splunkd, Web]]:
+    """Give a Splunk with the add-on."""
     home = tmp_path_factory.mktemp("installation") / "splunk"
-    with Splunkd(home, built_app, splunk_pythons["3.9"]) as splunkd:
-        for handler in ("account", "settings/logging", KIND):
-            splunkd.web.get(f"{APP}_{handler}")
-    return home
+    with Splunkd(home, built_app, splunk_pythons["3.9"]) as splunkd, Web(splunkd, APP) as web:
+        yield splunkd, web
 
 
 @pytest.fixture
-def workplace(
-    chromium: Browser,
-    installation: Path,
-    splunk_pythons: dict[str, Path],
-    tmp_path: Path,
-    pictures: Path,
-) -> Iterator[Workplace]:
+def workplace(browser_profile: BrowserContext, splunk: tuple[Splunkd, Web], pictures: Path) -> Iterator[Workplace]:
     """Give a browser before the setup pages of an add-on that nobody has set up yet."""
-    home = shutil.copytree(installation, tmp_path / "splunk")
-    with (
-        MicrosoftCloud() as cloud,
-        Splunkd(home, home / "etc" / "apps" / APP, splunk_pythons["3.9"]) as splunkd,
-        Web(splunkd, APP) as web,
-    ):
-        context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-        context.set_default_timeout(SECONDS * 1000)
+    splunkd, web = splunk
+    browser_profile.clear_cookies()
+    browser_profile.clear_permissions()
+    page = browser_profile.new_page()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    with MicrosoftCloud() as cloud:
         try:
-            workplace = Workplace(splunkd, cloud, web, context.new_page(), pictures)
+            workplace = Workplace(splunkd, cloud, web, page, pictures)
             yield workplace
             workplace.assert_clean()
         finally:
-            context.close()
+            if page.url.startswith("http"):
+                page.evaluate("localStorage.clear()")
+            page.close()
+            # Calls that the page has left behind come to their end before the cloud does.
+            web.start_over()
+            splunkd.start_over()

@@ -62,6 +62,20 @@ class Home:
         if not (self.apps / app.name).exists():
             shutil.copytree(app, self.apps / app.name, ignore=compiled)
 
+    def clear(self) -> None:
+        """Take away what has been written since the installation, but for where splunkd listens."""
+        for written in (
+            *self.apps.glob("*/local"),
+            *self.apps.glob("*/metadata/local.meta"),
+            *(self.root / "etc" / "system" / "local").glob("[!w]*"),
+            *self.logs.iterdir(),
+            *(self.db / "modinputs").iterdir(),
+        ):
+            if written.is_dir():
+                shutil.rmtree(written)
+            else:
+                written.unlink()
+
     def tell_port(self, host: str, port: int) -> None:
         """Where splunkd listens, for everything that looks it up in web.conf."""
         local = self.root / "etc" / "system" / "local" / "web.conf"

@@ -100,16 +100,20 @@ class KVStore:
     """One instance's KV store. Tests set `state`, `read_only` and `limits`, and add faults."""
 
     def __init__(self, conf: ConfFiles, faults: Faults) -> None:
+        self._faults = faults
+        self._conf = conf
+        self._lock = threading.Lock()
+        self.clear()
+
+    # What tests script and look at.
+
+    def clear(self) -> None:
+        """Be as after an installation."""
         self.state = KVStoreState.READY
         self.read_only = False
         self.limits = Limits()
         self.answers = dict(STATE_ANSWERS)
-        self._faults = faults
-        self._conf = conf
-        self._lock = threading.Lock()
         self._collections: dict[tuple[str, str], _Collection] = {}
-
-    # What tests script and look at.
 
     def refuse_next(self, times: int, status: int = 503, text: str = "Service Unavailable") -> Fault:
         """The next calls for data are refused, whatever they are."""

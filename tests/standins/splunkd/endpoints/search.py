@@ -40,12 +40,16 @@ class Searches:
     """
 
     def __init__(self, app: Path) -> None:
+        self._app = app
+        self._knowledge: SearchKnowledge | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Be as after an installation."""
         self.events: list[Indexed] = []
         self.hidden: dict[str, set[str]] = {}
         self.messages: list[tuple[str, str]] = []
         self.journal: list[str] = []
-        self._app = app
-        self._knowledge: SearchKnowledge | None = None
 
     def add(self, events: Iterable[IndexedEvent]) -> None:
         """Index what an input has written, by the settings of props.conf that hold for it."""

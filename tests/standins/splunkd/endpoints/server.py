@@ -29,6 +29,10 @@ class Server:
     def __init__(self, conf: ConfFiles, store: KVStore) -> None:
         self._conf = conf
         self._store = store
+        self.clear()
+
+    def clear(self) -> None:
+        """Be as after an installation."""
         self.indexes = {"_audit", "_internal", "_introspection", "history", "main", "summary"}
         self.messages: dict[str, dict[str, str]] = {}
 
