@@ -24,6 +24,7 @@ def shown() -> set[str]:
 def test_the_site_is_made_strictly_and_no_page_loads_anything_from_elsewhere(tmp_path: Path) -> None:
     docs.make(tmp_path / "site")
     pages = list((tmp_path / "site").glob("*.html"))
+    assert 'id="recipes"' in (tmp_path / "site" / "contribute.html").read_text(encoding="utf-8")
     assert {page.stem for page in pages} >= {document.stem for document in docs.SOURCES.glob("*.md")}
     loaded = re.compile(r"""<(?:script|img|link)\b[^>]*\b(?:src|href)=["'](?:https?:)?//""")
     assert [page.name for page in pages if loaded.search(page.read_text(encoding="utf-8"))] == []

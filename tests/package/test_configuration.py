@@ -133,6 +133,17 @@ def test_the_manifest_speaks_of_what_is_collected_and_promises_no_more_than_the_
     assert paths.VERSION.startswith("0.") == (info["classification"]["developmentStatus"] != "Production/Stable")
 
 
+MODELS = {"alert": "Alerts", "ticketing": "Ticket Management"}
+"""Of the Common Information Model, by the tag that puts an event into each."""
+
+
+def test_the_manifest_names_the_cim_models_that_events_are_tagged_for() -> None:
+    info = json.loads((paths.PACKAGE / "app.manifest").read_text(encoding="utf-8"))["info"]
+    tags = (paths.PACKAGE / "default" / "tags.conf").read_text(encoding="utf-8")
+    given = set(re.findall(r"^(\w+) = enabled$", tags, re.MULTILINE))
+    assert set(info["commonInformationModels"]) == {model for tag, model in MODELS.items() if tag in given}
+
+
 def test_it_names_the_add_on() -> None:
     meta = source()["meta"]
     assert meta["name"] == meta["restRoot"] == paths.APP == "TA_defender_alerts"
