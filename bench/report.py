@@ -1,21 +1,21 @@
-"""The figures as a table on the terminal, as JSON, and as docs/performance.md with its chart."""
+"""The figures as a table on the terminal, as JSON, and in the tables of docs/performance.md with their chart."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bench import chart
-from bench.figures import Figures, Row, Sample
+from bench.figures import Row
 from tooling import paths
 
 PAGE = paths.ROOT / "docs" / "performance.md"
-DATA = paths.ROOT / "docs" / "performance.json"
 CHART = paths.ROOT / "docs" / "performance-backlog.svg"
 BEGINNING, END = "<!-- ./build.sh bench --document writes from here -->", "<!-- to here -->"
 HEADINGS = (
@@ -61,29 +61,19 @@ def machine() -> str:
 
 
 def document(rows: Sequence[Row], date: str) -> None:
-    """Write the page anew: cases that were measured now take the place of what they were; the rest stays."""
-    measured = {row.case for row in rows}
-    known = json.loads(DATA.read_text(encoding="utf-8")) if DATA.is_file() else []
-    merged = [each for each in known if each["case"] not in measured]
-    merged += [{**_as_data(row), "date": date, "machine": machine()} for row in rows]
-    DATA.write_text(json.dumps(merged, indent=1) + "\n", encoding="utf-8")
+    """Write the page's tables anew: rows that were measured now take the place of what they were; the rest stays."""
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(BEGINNING)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGINNING}\n\n{_written(merged)}\n{END}{after}", encoding="utf-8")
-
-
-def _written(known: Sequence[dict[str, Any]]) -> str:
-    rows = [_from_data(each) for each in known]
-    dates = sorted({str(each["date"]) for each in known})
-    machines = sorted({str(each["machine"]) for each in known})
-    texts = [f"Measured {' and '.join(dates)} on {'; '.join(machines)}."]
-    texts += [_table(title, [row for row in rows if row.case.startswith(cases)]) for title, cases in SECTIONS]
+    known, _, after = rest.partition(END)
     samples = {row.python: row.samples for row in rows if row.case == "million" and row.samples and row.runs == 1}
     if samples:
         CHART.write_text(chart.drawn(samples), encoding="utf-8")
+    texts = [*dict.fromkeys([*re.findall(r"^Measured .*$", known, re.MULTILINE), f"Measured {date} on {machine()}."])]
+    texts += [_table(title, known, [row for row in rows if row.case.startswith(cases)]) for title, cases in SECTIONS]
+    if CHART.is_file():
         texts.append(f"![Memory and CPU over a backlog]({CHART.name})")
-    return "\n\n".join(text for text in texts if text) + "\n"
+    written = "\n\n".join(text for text in texts if text)
+    PAGE.write_text(f"{before}{BEGINNING}\n\n{written}\n\n{END}{after}", encoding="utf-8")
 
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -95,17 +85,25 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def _table(title: str, rows: Sequence[Row]) -> str:
-    if not rows:
-        return ""
-    texts = [f"### {title}", ""]
-    texts.append(f"| | Python | {' | '.join(HEADINGS[1:])} |")
-    texts.append("|---|---|" + "---:|" * (len(HEADINGS) - 1))
+def _table(title: str, known: str, rows: Sequence[Row]) -> str:
+    """A section: the rows that the page has, those of the same case and Python replaced by what was measured."""
+    section = known.partition(f"### {title}\n")[2].partition("\n###")[0]
+    lines = {_key(text): text for text in re.findall(r"^\|.*\|$", section, re.MULTILINE)[2:]}
     for row in rows:
         first, *rest = _cells(row)
         ratios = "".join(f"<br>{what}: {figure:.3g}" for what, figure in row.ratios)
-        texts.append(f"| {first}{ratios} | {row.python} | {' | '.join(rest)} |")
-    return "\n".join(texts)
+        text = f"| {first}{ratios} | {row.python} | {' | '.join(rest)} |"
+        lines[_key(text)] = text
+    if not lines:
+        return ""
+    head = f"| | Python | {' | '.join(HEADINGS[1:])} |"
+    return "\n".join([f"### {title}", "", head, "|---|---|" + "---:|" * (len(HEADINGS) - 1), *lines.values()])
+
+
+def _key(line: str) -> tuple[str, str]:
+    """What a row of a table is about: its case and its Python."""
+    title, python = line.split(" | ")[:2]
+    return title.partition("<br>")[0], python
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -131,21 +129,6 @@ def _ratio(ratio: float | None) -> str:
 def _as_data(row: Row) -> dict[str, Any]:
     ratios = {"cpu_of_floor": row.cpu_of_floor, "memory_of_floor": row.memory_of_floor}
     return {**asdict(row), **ratios, "cpu_of_yardstick": row.cpu_of_yardstick}
-
-
-def _from_data(data: dict[str, Any]) -> Row:
-    figures = {name: None if data[name] is None else Figures(**data[name]) for name in ("floor", "yardstick")}
-    return Row(
-        data["case"],
-        data["title"],
-        data["python"],
-        data["runs"],
-        Figures(**data["ours"]),
-        **figures,
-        records=data["records"],
-        ratios=tuple((what, figure) for what, figure in data["ratios"]),
-        samples=tuple(Sample(**sample) for sample in data["samples"]),
-    )
 
 
 def _lines(path: Path) -> list[str]:

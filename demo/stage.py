@@ -31,7 +31,7 @@ SECRET = "a~client.secret-that-is_nobody's"
 ROLES = {"https://graph.microsoft.com": ("SecurityAlert.Read.All", "SecurityIncident.Read.All")}
 
 # How many alerts each region of the SIEM API holds at first, and the days they are spread over. Graph has all of them.
-BACKLOG = {"us": 112, "eu": 455, "uk": 133}
+BACKLOG = {"us": 48, "eu": 195, "uk": 57}
 DAYS = 6.5
 
 

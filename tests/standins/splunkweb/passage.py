@@ -56,6 +56,8 @@ class Passage:
         self._searches = Searches(splunkd.conf)
         self._port = port
         self._sessions: dict[str, Session] = {}
+        self._names: set[str] = set()
+        self._over: set[str] = set()
         self._under_way = 0
         self._changed = threading.Condition()
 
@@ -70,6 +72,7 @@ class Passage:
             Session(user, str(secrets.randbits(64)), self._splunkd.session_key(user)),
         )
         self._sessions[name] = session
+        self._names.add(name)
         return (
             ("Set-Cookie", f"splunkd_{self._port()}={name}; Path=/; HttpOnly"),
             ("Set-Cookie", f"splunkweb_csrf_token_{self._port()}={session.token}; Path=/"),
@@ -79,6 +82,14 @@ class Passage:
         """Forget every session, as after a restart of Splunk Web."""
         self._sessions.clear()
 
+    def start_over(self) -> None:
+        """Forget sessions and calls, for the next test: pages that are closed call a last time, and count no more."""
+        self.finish()
+        self._over |= self._names
+        self._sessions.clear()
+        self.journal.clear()
+        self.patience = SPLUNKD_TIMEOUT
+
     def _session(self, cookies: Mapping[str, str]) -> Session | None:
         return self._sessions.get(cookies.get(f"splunkd_{self._port()}", ""))
 
@@ -86,6 +97,8 @@ class Passage:
         self, method: str, target: str, headers: Mapping[str, str], cookies: Mapping[str, str], body: bytes
     ) -> Reply:
         """Carry out one call; `target` begins with /services or /servicesNS, `headers` are in lower case."""
+        if cookies.get(f"splunkd_{self._port()}") in self._over:
+            return refusal(401, "Unauthorized")
         with self._changed:
             self._under_way += 1
         try:

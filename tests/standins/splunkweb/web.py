@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from typing_extensions import Self
 
 from standins.splunkd import Splunkd
-from standins.splunkweb.passage import SAFE_METHODS, SPLUNKD_TIMEOUT, Exchange, Passage
+from standins.splunkweb.passage import SAFE_METHODS, Exchange, Passage
 from standins.splunkweb.reply import Reply, refusal
 from standins.splunkweb.site import LOCALE, Draws, Site
 
@@ -54,10 +54,7 @@ class Web(AbstractContextManager["Web"]):
 
     def start_over(self) -> None:
         """Forget users and calls, and look as after an installation, for the next test."""
-        self._passage.finish()
-        self._passage.log_everybody_out()
-        self._passage.journal.clear()
-        self._passage.patience = SPLUNKD_TIMEOUT
+        self._passage.start_over()
         self.user, self.theme = "admin", "light"
 
     @property
