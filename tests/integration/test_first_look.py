@@ -19,7 +19,6 @@ from integration.doctor import PASSWORD
 from integration.installation import APP, NARROW, Installation
 from package.test_older_pythons import STARTS
 from standins import openssl_1_0_2
-from standins.search import IndexedEvent
 from standins.splunkd import KVStoreState
 
 from tooling import paths
@@ -373,7 +372,7 @@ def test_with_a_login_splunkd_is_asked_straight_for_all_that_the_pages_need(
     assert {one["outcome"] for one in done.of("rest").values()} == {"ok"}
     assert done.of("rest")["accounts, by the add-on's own handler"]["found"] == "splunkd gives it, 1 in all."
     posts = {call.path for call in installed.splunkd.journal[known:] if call.method != "GET"}
-    assert posts == {"/services/auth/login", "/services/search/jobs"}
+    assert posts == {"/services/auth/login"}
     assert PASSWORD not in done.out + done.err
 
 
@@ -435,25 +434,6 @@ def test_a_splunkd_that_does_not_run_fails(installed: Installation, small: Path,
     with installed.splunkd.unreachable():
         done = on(installed, start, app=small, environment={"SPLUNK_TOKEN": "key"})
     assert "does not answer" in done.failed("splunkd")[""]["found"]
-
-
-def test_the_index_of_all_hosts_is_searched_for_the_add_on_s_errors(
-    installed: Installation, small: Path, start: tuple[str, ...]
-) -> None:
-    now = str(dt.datetime.now(dt.timezone.utc).timestamp() - 60)
-    text = (
-        "11-27-2026 02:00:00.000 +0000 log_level=ERROR component=CalcFieldProcessor - Invalid eval expression for "
-        "'EVAL-dest' in stanza [ms:defender:graph:alerts]"
-    )
-    installed.splunkd.searches.events.append(
-        IndexedEvent(raw=text, time=now, source="splunkd.log", sourcetype="splunkd", host="sh1", index="_internal")
-    )
-    try:
-        done = on(installed, start, "--username", "admin", app=small)
-    finally:
-        installed.splunkd.searches.events.clear()
-    found = done.of("_internal")["CalcFieldProcessor"]["found"]
-    assert found == "Invalid eval expression for 'EVAL-dest' in stanza [ms:defender:graph:alerts]"
 
 
 def test_the_last_error_of_each_inputs_own_log_is_told(

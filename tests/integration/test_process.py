@@ -7,17 +7,19 @@ import re
 import pytest
 from integration.installation import Installation
 
-# Guessing encodings; signing with a certificate; what only pages and searches use. Certificates are read in any poll
+# Guessing encodings; what a refusal means; signing with a certificate; what only pages and searches use. Certificates are read in any poll
 # for which CA certificates are saved, as they are here.
 NEEDLESS = (
     "chardet",
     "charset_normalizer",
     "ctypes",
     "defender_alerts.audit.compare",
+    "defender_alerts.diagnostics",
+    "defender_alerts.microsoft.aadsts",
     "defender_alerts.microsoft.client_certificate.assertion",
     "defender_alerts.microsoft.client_certificate.openssl",
     "defender_alerts.microsoft.client_certificate.key_pair",
-    "defender_alerts.setup",
+    "defender_alerts.splunk.pages",
     "splunktaucclib",
 )
 NEEDED = {"defender_alerts.collect.poll", "msal.application", "requests", "solnlib.log", "splunklib.binding"}

@@ -99,15 +99,6 @@ class MemoryPlaces:
                 if document.get("generation", -1) < deletion.generation:
                     del self.documents[name]
 
-    def deletions_before(self, time: int) -> list[Deletion]:
-        with self._lock:
-            found = [Deletion.among([document]) for document in self.documents.values()]
-        return [deletion for deletion in found if deletion and deletion.deleted < time]
-
-    def forget(self, deletion: Deletion) -> None:
-        with self._lock:
-            del self.documents[Deletion.key_of(deletion.kind, deletion.input)]
-
     def delete_split_alerts(self, checkpoint: str, before: str) -> None:
         with self._lock:
             for key, document in list(self.documents.items()):

@@ -222,28 +222,7 @@ def test_a_checkpoint_that_somebody_deletes_by_hand_during_a_run_is_not_brought_
         scene.assert_all_came_once()
 
 
-def test_notes_of_deleted_inputs_last_for_30_days_and_take_what_was_saved_late_with_them(
-    input_of: Callable[[Source], PolledInput],
-) -> None:
-    scene = Scene.of(SPLIT, input_of(SPLIT), MemoryPlaces(), collected=True)
-    store = scene.polled.store
-    late = list(store.history)
-    began = scene.cloud.clock.now()
-    for number in range(200):
-        delete_input(store, SIEM.kind, f"short_lived_{number}", began + seconds(DAY * number))
-    scene.delete()
-    for document in late:
-        store.save(document)
-    assert {key for key in store.documents if key.startswith(SPLIT.kind)} > {Deletion.key_of(SPLIT.kind, NAME)}
-    delete_input(store, SIEM.kind, "last", began + seconds(DAY * 200))
-    kept = {key for key in store.documents if key.endswith(":deleted")}
-    assert kept == {f"{SIEM.kind}:short_lived_{number}:deleted" for number in range(170, 200)} | {
-        f"{SIEM.kind}:last:deleted"
-    }
-    assert set(store.documents) == kept
-
-
-def test_an_input_made_anew_keeps_what_it_has_when_the_note_of_the_former_one_goes(
+def test_a_deletion_is_of_a_later_generation_than_all_that_there_ever_was(
     input_of: Callable[[Source], PolledInput],
 ) -> None:
     scene = Scene.of(SPLIT, input_of(SPLIT), MemoryPlaces(), collected=True)
@@ -252,13 +231,6 @@ def test_an_input_made_anew_keeps_what_it_has_when_the_note_of_the_former_one_go
     scene.as_an_input_of_its_own()
     assert scene.polled.poll().failures == []
     scene.assert_all_came_once()
-    kept = {key for key in store.documents if not key.endswith(":deleted")}
-    delete_input(store, SIEM.kind, "another", scene.cloud.clock.now() + seconds(DAY * 31))
-    assert set(store.documents) == kept | {f"{SIEM.kind}:another:deleted"}
-    taken = len(scene.polled.sink.taken)
-    assert scene.polled.poll().failures == []
-    assert len(scene.polled.sink.taken) == taken
-    # A deletion after that is of a later generation than all that there ever was.
     scene.delete()
     key = next(iter(latest_checkpoints(store.history)))
     assert find_checkpoint(key, store.checkpoints_of(SPLIT.kind, NAME), 0).generation == 2

@@ -129,19 +129,6 @@ def test_a_deletion_leaves_nothing_but_its_note_and_touches_no_other_input(
     assert Deletion.among(store.checkpoints_of(KIND, INPUT)) == note
 
 
-def test_what_is_saved_after_a_deletion_goes_with_its_note_and_what_a_new_input_has_stays(
-    splunkd: Splunkd, store: KVStoreCheckpoints
-) -> None:
-    deleted_at = seconds(1_700_100_000)
-    delete_input(store, KIND, INPUT, deleted_at)
-    new = [*_all_of_an_input(1), _error(deleted_at + 5)]
-    for document in (*_all_of_an_input(0), _error(deleted_at - 5), *new):
-        store.save(document)
-    delete_input(store, KIND, "apac", deleted_at + seconds(31 * 86_400))
-    kept = [str(document["_key"]) for document in new]
-    assert _keys(splunkd) == sorted([*kept, Deletion.key_of(KIND, "apac")])
-
-
 def test_older_generations_of_one_place_are_deleted_and_no_others(splunkd: Splunkd, store: KVStoreCheckpoints) -> None:
     for document in (*_all_of_an_input(0), *_all_of_an_input(2), _checkpoint("us").document(), _error(5)):
         store.save(document)

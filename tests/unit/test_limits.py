@@ -145,11 +145,6 @@ LIMITS = {
     "splunk.kvstore._BACKOFFS": Sweep(
         "unit/test_kvstore.py::test_a_store_that_fails_over_is_tried_again_a_few_times_and_then_left_to_the_next_run"
     ),
-    "splunk.resetting._LONGEST_PROCESS": Sweep(
-        "unit/test_deleted_and_reset.py::"
-        "test_notes_of_deleted_inputs_last_for_30_days_and_take_what_was_saved_late_with_them",
-        200 * 86_400 * 10_000_000,
-    ),
     "splunk.modular_input._LONGEST_END": _STOPPING,
     "splunk.modular_input._LONGEST_WORD": _STOPPING,
     "splunk.rest_client._BACKOFFS": _SPLUNKD,
@@ -207,6 +202,7 @@ NO_LIMITS = {
     "microsoft.apis.odata._HTTPS": "a port",
     "microsoft.tokens._JWT_PARTS": "a format",
     "microsoft.aadsts.ADVICE": "Microsoft's codes",
+    "microsoft.aadsts._OF_INPUTS": "Microsoft's codes",
     "microsoft.tokens._TRANSIENT": "Microsoft's codes",
     "microsoft.transport.body._GZIP_WINDOW": "a format",
     "microsoft.transport.client._REDIRECTS": "codes of HTTP",

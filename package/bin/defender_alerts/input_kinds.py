@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Callable
 
+from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.apis import endpoint_alerts, graph_alerts, incidents, siem_alerts
 from defender_alerts.microsoft.apis.base import Access, OwnSettings
 
@@ -42,7 +44,7 @@ KINDS = {
             sourcetype="ms:defender:graph:alerts",
             read=graph_alerts.read_settings,
             access=graph_alerts.ACCESS,
-            audiences=graph_alerts.audiences,
+            audiences=partial(clouds.audiences, graph_alerts.API),
         ),
         Kind(
             name="defender_incidents",
@@ -51,7 +53,7 @@ KINDS = {
             split_sourcetype="ms365:defender:incident:alerts",
             read=incidents.read_settings,
             access=incidents.ACCESS,
-            audiences=incidents.audiences,
+            audiences=partial(clouds.audiences, graph_alerts.API),
         ),
         Kind(
             name="defender_endpoint_alerts",
@@ -59,7 +61,7 @@ KINDS = {
             sourcetype="ms:defender:atp:alerts",
             read=endpoint_alerts.read_settings,
             access=endpoint_alerts.ACCESS,
-            audiences=endpoint_alerts.audiences,
+            audiences=partial(clouds.audiences, endpoint_alerts.API),
         ),
         Kind(
             name="defender_siem_alerts",

@@ -13,9 +13,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey, CheckpointStore
 from defender_alerts.checkpoint.versions import Seen, Version
 from defender_alerts.errors import CheckpointError
 from defender_alerts.logfmt import key_values
@@ -26,17 +26,6 @@ from .reader import DeliveryMode, RegionReader
 
 # A document of 2.7 MB, read with each run until it is carried out.
 MOST_ORDERED = 100_000
-
-
-class RecollectionStore(Protocol):
-    """Where orders are kept."""
-
-    def save(self, document: Mapping[str, Any]) -> None:
-        """Save one document, replacing the one with the same key.
-
-        Raises:
-            CheckpointError: it could not be saved.
-        """
 
 
 @dataclass(frozen=True)
@@ -128,7 +117,7 @@ class PendingRecollection:
     """
 
     def __init__(
-        self, recollection: Recollection, checkpoint: Checkpoint, store: RecollectionStore, log: logging.Logger
+        self, recollection: Recollection, checkpoint: Checkpoint, store: CheckpointStore, log: logging.Logger
     ) -> None:
         self._recollection = recollection
         self._checkpoint = checkpoint
@@ -142,7 +131,7 @@ class PendingRecollection:
         cls,
         checkpoint: Checkpoint,
         documents: Iterable[Mapping[str, Any]],
-        store: RecollectionStore,
+        store: CheckpointStore,
         log: logging.Logger,
     ) -> PendingRecollection | None:
         """The order that waits for the region; None where there is none, or an old one that was carried out.

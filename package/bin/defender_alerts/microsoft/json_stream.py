@@ -158,11 +158,7 @@ def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iter
         UnexpectedAnswerError: the answer is something else.
         ConnectionFailedError: the answer is empty, or ends before the array does.
     """
-    text = _Text(chunks)
-    first = text.peek()
-    if first == "\ufeff":
-        text.position += 1
-        first = text.peek()
+    text, first = _begin(chunks)
     if first == "{":
         alone = _record(text)
         record = alone.record if isinstance(alone, BrokenRecord) else alone
@@ -172,13 +168,9 @@ def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iter
     elif first == "[":
         text.position += 1
         yield from _elements(text, is_record, _ends_array)
-    elif not first:
-        # Not zero alerts, which is "[]": a compressed body that was cut off early comes out empty.
-        raise ConnectionFailedError("The answer is empty")
     else:
         raise UnexpectedAnswerError(f"The answer is not a JSON array; it begins with {text.excerpt()!r}")
-    if text.peek():
-        raise UnexpectedAnswerError(f"The answer continues after its end with {text.excerpt()!r}")
+    _end(text)
 
 
 def cut_envelope(
@@ -195,13 +187,7 @@ def cut_envelope(
         UnexpectedAnswerError: the answer is something else.
         ConnectionFailedError: the answer is empty, or ends before the object does.
     """
-    text = _Text(chunks)
-    first = text.peek()
-    if first == "\ufeff":
-        text.position += 1
-        first = text.peek()
-    if not first:
-        raise ConnectionFailedError("The answer is empty")
+    text, first = _begin(chunks)
     if first != "{":
         raise UnexpectedAnswerError(f"The answer is not an OData object; it begins with {text.excerpt()!r}")
     beginning = text.excerpt()
@@ -224,15 +210,38 @@ def cut_envelope(
             raise UnexpectedAnswerError(f"The answer's member {excerpt(name)!r} is broken ({member.reason})")
     if not has_value:
         raise UnexpectedAnswerError(f"The answer has no array of records; it begins with {beginning!r}")
+    _end(text)
+
+
+def _begin(chunks: Iterable[bytes]) -> tuple[_Text, str]:
+    """The text of an answer, and its first character."""
+    text = _Text(chunks)
+    if text.peek() == "\ufeff":
+        text.position += 1
+    first = text.peek()
+    if not first:
+        # Not zero alerts, which is "[]": a compressed body that was cut off early comes out empty.
+        raise ConnectionFailedError("The answer is empty")
+    return text, first
+
+
+def _end(text: _Text) -> None:
+    """Make sure that nothing stands behind the end of an answer."""
     if text.peek():
         raise UnexpectedAnswerError(f"The answer continues after its end with {text.excerpt()!r}")
 
 
+def _next(text: _Text) -> str:
+    """The next character of an answer that can't end here."""
+    character = text.peek()
+    if not character:
+        raise ConnectionFailedError("The answer was cut off")
+    return character
+
+
 def _goes_on(text: _Text, *, is_first: bool) -> bool:
     """Step over what stands before the next member of an object; False behind the last one."""
-    separator = text.peek()
-    if not separator:
-        raise ConnectionFailedError("The answer was cut off")
+    separator = _next(text)
     if separator == "}":
         text.position += 1
         return False
@@ -241,8 +250,7 @@ def _goes_on(text: _Text, *, is_first: bool) -> bool:
     if separator != ",":
         raise _broken_envelope(text)
     text.position += 1
-    if not text.peek():
-        raise ConnectionFailedError("The answer was cut off")
+    _next(text)
     return True
 
 
@@ -252,14 +260,12 @@ def _name(text: _Text) -> str:
     if isinstance(name, BrokenRecord) or not isinstance(name.value, str) or text.peek() != ":":
         raise _broken_envelope(text)
     text.position += 1
-    if not text.peek():
-        raise ConnectionFailedError("The answer was cut off")
+    _next(text)
     return name.value
 
 
 def _broken_envelope(text: _Text) -> Exception:
-    if not text.peek():
-        return ConnectionFailedError("The answer was cut off")
+    _next(text)
     return UnexpectedAnswerError(f"The answer is broken at {text.excerpt()!r}")
 
 
@@ -405,9 +411,7 @@ def _elements(
     """
     separator = "" if text.peek() == "]" and ends(text.ahead(_LOOK)) else ","
     while separator:
-        first = text.peek()
-        if not first:
-            raise ConnectionFailedError("The answer was cut off")
+        first = _next(text)
         text.hold()
         found = _read(text)
         # An array is no record, and one that is broken may have taken the records behind it.

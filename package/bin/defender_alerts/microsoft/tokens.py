@@ -26,7 +26,6 @@ from defender_alerts.errors import (
 )
 from defender_alerts.settings import unusual
 
-from .aadsts import ADVICE
 from .account import CERTIFICATE, CLIENT_SECRET, Account
 from .client_certificate import UNSUPPORTED_ALGORITHM
 from .clouds import Cloud
@@ -317,6 +316,8 @@ class TokenSource:
         quoted = f" Microsoft says: {words}. (correlation id {correlation or 'not given'})"
         if _TRANSIENT.intersection(codes) or result.get("error") == "temporarily_unavailable":
             return ServiceError(f"Entra ID is not issuing tokens at the moment; the next run tries again.{quoted}")
+        from .aadsts import ADVICE
+
         account = self._account
         fitting = (
             row

@@ -156,23 +156,6 @@ class KVStoreCheckpoints:
         self._delete({"kind": deletion.kind, "input": deletion.input, **older, **earlier})
         self._delete({"split_alerts_kind": deletion.kind, "split_alerts_input": deletion.input, **older})
 
-    def deletions_before(self, time: int) -> list[Deletion]:
-        """The deletions before a time in ticks, as far as they can be read.
-
-        Raises:
-            CheckpointError: the store can't be read.
-        """
-        found = self._read({"deleted": {"$lt": iso(time)}})
-        return [deletion for deletion in (Deletion.among([document]) for document in found) if deletion]
-
-    def forget(self, deletion: Deletion) -> None:
-        """Delete the record of a deleted input.
-
-        Raises:
-            CheckpointError: the store can't be written.
-        """
-        self._delete({"_key": Deletion.key_of(deletion.kind, deletion.input)})
-
     def delete_split_alerts(self, checkpoint: str, before: str) -> None:
         """Delete a checkpoint's days of split alerts before the given one (``2026-01-31``).
 

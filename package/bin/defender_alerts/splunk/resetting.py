@@ -8,10 +8,7 @@ from typing import Any, Protocol
 
 from defender_alerts.checkpoint.checkpoint import CheckpointStore, Deletion, Reset, latest_checkpoints, resets
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.times import iso, parse_iso, parse_start, seconds
-
-# No process that was running when its input was deleted lives this long; then the record of the deletion can go too.
-_LONGEST_PROCESS = seconds(30 * 86_400)
+from defender_alerts.times import iso, parse_iso, parse_start
 
 
 class DeletingStore(CheckpointStore, Protocol):
@@ -19,12 +16,6 @@ class DeletingStore(CheckpointStore, Protocol):
 
     def delete_before(self, deletion: Deletion) -> None:
         """Delete the documents that the deletion of an input has invalidated."""
-
-    def deletions_before(self, time: int) -> list[Deletion]:
-        """The deletions before a time in ticks."""
-
-    def forget(self, deletion: Deletion) -> None:
-        """Delete the record of a deleted input."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +132,3 @@ def delete_input(store: DeletingStore, kind: str, input_name: str, now: int) -> 
     # Saved first: from now on the other documents are invalid, even if they can't be deleted or are saved again.
     store.save(deletion.document())
     store.delete_before(deletion)
-    for old in store.deletions_before(now - _LONGEST_PROCESS):
-        store.delete_before(old)
-        store.forget(old)

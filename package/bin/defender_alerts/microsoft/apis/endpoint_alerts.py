@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.transport.rate_limit import Limit
 from defender_alerts.settings import cleaned
 
@@ -72,8 +71,3 @@ def read_settings(name: str, stanza: Mapping[str, str]) -> EndpointSettings:
     """
     region = cleaned(stanza.get("region") or DEFAULT_REGION).lower()
     return EndpointSettings(region, chosen(stanza.get("severities"), SEVERITIES, "severity", name))
-
-
-def audiences(cloud: str) -> tuple[str, ...]:
-    """The token audiences that the API accepts in a cloud."""
-    return clouds.audiences(API, cloud)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.transport.rate_limit import Limit
 
 from .base import Access
@@ -84,8 +83,3 @@ def read_settings(name: str, stanza: Mapping[str, str]) -> GraphSettings:
         chosen(stanza.get("severities"), SEVERITIES, "severity", name),
         chosen(stanza.get("service_sources"), SERVICE_SOURCES, "service source", name),
     )
-
-
-def audiences(cloud: str) -> tuple[str, ...]:
-    """The token audiences that the API accepts in a cloud."""
-    return clouds.audiences(API, cloud)

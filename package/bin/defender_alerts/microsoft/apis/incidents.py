@@ -18,10 +18,8 @@ from defender_alerts.errors import ConfigurationError
 from defender_alerts.settings import cleaned
 
 from .base import Access
-from .graph_alerts import API, HEADERS, LIMITS, REGION, audiences
+from .graph_alerts import API, HEADERS, LIMITS, REGION
 from .odata import Collection, ODataApi
-
-__all__ = ["ACCESS", "ALERTS", "IncidentSettings", "audiences", "read_settings"]
 
 ACCESS = Access("Microsoft Graph", ("SecurityIncident.Read.All", "SecurityIncident.ReadWrite.All"))
 ALERTS = ("none", "inside", "split")

@@ -27,8 +27,8 @@ from defender_alerts.splunk.stored_settings import load_account, load_settings
 from defender_alerts.times import machine_time, parse_start
 
 from .audit_report import MOST_LISTED, JsonWriter, TextWriter, Writer
-from .login import Login, local_splunkd, log_in
-from .shell import LOCAL_TOKEN, Shell
+from .login import Login, here, local_splunkd, log_in
+from .shell import LOCAL_TOKEN, Shell, with_login
 
 SEARCH_TOKEN = "SPLUNK_SEARCH_TOKEN"  # noqa: S105 - the name of a variable
 INTERRUPTED = 130
@@ -78,8 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--collect", action="store_true", help="let the input collect what is missing in its next run")
     parser.add_argument("--all", action="store_true", help=f"list every finding, not only the first {MOST_LISTED}")
     parser.add_argument("--json", action="store_true", help="one JSON object on each line instead of a table")
-    parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
-    parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
     parser.add_argument(
         "--search-head", default="", metavar="URI", help="where to search, if not here: https://search.example.com:8089"
     )
@@ -91,14 +89,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="how long Splunk may take to index what it was just given (default: %(default)s)",
     )
-    return parser
+    return with_login(parser)
 
 
 def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction: Redaction) -> int:
     start, end = _time(options.start, "--from"), _time(options.end, "--to")
-    here = Login(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
     redaction.hide(*(shell.environment.get(name, "") for name in (LOCAL_TOKEN, SEARCH_TOKEN)))
-    splunkd = local_splunkd(here, shell.environment, shell.ask)
+    splunkd = local_splunkd(options, shell)
     this = find_input(splunkd, options.input, options.kind)
     kind = KINDS[this.kind]
     polling = read_polling(this.name, this.stanza)
@@ -116,7 +113,7 @@ def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction:
         service = log_in(there, shell.environment, shell.ask, trust(network.ca_pem))
     else:
         known = {LOCAL_TOKEN: splunkd.session_key}
-        service = log_in(Login(here.uri, "", LOCAL_TOKEN), known, shell.ask, None)
+        service = log_in(Login(here(options), "", LOCAL_TOKEN), known, shell.ask, None)
     log = logger_on(shell.err, "defender_alerts_audit", logging.INFO, redaction)
     context = AuditContext(
         caller=Callers(network, trust(network.ca_pem), shell.stop, log, monotonic=shell.monotonic),

@@ -18,8 +18,8 @@ from defender_alerts.splunk.rest_client import SplunkdError
 from defender_alerts.times import iso, machine_time
 
 from .examining import AS_ADMINISTRATOR, SETTINGS, Examiner
-from .login import Login, local_splunkd
-from .shell import LOCAL_TOKEN, Shell
+from .login import local_splunkd
+from .shell import LOCAL_TOKEN, Shell, with_login
 
 INTERRUPTED = 130
 SOMETHING_FAILED = 1
@@ -31,8 +31,7 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     redaction = Redaction()
     redaction.hide(shell.environment.get(LOCAL_TOKEN, ""))
     try:
-        way = Login(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
-        splunkd = local_splunkd(way, shell.environment, shell.ask)
+        splunkd = local_splunkd(options, shell)
         redaction.hide(splunkd.session_key)
         examiner = Examiner(
             splunkd, shell.stop, logger_on(shell.err, "defender_alerts_doctor", logging.WARNING, redaction), redaction
@@ -79,6 +78,4 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--self", action="store_true", help="look at the installation itself; it takes no library")
     parser.add_argument("-q", "--quiet", action="store_true", help="only the result, and what failed or warns")
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
-    parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
-    parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
-    return parser
+    return with_login(parser)

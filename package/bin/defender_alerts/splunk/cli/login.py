@@ -7,6 +7,7 @@ of them can be an argument, since every user of the host can see arguments in th
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import ssl
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from defender_alerts.errors import ConfigurationError
 from defender_alerts.splunk.names import APP
 from defender_alerts.splunk.rest_client import Splunkd
 
-from .shell import is_authentication_token
+from .shell import LOCAL_TOKEN, Shell, is_authentication_token
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 # A search over a long range may take this many seconds to answer.
@@ -53,15 +54,21 @@ class _SplunkdByToken(Splunkd):
         self._service.bearerToken = token
 
 
-def local_splunkd(way: Login, environment: Mapping[str, str], ask: AskPassword) -> Splunkd:
+def here(options: argparse.Namespace) -> str:
+    """The address of this host's splunkd."""
+    return f"https://127.0.0.1:{options.port}"
+
+
+def local_splunkd(options: argparse.Namespace, shell: Shell) -> Splunkd:
     """Log in to this host's splunkd, which has the settings and the KV store.
 
     Raises:
         ConfigurationError: the login is refused, or splunkd can't be reached.
     """
-    token = environment.get(way.variable, "")
+    way = Login(here(options), options.username, LOCAL_TOKEN)
+    token = shell.environment.get(LOCAL_TOKEN, "")
     if way.username or not token:
-        token = str(log_in(way, environment, ask, None).token)
+        token = str(log_in(way, shell.environment, shell.ask, None).token)
     if is_authentication_token(token):
         return _SplunkdByToken(way.uri, token)
     return Splunkd(way.uri, token.removeprefix(_SESSION_PREFIX))

@@ -19,8 +19,8 @@ from defender_alerts.splunk.resetting import effects, parse_from, request_resets
 from defender_alerts.splunk.rest_client import SplunkdError
 from defender_alerts.times import iso, machine_time
 
-from .login import Login, local_splunkd
-from .shell import LOCAL_TOKEN, Shell
+from .login import local_splunkd
+from .shell import LOCAL_TOKEN, Shell, with_login
 
 NOT_CONFIRMED = 1
 
@@ -52,15 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--region", default="", help="only this region (default: all)")
     parser.add_argument("--kind", choices=sorted(KINDS), help="kind of the input, where several have one of this name")
     parser.add_argument("--yes", action="store_true", help="do not ask; needed where no terminal is there to ask at")
-    parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
-    parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
-    return parser
+    return with_login(parser)
 
 
 def _reset(options: argparse.Namespace, shell: Shell) -> int:
     start = parse_from(options.start, machine_time(), "--from", "--from=-2d")
-    way = Login(f"https://127.0.0.1:{options.port}", options.username, LOCAL_TOKEN)
-    splunkd = local_splunkd(way, shell.environment, shell.ask)
+    splunkd = local_splunkd(options, shell)
     known = find_input(splunkd, options.input, options.kind)
     store = KVStoreCheckpoints(splunkd, shell.stop, logging.getLogger(__name__))
     for effect in effects(store, known.kind, known.name, start, options.region):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import threading
 import time
@@ -36,6 +37,13 @@ class Shell:
     stop: Stop
     monotonic: Callable[[], float] = time.monotonic
     confirm: Callable[[str], bool] | None = None
+
+
+def with_login(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add the options for logging in to this host's splunkd."""
+    parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
+    parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
+    return parser
 
 
 def ask_password(prompt: str) -> str:

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from defender_alerts.diagnostics.report import NOTICE, Outcome, Report, Result, heading
-from defender_alerts.splunk.cli.shell import LOCAL_TOKEN, Shell
+from defender_alerts.splunk.cli.shell import LOCAL_TOKEN, Shell, with_login
 
 from . import logs, machine, rest
 from .importing import Importer
 
 _FOLDER = Path(__file__).resolve().parents[4]
-_NO_LOGIN = "Give --username, or set SPLUNK_TOKEN, to ask splunkd as well: the KV store, the add-on's pages, _internal."
+_NO_LOGIN = "Give --username, or set SPLUNK_TOKEN, to ask splunkd as well: the KV store and the add-on's pages."
 
 
 def main(arguments: Sequence[str], shell: Shell) -> int:
@@ -51,12 +51,12 @@ def _look(options: argparse.Namespace, shell: Shell, secrets: list[str], now: dt
         # All of them would fail because of this Python, and hide the reason.
         for check in ("library", "entry"):
             yield Result(check, "", Outcome.SKIPPED, "Not looked at, because python failed.", "")
-    yield from _ask(options, shell, secrets, now)
+    yield from _ask(options, shell, secrets)
     yield from logs.splunkds(home / "var" / "log" / "splunk", now)
     yield from logs.own(home / "var" / "log" / "splunk")
 
 
-def _ask(options: argparse.Namespace, shell: Shell, secrets: list[str], now: dt.datetime) -> Iterator[Result]:
+def _ask(options: argparse.Namespace, shell: Shell, secrets: list[str]) -> Iterator[Result]:
     splunkd = rest.LocalSplunkd(options.port, shell.environment.get(LOCAL_TOKEN, ""))
     if not splunkd.token and not options.username:
         yield Result("splunkd", "", Outcome.SKIPPED, f"Nobody is logged in. {_NO_LOGIN}", "")
@@ -70,7 +70,7 @@ def _ask(options: argparse.Namespace, shell: Shell, secrets: list[str], now: dt.
             yield Result("splunkd", "", Outcome.FAILED, f"The login fails ({error}).", advice)
             return
     secrets.append(splunkd.token)
-    yield from rest.look(splunkd, now.timestamp())
+    yield from rest.look(splunkd)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,6 +84,4 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--self", action="store_true", help="look at the installation, not at its inputs")
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
-    parser.add_argument("--username", default="", help="an administrator of this Splunk; the password is asked for")
-    parser.add_argument("--port", type=int, default=8089, help="this splunkd's management port (default: %(default)s)")
-    return parser
+    return with_login(parser)

@@ -12,13 +12,9 @@ from urllib.parse import urlencode
 from defender_alerts.diagnostics.report import Outcome, Result
 from defender_alerts.splunk.cli.shell import is_authentication_token
 
-from . import logs
-
 _SECONDS = 60
 _NAMESPACE = "/servicesNS/nobody/TA_defender_alerts/"
 _MOST_SAID = 300
-_MOST_EVENTS = 200
-_DAY = 86_400
 
 _LOG_IN = "Give the name and password of a user with the role admin or sc_admin, and this splunkd's management port."
 _SEE_BELOW = "What splunkd.log says below is the reason. After it has been mended, restart Splunk."
@@ -99,8 +95,8 @@ class LocalSplunkd:
         return found
 
 
-def look(splunkd: LocalSplunkd, now: float) -> Iterator[Result]:
-    """Ask what there is to ask; ``now`` in seconds since 1970."""
+def look(splunkd: LocalSplunkd) -> Iterator[Result]:
+    """Ask what there is to ask."""
     try:
         info = splunkd.ask("/services/server/info")["entry"][0]["content"]
     except (RefusedError, LookupError, TypeError) as error:
@@ -118,30 +114,6 @@ def look(splunkd: LocalSplunkd, now: float) -> Iterator[Result]:
             continue
         count = f", {len(entries)} in all" if isinstance(entries, list) else ""
         yield Result("rest", subject, Outcome.OK, f"splunkd gives it{count}.", "")
-    yield from _internal(splunkd, now)
-
-
-def _internal(splunkd: LocalSplunkd, now: float) -> Iterator[Result]:
-    """The same as splunkd.log, of all hosts that send theirs: calculated fields fail on search heads."""
-    components = " OR ".join(f"component={name}" for name in logs.COMPONENTS)
-    form = {
-        "search": "search index=_internal sourcetype=splunkd (log_level=ERROR OR log_level=WARN OR log_level=FATAL) "
-        f'({components}) | where match(_raw,"{logs.OURS.pattern}")',
-        "exec_mode": "oneshot",
-        "count": str(_MOST_EVENTS),
-        "max_count": str(_MOST_EVENTS),
-        "earliest_time": str(int(now) - _DAY),
-        "latest_time": "now",
-    }
-    try:
-        rows = splunkd.ask("/services/search/jobs", form).get("results") or []
-    except RefusedError as error:
-        advice = "It takes a role that may search _internal."
-        yield Result("_internal", "", Outcome.WARNING, f"It can't be searched ({error}).", advice)
-        return
-    # The newest comes first.
-    said = [(str(row.get("component")), str(row.get("_raw")).partition(" - ")[2]) for row in reversed(rows)]
-    yield from logs.complaints("_internal", said)
 
 
 def _said(answer: Any) -> str:
