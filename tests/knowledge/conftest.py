@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from knowledge.every_sample import our_knowledge
 from standins.search import SearchKnowledge
-
-from tooling import paths
 
 MakeApp = Callable[[Mapping[str, str]], Path]
 
@@ -16,7 +15,7 @@ MakeApp = Callable[[Mapping[str, str]], Path]
 @pytest.fixture(scope="session")
 def knowledge() -> SearchKnowledge:
     """Give what the add-on says about events."""
-    return SearchKnowledge.load(paths.PACKAGE)
+    return our_knowledge()
 
 
 @pytest.fixture

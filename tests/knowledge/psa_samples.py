@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from knowledge import cim
-from knowledge.every_sample import SOURCES, Sample, Source
+from knowledge.every_sample import SOURCES, Sample, Source, our_knowledge
 from standins.search import Fields, SearchKnowledge
 
 from tooling import paths
@@ -83,8 +83,7 @@ def _is_automatic(name: str) -> bool:
 
 @functools.cache
 def _ours() -> set[str]:
-    knowledge = SearchKnowledge.load(paths.PACKAGE)
-    settings = {name: value for stanza in knowledge.props.values() for name, value in stanza.items()}
+    settings = {name: value for stanza in our_knowledge().props.values() for name, value in stanza.items()}
     named = {name.removeprefix("EVAL-") for name in settings if name.startswith("EVAL-")}
     named |= {name for value in settings.values() for name in re.findall(r"\(\?<(\w+)>", value)}
     return named | {"severity_id", "mitre_tactic", "mitre_tactic_id"}
@@ -114,8 +113,7 @@ def conf() -> str:
 
 def files() -> dict[str, str]:
     """Every file that is made, by its path in the folder."""
-    knowledge = SearchKnowledge.load(paths.PACKAGE)
-    return {CONF: conf(), **{f"samples/{file_name(source)}": xml(source, knowledge) for source in SOURCES}}
+    return {CONF: conf(), **{f"samples/{file_name(source)}": xml(source, our_knowledge()) for source in SOURCES}}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 from knowledge import cim, siem_events
 from knowledge.current_events import INCIDENT
-from knowledge.every_sample import SOURCES, Source
+from knowledge.every_sample import SOURCES, Source, our_knowledge
 from standins.search import Fields, SearchKnowledge
 from standins.search.search_terms import parse_terms
 
@@ -36,12 +36,11 @@ class Found:
 @cache
 def found(sourcetype: str) -> Found:
     source = next(each for each in SOURCES if each.sourcetype == sourcetype)
-    knowledge = SearchKnowledge.load(paths.PACKAGE)
     model, samples, lacking = cim.load(), 0, 0
     faults: list[tuple[str, str, object]] = []
     filled: Counter[str] = Counter()
     for sample in source.samples():
-        fields = knowledge.search_fields(sample.event)
+        fields = our_knowledge().search_fields(sample.event)
         expected: list[tuple[str, object]] = [(name, None) for name in sorted(sample.lacks)]
         seen = sorted(model.faults(fields), key=str)
         if seen != expected:
@@ -81,7 +80,7 @@ def test_the_report_adds_up(record_property: RecordProperty) -> None:
         f"CIM, by pytest-splunk-addon {wheel_version()}: {len(SOURCES)} sources, {samples} samples x {len(fields)} fields"
         f" x {len(cim.load().models)} models, each sample in one of them",
     )
-    assert samples > 1_500
+    assert samples > 500
 
 
 @every_source

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from knowledge.current_events import Kind
     from standins.search import Fields, SearchKnowledge
 
-SAMPLES = range(20)
+SAMPLES = range(6)
 RISK_SCORES = {"informational", "low", "medium", "high"}  # what the detections turn into a score
 
 

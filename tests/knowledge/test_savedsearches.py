@@ -162,7 +162,8 @@ def test_new_alerts_of_high_severity_are_found_once(knowledge: SearchKnowledge) 
     found = [
         row["id"][0]
         for steps in range(HOURS * 12)
-        for row in run(NEW, knowledge, events_of(events, steps), scene.NOW_SECONDS - steps * 300)
+        if (now := events_of(events, steps))
+        for row in run(NEW, knowledge, now, scene.NOW_SECONDS - steps * 300)
     ]
     high = {
         str(fields["id"])

@@ -28,7 +28,7 @@ BY_THE_MACRO = {
     *("IpAddress", "LinkToMTP", "LinkToWDATP", "Sha256", "Url", "UserName"),
 }
 LINKS = {"IncidentLinkToMTP", "IncidentLinkToWDATP", "LinkToMTP", "LinkToWDATP"}
-NUMBERS = range(40)
+NUMBERS = range(20)
 MACRO = "sourcetype=* | `defender_siem_names`"
 
 every_alert = pytest.mark.parametrize("kind", ALERTS, ids=sourcetype_of)

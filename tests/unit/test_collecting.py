@@ -510,7 +510,7 @@ def test_the_watermark_never_goes_back_and_the_memory_stays_bounded(polled: Poll
 
 
 @pytest.mark.parametrize("order", ["newest_first", "oldest_first", "shuffled"])
-@pytest.mark.parametrize("over", [60, 3_600, 86_400, 6 * 86_400])
+@pytest.mark.parametrize("over", [60, 6 * 86_400])
 def test_a_backlog_costs_a_few_calls_for_each_full_answer_whatever_the_order(
     polled: PolledInput, order: Literal["newest_first", "oldest_first", "shuffled"], over: int
 ) -> None:

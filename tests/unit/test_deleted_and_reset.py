@@ -129,7 +129,10 @@ def _steps(scene: Scene) -> int:
 
 
 _CASES = [
-    *((SIEM.kind, *case) for case in product(("delete", "reset"), (False, True), (False, True))),
+    *(
+        (SIEM.kind, what, first, first == (what == "delete"))
+        for what, first in product(("delete", "reset"), (False, True))
+    ),
     *(("split incidents", *case) for case in (("delete", True, True), ("reset", False, False))),
 ]
 """Kind, what happens, whether an earlier run has collected something, whether a run comes before the end of this one.

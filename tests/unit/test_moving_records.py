@@ -146,19 +146,23 @@ class Full:
     """The volume at which one API has to prove itself; ``most_calls`` it takes, in both polls together."""
 
     source: Source
-    requests: int
+    volume: Volume
     most_calls: int
 
 
 @pytest.mark.parametrize(
     "full",
-    [Full(ENDPOINT, 12, 25), Full(GRAPH, 40, 140), Full(INCIDENTS, 1_000, 2_000)],
+    [
+        Full(ENDPOINT, Volume(12_000, crowd=3_000, moving=120, requests=3), 20),
+        Full(GRAPH, Volume(5_000, crowd=1_200, moving=50, requests=15), 70),
+        Full(INCIDENTS, Volume(2_500, crowd=300, moving=25, requests=100), 300),
+    ],
     ids=lambda full: full.source.kind,
 )
-def test_25_000_records_of_which_some_move_are_delivered_once_in_time_order_at_half_of_the_limits(
+def test_thousands_of_records_of_which_some_move_are_delivered_once_in_time_order_at_half_of_the_limits(
     cloud: MicrosoftCloud, full: Full
 ) -> None:
-    polled = _collect(cloud, full.source, Volume(25_000, crowd=3_000, moving=250, requests=full.requests))
+    polled = _collect(cloud, full.source, full.volume)
     assert _is_in_time_order(polled)
     assert len(cloud.journal.calls(full.source.host)) <= full.most_calls
     assert full.source.meter is not None
@@ -171,16 +175,16 @@ def test_25_000_records_of_which_some_move_are_delivered_once_in_time_order_at_h
 @pytest.mark.parametrize("order", ["newest_first", "oldest_first", "none"])
 @pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
 def test_it_is_so_whatever_the_order_of_the_records(cloud: MicrosoftCloud, source: Source, order: str) -> None:
-    _collect(cloud, source, Volume(2_500, crowd=300, moving=25, requests=70), page=50, order=order)
+    _collect(cloud, source, Volume(1_000, crowd=120, moving=10, requests=28), page=20, order=order)
     assert len(cloud.journal.calls(source.host)) <= 220
 
 
-@pytest.mark.parametrize("behaviour", [{"link_by": "skip"}, {"page_maximum": 30}], ids=str)
+@pytest.mark.parametrize("behaviour", [{"link_by": "skip"}, {"page_maximum": 12}], ids=str)
 @pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
 def test_it_is_so_whatever_the_links_to_further_pages_do(
     cloud: MicrosoftCloud, source: Source, behaviour: dict[str, Any]
 ) -> None:
-    _collect(cloud, source, Volume(1_500, crowd=300, moving=15, requests=60), page=50, **behaviour)
+    _collect(cloud, source, Volume(600, crowd=120, moving=6, requests=24), page=20, **behaviour)
     assert len(cloud.journal.calls(source.host)) <= 280
 
 

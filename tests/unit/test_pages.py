@@ -21,6 +21,8 @@ from standins.microsoft.wire import Answer
 from standins.polling import PolledInput
 from standins.sources import CURRENT, GRAPH, Source, customer
 
+_FEWER_PAGES = 40
+
 _JSON = (("Content-Type", "application/json"),)
 
 
@@ -78,7 +80,7 @@ def _play(
     return polled, chain
 
 
-@pytest.mark.parametrize("empty", [*range(12), 99, 500])
+@pytest.mark.parametrize("empty", [0, 1, 2, 11, 99])
 @pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
 def test_empty_pages_cost_a_call_each_and_a_record_behind_them_one_more(
     cloud: MicrosoftCloud, source: Source, empty: int
@@ -90,7 +92,7 @@ def test_empty_pages_cost_a_call_each_and_a_record_behind_them_one_more(
     assert len(set(chain.asked)) == 1
 
 
-@pytest.mark.parametrize("empty", [1, 2, 7, 300])
+@pytest.mark.parametrize("empty", [1, 2, 30])
 def test_empty_pages_without_a_record_behind_them_are_followed_to_their_end_once(
     cloud: MicrosoftCloud, empty: int
 ) -> None:
@@ -111,8 +113,13 @@ def test_records_on_any_pages_of_a_chain_are_collected_once(pages: list[int], ag
         assert sorted(polled.sink.raws()) == sorted(raw.decode() for raw in chain.records.values())
 
 
-@pytest.mark.parametrize("pages", [reader.MOST_PAGES - 1, reader.MOST_PAGES])
-def test_a_chain_of_too_many_pages_is_an_error_and_no_end(cloud: MicrosoftCloud, pages: int) -> None:
+@pytest.mark.parametrize("pages", [_FEWER_PAGES - 1, _FEWER_PAGES])
+def test_a_chain_of_too_many_pages_is_an_error_and_no_end(
+    cloud: MicrosoftCloud, pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand in fact; the limit is lowered."""
+    assert reader.MOST_PAGES > _FEWER_PAGES
+    monkeypatch.setattr(reader, "MOST_PAGES", _FEWER_PAGES)
     polled, chain = _play(cloud, GRAPH, [100], [0] * pages)
     failures = polled.poll().failures
     if pages < reader.MOST_PAGES:
@@ -151,6 +158,6 @@ def _is_endless(failures: Sequence[object]) -> None:
     (failure,) = failures
     assert type(failure) is StrangeLinkError
     assert "returns an endless chain of links to further pages: " in str(failure)
-    reasons = ("the same one again", "more than 1,000")
+    reasons = ("the same one again", f"more than {reader.MOST_PAGES:,}")
     assert any(reason in str(failure) for reason in reasons)
     assert "If this persists, report it." in str(failure)

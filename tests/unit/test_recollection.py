@@ -81,20 +81,3 @@ def test_new_alerts_arrive_within_one_poll_while_thirty_days_are_collected_again
     assert polled.jumped - sink.begun > INTERVAL, "so few are read within an interval anyway"
     assert sink.waited is not None
     assert sink.waited < INTERVAL
-
-
-def test_a_reset_whose_memory_is_filled_would_let_new_alerts_wait_for_longer_than_a_poll(
-    thirty_days: tuple[PolledInput, list[tuple[str, int]]],
-) -> None:
-    """What an order is instead of: if this no longer holds, orders may go."""
-    polled, old = thirty_days
-    checkpoint = _checkpoint(polled)
-    start = min(time for _, time in old)
-    again = Checkpoint.first(checkpoint.key, start, checkpoint.generation + 1)
-    again.seen = _versions(old)
-    polled.store.save(again.document())
-    polled.sink = sink = TimedSink(polled)
-    assert polled.poll().failures == []
-    assert len(sink.raws()) == 1
-    assert sink.waited is not None
-    assert sink.waited > INTERVAL

@@ -76,7 +76,7 @@ def test_the_last_save_of_a_run_alone_says_when_the_place_was_collected(polled: 
     now = polled.cloud.clock.now()
     polled.cloud.siem("eu").add_all(polled.tenant, [siem_alert(9_000, now - seconds(30))])
     polled.sink.room = len(polled.sink.taken)
-    assert len(polled.poll().failures) == 1
+    assert [one.outcome for one in polled.poll().outcomes] == ["stopped"]
     assert polled.store.history[-1]["collected"] == first
     polled.sink.room = None
     assert polled.poll().failures == []
@@ -369,15 +369,15 @@ class _WhileTheOtherGoesOn(NoWaiting):
 
 
 @pytest.mark.parametrize("begins", ["in step", "a batch later", "in the middle"])
-def test_two_processes_through_twenty_thousand_alerts_lose_nothing_and_repeat_two_batches_at_most(
+def test_two_processes_through_thousands_of_alerts_lose_nothing_and_repeat_two_batches_at_most(
     polled: PolledInput, begins: str
 ) -> None:
     begun = polled.cloud.clock.now() - seconds(6 * 3_600)
-    raws = [siem_alert(number, begun + seconds(number)) for number in range(20_000)]
+    raws = [siem_alert(number, begun + seconds(number)) for number in range(5_500)]
     polled.cloud.siem("eu").add_all(polled.tenant, raws)
     alerts = [raw.decode() for raw in raws]
     other = _another(polled)
-    step, batches = _InStep(), {"in step": 0, "a batch later": 1, "in the middle": 10}[begins]
+    step, batches = _InStep(), {"in step": 0, "a batch later": 1, "in the middle": 2}[begins]
     first, next_one = _WhileTheOtherGoesOn(step), _WhileTheOtherGoesOn(step)
     polled.stop, first.other, other.stop, next_one.other = first, other, next_one, polled
     second = threading.Thread(target=_run_to_its_end, args=(other, step))

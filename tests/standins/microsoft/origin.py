@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import ssl
 import time
@@ -190,6 +191,7 @@ def _checked(request: Request | None) -> Request | None:
     return request
 
 
+@functools.lru_cache(maxsize=64)
 def _token_id(authorization: str) -> str | None:
     scheme, _, token = authorization.partition(" ")
     if scheme != "Bearer":

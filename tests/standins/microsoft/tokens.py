@@ -27,10 +27,16 @@ class SigningKey:
         self._public = self._private.public_key()
         der = self._public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         self.identity = hashlib.sha256(der).hexdigest()[:27]
+        # A token comes with every call; its signature is checked once.
+        self._payload = functools.lru_cache(maxsize=64)(self._verified)
 
     def sign(self, claims: dict[str, Any]) -> str:
         """Return the claims as a JWT in RS256."""
         return jwt.encode(claims, self._private, algorithm="RS256", headers={"kid": self.identity})
+
+    def _verified(self, token: str) -> bytes:
+        payload: bytes = jwt.PyJWS().decode(token, self._public, algorithms=["RS256"])
+        return payload
 
     def open(self, token: str) -> dict[str, Any]:
         """Return the claims of a token that this key has signed; nothing but the signature is checked.
@@ -39,9 +45,10 @@ class SigningKey:
             TokenRefusedError: It isn't a JWT, or another key signed it, or none.
         """
         try:
-            claims: dict[str, Any] = json.loads(jwt.PyJWS().decode(token, self._public, algorithms=["RS256"]))
+            payload = self._payload(token)
         except jwt.InvalidTokenError as error:
             raise TokenRefusedError("The signature is invalid") from error
+        claims: dict[str, Any] = json.loads(payload)
         return claims
 
     def published(self) -> dict[str, Any]:

@@ -30,22 +30,31 @@ def values_at(value: Any, path: str) -> tuple[list[Any], bool]:
 
     A key that holds a period can't be reached by a path (documented).
     """
-    values, is_list, at = [value], False, 0
+    values, is_list = [value], False
+    for step in _steps(path):
+        if step is None:
+            values = [element for each in values if isinstance(each, list) for element in each]
+            is_list = True
+        elif isinstance(step, int):
+            values = [each[step] for each in values if isinstance(each, list) and step < len(each)]
+        else:
+            values = [each[step] for each in values if isinstance(each, dict) and step in each]
+    return values, is_list
+
+
+@functools.cache
+def _steps(path: str) -> tuple[str | int | None, ...]:
+    """A path's keys and numbers; None for all elements."""
+    steps: list[str | int | None] = []
+    at = 0
     while at < len(path):
         step = _STEP.match(path, at)
         if step is None:
             raise NotModelledError(f"the JSON path {path!r}")
         at = step.end()
-        if step["key"] is not None:
-            key = step["key"]
-            values = [each[key] for each in values if isinstance(each, dict) and key in each]
-        elif step["number"]:
-            number = int(step["number"])
-            values = [each[number] for each in values if isinstance(each, list) and number < len(each)]
-        elif step["dot"] is None:
-            values = [element for each in values if isinstance(each, list) for element in each]
-            is_list = True
-    return values, is_list
+        if not step["dot"]:
+            steps.append(step["key"] or (int(step["number"]) if step["number"] else None))
+    return tuple(steps)
 
 
 def to_json(value: Any) -> str:
