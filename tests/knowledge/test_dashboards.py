@@ -38,6 +38,23 @@ NEVER = frozenset(
 CHOSEN = frozenset({"severity", "range.earliest", "range.latest", "open_since", "since", "days"})
 """Tokens whose values are the dashboard's own: numbers and times."""
 SHOWN = 136  # an alert that came through two inputs
+CHART = frozenset({"legendDisplay", "seriesColorsByField", "xAxisTitleVisibility", "yAxisTitleVisibility"})
+OPTIONS = {
+    "splunk.bar": CHART | {"dataValuesDisplay", "stackMode"},
+    "splunk.column": CHART | {"stackMode"},
+    "splunk.line": CHART | {"nullValueDisplay"},
+    "splunk.markdown": frozenset({"markdown"}),
+    "splunk.singlevalue": frozenset(
+        {
+            "majorColor", "majorValue", "numberPrecision", "sparklineDisplay", "trendColor", "trendDisplay", "trendValue",
+            "unit",
+        }
+    ),
+    "splunk.table": frozenset({"columnFormat", "count"}),
+}  # fmt: skip
+COLUMN_OPTIONS = {"rowBackgroundColors", "rowColors", "textOverflow", "width"}
+"""The options that Splunk 9.3 (July 2024) can be taken to know: each was looked up in ``@splunk/visualizations`` 25.11.0, of
+November 2023, in the schema of its type. A further one has to be looked up there as well."""
 every_dashboard = pytest.mark.parametrize(
     "dashboard", [Dashboard.read(path) for path in ALL_VIEWS], ids=lambda dashboard: dashboard.path.stem
 )
@@ -100,6 +117,14 @@ def test_everything_that_is_named_is_there_and_everything_there_is_used(dashboar
     names = [source["name"] for source in dashboard.sources.values()]
     assert len(set(names)) == len(names)
     assert all(set(part) <= PARTS for part in definition["visualizations"].values())
+
+
+@every_dashboard
+def test_a_panel_has_only_options_that_splunks_packages_had_before_splunk_9_3(dashboard: Dashboard) -> None:
+    for panel in dashboard.definition["visualizations"].values():
+        assert set(panel["options"]) <= OPTIONS[panel["type"]]
+        for column in panel["options"].get("columnFormat", {}).values():
+            assert set(column) <= COLUMN_OPTIONS
 
 
 @every_dashboard

@@ -284,10 +284,36 @@ def test_an_input_that_never_came_to_a_region_is_there_and_its_lag_is_not_taken_
 ) -> None:
     refused = [event for event in of_input(summary.refused, SIEM.kind, TRIED) if "action=run_done" in event.raw]
     results = view(knowledge, [*refused, *of_input(summary.well, GRAPH.kind, SOC)], summary.now)
+    assert only(results["ds_lag"], "minutes") == "unknown"
     rows = [(row["State"], row["Region"], row["Lag (min)"]) for row in results["ds_places"].rows]
     assert rows[0] == (["failed"], ["not begun"], ["unknown"])
-    assert only(results["ds_lag"], "minutes") == "unknown"
     assert only(results["ds_failed"], "failed") == "1"
+
+
+def test_what_fails_stands_above_what_goes_well(knowledge: SearchKnowledge, summary: Story) -> None:
+    rows = view(knowledge, summary.events, summary.now)["ds_places"].rows
+    outcomes = [value for row in rows for (value,) in row.values() if value in {"failed", "done"}]
+    assert len(outcomes) == len(rows)
+    assert outcomes == sorted(outcomes, reverse=True)
+
+
+def test_a_region_has_one_line_and_its_input_none_beside_it(knowledge: SearchKnowledge, summary: Story) -> None:
+    rows = view(knowledge, summary.events, summary.now)["ds_places"].rows
+    assert len(checkpoints(rows, "Kind", "Input", "Region")) == len(rows)
+    assert "all" not in {row["Region"][0] for row in rows}
+
+
+def test_the_time_of_an_error_names_its_zone(knowledge: SearchKnowledge, summary: Story) -> None:
+    for row in view(knowledge, summary.events, summary.now)["ds_errors"].rows:
+        assert re.fullmatch(r"[\d-]{10} [\d:]{8} \S+", row["Last"][0])
+
+
+def test_a_great_lag_has_the_colour_of_a_failure() -> None:
+    panel = Dashboard.read(HEALTH).definition["visualizations"]["viz_lag"]
+    ranges = panel.get("context", {}).get("fromHour", [{}])
+    assert panel["options"].get("majorColor") == "> majorValue | rangeValue(fromHour)"
+    assert [one.get("from", 0) for one in ranges] == sorted(one.get("from", 0) for one in ranges)
+    assert len({one["value"] for one in ranges}) > 1
 
 
 def test_what_the_panels_show_agrees(knowledge: SearchKnowledge, summary: Story) -> None:
@@ -300,6 +326,8 @@ def test_what_the_panels_show_agrees(knowledge: SearchKnowledge, summary: Story)
         assert only(results["ds_late"], "late") == str(sum(row["State"][0] in {"late", "silent"} for row in rows))
         lags = [row["Lag (min)"][0] for row in rows]
         assert only(results["ds_lag"], "minutes") == max(lags, key=float)
+        inputs = {(row["Kind"][0], row["Input"][0]) for row in rows}
+        assert only(results["ds_notice"], "text").startswith(f"What {len(inputs)} inputs ")
 
 
 def test_the_delay_is_shown_with_advice_by_what_is_certain_alone(knowledge: SearchKnowledge, summary: Story) -> None:

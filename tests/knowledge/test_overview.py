@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -20,8 +21,8 @@ Events = list[Mapping[str, str | list[str]]]
 DAY = 86400
 SEVERITIES = ("critical", "high", "medium", "low", "informational", "not provided")
 PERIODS = ("1", "7", "30", "90")
-WHITE, DARK = "#FFFFFF", "#212527"
-"""What panels stand on in Splunk's two themes."""
+WHITE, DARK, BLACK = "#FFFFFF", "#212527", "#000000"
+"""What panels stand on in Splunk's two themes, in the product and as its packages draw them."""
 
 
 @pytest.fixture(scope="module")
@@ -330,6 +331,14 @@ def test_colours_stand_out_from_both_themes() -> None:
     for colour in palettes()[0].values():
         assert contrast(colour, WHITE) >= 3
         assert contrast(colour, DARK) >= 3
+
+
+def test_so_do_all_other_colours_that_a_panel_is_given() -> None:
+    for path in VIEWS.glob("*.xml"):
+        for part in Dashboard.read(path).definition["visualizations"].values():
+            parts = [part["options"], *(each for name, each in part.get("context", {}).items() if "Text" not in name)]
+            for colour in re.findall(r"#[0-9A-F]{6}", json.dumps(parts)):
+                assert min(contrast(colour, ground) for ground in (WHITE, DARK, BLACK)) >= 3, (path.stem, colour)
 
 
 def test_words_can_be_read_on_them() -> None:

@@ -46,7 +46,8 @@ def rows_of(dashboard: Dashboard, title: str, knowledge: SearchKnowledge, events
 def alert(number: int, hours_ago: float, **members: Any) -> IndexedEvent:
     """A version of an alert, through Graph."""
     updated = scene.NOW - round(hours_ago * HOUR)
-    raw = graph_alert(number, updated, **{"created": updated, "status": "new"} | members)
+    record: dict[str, Any] = {"created": updated, "status": "new"} | members
+    raw = graph_alert(number, updated, **record)
     return IndexedEvent(
         raw=raw.decode(),
         time=f"{scene.NOW_SECONDS - 3_600 * hours_ago:.3f}",

@@ -8,6 +8,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ def main() -> None:
         runs = [collect(splunkd, this) for this in INPUTS]
         collected = [f"    {this.name:20}{this.account:22}{len(run):4} events" for this, run in zip(INPUTS, runs)]
         web = stack.enter_context(Web(splunkd, paths.APP, port=free_port()))
-        found = [event for run in runs for event in run]
+        found = indexed([event for run in runs for event in run], time.time())
         web.show_dashboards(Dashboards(SearchKnowledge.load(paths.PACKAGE), lambda: searchable(found, splunkd)).draw)
         sys.stdout.write(
             INTRODUCTION.format(
@@ -162,9 +163,17 @@ def collect(splunkd: Splunkd, this: SavedInput) -> list[Collected]:
     return run.events
 
 
-def searchable(collected: Sequence[Collected], splunkd: Splunkd) -> list[IndexedEvent]:
+def indexed(collected: Sequence[Collected], now: float) -> list[IndexedEvent]:
+    """What was collected, in an index since now."""
+    return [
+        IndexedEvent(one.raw, one.time, one.source, one.sourcetype, one.host, one.index, index_time=f"{now:.0f}")
+        for one in collected
+    ]
+
+
+def searchable(collected: Sequence[IndexedEvent], splunkd: Splunkd) -> list[IndexedEvent]:
     """What was collected and what is in the inputs' logs by now, newest first."""
-    events = [IndexedEvent(one.raw, one.time, one.source, one.sourcetype, one.host, one.index) for one in collected]
+    events = [*collected]
     for name, text in splunkd.logs().items():
         if name.startswith("ta_defender_alerts_"):
             events += events_of_log(f"/opt/splunk/var/log/splunk/{name}", text, "this-machine")
