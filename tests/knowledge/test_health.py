@@ -41,7 +41,7 @@ from standins.sources import ENDPOINT, GRAPH, INCIDENTS, SIEM, SOURCES, Source
 from tooling import paths
 
 SAVED = read_conf(paths.PACKAGE / "default" / "savedsearches.conf")
-FELL_BEHIND, SILENT, EXPIRING, PERMISSION = list(SAVED)[-4:]
+FELL_BEHIND, SILENT, EXPIRING, PERMISSION, TENANT_SEARCH = list(SAVED)[-5:]
 DAY = 86_400
 UCC = paths.BUILT_APP / "appserver" / "static" / "js" / "build" / "custom"
 INGESTED = frozenset(
@@ -575,4 +575,34 @@ def test_a_lost_permission_is_found_with_what_to_do(knowledge: SearchKnowledge, 
 
 def test_other_saved_searches_of_the_log_there_are_none() -> None:
     reading = [name for name, stanza in SAVED.items() if "defender_alerts_log`" in stanza["search"]]
-    assert reading == [FELL_BEHIND, SILENT, EXPIRING, PERMISSION]
+    assert reading == [FELL_BEHIND, SILENT, EXPIRING, PERMISSION, TENANT_SEARCH]
+
+
+def test_new_tenants_come_into_their_lookup_and_names_that_people_gave_stay(
+    summary: Story, knowledge: SearchKnowledge
+) -> None:
+    stanza = SAVED[TENANT_SEARCH]
+    when = When.of("-1d", stanza["dispatch.latest_time"], summary.now)
+    events = [knowledge.search_fields(event) for event in summary.events]
+    found = {event["tenant"] for event in events if event.get("action") == "region_started"}
+    [tenant] = found
+    for named, added in (("another", [tenant]), (tenant, [])):
+        rows = [{"id": str(named), "name": "Contoso", "account": "corp"}]
+        search = read_search(stanza["search"], knowledge.macros, LOG_FIELDS, {"defender_tenants": rows})
+        assert [(row["id"], row["name"]) for row in search.run(events, when).rows] == [([one], [one]) for one in added]
+        assert all(row["account"] for row in search.run(events, when).rows)
+    # By the key, so that two hosts that find a tenant at once make one row.
+    assert stanza["search"].endswith("| outputlookup append=true key_field=id defender_tenants")
+
+
+def test_dashboards_show_the_names_of_the_lookup_where_the_macro_says_so(knowledge: SearchKnowledge) -> None:
+    rows = [{"id": "a-tenant", "name": "Contoso", "account": "corp"}]
+    search = read_search(
+        "source=* | `defender_alerts_tenant_names` | table vendor_account tenant",
+        knowledge.macros,
+        ["vendor_account"],
+        {"defender_tenants": rows},
+    )
+    events = [{"_time": "1", "source": "s", "vendor_account": name} for name in ("a-tenant", "another")]
+    shown = search.run([*events, {"_time": "1", "source": "s"}], When.of("0", "now", 10.0)).rows
+    assert [row["tenant"] for row in shown] == [["Contoso"], ["another"], ["not provided"]]

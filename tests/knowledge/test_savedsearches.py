@@ -22,6 +22,8 @@ SAVED = read_conf(DEFAULT / "savedsearches.conf")
 ACTIONS = read_conf(DEFAULT / "workflow_actions.conf")
 NEW, OPEN, INCIDENTS, FINDINGS, *OF_THE_LOG = SAVED
 HOURS = 36
+TENANTS = [{"id": "a-tenant", "name": "Contoso", "account": "corp"}]
+"""What the lookup of tenants holds."""
 CRON_FIELD = r"(?:\*(?:/\d+)?|\d+)"
 FIELD = re.compile(r"\$!?(\w+)\$")
 
@@ -37,7 +39,7 @@ def found(knowledge: SearchKnowledge) -> list[Fields]:
 
 def read(name: str, knowledge: SearchKnowledge) -> Search:
     fields = studio.LOG_FIELDS if name in OF_THE_LOG else studio.event_fields(knowledge)
-    return read_search(SAVED[name]["search"], knowledge.macros, fields)
+    return read_search(SAVED[name]["search"], knowledge.macros, fields, {"defender_tenants": TENANTS})
 
 
 def run(

@@ -47,6 +47,16 @@ def test_the_closed_conf_is_the_one_that_the_pages_write(built_app: Path) -> Non
     assert "'ta_defender_alerts_account'" in handler
 
 
+def test_the_lookup_of_tenants_reads_the_fields_of_its_collection_and_goes_to_the_indexers(built_app: Path) -> None:
+    collection = conf(built_app / "default/collections.conf")["defender_alerts_tenants"]
+    lookup = conf(built_app / "default/transforms.conf")["defender_tenants"]
+    assert (lookup["external_type"], lookup["collection"]) == ("kvstore", "defender_alerts_tenants")
+    declared = [name.removeprefix("field.") for name in collection if name.startswith("field.")]
+    assert lookup["fields_list"].split(", ") == ["_key", *declared]
+    # Whatever searches look up has to be where they run.
+    assert collection["replicate"] == "true"
+
+
 def test_the_collection_declares_its_fields(built_app: Path) -> None:
     collection = conf(built_app / "default/collections.conf")["ta_defender_alerts_checkpoints"]
     key = CheckpointKey("kind", "input", "tenant", "cloud", "region")

@@ -90,6 +90,35 @@ def test_the_page_shows_the_lookup() -> None:
     assert rows_below(MIGRATE.read_text(encoding="utf-8"), f"lookups/{LOOKUP}.csv") == list(lookup())
 
 
+OLD_ALERTS = "compares this table with the samples and with the settings"
+
+
+def old_alerts() -> list[Row]:
+    """Give the fields of Graph's first alerts API, from the page."""
+    return rows_below(MIGRATE.read_text(encoding="utf-8"), OLD_ALERTS)
+
+
+def test_each_field_that_replaces_one_of_the_old_alerts_api_is_one_that_graphs_alerts_have() -> None:
+    every = [fields_of(graph_alert(number, PROCESSED, every_type=True)) for number in NUMBERS]
+    known = {name for alert in [*alerts("graph_field"), *every] for name in alert}
+    named = {name for row in old_alerts() for name in row["graph_field"].split()}
+    assert len(named) > 15
+    assert named - known == set()
+
+
+def test_each_search_field_that_stands_for_one_of_the_old_alerts_api_is_made_for_graphs_alerts() -> None:
+    named = {name for row in old_alerts() for name in row["search_field"].split()}
+    for stanza in stanzas("defender_graph_alerts"):
+        # The tenant stands in the source alone.
+        assert named - {"vendor_account"} - computed(stanza) == set(), stanza
+
+
+def test_a_field_of_the_old_alerts_api_without_another_is_said_to_be_gone() -> None:
+    for row in old_alerts():
+        assert row["remark"].startswith("Gone") == (not row["graph_field"]), row["old_field"]
+    assert len({row["old_field"] for row in old_alerts()}) == len(old_alerts())
+
+
 def test_the_lookup_can_be_used_by_its_name() -> None:
     assert read_conf(paths.PACKAGE / "default" / "transforms.conf")[LOOKUP]["filename"] == f"{LOOKUP}.csv"
 
@@ -231,11 +260,12 @@ def test_the_search_for_the_last_event_gives_a_start_time_that_an_input_takes(
     assert parse_start(start_time, 0) == PROCESSED
 
 
-def test_the_page_takes_the_start_time_of_the_example_as_well() -> None:
-    (example,) = re.findall(r"such as `(\d{4}-[^`]*Z)`", MIGRATE.read_text(encoding="utf-8"))
+def test_the_page_takes_the_start_times_of_the_examples_as_well() -> None:
+    examples = re.findall(r"such as `(\d{4}-[^`]*Z)`", MIGRATE.read_text(encoding="utf-8"))
+    assert len(examples) == 2
     config = global_config.GlobalConfig.from_file(str(paths.ROOT / "globalConfig.json"))
     config.expand()
     for service in config.inputs:
         (field,) = [field for field in service["entity"] if field["field"] == "start_time"]
         (validator,) = field["validators"]
-        assert re.search(validator["pattern"], example)
+        assert all(re.search(validator["pattern"], example) for example in examples)

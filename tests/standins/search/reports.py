@@ -97,6 +97,9 @@ def _read(begin: list[Command], texts: Sequence[str], fields: frozenset[str], lo
         if name == "lookup":
             commands.append(_lookup(arguments.strip(), lookups))
             continue
+        if name == "outputlookup":
+            commands.append(_outputlookup(arguments.strip(), lookups))
+            continue
         if name not in _COMMANDS:
             raise NotModelledError(f"the search command {name!r}")
         commands.append(_COMMANDS[name](arguments.strip()))
@@ -131,12 +134,13 @@ def _events(text: str) -> Command:
 
 
 def _lookup(arguments: str, lookups: LookupTables) -> Command:
-    """``lookup <table> <field> OUTPUT <field>``, with the same names in the table; rows without a match get none."""
-    match = options(r"(\w+)\s+(\w+)\s+OUTPUT\s+(\w+)", "lookup", arguments)
-    table_name, key, output = match.groups()
-    if table_name not in lookups or not {key, output} <= set(lookups[table_name][0]):
+    """``lookup <table> <column> [AS <field>] OUTPUT <column> [AS <field>]``; rows without a match get none."""
+    match = options(r"(\w+)\s+(\w+)(?:\s+AS\s+(\w+))?\s+OUTPUT\s+(\w+)(?:\s+AS\s+(\w+))?", "lookup", arguments)
+    table_name, key_column, column = match[1], match[2], match[4]
+    key, output = match[3] or key_column, match[5] or column
+    if table_name not in lookups or not {key_column, column} <= set(lookups[table_name][0]):
         raise NotModelledError(f"lookup {arguments}")
-    found = {row[key]: row[output] for row in lookups[table_name]}
+    found = {row[key_column]: row[column] for row in lookups[table_name]}
 
     def run(table: Table, _: When) -> Table:
         rows = []
@@ -150,6 +154,14 @@ def _lookup(arguments: str, lookups: LookupTables) -> Command:
         return Table(rows, with_columns(table.columns, [output]))
 
     return Command(frozenset({key}), lambda fields: fields | {output}, run)
+
+
+def _outputlookup(arguments: str, lookups: LookupTables) -> Command:
+    """``outputlookup append=true key_field=<field> <table>``: passes its rows on; what becomes of the table is not modelled."""
+    match = options(r"append=true\s+key_field=(\w+)\s+(\w+)", "outputlookup", arguments)
+    if match[2] not in lookups:
+        raise NotModelledError(f"outputlookup {arguments}")
+    return Command(frozenset({match[1]}), unchanged, lambda table, _: table)
 
 
 def _tstats(arguments: str) -> Command:
