@@ -87,7 +87,7 @@ def test_files_and_one_posted_secret_make_an_input_that_collects(deployed: Insta
     secret.write_text("wrong\n", encoding="utf-8")
     refused = run(post, deployed, secret)
     assert refused.returncode == 22
-    assert "The client secret of the account corp is wrong." in refused.stdout
+    assert "AADSTS7000215" in refused.stdout
     assert LOGIN_HOST in {call.host for call in deployed.cloud.journal}
 
     secret.write_text(f"{deployed.secret}\n", encoding="utf-8")

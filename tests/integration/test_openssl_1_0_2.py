@@ -122,7 +122,7 @@ def test_an_account_with_a_certificate_is_checked_saved_and_collects(there: Inst
 
 
 def test_each_page_refuses_what_is_wrong_with_a_sentence(there: Installation) -> None:
-    with pytest.raises(WebError, match="client secret of the account wrong is wrong"):
+    with pytest.raises(WebError, match="AADSTS7000215"):
         there.save_account("wrong", client_secret="not the value")
     with pytest.raises(WebError, match="Configuration > Network"):
         there.save_network("-----BEGIN CERTIFICATE-----")

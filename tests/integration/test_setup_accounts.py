@@ -54,42 +54,42 @@ class Refused:
         Refused(
             "wrong_secret",
             {"client_secret": "another one"},
-            ("The client secret of the account wrong_secret is wrong. Paste the secret's value", "AADSTS7000215"),
+            ("AADSTS7000215",),
         ),
         Refused(
             "secret_id",
             {"client_secret": "0c7e4ad2-68f6-4f5c-a4a5-1c6a8f0c1f2e"},
-            ("The client secret looks like the secret's ID. Paste the secret's Value",),
+            ("the secret's ID",),
             calls=0,
         ),
         Refused(
             "secret_id_in_capitals_with_blanks",
             {"client_secret": " 0C7E4AD2-68F6-4F5C-A4A5-1C6A8F0C1F2E\n"},
-            ("The client secret looks like the secret's ID. Paste the secret's Value",),
+            ("the secret's ID",),
             calls=0,
         ),
         Refused(
             "secret_id_unchecked",
             {"client_secret": "0c7e4ad2-68f6-4f5c-a4a5-1c6a8f0c1f2e", "skip_check": "1"},
-            ("The client secret looks like the secret's ID. Paste the secret's Value",),
+            ("the secret's ID",),
             calls=0,
         ),
         Refused(
             "unknown_tenant",
             {"tenant_id": "fabrikam.onmicrosoft.com"},
-            ("The tenant of the account unknown_tenant does not exist in its cloud.", "AADSTS90002"),
+            ("AADSTS90002",),
             # One of them asks whose domain it is.
             calls=AUDIENCES + 1,
         ),
         Refused(
             "unknown_application",
             {"client_id": "11111111-2222-3333-4444-555555555555"},
-            ("The application id of the account unknown_application is unknown in its tenant.", "AADSTS700016"),
+            ("AADSTS700016",),
         ),
         Refused(
             "wrong_cloud",
             {"cloud": "dod"},
-            ("The tenant of the account wrong_cloud does not exist in its cloud.", "Check its cloud as well."),
+            ("AADSTS90002", "cloud"),
         ),
     ],
     ids=lambda refused: refused.name,
@@ -168,8 +168,7 @@ def test_the_tenant_of_a_domain_is_asked_for_when_the_account_is_saved_and_by_no
 def test_an_edit_that_would_not_work_is_refused_and_changes_nothing(fresh: Installation) -> None:
     fresh.save_account("kept")
     before = (fresh.stored(ACCOUNTS), fresh.stored(PASSWORDS))
-    message = refusal_of(lambda: fresh.edit_account("kept", client_secret="another one"))
-    assert "The client secret of the account kept is wrong." in message
+    assert "AADSTS7000215" in refusal_of(lambda: fresh.edit_account("kept", client_secret="another one"))
     assert "AADSTS700016" in refusal_of(
         lambda: fresh.edit_account("kept", client_id="11111111-2222-3333-4444-555555555555")
     )

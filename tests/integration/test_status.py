@@ -62,7 +62,7 @@ def test_an_error_is_shown_until_a_run_comes_through(installed: Installation) ->
 def test_an_error_before_the_regions_is_shown_and_names_no_secret(installed: Installation) -> None:
     installed.application.secrets.clear()
     assert installed.run(NARROW).status == 2
-    assert "The client secret of the account corp is wrong" in shown(installed)["last_error"]["sentence"]
+    assert "AADSTS7000215" in shown(installed)["last_error"]["sentence"]
     assert installed.splunkd.leaks_of(installed.secret) == []
     installed.application.add_secret(installed.secret)
     installed.cloud.clock.skew(INTERVAL)
