@@ -62,7 +62,7 @@ def test_killed_in_the_middle_of_a_later_answer_it_repeats_nothing_of_the_batche
 ) -> None:
     # They are delivered, although nothing is settled: the next run reads the same answer from its beginning again.
     scene = Scene(installed, ENDPOINT_ALERTS, ago=IN_THE_FIRST_WINDOW)
-    stalls = scene.stall(0.7)
+    stalls = scene.stall(0.85)
     process = scene.start()
     assert stalls.has_begun.wait(30)
     scene.wait_for_batches(process, batches=2, saves=3)

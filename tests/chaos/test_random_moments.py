@@ -15,7 +15,7 @@ SEED = 4_128
 
 @pytest.mark.parametrize(
     ("target", "kills", "per_region"),
-    [(SIEM_ALERTS, 7, 2_000), (GRAPH_ALERTS, 5, 2_500), (SPLIT_INCIDENTS, 6, 2_000)],
+    [(SIEM_ALERTS, 4, 1_500), (GRAPH_ALERTS, 3, 2_500), (SPLIT_INCIDENTS, 3, 1_500)],
     ids=lambda value: value.name if isinstance(value, Target) else str(value),
 )
 def test_kills_at_random_moments_lose_nothing_and_cost_a_batch_per_region_at_most(

@@ -28,9 +28,9 @@ class Fault:
     """What happens instead of, or besides, the answer to calls whose path contains `path` (a pattern).
 
     With `body` (a pattern as well) only calls that carry it are meant: a batch_save names its documents there alone.
-    `skip` calls go well first, then `times` (None: all) are hit: `delay` seconds later they are `dropped`
-    (no answer), or answered with `status` and `text`, or with `status` and `content` as it is, or, with none of these,
-    answered as ever. With `applied` the call is carried out although the caller learns nothing of it.
+    `skip` calls go well first, then `times` (None: all) are hit: `delay` seconds later, and when the `gate` is open, they
+    are `dropped` (no answer), or answered with `status` and `text`, or with `status` and `content` as it is, or, with
+    none of these, answered as ever. With `applied` the call is carried out although the caller learns nothing of it.
     """
 
     path: str
@@ -41,10 +41,12 @@ class Fault:
     text: str = "Service Unavailable"
     content: bytes | None = None
     delay: float = 0.0
+    gate: threading.Event | None = None
     dropped: bool = False
     applied: bool = False
     body: str = ""
     hits: int = field(default=0, compare=False)
+    answered: int = field(default=0, compare=False)
 
 
 class Faults:
@@ -69,6 +71,11 @@ class Faults:
         """Lift all faults."""
         with self._lock:
             self._faults.clear()
+
+    def finish(self, fault: Fault) -> None:
+        """Count a call that a fault has hit and that is over."""
+        with self._lock:
+            fault.answered += 1
 
     def take(self, method: str, path: str, body: bytes = b"") -> Fault | None:
         """The fault that hits this call, counted."""

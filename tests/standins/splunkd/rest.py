@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from standins.splunkd.handlers import Handlers
     from standins.splunkd.scripts import Scripts
 
+# Then whoever holds a call has forgotten it.
+_LONGEST_HELD = 120
 Endpoint = Callable[[Context, "list[str]"], Answer]
 
 
@@ -55,8 +57,8 @@ class Rest:
         """Carry out one request and write it into the journal."""
         began = time.monotonic()
         user, answer = "", None
+        fault = self._faults.take(request.method, request.path, request.body)
         try:
-            fault = self._faults.take(request.method, request.path, request.body)
             user, answer = self._faulty(fault, request) if fault else self._carried_out(request)
         finally:
             key = _authorization(request).partition(" ")[2]
@@ -71,10 +73,14 @@ class Rest:
                     session_mark(key),
                 )
             )
+            if fault:
+                self._faults.finish(fault)
         return answer
 
     def _faulty(self, fault: Fault, request: Request) -> tuple[str, Answer]:
         time.sleep(fault.delay)
+        if fault.gate is not None:
+            fault.gate.wait(_LONGEST_HELD)
         if not fault.dropped and fault.status is None:
             return self._carried_out(request)
         user = self._carried_out(request)[0] if fault.applied else ""
