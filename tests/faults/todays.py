@@ -34,22 +34,15 @@ _FOREIGN_LINK = (
     "{host} returned a link to …, which is not followed: it is no host of this API in the account's cloud, and would get "
     "the token. Look for a proxy in between that changes answers."
 )
-_NOT_READ = (
-    "More records were changed at … than one answer holds, and they can't be read whole: … What came is collected, and "
-    "each run reads them again."
-)
-_WITHOUT_ALERTS = (
-    "The alerts of … incidents have not come (…): {host} fails when it is asked for them. The incidents are collected, and "
-    "each run asks for their alerts again. If this persists, add an input of the kind defender_graph_alerts, which brings "
-    "all alerts, and set alerts to none here."
-)
+_NOT_READ = "More records were changed at … than one answer holds, and they can't be read completely: … What arrived is collected, and each run reads them again."
+_WITHOUT_ALERTS = "The alerts of … incidents are missing (…): {host} fails when they are requested. The incidents are collected, and each run requests their alerts again. If this persists, add an input of the kind defender_graph_alerts, which collects all alerts, and set alerts to none here."
 _ONE_BY_ONE = (
     "region={region} {host} gives its records, and fails when it is asked for what is inside them as well; that is asked "
     "for one by one. (…)"
 )
 _GONE = (
-    'exc_l="Server Error" region={region} api_host={host} the alerts of the incident 7 have never come, and {host} has not '
-    "shown it in 3 runs: it is not asked for any more. Look for it in the Defender portal."
+    'exc_l="Server Error" region={region} api_host={host} the alerts of the incident 7 have never arrived, and {host} has not '
+    "shown it in 3 runs: it is not requested any more. Look for it in the Defender portal."
 )
 _ENDLESS = "{host} returns an endless chain of links to further pages: …. This time range does not count as collected, and the next run reads it again. If this persists, report it."
 _GRAPH, _ENDPOINT = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"

@@ -18,7 +18,7 @@ DENIED = (
     "API permissions, with admin consent."
 )
 LACKING = (
-    "The alerts of 3 incidents have not come (101, 102, 103): graph.microsoft.com fails when it is asked for them. "
+    "The alerts of 3 incidents are missing (101, 102, 103): graph.microsoft.com fails when it is asked for them. "
     "They are asked for again in each run."
 )
 

@@ -248,7 +248,7 @@ def test_nothing_is_left_out_of_what_is_not_expanded(kind: str) -> None:
     ],
 )
 def test_an_incident_lacks_its_alerts_unless_all_of_them_are_in_it(record: Mapping[str, Any], *, lacks: bool) -> None:
-    assert _expansion(_api("defender_incidents", alerts="split")).lacks(record) is lacks
+    assert _expansion(_api("defender_incidents", alerts="split")).is_incomplete(record) is lacks
 
 
 def test_one_incident_is_taken_as_it_stands_in_a_list() -> None:

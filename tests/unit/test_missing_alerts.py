@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 from defender_alerts.checkpoint import checkpoint
-from defender_alerts.collect import missing_alerts as lacking_alerts
-from defender_alerts.collect import reader
+from defender_alerts.collect import missing_alerts, reader
 from defender_alerts.errors import AddonError, IncompleteError
 from defender_alerts.times import iso, parse_iso, seconds
 from hypothesis import given, settings
@@ -67,15 +66,15 @@ class Tenant:
         self.polled.jumped += passed
         (one,) = self.polled.poll().outcomes
         assert (one.outcome == "incomplete") == (type(one.failure) is IncompleteError)
-        lacking = one.collector.summary(0)["incidents_without_alerts"]
-        assert isinstance(lacking, int)
-        return one.outcome, lacking
+        incomplete = one.collector.summary(0)["incidents_without_alerts"]
+        assert isinstance(incomplete, int)
+        return one.outcome, incomplete
 
     def failure(self) -> AddonError:
         (failure,) = self.polled.poll().failures
         return failure
 
-    def lacking(self) -> set[str]:
+    def incomplete(self) -> set[str]:
         """The incidents whose alerts have not been indexed."""
         texts = set(self.polled.sink.raws())
         if self.mode == "split":
@@ -116,7 +115,7 @@ def test_an_outage_of_any_length_costs_no_alert(cloud: MicrosoftCloud, mode: str
         else:
             pytest.fail("it never ends")
         cloud.faults.clear()
-        assert tenant.lacking() == tenant.unindexed() == set(), failing
+        assert tenant.incomplete() == tenant.unindexed() == set(), failing
     assert tenant.times_each() == {1}
 
 
@@ -145,7 +144,7 @@ def test_calls_that_fail_in_any_pattern_cost_no_alert(
         for _ in range(100):
             if tenant.poll()[0] == "done":
                 break
-        assert tenant.lacking() == tenant.unindexed() == set()
+        assert tenant.incomplete() == tenant.unindexed() == set()
         assert set(tenant.times_each()) == {1}
 
 
@@ -181,24 +180,24 @@ def test_a_tenant_whose_alerts_come_one_by_one_or_not_at_all_has_its_incidents_c
     tenant.shelf.too_large.update(map(str, failing.ever))
     for number in range(1, 61):
         tenant.put(number, 18_000 - 59 * number)
-    outcome, lacking = tenant.poll()
+    outcome, incomplete = tenant.poll()
     assert tenant.unindexed() == set()
-    assert len(tenant.lacking()) == lacking
+    assert len(tenant.incomplete()) == incomplete
     for _ in range(6):
-        outcome, lacking = tenant.poll(900)
-    assert tenant.lacking() == set(map(str, failing.ever))
-    assert (outcome, lacking) == ("incomplete" if failing.ever else "done", len(failing.ever))
+        outcome, incomplete = tenant.poll(900)
+    assert tenant.incomplete() == set(map(str, failing.ever))
+    assert (outcome, incomplete) == ("incomplete" if failing.ever else "done", len(failing.ever))
     assert tenant.times_each() == {1}
     if failing.ever:
         failure = tenant.failure()
-        assert f"The alerts of {len(failing.ever)} incidents have not come (" in str(failure)
+        assert f"The alerts of {len(failing.ever)} incidents are missing (" in str(failure)
         assert "add an input of the kind defender_graph_alerts" in str(failure)
     tenant.shelf.expansion_fails = None
     tenant.shelf.too_large.clear()
     for _ in range(20):
         tenant.poll()
     assert tenant.poll() == ("done", 0)
-    assert tenant.lacking() == set()
+    assert tenant.incomplete() == set()
     assert tenant.times_each() == {1}
 
 
@@ -227,7 +226,7 @@ def test_a_later_version_with_its_alerts_settles_an_incident(cloud: MicrosoftClo
     cloud.journal.clear()
     assert tenant.poll() == ("done", 0)
     assert not [path for path in tenant.calls() if path.endswith("/7")]
-    assert tenant.lacking() == set()
+    assert tenant.incomplete() == set()
     assert tenant.times_each() == {1}
 
 
@@ -237,9 +236,9 @@ def test_an_older_version_does_not_settle_a_later_one(cloud: MicrosoftCloud, mod
     tenant.shelf.too_large.add("7")
     tenant.put(7, 100)
     assert tenant.poll(0) == ("incomplete", 1)
-    (document,) = (one for one in tenant.polled.store.documents.values() if "lacking" in one)
+    (document,) = (one for one in tenant.polled.store.documents.values() if "incomplete" in one)
     now = iso(cloud.clock.now() + HOUR)
-    document["lacking"] = json.dumps([["7", now, 0]])
+    document["incomplete"] = json.dumps([["7", now, 0]])
     tenant.shelf.too_large.clear()
     assert tenant.poll(5_000) == ("incomplete", 1)
     assert tenant.poll(5_000) == ("incomplete", 1)
@@ -256,13 +255,13 @@ def test_an_incident_that_is_not_shown_in_three_runs_is_named_once_and_asked_for
     tenant.shelf.remove(tenant.polled.tenant, "7")
     told = []
     for run in range(1, 8):
-        outcome, lacking = tenant.poll()
-        told += [run for one in caplog.records if "the alerts of the incident 7 have never come" in one.getMessage()]
+        outcome, incomplete = tenant.poll()
+        told += [run for one in caplog.records if "the alerts of the incident 7 have never arrived" in one.getMessage()]
         caplog.clear()
-        gone = run >= lacking_alerts.RUNS_UNTIL_GONE
-        assert lacking == (0 if gone else 1)
-        assert outcome == ("incomplete" if run <= lacking_alerts.RUNS_UNTIL_GONE else "done")
-    assert told == [lacking_alerts.RUNS_UNTIL_GONE]
+        gone = run >= missing_alerts.RUNS_UNTIL_GONE
+        assert incomplete == (0 if gone else 1)
+        assert outcome == ("incomplete" if run <= missing_alerts.RUNS_UNTIL_GONE else "done")
+    assert told == [missing_alerts.RUNS_UNTIL_GONE]
 
 
 @pytest.mark.parametrize("count", [4, 5, 17])
@@ -270,7 +269,7 @@ def test_an_incident_that_is_not_shown_in_three_runs_is_named_once_and_asked_for
 def test_more_incidents_than_are_remembered_hold_the_watermark_and_not_the_incidents(
     cloud: MicrosoftCloud, mode: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lacking_alerts, "MOST_LACKING", 4)
+    monkeypatch.setattr(missing_alerts, "MOST_INCOMPLETE", 4)
     tenant = Tenant(cloud, mode)
     tenant.shelf.expansion_fails = lambda _: True
     for number in range(1, count + 1):
@@ -278,15 +277,15 @@ def test_more_incidents_than_are_remembered_hold_the_watermark_and_not_the_incid
     for _ in range(3):
         assert tenant.poll() == ("incomplete", count)
         assert tenant.unindexed() == set()
-        (document,) = (one for one in tenant.polled.store.documents.values() if "lacking" in one)
-        assert len(json.loads(document["lacking"])) == min(4, count)
+        (document,) = (one for one in tenant.polled.store.documents.values() if "incomplete" in one)
+        assert len(json.loads(document["incomplete"])) == min(4, count)
         if count > 4:
             assert parse_iso(document["watermark"]) < cloud.clock.now() - 4 * HOUR
     tenant.shelf.expansion_fails = None
     for _ in range(2 + count):
         tenant.poll()
     assert tenant.poll() == ("done", 0)
-    assert tenant.lacking() == set()
+    assert tenant.incomplete() == set()
     assert tenant.times_each() == {1}
 
 
@@ -317,24 +316,24 @@ def test_a_save_that_fails_leaves_the_alerts_to_the_next_run(cloud: MicrosoftClo
     for _ in range(2):
         tenant.poll()
     assert tenant.poll() == ("done", 0)
-    assert tenant.lacking() == set()
+    assert tenant.incomplete() == set()
     # An incident and its alerts are a batch of their own, and one batch may come again.
     twice = [text for text, count in Counter(tenant.polled.sink.raws()).items() if count > 1]
     assert len(twice) <= (2 if mode == "split" else 1)
 
 
-def test_what_is_lacking_survives_the_checkpoint() -> None:
+def test_incomplete_incidents_survive_the_checkpoint() -> None:
     key = checkpoint.CheckpointKey("defender_incidents", "test", "tenant", "commercial", "global")
     one = checkpoint.Checkpoint.first(key, 5)
-    one.lacking = {"7": checkpoint.Lacking(70, 2), "3": checkpoint.Lacking(30)}
+    one.incomplete = {"7": checkpoint.IncompleteRecord(70, 2), "3": checkpoint.IncompleteRecord(30)}
     again = checkpoint.Checkpoint.from_document(key, one.document())
-    assert list(again.lacking.items()) == list(one.lacking.items())
+    assert list(again.incomplete.items()) == list(one.incomplete.items())
     former = one.document()
-    del former["lacking"]
-    assert checkpoint.Checkpoint.from_document(key, former).lacking == {}
+    del former["incomplete"]
+    assert checkpoint.Checkpoint.from_document(key, former).incomplete == {}
 
 
-@pytest.mark.parametrize("count", [lacking_alerts.MOST_ASKED_SINGLY + over for over in (0, 103)])
+@pytest.mark.parametrize("count", [missing_alerts.MOST_ASKED_SINGLY + over for over in (0, 103)])
 def test_more_incidents_than_one_run_asks_for_come_with_later_runs(cloud: MicrosoftCloud, count: int) -> None:
     tenant = Tenant(cloud, "split")
     tenant.shelf.expansion_fails = lambda _: True
@@ -342,14 +341,14 @@ def test_more_incidents_than_one_run_asks_for_come_with_later_runs(cloud: Micros
         tenant.put(number, 20_000 - number)
     assert tenant.poll() == ("incomplete", count)
     tenant.shelf.expansion_fails = None
-    for left in range(count - lacking_alerts.MOST_ASKED_SINGLY, 0, -lacking_alerts.MOST_ASKED_SINGLY):
+    for left in range(count - missing_alerts.MOST_ASKED_SINGLY, 0, -missing_alerts.MOST_ASKED_SINGLY):
         assert tenant.poll() == ("incomplete", left)
     assert tenant.poll() == ("done", 0)
-    assert tenant.lacking() == tenant.unindexed() == set()
+    assert tenant.incomplete() == tenant.unindexed() == set()
     assert tenant.times_each() == {1}
 
 
-@pytest.mark.parametrize("failing", past(lacking_alerts._MOST_FAILURES_IN_A_ROW))
+@pytest.mark.parametrize("failing", past(missing_alerts._MOST_FAILURES_IN_A_ROW))
 def test_however_many_incidents_fail_in_a_row_the_others_have_their_turn(cloud: MicrosoftCloud, failing: int) -> None:
     """A run gives up after a few in a row, and the next one begins with those behind them."""
     tenant = Tenant(cloud, "inside")
@@ -360,9 +359,9 @@ def test_however_many_incidents_fail_in_a_row_the_others_have_their_turn(cloud: 
     assert tenant.poll() == ("incomplete", count)
     tenant.shelf.expansion_fails = None
     tenant.shelf.too_large.update(str(number) for number in range(1, failing + 1))
-    for _ in range(1 + failing // lacking_alerts._MOST_FAILURES_IN_A_ROW):
+    for _ in range(1 + failing // missing_alerts._MOST_FAILURES_IN_A_ROW):
         tenant.poll()
-    assert tenant.lacking() == set(map(str, range(1, failing + 1)))
+    assert tenant.incomplete() == set(map(str, range(1, failing + 1)))
     tenant.shelf.too_large.clear()
     tenant.poll()
     assert tenant.poll() == ("done", 0)
@@ -386,5 +385,5 @@ def test_however_many_answers_come_without_alerts_they_are_soon_asked_for_again(
     asked = [answer.expands for answer in answers[failing:] if answer.since is not None]
     assert asked.count(False) <= reader.MOST_UNEXPANDED
     assert asked[-1]
-    assert tenant.lacking() == tenant.unindexed() == set()
+    assert tenant.incomplete() == tenant.unindexed() == set()
     assert tenant.times_each() == {1}

@@ -231,13 +231,15 @@ class _Noted:
     def __init__(self) -> None:
         self._noted: dict[bytes, tuple[int, str]] = {}
 
-    def take(self, shown: Iterator[RecordVersion], coming: DeliveryMode) -> None:
-        # The same ones may come again, and what turns out to be cut short is asked for once more.
-        del coming
-        self._noted.update((one.version.fingerprint, (one.version.time, one.identity)) for one in shown if one.identity)
+    def receive(self, versions: Iterator[RecordVersion], mode: DeliveryMode) -> None:
+        # Any version may come again, for instance after a window has been narrowed.
+        del mode
+        self._noted.update(
+            (one.version.fingerprint, (one.version.time, one.identity)) for one in versions if one.identity
+        )
 
-    def whole(self) -> None:
-        """Everything is noted at once."""
+    def window_complete(self) -> None:
+        """Do nothing: versions are noted on arrival."""
 
     def taken(self) -> dict[bytes, tuple[int, str]]:
         """What has been noted since the last time."""

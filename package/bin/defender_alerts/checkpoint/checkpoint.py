@@ -36,7 +36,7 @@ _PARTS = 5
 MARGIN = seconds(1)
 
 # Most incomplete records to remember. With more, the watermark stays before them.
-MOST_LACKING = 1_000
+MOST_INCOMPLETE = 1_000
 
 # This many versions make a document of 4 MB, saved with each batch. MongoDB limits a document to 16 MB.
 MOST_SEEN = 150_000
@@ -65,7 +65,7 @@ class CheckpointKey:
         return f"{self}:{generation}" if generation else str(self)
 
 
-class Lacking(NamedTuple):
+class IncompleteRecord(NamedTuple):
     """A record that arrived incomplete, as an incident without its alerts.
 
     Attributes:
@@ -92,7 +92,7 @@ class Checkpoint:
         writer: the id of the run that saved it last.
         typed_tenant: the tenant as the account names it, possibly by a domain.
         collected: when a run last completed, by the server's clock; None before the first time.
-        lacking: the incomplete records by identity, in the order in which they are requested again.
+        incomplete: the incomplete records by identity, in the order in which they are requested again.
         held: a time that this run must not pass, since it could not be read completely; None for none.
     """
 
@@ -106,7 +106,7 @@ class Checkpoint:
     writer: str = ""
     typed_tenant: str = ""
     collected: int | None = None
-    lacking: dict[str, Lacking] = field(default_factory=dict)
+    incomplete: dict[str, IncompleteRecord] = field(default_factory=dict)
     held: int | None = None
 
     @classmethod
@@ -118,11 +118,11 @@ class Checkpoint:
         """Whether this version has not been delivered yet."""
         return time >= self.seen_from and version_fingerprint not in self.seen
 
-    def lack(self, identity: str, time: int) -> None:
+    def add_incomplete(self, identity: str, time: int) -> None:
         """Remember that a record's version of ``time`` is incomplete, unless a later incomplete one is known."""
-        before = self.lacking.get(identity)
+        before = self.incomplete.get(identity)
         if before is None or before.time < time:
-            self.lacking[identity] = Lacking(time)
+            self.incomplete[identity] = IncompleteRecord(time)
 
     def hold(self, time: int) -> None:
         """Do not move past ``time`` in this run; the next run reads from there."""
@@ -151,7 +151,7 @@ class Checkpoint:
             "seen": self.seen.pack(),
             "remembered": len(self.seen),
             "collected": "" if self.collected is None else iso(self.collected),
-            "lacking": json.dumps([[name, iso(one.time), one.gone] for name, one in self.lacking.items()]),
+            "incomplete": json.dumps([[name, iso(one.time), one.gone] for name, one in self.incomplete.items()]),
             "generation": self.generation,
             "revision": self.revision,
             "writer": self.writer,
@@ -183,9 +183,9 @@ class Checkpoint:
                 revision=int(document["revision"]),
                 writer=str(document.get("writer", "")),
                 collected=parse_iso(document["collected"]) if document.get("collected") else None,
-                lacking={
-                    str(name): Lacking(parse_iso(time), int(gone))
-                    for name, time, gone in json.loads(document.get("lacking") or "[]")
+                incomplete={
+                    str(name): IncompleteRecord(parse_iso(time), int(gone))
+                    for name, time, gone in json.loads(document.get("incomplete") or "[]")
                 },
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -26,7 +26,7 @@ class Version(NamedTuple):
         raw: the record's JSON exactly as it was received.
         is_split: it was split off another record, as an alert off an incident.
         completes: the identity of the incomplete record that this version completes; empty for none.
-        lacks: the identity of the record, if this version of it is incomplete; empty if it is complete.
+        incomplete: the identity of the record, if this version of it is incomplete; empty if it is complete.
     """
 
     time: int
@@ -34,7 +34,7 @@ class Version(NamedTuple):
     raw: str
     is_split: bool = False
     completes: str = ""
-    lacks: str = ""
+    incomplete: str = ""
 
     @property
     def size(self) -> int:

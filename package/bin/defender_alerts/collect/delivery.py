@@ -103,9 +103,9 @@ class Delivery:
                 self.delivered.split_alerts += 1
                 continue
             self._checkpoint.seen.add(version.fingerprint, version.time)
-            self._checkpoint.lacking.pop(version.completes, None)
-            if version.lacks:
-                self._checkpoint.lack(version.lacks, version.time)
+            self._checkpoint.incomplete.pop(version.completes, None)
+            if version.incomplete:
+                self._checkpoint.add_incomplete(version.incomplete, version.time)
             self.delivered.late += version.time < self._checkpoint.watermark
         self.delivered.new += len(batch)
         if self._split_alerts is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from defender_alerts.checkpoint.checkpoint import MOST_LACKING, Checkpoint
+from defender_alerts.checkpoint.checkpoint import MOST_INCOMPLETE, Checkpoint
 from defender_alerts.checkpoint.versions import Version, completed, fingerprint
 from defender_alerts.errors import RecordGoneError
 from defender_alerts.logfmt import key_values
@@ -49,20 +49,20 @@ class MissingAlerts:
         self._gone = 0
 
     def __len__(self) -> int:
-        return len(self._checkpoint.lacking) + len(self._not_remembered)
+        return len(self._checkpoint.incomplete) + len(self._not_remembered)
 
     def forget_unwanted(self) -> None:
         """Forget the incidents if the input no longer requests alerts."""
         if self._expansion is None:
-            self._checkpoint.lacking.clear()
+            self._checkpoint.incomplete.clear()
 
-    def judged(self, one: RecordVersion) -> tuple[Version, bool]:
+    def judge(self, one: RecordVersion) -> tuple[Version, bool]:
         """Return the version to deliver, marked as completing or incomplete, and whether it has to be delivered."""
         version, checkpoint = one.version, self._checkpoint
         is_new = checkpoint.is_new(version.time, version.fingerprint)
-        if one.lacks:
+        if one.is_incomplete:
             return self._without(one, is_new=is_new)
-        lacked = checkpoint.lacking.get(one.identity)
+        lacked = checkpoint.incomplete.get(one.identity)
         if lacked is None or version.time < lacked.time:
             return version, is_new
         self._completed[one.identity] = version.time
@@ -75,7 +75,7 @@ class MissingAlerts:
         """The same for an incomplete record."""
         version, checkpoint = one.version, self._checkpoint
         done = completed if self._splits else fingerprint
-        before = checkpoint.lacking.get(one.identity)
+        before = checkpoint.incomplete.get(one.identity)
         if done(one.identity, version.time) in checkpoint.seen or (
             before is None and version.time < checkpoint.seen_from
         ):
@@ -86,14 +86,14 @@ class MissingAlerts:
         elif is_new:
             # Its answer may turn out to be cut short, and the record may then come again complete.
             self._coming.add(one.identity)
-            return version._replace(lacks=one.identity), True
+            return version._replace(incomplete=one.identity), True
         else:
-            checkpoint.lack(one.identity, version.time)
+            checkpoint.add_incomplete(one.identity, version.time)
         return version, is_new
 
     def _has_room(self, identity: str) -> bool:
-        remembered = self._coming.union(self._checkpoint.lacking)
-        return identity in remembered or len(remembered) < MOST_LACKING
+        remembered = self._coming.union(self._checkpoint.incomplete)
+        return identity in remembered or len(remembered) < MOST_INCOMPLETE
 
     def begin_answer(self) -> None:
         """Discard what was noted of an answer that was not delivered: its records come again."""
@@ -103,7 +103,7 @@ class MissingAlerts:
         """Settle the incidents that the delivered answer has completed."""
         for identity, time in self._completed.items():
             self._not_remembered.discard(identity)
-            if self._checkpoint.lacking.pop(identity, None) and self._splits and time >= self._checkpoint.seen_from:
+            if self._checkpoint.incomplete.pop(identity, None) and self._splits and time >= self._checkpoint.seen_from:
                 self._checkpoint.seen.add(completed(identity, time), time)
         self._completed, self._coming = {}, set()
 
@@ -116,22 +116,22 @@ class MissingAlerts:
         """
         if self._expansion is None:
             return
-        lacking, failures = self._checkpoint.lacking, 0
-        for identity in list(lacking)[:MOST_ASKED_SINGLY]:
+        incomplete, failures = self._checkpoint.incomplete, 0
+        for identity in list(incomplete)[:MOST_ASKED_SINGLY]:
             is_gone = False
             try:
                 reader.read_single(self._expansion.single(identity), recipient)
             except MAY_BE_THE_EXPANSION as error:
                 is_gone = isinstance(error, RecordGoneError)
                 self._log.debug("region=%s %s", self._api.region, error)
-            before = lacking.pop(identity, None)
+            before = incomplete.pop(identity, None)
             if before is None:
                 failures = 0
                 continue
             now = before._replace(gone=before.gone + is_gone)
             if now.gone < RUNS_UNTIL_GONE:
                 # Move it to the end, so that the next run starts with the others.
-                lacking[identity] = now
+                incomplete[identity] = now
             else:
                 self._warn_of_gone_incident(identity)
             failures += 1
@@ -141,8 +141,8 @@ class MissingAlerts:
     def _warn_of_gone_incident(self, identity: str) -> None:
         self._gone += 1
         self._log.error(
-            "%s the alerts of the incident %s have never come, and %s has not shown it in %d runs: it is not asked for "
-            "any more. Look for it in the Defender portal.",
+            "%s the alerts of the incident %s have never arrived, and %s has not shown it in %d runs: it is not "
+            "requested any more. Look for it in the Defender portal.",
             key_values(exc_l="Server Error", region=self._api.region, api_host=self._api.host),
             identity,
             self._api.host,
@@ -151,14 +151,15 @@ class MissingAlerts:
 
     def sentences(self) -> list[str]:
         """Say why the run is incomplete; empty if it is complete."""
-        lacking = [*self._checkpoint.lacking, *self._not_remembered]
+        incomplete = [*self._checkpoint.incomplete, *self._not_remembered]
         sentences = []
-        if lacking:
+        if incomplete:
             sentences.append(
-                f"The alerts of {len(lacking)} incidents have not come ({', '.join(lacking[:_MOST_NAMED])}"
-                f"{', ...' if len(lacking) > _MOST_NAMED else ''}): {self._api.host} fails when it is asked for them. "
-                "The incidents are collected, and each run asks for their alerts again. If this persists, add an input "
-                "of the kind defender_graph_alerts, which brings all alerts, and set alerts to none here."
+                f"The alerts of {len(incomplete)} incidents are missing ({', '.join(incomplete[:_MOST_NAMED])}"
+                f"{', ...' if len(incomplete) > _MOST_NAMED else ''}): {self._api.host} fails when they are requested. "
+                f"The incidents are collected, and each run requests their alerts again. If this persists, add an "
+                f"input "
+                "of the kind defender_graph_alerts, which collects all alerts, and set alerts to none here."
             )
         if self._gone:
             sentences.append(f"{self._gone} incidents are gone without their alerts; see the errors before this one.")

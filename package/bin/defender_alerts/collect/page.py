@@ -38,7 +38,7 @@ class RecordVersion(NamedTuple):
         split_alerts: the versions of alerts inside it that become events of their own.
         remark: why it has no identity or version time.
         unreadable: why it could not be parsed; it is still delivered as text.
-        lacks: it is incomplete: something that was requested is not in it.
+        is_incomplete: something that was requested is not in it.
     """
 
     identity: str
@@ -46,7 +46,7 @@ class RecordVersion(NamedTuple):
     split_alerts: tuple[Version, ...] = ()
     remark: str = ""
     unreadable: str = ""
-    lacks: bool = False
+    is_incomplete: bool = False
 
 
 class PageReading:
@@ -86,7 +86,7 @@ class PageReading:
         # A link that is not text is refused later, as one to another host would be.
         return link if isinstance(link, str) else type(link).__name__
 
-    def shown(self, answer: Answer) -> Iterator[RecordVersion]:
+    def versions(self, answer: Answer) -> Iterator[RecordVersion]:
         """Yield the answer's versions inside the window; later ones are requested again with the next window.
 
         Raises:
@@ -100,7 +100,7 @@ class PageReading:
         try:
             for element in self._api.cut(answer.pieces(), self.around):
                 self.received += 1
-                one = self._as_text(element) if isinstance(element, BrokenRecord) else self._shown(element)
+                one = self._as_text(element) if isinstance(element, BrokenRecord) else self._version(element)
                 if one is not None and one.version.time < self._query.times.end:
                     yield one
                 if self._most_records is not None and self.received >= self._most_records:
@@ -121,13 +121,13 @@ class PageReading:
                 # It is reported below.
                 pass
             else:
-                shown = self._shown(record)
+                one = self._version(record)
                 # What it may lack can't be seen, nor would it come again any better.
-                return shown and shown._replace(unreadable=broken.reason, lacks=False)
+                return one and one._replace(unreadable=broken.reason, is_incomplete=False)
         self._report(broken.reason, broken.excerpt)
         return None
 
-    def _shown(self, record: Record) -> RecordVersion | None:
+    def _version(self, record: Record) -> RecordVersion | None:
         value = record.value
         if not isinstance(value, Mapping):
             self._report("no JSON object", excerpt(record.raw))
@@ -138,18 +138,18 @@ class PageReading:
             identity, time = self._api.identify(value)
         except ValueError as error:
             # It is an alert all the same. Its own text stands for its identity, and the end of the first window that
-            # shows it for its time, so that it is remembered for as long as it can be shown again.
+            # shows it for its time, so that it is remembered for as long as it can be returned again.
             self.unidentified += 1
             time = self._query.times.end - 1
             split_alerts = tuple(self._part(one, time) for one in inside)
             return RecordVersion("", Version(time, fingerprint(record.raw, 0), raw), split_alerts, str(error))
         self.times.append(time)
         split_alerts = tuple(self._part(one, time) for one in inside)
-        lacks = expansion is not None and expansion.lacks(value)
+        is_incomplete = expansion is not None and expansion.is_incomplete(value)
         # If it will be indexed again once it is complete, as another text, that is another version.
-        is_preliminary = expansion is not None and lacks and not expansion.splits
+        is_preliminary = expansion is not None and is_incomplete and not expansion.splits
         mark = preliminary(identity, time) if is_preliminary else fingerprint(identity, time)
-        return RecordVersion(identity, Version(time, mark, raw), split_alerts, lacks=lacks)
+        return RecordVersion(identity, Version(time, mark, raw), split_alerts, is_incomplete=is_incomplete)
 
     def _part(self, record: Record, time: int) -> Version:
         """A record inside another one; without a version time of its own it gets the other one's."""

@@ -55,10 +55,10 @@ class DeliveryMode(Enum):
 class Recipient(Protocol):
     """Takes the versions that a reader reads."""
 
-    def take(self, shown: Iterator[RecordVersion], coming: DeliveryMode) -> None:
+    def receive(self, versions: Iterator[RecordVersion], mode: DeliveryMode) -> None:
         """Take one answer's versions as they arrive; any of them may come again, in this answer or a later one."""
 
-    def whole(self) -> None:
+    def window_complete(self) -> None:
         """The versions taken since the last call make up a complete window."""
 
 
@@ -241,7 +241,7 @@ class RegionReader:
                 page = self._page(request, query, _Counted(), most=1)
             except (CutShortError, RefusedQueryError):
                 raise CutShortError(with_records.times) from None
-        recipient.whole()
+        recipient.window_complete()
         self.asked.count(with_records)
         self._width.fitted(with_records.received, most)
         reached = first.whole_up_to(window.end)
@@ -282,7 +282,7 @@ class RegionReader:
             reached = page.whole_up_to(window.end)
             if page.received >= self._api.most_records:
                 self._warn_of_full_instant(window, page.received)
-        recipient.whole()
+        recipient.window_complete()
         self._width.passed_full_instant()
         self._floor = window.end
         return Span(window.start, reached, is_last=reached < window.end, open=why_open)
@@ -347,7 +347,7 @@ class RegionReader:
 
         def read(answer: Answer) -> PageReading:
             page = PageReading(asked, query, self._log, most_records=most)
-            recipient.take(page.shown(answer), DeliveryMode.AT_ONCE if most is None else DeliveryMode.KEPT)
+            recipient.receive(page.versions(answer), DeliveryMode.AT_ONCE if most is None else DeliveryMode.KEPT)
             return page
 
         def explain(refusal: Refusal) -> AddonError:
@@ -379,20 +379,20 @@ class _Counted:
         self._recipient = recipient
         self.marks: set[bytes] = set()
 
-    def take(self, shown: Iterator[RecordVersion], coming: DeliveryMode) -> None:
-        noted = self._noted(shown)
+    def receive(self, versions: Iterator[RecordVersion], mode: DeliveryMode) -> None:
+        noted = self._noted(versions)
         if self._recipient is not None:
-            self._recipient.take(noted, coming)
+            self._recipient.receive(noted, mode)
         for _ in noted:
             pass
 
-    def _noted(self, shown: Iterator[RecordVersion]) -> Iterator[RecordVersion]:
-        for one in shown:
+    def _noted(self, versions: Iterator[RecordVersion]) -> Iterator[RecordVersion]:
+        for one in versions:
             self.marks.add(one.version.fingerprint)
             yield one
 
-    def whole(self) -> None:
-        """Nothing is kept."""
+    def window_complete(self) -> None:
+        """Do nothing: no version is kept."""
 
 
 def _median(times: Sequence[int]) -> int:

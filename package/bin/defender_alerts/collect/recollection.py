@@ -228,10 +228,10 @@ class _Wanted:
     recollection: PendingRecollection
     delivery: Delivery
 
-    def take(self, shown: Iterator[RecordVersion], coming: DeliveryMode) -> None:
-        # An alert that is wanted is wanted whether or not its window is whole.
-        del coming
-        self.recollection.deliver(shown, self.delivery)
+    def receive(self, versions: Iterator[RecordVersion], mode: DeliveryMode) -> None:
+        # Missing alerts are delivered whether or not their window is complete.
+        del mode
+        self.recollection.deliver(versions, self.delivery)
 
-    def whole(self) -> None:
-        """Nothing is kept."""
+    def window_complete(self) -> None:
+        """Do nothing: no version is kept."""

@@ -83,7 +83,7 @@ class RegionCollector:
         self._reader.asked.start = self._reader.asked.end = self._checkpoint.settled
         self._open_from: int | None = None
         self._kept: list[Version] = []
-        self._lacking = MissingAlerts(job.api, self._checkpoint, log)
+        self._missing_alerts = MissingAlerts(job.api, self._checkpoint, log)
         self._lateness = Lateness(self._checkpoint, overlap=job.overlap, interval=job.interval, now=caller.clock.now())
         # Instants that could not be read completely, with the reason.
         self._open: dict[str, str] = {}
@@ -131,7 +131,7 @@ class RegionCollector:
             AddonError: the region failed; what was saved is saved.
         """
         clock = self._caller.clock
-        self._lacking.forget_unwanted()
+        self._missing_alerts.forget_unwanted()
         self._skip_what_is_gone()
         start, until = self._checkpoint.settled, clock.now()
         while start < until:
@@ -144,7 +144,7 @@ class RegionCollector:
                 reader = RegionReader(self._api, self._caller, self._bearer, self._log)
                 self._recollection.execute(reader, self._delivery)
             if is_last:
-                self._lacking.ask_again(self._reader, self)
+                self._missing_alerts.ask_again(self._reader, self)
             if is_last and self._split_alerts is not None:
                 self._split_alerts.forget_before(clock.now())
             self._writer.save(last=is_last)
@@ -157,27 +157,27 @@ class RegionCollector:
         self._warn_of_skew()
         self._end_incomplete()
 
-    def take(self, shown: Iterator[RecordVersion], coming: DeliveryMode) -> None:
+    def receive(self, versions: Iterator[RecordVersion], mode: DeliveryMode) -> None:
         """Deliver the new versions of one answer, or keep them until their window is known to be complete."""
         # What was kept of an answer that was cut short comes again with the narrower windows.
         self._kept = []
-        self._lacking.begin_answer()
-        versions = self._new(shown)
-        if coming is DeliveryMode.KEPT:
-            self._kept = list(_kept(versions))
+        self._missing_alerts.begin_answer()
+        new = self._new(versions)
+        if mode is DeliveryMode.KEPT:
+            self._kept = list(_kept(new))
         else:
-            self._delivery.as_they_come(versions)
-            self._lacking.delivered()
+            self._delivery.as_they_come(new)
+            self._missing_alerts.delivered()
 
-    def whole(self) -> None:
+    def window_complete(self) -> None:
         """Deliver the kept versions."""
         kept, self._kept = self._kept, []
         self._delivery.in_time_order(kept)
-        self._lacking.delivered()
+        self._missing_alerts.delivered()
 
-    def _new(self, shown: Iterator[RecordVersion]) -> Iterator[Version]:
-        for one in shown:
-            version, is_new = self._lacking.judged(one)
+    def _new(self, versions: Iterator[RecordVersion]) -> Iterator[Version]:
+        for one in versions:
+            version, is_new = self._missing_alerts.judge(one)
             if is_new and one.identity:
                 self._lateness.note(version, self._caller.clock.now())
             if is_new:
@@ -208,10 +208,10 @@ class RegionCollector:
             IncompleteError: something is missing.
         """
         sentences = [
-            *self._lacking.sentences(),
+            *self._missing_alerts.sentences(),
             *(
-                f"More records were changed at {instant} than one answer holds, and they can't be read whole: {why} "
-                "What came is collected, and each run reads them again."
+                f"More records were changed at {instant} than one answer holds, and they can't be read completely: "
+                f"{why} What arrived is collected, and each run reads them again."
                 for instant, why in self._open.items()
             ),
         ]
@@ -240,9 +240,9 @@ class RegionCollector:
         if self._checkpoint.held is not None:
             raise IncompleteError(
                 f"The region {self.region} has shown more than {MOST_SEEN} alerts since "
-                f"{iso(self._checkpoint.held)}, from where on something is still lacking, and a checkpoint can't "
-                "remember more: later ones wait until "
-                "that has come. Set alerts to none in an input of incidents, or reset the input to a later time."
+                f"{iso(self._checkpoint.held)}, since when something is missing, and a checkpoint can't remember more: "
+                "later alerts wait until it has arrived. Set alerts to none in an input of incidents, or reset the input "
+                "to a later time."
             )
         raise ConfigurationError(
             f"The region {self.region} shows more than {MOST_SEEN} alerts inside the overlap of "
@@ -291,7 +291,7 @@ class RegionCollector:
             "received": asked.received,
             "new": delivered.new,
             "late": delivered.late,
-            "incidents_without_alerts": len(self._lacking),
+            "incidents_without_alerts": len(self._missing_alerts),
             "instants_not_read": len(self._open),
             "broken": asked.broken,
             "bytes": delivered.bytes,

@@ -172,7 +172,7 @@ class Expansion(Protocol):
     def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
         """Return the text of the record's event, and the inner records that become events of their own."""
 
-    def lacks(self, record: Mapping[str, Any]) -> bool:
+    def is_incomplete(self, record: Mapping[str, Any]) -> bool:
         """Whether a record arrived without its inner records, so that it has to be requested again."""
 
     def unexpanded(self) -> Api:

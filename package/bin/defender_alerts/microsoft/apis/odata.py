@@ -259,7 +259,7 @@ class ODataExpansion:
         raw, inside = without_member(record.raw, member)
         return raw, tuple(elements(inside))
 
-    def lacks(self, record: Mapping[str, Any]) -> bool:
+    def is_incomplete(self, record: Mapping[str, Any]) -> bool:
         """Whether some are missing: a record that has none holds an empty array."""
         member = self.api.collection.expand
         return not isinstance(record.get(member), list) or f"{member}@odata.nextLink" in record
