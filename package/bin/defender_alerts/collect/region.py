@@ -241,8 +241,8 @@ class RegionCollector:
             raise IncompleteError(
                 f"The region {self.region} has shown more than {MOST_SEEN} alerts since "
                 f"{iso(self._checkpoint.held)}, since when something is missing, and a checkpoint can't remember more: "
-                "later alerts wait until it has arrived. Set alerts to none in an input of incidents, or reset the input "
-                "to a later time."
+                "later alerts wait until it has arrived. Set alerts to none in an input of incidents, or reset the "
+                "input to a later time."
             )
         raise ConfigurationError(
             f"The region {self.region} shows more than {MOST_SEEN} alerts inside the overlap of "
