@@ -171,7 +171,7 @@ LIMITS = {
     "checkpoint.split_alerts._MOST_DAYS_HELD": Sweep(
         "unit/test_split_alerts.py::test_few_days_are_held_in_memory_however_many_are_touched"
     ),
-    "checkpoint.checkpoint.MOST_LACKING": Sweep(
+    "checkpoint.checkpoint.MOST_INCOMPLETE": Sweep(
         f"{_LACKING}::test_more_incidents_than_a_checkpoint_remembers_come_in_the_end"
     ),
     "checkpoint.checkpoint.MOST_SEEN": Sweep(
