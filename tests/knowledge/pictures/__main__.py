@@ -136,7 +136,7 @@ PICTURES = (
         ),
         height=1780,
     ),
-    Picture("dashboard-alert", studio.DETAIL, {"alert": scene.alert_id(SHOWN_ALERT)}, (), height=1940),
+    Picture("dashboard-alert", studio.DETAIL, {"alert": scene.alert_id(SHOWN_ALERT)}, (), height=2030),
     Picture("dashboard-entity", studio.ENTITY, {"entity": SHOWN_HOST}, (), height=1340),
     Picture("dashboard-health", studio.HEALTH, {}, (), scene=log, height=2810),
 )
