@@ -32,6 +32,7 @@ def main(arguments: Sequence[str]) -> None:
         drains=tuple(given.records) or Options.drains,
         million=given.million,
         inputs=given.inputs,
+        tenants=given.tenants,
         overlap=given.overlap,
     )
     cases = [case for case in CASES if _is_wanted(case, given.case)]
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--million", type=int, default=Options.million, help="alerts of the case million")
     parser.add_argument("--inputs", type=int, default=Options.inputs, help="of the case turn")
+    parser.add_argument("--tenants", type=int, default=Options.tenants, help="of the case tenants")
     parser.add_argument("--overlap", type=int, default=Options.overlap, help="versions of the case overlap")
     parser.add_argument("--python", choices=[each.version for each in splunk_pythons.SPLUNK_PYTHONS])
     parser.add_argument("--app", type=Path, default=paths.BUILT_APP, help="the built tree")

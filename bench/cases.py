@@ -20,6 +20,8 @@ BACKLOG = 20 * HOUR
 """A backlog's version times: in one window, so that it comes in as few answers as the API lets it."""
 QUIET = 100
 """So many records have been collected before a poll with nothing new."""
+OF_A_TENANT = 10
+"""So many records each of many tenants has."""
 LATENCY = 0.2
 
 
@@ -174,6 +176,29 @@ def _as_if_polled(scene: Scene, names: Sequence[str]) -> None:
             scene.splunkd.kvstore.put(COLLECTION, {**document, "_key": key, "input": name})
 
 
+def _tenants(scenes: Sequence[Scene], options: Options) -> Iterator[Row]:
+    """One account for many tenants: an input of Graph's alerts for each, polled in turn, none with anything new."""
+    subject = BY_NAME["graph"]
+    source = subject.source
+    for scene in scenes:
+        now, home = scene.cloud.clock.now(), scene.installation.application
+        scene.forget()
+        names = [f"tenant_{number}" for number in range(max(1, options.tenants))]
+        raws = [source.make(number, now - HOUR - number) for number in range(OF_A_TENANT)]
+        for name in names:
+            domain = f"{name.replace('_', '-')}.example.com"
+            tenant = scene.cloud.entra.find(domain) or scene.cloud.entra.add_tenant(domain=domain)
+            tenant.add_application(home.client_id, secret=scene.installation.secret, roles=home.roles)
+            source.publish(scene.cloud, tenant, raws)
+            subject.add_input(scene, name, tenant_id=tenant.guid)
+            scene.poll(source.kind, name, OF_A_TENANT)
+        yardstick = medians([scene.yardstick() for _ in range(options.runs)])
+        taken = [scene.poll(source.kind, name, 0) for name in names]
+        ratios = (("CPU s of all", sum(each.cpu_seconds for each in taken)),)
+        title = f"{len(taken)} inputs of as many tenants with one account in turn, nothing new: one poll"
+        yield Row("tenants", title, scene.version, len(taken), medians(taken), None, yardstick, ratios=ratios)
+
+
 def _overlap(scenes: Sequence[Scene], options: Options) -> Iterator[Row]:
     """A document with as many versions in it as a burst leaves in the overlap."""
     subject, name = BY_NAME["endpoint"], "overlap"
@@ -216,6 +241,7 @@ CASES = (
     *DRAINS,
     Context("regions", _regions),
     Context("turn", _in_turn),
+    Context("tenants", _tenants),
     Context("overlap", _overlap),
     Context("million", backlog.measure, asked_for=True),
 )

@@ -15,6 +15,7 @@ class Options:
         region: alerts of each of three regions.
         overlap: versions in the overlap.
         inputs: polled in turn.
+        tenants: with one account and an input each, polled in turn.
         million: alerts of the long backlog.
     """
 
@@ -23,4 +24,5 @@ class Options:
     region: int = 1_000
     overlap: int = 50_000
     inputs: int = 100
+    tenants: int = 50
     million: int = 1_000_000

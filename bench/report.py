@@ -77,7 +77,7 @@ def document(rows: Sequence[Row], date: str) -> None:
 
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Polls with nothing new", ("poll", "turn")),
+    ("Polls with nothing new", ("poll", "turn", "tenants")),
     ("Drains", ("drain",)),
     ("Regions side by side", ("regions",)),
     ("A full overlap", ("overlap",)),

@@ -16,7 +16,7 @@ from bench.figures import Figures, Row, Sample, medians
 from bench.options import Options
 from bench.scene import Scene, stage
 
-SMALL = Options(runs=1, drains=(60,), region=5, overlap=40, inputs=4, million=300)
+SMALL = Options(runs=1, drains=(60,), region=5, overlap=40, inputs=4, tenants=3, million=300)
 ROW = Row(
     "million",
     "backlog of 300",
@@ -49,6 +49,16 @@ def test_a_case_measures_the_add_on_beside_the_floor(scenes: Sequence[Scene], na
         assert figures.microsoft_calls >= 2
     assert row.ours.splunkd_calls > 0
     assert 0 < row.ours.first_request_seconds < row.ours.wall_seconds
+
+
+def test_many_tenants_of_one_account_are_polled_in_turn(scenes: Sequence[Scene]) -> None:
+    (case,) = (case for case in CASES if case.name == "tenants")
+    (row,) = case.measure(scenes, SMALL)
+    assert row.title.startswith("3 inputs of as many tenants with one account")
+    collected = {document["tenant"] for document in scenes[0].installation.checkpoints()}
+    assert len(collected) == 3
+    # A token and the alerts: no call more than one tenant alone takes.
+    assert row.ours.microsoft_calls == 2
 
 
 def test_a_long_backlog_is_made_as_it_is_asked_for_and_sampled_on_the_way(
