@@ -69,7 +69,7 @@ def _members(content: bytes, count: int) -> bytes:
     return b"".join(gzip.compress(content[start : start + step]) for start in starts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     size=st.one_of(st.integers(0, 3), st.integers(0, 4 * body.PIECE), st.sampled_from([body.PIECE, 5_000_000])),
     unit=st.sampled_from([b" ", b"0123456789abcdef", bytes(range(256))]),
@@ -87,7 +87,7 @@ def test_a_body_arrives_whole_in_steps_that_are_never_larger_than_the_limit(
     assert all(0 < len(piece) <= body.PIECE for piece in pieces)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(part=st.floats(0.0, 0.999), packed=st.booleans(), chunked=st.booleans())
 def test_a_body_that_ends_early_is_never_taken_for_whole(
     shared: MicrosoftCloud, part: float, *, packed: bool, chunked: bool

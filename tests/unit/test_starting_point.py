@@ -32,8 +32,8 @@ def _ago(cloud: MicrosoftCloud, passed: int) -> str:
     return iso(cloud.clock.now() - seconds(passed))
 
 
-@pytest.mark.parametrize("start_time", ["-180d", "-4320h", "-179d", "-1h", KEPT, KEPT + 1, KEPT + 3_000])
-@pytest.mark.parametrize("waited", [0, 120, 500])
+@pytest.mark.parametrize("start_time", ["-180d", "-4320h", "-1h", KEPT, KEPT + 3_000])
+@pytest.mark.parametrize("waited", [0, 500])
 def test_a_start_as_old_as_Microsofts_memory_is_no_gap_however_long_the_run_waits_before_it_asks(
     cloud: MicrosoftCloud, source: Source, start_time: str | int, waited: int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -57,7 +57,7 @@ def test_a_start_as_old_as_Microsofts_memory_is_no_gap_however_long_the_run_wait
     assert len(polled.sink.taken) == (1 if start_time == "-1h" else 2)
 
 
-@pytest.mark.parametrize("start_time", ["-181d", "-4322h", KEPT + 3_700, 10 * KEPT])
+@pytest.mark.parametrize("start_time", ["-181d", "-4322h", KEPT + 3_700])
 def test_a_start_before_Microsofts_memory_is_said(
     cloud: MicrosoftCloud, source: Source, start_time: str | int, caplog: pytest.LogCaptureFixture
 ) -> None:

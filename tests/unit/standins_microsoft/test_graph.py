@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from standins.microsoft import graph_schema, ticks
+from standins.microsoft import ticks
 from standins.microsoft.current_samples import changed
 from standins.microsoft.graph import AlertsBehaviour
 from standins.microsoft.graph_samples import FUTURE_MEMBER, graph_alert
@@ -116,11 +116,11 @@ def test_a_missing_forged_expired_or_foreign_token_is_a_401(
 @pytest.mark.parametrize(("roles", "status"), [
     ((), 403),
     (("SecurityEvents.Read.All",), 403),
-    (("SecurityIncident.Read.All",), 403),
+    (("SecurityIncident.Read.All",), 200),
     (("SecurityAlert.Read.All",), 200),
     (("SecurityAlert.ReadWrite.All", "User.Read.All"), 200),
 ])  # fmt: skip
-def test_one_of_two_permissions_is_needed(
+def test_one_of_four_permissions_is_needed(
     client: Client, tenant: Tenant, application: Application, roles: tuple[str, ...], status: int
 ) -> None:
     application.roles[AUDIENCE] = roles
@@ -246,18 +246,6 @@ def test_a_next_link_can_go_by_skip_until_skip_is_too_large(asking: Asker, store
     assert len(asking.pages(("$top", "2"))) == 3
 
 
-def test_next_links_can_lead_to_nothing_or_not_exist(asking: Asker, store: Alerts, alerts: list[bytes]) -> None:
-    assert len(alerts) == 5
-    assert [len(page) for page in asking.pages(("$top", "5"))] == [5]
-    store.behaviour = AlertsBehaviour(links="full")
-    assert [len(page) for page in asking.pages(("$top", "5"))] == [5, 0]
-    assert [len(page) for page in asking.pages(("$top", "6"))] == [5]
-    store.behaviour = AlertsBehaviour(links="always")
-    assert [len(page) for page in asking.pages(("$top", "6"))] == [5, 0]
-    store.behaviour = AlertsBehaviour(links="never")
-    assert [len(page) for page in asking.pages(("$top", "2"))] == [2]
-
-
 @pytest.mark.parametrize("by", ["skiptoken", "skip"])
 def test_next_links_can_suddenly_break(asking: Asker, store: Alerts, alerts: list[bytes], by: str) -> None:
     assert alerts
@@ -268,13 +256,6 @@ def test_next_links_can_suddenly_break(asking: Asker, store: Alerts, alerts: lis
     third = asking.ask(url=second.json()["@odata.nextLink"])
     assert third.status_code == 400
     assert "'SkipToken' is not allowed" in third.json()["error"]["message"]
-
-
-def test_a_next_link_can_lead_elsewhere(asking: Asker, store: Alerts, alerts: list[bytes]) -> None:
-    assert alerts
-    store.behaviour = AlertsBehaviour(link_host="graph.microsoft.us")
-    link = asking.ask(("$top", "2")).json()["@odata.nextLink"]
-    assert link.startswith("https://graph.microsoft.us/v1.0/security/alerts_v2?$top=2&$skiptoken=")
 
 
 def test_without_the_preference_newer_members_are_hidden_and_only_they(
@@ -304,12 +285,6 @@ def test_the_preference_decides_about_evidence_too(asking: Asker, store: Alerts,
     assert asking.ask().json()["value"][0]["evidence"] == [element]
 
 
-def test_members_before_the_sentinel_are_the_old_ones() -> None:
-    assert "dataLossPrevention" in graph_schema.old_members("serviceSource")
-    assert "microsoftDefenderForCloud" not in graph_schema.old_members("serviceSource")
-    assert graph_schema.old_members("incidentStatus") == {"active", "resolved", "inProgress", "unknownFutureValue"}
-
-
 def test_the_hundred_and_fifty_first_call_of_a_minute_is_a_429(asking: Asker, api: GraphApi, clock: CloudClock) -> None:
     for _ in range(150):
         assert asking.ask(("$top", "1")).status_code == 200
@@ -320,9 +295,3 @@ def test_the_hundred_and_fifty_first_call_of_a_minute_is_a_429(asking: Asker, ap
     clock.advance(60)
     assert asking.ask().status_code == 200
     assert api.meter.busiest() == 151
-
-
-def test_an_order_can_be_done_too_late(asking: Asker, store: Alerts, alerts: list[bytes]) -> None:
-    store.behaviour = AlertsBehaviour(orderby="within_newest")
-    asked = (("$top", "2"), ("$orderby", "lastUpdateDateTime asc"))
-    assert asking.pages(*asked) == [ids(alerts)[3:], ids(alerts)[1:3], ids(alerts)[:1]]
