@@ -74,18 +74,18 @@ class WrongProxy:
         WrongProxy(
             "refused connection",
             lambda this: proxy_fields(this, proxy_port=str(free_port())),
-            "refused). Correct Type, Host or Port under Configuration > Proxy",
+            "refused)",
         ),
         WrongProxy(
             "unknown host",
             lambda this: proxy_fields(this, proxy_url="proxy.invalid"),
-            "Nothing answers at http://proxy.invalid:",
+            "http://proxy.invalid:",
         ),
         *(
             WrongProxy(
                 f"{kind} without login",
                 lambda this, kind=kind: proxy_fields(this, kind, proxy_username="", proxy_password=""),  # type: ignore[misc]
-                "The proxy asks for a user name and password. Fill in User name and Password",
+                "The proxy asks for",
             )
             for kind in ("http", "https", "socks5")
         ),
@@ -93,14 +93,14 @@ class WrongProxy:
             WrongProxy(
                 f"{kind} with a wrong password",
                 lambda this, kind=kind: proxy_fields(this, kind, proxy_password="wrong"),  # type: ignore[misc]
-                "The proxy refuses this user name and password. Correct User name and Password",
+                "The proxy refuses",
             )
             for kind in ("http", "https", "socks5")
         ),
         WrongProxy(
             "other type",
             lambda this: {**proxy_fields(this, "https"), "proxy_type": "http"},
-            "accepts connections but does not behave like a proxy of this type",
+            "proxy of this type",
         ),
         WrongProxy("no port", lambda this: proxy_fields(this, proxy_port="0"), "proxy_port is '0' and should be"),
     ],
@@ -136,7 +136,7 @@ def test_a_proxy_that_is_not_in_use_is_saved_untried(saved: Installation) -> Non
     assert "proxy_url = not.there.yet" in saved.stored(SETTINGS)
     assert list(saved.cloud.journal.tunnels()) == []
     refused = refusal_of(lambda: saved.save_settings("proxy", proxy_enabled="1"))
-    assert "not.there.yet:3128 (its name can't be resolved)" in refused
+    assert "not.there.yet:3128" in refused
     saved.save_settings("proxy", **proxy_fields(saved))
 
 
@@ -151,14 +151,13 @@ def test_the_proxy_has_to_let_the_login_of_every_cloud_pass_that_an_account_is_i
     assert [tunnel.host for tunnel in saved.cloud.journal.tunnels()] == [LOGIN_HOST, GOV_LOGIN_HOST]
     saved.cloud.faults.add(GOV_LOGIN_HOST, RefuseTunnel(403), times=None)
     message = refusal_of(lambda: saved.save_settings("proxy", **proxy_fields(saved)))
-    assert f"The proxy opens no tunnel to {GOV_LOGIN_HOST}:443" in message
+    assert f"{GOV_LOGIN_HOST}:443" in message
 
 
 def test_a_proxy_that_speaks_TLS_wants_its_CA_saved_first(saved: Installation) -> None:
     saved.save_network("")
     message = refusal_of(lambda: saved.save_settings("proxy", **proxy_fields(saved, "https")))
-    assert "The certificate of the proxy itself is not trusted" in message
-    assert "under Configuration > Network > Additional CA certificates first." in message
+    assert "Configuration > Network > Additional CA certificates" in message
     saved.save_network(saved.cloud.ca_pem)
     saved.save_settings("proxy", **proxy_fields(saved, "https"))
     saved.save_settings("proxy", **proxy_fields(saved))
@@ -170,9 +169,9 @@ def test_CA_certificates_that_can_not_be_used_are_refused_and_not_stored(saved: 
     with_key = tmp_path / "with key.pem"
     with_key.write_text(old.pem + old.key_pem, encoding="utf-8")
     for bundle, words in (
-        (old.pem, "None of the CA certificates can be used: number 1 (Old Root CA) expired on 2024-01-31."),
-        (saved.cloud.ca_pem[:300], "The CA certificates are not whole"),
-        (str(with_key), "There is a private key among the CA certificates."),
+        (old.pem, "number 1 (Old Root CA) expired on 2024-01-31"),
+        (saved.cloud.ca_pem[:300], "not whole"),
+        (str(with_key), "private key"),
         (str(tmp_path / "missing.pem"), f"No CA certificates can be read from '{tmp_path / 'missing.pem'}'."),
         (str(tmp_path), f"No CA certificates can be read from '{tmp_path}'."),
         ("relative.pem", "No CA certificates can be read from 'relative.pem'."),
