@@ -144,7 +144,9 @@ def test_a_new_input_collects(workplace: Workplace) -> None:
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.kind.name)
-def test_what_is_chosen_in_a_form_is_stored_and_shown_when_it_is_edited(workplace: Workplace, choice: Choice) -> None:
+def test_what_is_chosen_in_a_form_is_stored_shown_when_it_is_edited_and_cloned_under_another_name(
+    workplace: Workplace, choice: Choice
+) -> None:
     kind = choice.kind
     workplace.have_account()
     workplace.have_input("corp_all", kind)
@@ -154,11 +156,18 @@ def test_what_is_chosen_in_a_form_is_stored_and_shown_when_it_is_edited(workplac
     dialog.press("Advanced")
     choice.make(dialog)
     workplace.picture(f"{kind.name}-edit")
-    dialog.type(interval="600")
+    dialog.type(interval="600", overlap="900")
     dialog.save("Update")
     expect(workplace.row("corp_all")).to_be_visible()
     stored = workplace.conf("inputs")[f"{kind.name}://corp_all"]
-    expected = {**COMMON_DEFAULTS, **kind.defaults, **choice.stored, "index": "main", "interval": "600"}
+    expected = {
+        **COMMON_DEFAULTS,
+        **kind.defaults,
+        **choice.stored,
+        "index": "main",
+        "interval": "600",
+        "overlap": "900",
+    }
     assert {field: stored.get(field) for field in expected} == expected
 
     again = workplace.act("corp_all", "Edit")
@@ -168,6 +177,17 @@ def test_what_is_chosen_in_a_form_is_stored_and_shown_when_it_is_edited(workplac
         assert (again.tags(field) or [again.chosen(field)]) == list(labels)
     for field, label in (choice.buttons or {}).items():
         assert again.pressed(field) == label
+
+    again.press("Cancel")
+    expect(again.locator).to_be_hidden()
+    clone = workplace.act("corp_all", "Clone")
+    workplace.picture(f"{kind.name}-clone")
+    clone.type(name="corp_more")
+    clone.save("Save")
+    expect(workplace.row("corp_more")).to_be_visible()
+    cloned = workplace.conf("inputs")[f"{kind.name}://corp_more"]
+    same = ("account", *COMMON_DEFAULTS, *kind.defaults, *choice.stored)
+    assert {field: cloned.get(field) for field in same} == {field: stored.get(field) for field in same}
 
 
 def test_an_input_is_edited_as_somebody_else_has_saved_it_and_not_once_it_is_deleted(workplace: Workplace) -> None:
@@ -248,24 +268,6 @@ def test_the_input_for_the_deprecated_api_warns_whenever_its_form_is_open(workpl
         assert warning.startswith(DEPRECATED)
         assert GRAPH.title in warning
         assert ENDPOINT.title in warning
-
-
-@of_each_kind
-def test_an_input_is_cloned_under_another_name(workplace: Workplace, kind: InputKind) -> None:
-    own = next(choice.stored for choice in CHOICES if choice.kind == kind)
-    workplace.have_account()
-    workplace.have_input("corp_all", kind, overlap="900", **own)
-    workplace.open("inputs")
-    dialog = workplace.act("corp_all", "Clone")
-    workplace.picture(f"{kind.name}-clone")
-    dialog.type(name="corp_more")
-    dialog.save("Save")
-    expect(workplace.row("corp_more")).to_be_visible()
-    inputs = workplace.conf("inputs")
-    same = ("account", *COMMON_DEFAULTS, *kind.defaults, *own)
-    assert [inputs[f"{kind.name}://corp_more"].get(key) for key in same] == [
-        inputs[f"{kind.name}://corp_all"][key] for key in same
-    ]
 
 
 @of_one_kind
