@@ -15,7 +15,7 @@ from knowledge import scene, studio
 from knowledge.studio import OVERVIEW, TOKEN, VIEWS, Dashboard, Runner
 from standins.search import IndexedEvent, SearchKnowledge
 from standins.search.reports import read_search
-from standins.search.rows import Table, When
+from standins.search.rows import Row, Table, When
 
 Events = list[Mapping[str, str | list[str]]]
 DAY = 86400
@@ -277,15 +277,34 @@ def test_an_alert_that_was_resolved_and_opened_again_counts_when_that_was(knowle
     ]  # fmt: skip
     given = of(knowledge, versions)
     assert pair(run(knowledge, given, "ds_reopened")["ds_reopened"]) == ["0", "2"]
+    assert {row["id"][0] for row in listed("viz_reopened", knowledge, given)} == {"a", "b"}
+
+
+def listed(panel: str, knowledge: SearchKnowledge, events: Events, **tokens: str) -> list[Row]:
+    """What a click on a panel lists, with these values of the inputs."""
     dashboard = Dashboard.read(OVERVIEW)
-    search = TOKEN.sub(
-        "7", unquote(dashboard.definition["visualizations"]["viz_reopened"]["eventHandlers"][0]["options"]["url"])
-    )
-    query = search.partition("?q=")[2].partition("&earliest=")[0]
-    listed = read_search(query, knowledge.macros, studio.event_fields(knowledge)).run(
-        given, When(scene.NOW_SECONDS, 0, scene.NOW_SECONDS)
-    )
-    assert {row["id"][0] for row in listed.rows} == {"a", "b"}
+    (handler,) = dashboard.definition["visualizations"][panel]["eventHandlers"]
+    values = dashboard.defaults | tokens
+    address = TOKEN.sub(lambda match: values[match[1]], unquote(handler["options"]["url"]))
+    query, _, times = address.partition("?q=")[2].partition("&earliest=")
+    when = When.of(times.partition("&")[0], "now", scene.NOW_SECONDS)
+    return read_search(query, knowledge.macros, studio.event_fields(knowledge)).run(events, when).rows
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        {}, {"product": "Microsoft Defender for Identity"}, {"tenant": scene.TENANTS[0], "severity": "3"},
+        {"assignee": "not provided", "status": "new"}, {"category": "Execution"}, {"days": "1"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_click_lists_what_the_panel_counts_under_the_same_filters(
+    knowledge: SearchKnowledge, events: Events, tokens: dict[str, str]
+) -> None:
+    counted = run(knowledge, events, "ds_new", "ds_new_high", "ds_open_count", **tokens)
+    for panel, source in (("viz_new", "ds_new"), ("viz_new_high", "ds_new_high"), ("viz_open_count", "ds_open_count")):
+        assert str(len(listed(panel, knowledge, events, **tokens))) == pair(counted[source])[1], panel
 
 
 def test_a_tenant_is_shown_by_the_name_that_the_macro_gives_it(knowledge: SearchKnowledge, events: Events) -> None:
