@@ -222,6 +222,19 @@ def test_the_page_says_of_each_input_for_whom_it_is() -> None:
     assert len(page["description"]) + len(page["subDescription"]["text"]) < 420
 
 
+def test_the_form_of_an_account_names_every_permission_in_every_cloud() -> None:
+    changes = forms()["account"]["cloud"]["modifyFieldsOnValue"]
+    told = [
+        field["markdownMessage"]["text"]
+        for change in changes
+        for field in change["fieldsToModify"]
+        if field["fieldId"] == "client_id"
+    ]
+    assert len(told) == len(clouds.CLOUDS)
+    least = {kind.access.roles[0] for kind in KINDS.values() if kind.access.roles}
+    assert [role for text in told for role in least if role not in text] == []
+
+
 def test_the_code_calls_an_input_by_the_title_of_its_form() -> None:
     assert {name: title(service) for name, service in services().items()} == {
         name: kind.title for name, kind in KINDS.items()
