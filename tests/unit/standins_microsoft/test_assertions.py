@@ -151,30 +151,6 @@ def test_an_assertion_is_good_for_one_token(client: Client, tenant: Tenant, sign
     assert client.ask_token(tenant.guid, **form).json()["error_codes"] == [50012]
 
 
-def test_a_certificate_stops_working_when_the_cloud_says_it_has_expired(
-    clock: CloudClock, client: Client, tenant: Tenant, application: Application, signer: Signer
-) -> None:
-    application.certificates.clear()
-    application.add_certificate(PAIR.pem, expires=clock.now() + 60 * ticks.PER_SECOND)
-    assert client.ask_token(tenant.guid, **signer.form()).status_code == 200
-    clock.advance(60)
-    answer = client.ask_token(tenant.guid, **signer.form()).json()
-    assert answer["error_codes"] == [700027]
-    assert "The key used is expired." in answer["error_description"]
-
-
-def test_which_algorithms_and_thumbprints_are_taken_can_be_chosen(
-    cloud: MicrosoftCloud, client: Client, tenant: Tenant, signer: Signer
-) -> None:
-    cloud.entra.assertion_algorithms.remove("PS256")
-    assert client.ask_token(tenant.guid, **signer.form()).json()["error_codes"] == [5002730]
-    assert client.ask_token(tenant.guid, **signer.form("RS256")).status_code == 200
-    cloud.entra.assertion_thumbprints.remove("x5t#S256")
-    assert client.ask_token(tenant.guid, **signer.form("RS256")).json()["error_codes"] == [700027]
-    old = {"x5t": thumbprint(PAIR, "x5t")}
-    assert client.ask_token(tenant.guid, **signer.form("RS256", old)).status_code == 200
-
-
 def test_an_application_without_a_credential_gets_no_token(client: Client, tenant: Tenant, signer: Signer) -> None:
     form = signer.form(client_assertion=None, client_assertion_type=None)
     assert client.ask_token(tenant.guid, **form).json()["error_codes"] == [7000218]

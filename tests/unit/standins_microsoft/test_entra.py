@@ -132,21 +132,6 @@ def test_an_error_body_has_everything_that_support_asks_for(client: Client, appl
     assert body["error_uri"] == "https://login.microsoftonline.com/error?code=7000215"
 
 
-def test_a_secret_stops_working_when_the_cloud_says_it_has_expired(
-    clock: CloudClock, client: Client, tenant: Tenant
-) -> None:
-    application = tenant.add_application(secret="x", secret_expires=clock.now() + 60 * ticks.PER_SECOND)
-    client.token(tenant, application)
-    clock.advance(60)
-    answer = client.ask_token(tenant.guid, **form(client_id=application.client_id, client_secret="x"))
-    assert answer.json()["error_codes"] == [7000222]
-
-
-def test_a_disabled_application_gets_no_token(client: Client, application: Application) -> None:
-    application.disabled = True
-    assert client.ask_token(GUID, **form()).json()["error_codes"] == [7000112]
-
-
 def test_a_json_body_is_no_form(client: Client, application: Application) -> None:
     assert application.client_id
     url = f"https://login.microsoftonline.com/{GUID}/oauth2/v2.0/token"

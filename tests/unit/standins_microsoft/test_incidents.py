@@ -128,14 +128,6 @@ def test_a_window_is_read_page_by_page(asking: Asker, incidents: list[bytes]) ->
     )
 
 
-def test_pages_are_fifty_unless_the_test_says_otherwise(asking: Asker, store: Incidents, tenant: Tenant) -> None:
-    store.put_all(tenant, [graph_incident(n, LAST + n) for n in range(1, 121)])
-    assert [len(page) for page in asking.pages()] == [50, 50, 20]
-    assert [len(page) for page in asking.pages(("$top", "1000"))] == [50, 50, 20]
-    store.behaviour = IncidentsBehaviour(page_maximum=100)
-    assert [len(page) for page in asking.pages(("$top", "1000"))] == [100, 20]
-
-
 def test_expansion_fails_for_the_queries_of_the_tests_choice(
     asking: Asker, store: Incidents, incidents: list[bytes]
 ) -> None:
@@ -197,8 +189,3 @@ def test_incidents_and_alerts_share_one_limit(asking: Asker, api: GraphApi) -> N
     assert asking.ask().status_code == 200
     assert asking.ask(url=f"{AUDIENCE}/v1.0/security/alerts_v2").status_code == 200
     assert asking.ask().status_code == 429
-
-
-def test_a_put_incident_is_one_without_alerts_of_its_own(store: Incidents, tenant: Tenant) -> None:
-    with pytest.raises(ValueError, match="alerts="):
-        store.put(tenant, graph_incident(1, LAST, alerts=alerts_of(1)))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from http.client import RemoteDisconnected
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -127,53 +126,6 @@ def test_a_store_that_is_not_ready_refuses_data_and_configuration_and_says_why(
     assert (data.value.status, config.value.status) == (503, 503)
     assert message(data) == text
     assert connect().info["kvStoreStatus"] == state.value
-
-
-def test_a_read_only_store_is_read(splunkd: Splunkd, checkpoints: Any) -> None:
-    splunkd.kvstore.put("places", {"_key": "a"}, APP)
-    splunkd.kvstore.read_only = True
-    with pytest.raises(HTTPError) as refused:
-        checkpoints.batch_save({"_key": "b"})
-
-    assert refused.value.status == 503
-    assert [document["_key"] for document in checkpoints.query()] == ["a"]
-
-
-def test_writes_fail_after_so_many_whether_or_not_they_are_stored(splunkd: Splunkd, checkpoints: Any) -> None:
-    fault = splunkd.kvstore.fail_writes(after=1, times=1)
-    checkpoints.batch_save({"_key": "a"})
-    with pytest.raises(HTTPError):
-        checkpoints.batch_save({"_key": "b"})
-    checkpoints.batch_save({"_key": "c"})
-    splunkd.kvstore.fail_writes(times=1, applied=True)
-    with pytest.raises(HTTPError):
-        checkpoints.batch_save({"_key": "d"})
-
-    assert fault.hits == 1
-    assert [document["_key"] for document in splunkd.kvstore.documents("places", APP)] == ["a", "c", "d"]
-
-
-def test_writes_of_documents_with_a_certain_key_fail_and_no_others(splunkd: Splunkd, checkpoints: Any) -> None:
-    fault = splunkd.kvstore.fail_writes(of=":split_alerts:", after=1)
-    checkpoints.batch_save({"_key": "a:split_alerts:1", "text": "b"})
-    checkpoints.batch_save({"_key": "a", "text": "a:split_alerts:2"})
-    with pytest.raises(HTTPError):
-        checkpoints.batch_save({"text": "c", "_key": "a:split_alerts:3"})
-    checkpoints.batch_save({"_key": "b"})
-
-    assert fault.hits == 1
-    assert [document["_key"] for document in checkpoints.query()] == ["a", "a:split_alerts:1", "b"]
-
-
-def test_a_dropped_connection_and_a_closed_port_are_different_things(splunkd: Splunkd, checkpoints: Any) -> None:
-    splunkd.kvstore.drop_next(1, applied=True)
-    with pytest.raises(RemoteDisconnected):
-        checkpoints.batch_save({"_key": "a"})
-    with splunkd.unreachable(), pytest.raises(ConnectionRefusedError):
-        checkpoints.query()
-
-    assert [document["_key"] for document in checkpoints.query()] == ["a"]
-    assert [call.status for call in splunkd.journal if call.method == "POST"] == [0]
 
 
 def test_a_plain_user_may_not_read_what_default_meta_keeps_for_admin(connect: Callable[..., Any]) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -67,47 +66,6 @@ def test_a_broken_stream_is_an_error_of_the_run(splunkd: Splunkd, create: Callab
     assert run.status == 0
     assert run.stream_error
     assert [event.raw for event in run.events] == ["first"]
-
-
-def test_a_disabled_input_is_not_started(
-    splunkd: Splunkd, create: Callable[..., Any], connect: Callable[..., Any]
-) -> None:
-    create(name="one", what="x")
-    connect().post("data/inputs/small/one/disable")
-
-    with pytest.raises(ValueError, match="disabled"):
-        splunkd.start_input("small", "one")
-    connect().post("data/inputs/small/one/enable")
-    assert splunkd.run_input("small", "one").status == 0
-
-
-def test_a_run_can_be_killed_at_an_event(splunkd: Splunkd, create: Callable[..., Any]) -> None:
-    create(name="one", what="hang")
-    process = splunkd.start_input("small", "one", on_event=lambda _: os.kill(process.pid, 9))
-
-    run = process.wait(20)
-
-    assert run.status == -9
-    assert len(run.events) == 1
-    assert not run.stream_closed
-
-
-def test_a_closed_pipe_is_felt_by_the_process(splunkd: Splunkd, create: Callable[..., Any]) -> None:
-    create(name="one", what="many")
-    process = splunkd.start_input("small", "one")
-    process.close_stdout()
-
-    run = process.wait(20)
-
-    assert run.status == 1
-    assert any("BrokenPipeError" in line for line in run.stderr)
-
-
-def test_a_run_that_does_not_end_is_killed_and_said(splunkd: Splunkd, create: Callable[..., Any]) -> None:
-    create(name="one", what="hang")
-
-    with pytest.raises(TimeoutError, match="what=hang"):
-        splunkd.run_input("small", "one", timeout=1)
 
 
 def test_a_scheme_with_a_reserved_argument_is_not_registered(tmp_path: Path, small_app: Path) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from splunklib.binding import AuthenticationError, HTTPError
-from standins.splunkd import Fault, Splunkd, WebError
+from standins.splunkd import Splunkd, WebError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,22 +95,6 @@ def test_a_wrong_and_an_expired_session_key_are_401(splunkd: Splunkd, connect: C
     for caller in (service, connect(key="wrong")):
         with pytest.raises(AuthenticationError):
             caller.get("server/info")
-
-
-def test_a_session_key_ends_with_its_time(splunkd: Splunkd, connect: Callable[..., Any]) -> None:
-    splunkd.sessions.timeout = 0.0
-
-    with pytest.raises(AuthenticationError):
-        connect().get("server/info")
-
-
-def test_a_fault_hits_the_calls_it_is_for(splunkd: Splunkd, connect: Callable[..., Any]) -> None:
-    splunkd.faults.add(Fault("/configs/", times=1, status=500, text="scripted"))
-    with pytest.raises(HTTPError) as refused:
-        connect().get("configs/conf-small")
-
-    assert refused.value.status == 500
-    assert connect().get("configs/conf-small").status == 200
 
 
 def test_splunk_web_passes_on_what_is_exposed(splunkd: Splunkd) -> None:
