@@ -6,13 +6,15 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from knowledge import scene
-from knowledge.studio import DETAIL, OVERVIEW, VIEWS, Dashboard, Runner
+from knowledge.studio import DETAIL, ENTITY, OVERVIEW, TOKEN, VIEWS, Dashboard, Runner, event_fields
 from standins.microsoft.graph_samples import graph_alert
 from standins.search import IndexedEvent, SearchKnowledge
-from standins.search.rows import Row
+from standins.search.reports import read_search
+from standins.search.rows import Row, When
 
 Events = list[Mapping[str, str | list[str]]]
 
@@ -160,6 +162,24 @@ def test_every_panel_with_data_that_is_more_than_text_leads_somewhere(view: Any)
     of_one = {"Severity", "Status", "Assigned to", "Classification", "The alert", "The incident"}
     of_one |= {"Versions", "Verdicts on the evidence", "Evidence"}
     assert silent <= {None, *(of_one if view.stem in {"defender_alert_detail", "defender_incidents"} else ())}
+
+
+@pytest.mark.parametrize(("kind", "entity"), [("host", "srv-dc-01.contoso.example"), ("user", "anna.berg")])
+@pytest.mark.parametrize("tenant", ["*", scene.TENANTS[1]])
+def test_a_click_on_a_number_of_a_host_or_user_lists_as_many(
+    knowledge: SearchKnowledge, events: Events, kind: str, entity: str, tenant: str
+) -> None:
+    dashboard = Dashboard.read(ENTITY)
+    tokens = dashboard.defaults | {"kind": kind, "entity": entity, "tenant": tenant}
+    runner = Runner(dashboard, knowledge, tokens)
+    for title in ("^Alerts$", "^Open$", "^High or critical$"):
+        (panel,) = panels(dashboard, title)
+        (row,) = runner.run(panel["dataSources"]["primary"], events, scene.NOW_SECONDS).rows
+        address = unquote(TOKEN.sub(lambda match: tokens[match[1]], panel["eventHandlers"][0]["options"]["url"]))
+        query, _, times = address.partition("?q=")[2].partition("&earliest=")
+        when = When.of(times.partition("&")[0], "now", scene.NOW_SECONDS)
+        found = read_search(query, knowledge.macros, event_fields(knowledge)).run(events, when)
+        assert row["alerts"] == [str(len(found.rows))], title
 
 
 # What one line can hold.
