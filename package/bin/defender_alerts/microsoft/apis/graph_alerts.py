@@ -57,11 +57,8 @@ class GraphSettings:
 
     severities: tuple[str, ...]
     service_sources: tuple[str, ...]
-
-    @property
-    def regions(self) -> tuple[str, ...]:
-        """One: Graph has no regions."""
-        return (REGION,)
+    # One: Graph has no regions.
+    regions: tuple[str, ...] = (REGION,)
 
     def in_region(self, region: str, cloud: str) -> ODataApi:
         """The API with these settings' filters.

@@ -43,11 +43,8 @@ class IncidentSettings:
     """The settings that only this kind of input has."""
 
     alerts: str
-
-    @property
-    def regions(self) -> tuple[str, ...]:
-        """One: Graph has no regions."""
-        return (REGION,)
+    # One: Graph has no regions.
+    regions: tuple[str, ...] = (REGION,)
 
     def in_region(self, region: str, cloud: str) -> ODataApi:
         """The API with these settings' expansion.

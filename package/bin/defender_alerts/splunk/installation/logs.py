@@ -9,9 +9,9 @@ from pathlib import Path
 
 from defender_alerts.diagnostics.report import Outcome, Result
 
-COMPONENTS = ("ExecProcessor", "PersistentScript", "AdminManagerExternal", "ModularInputs", "CalcFieldProcessor")
+_COMPONENTS = ("ExecProcessor", "PersistentScript", "AdminManagerExternal", "ModularInputs", "CalcFieldProcessor")
 """splunkd's components that report failures of inputs, REST handlers and calculated fields."""
-OURS = re.compile(r"(?i)defender|wdatp")
+_OURS = re.compile(r"(?i)defender|wdatp")
 ADVICE = "Mend first what failed in this report. If nothing did, send these lines to support."
 _TAIL = 5_000_000
 _HOURS = 24
@@ -35,15 +35,11 @@ def splunkds(logs: Path, now: dt.datetime) -> Iterator[Result]:
         said = list(_recent(_tail(logs / "splunkd.log"), now))
     except FileNotFoundError:
         yield Result("splunkd.log", "", Outcome.SKIPPED, f"There is no {logs / 'splunkd.log'}.", "")
+        return
     except OSError as error:
         found, advice = f"It can't be read ({error}).", "Run this as the user that runs splunkd."
         yield Result("splunkd.log", "", Outcome.WARNING, found, advice)
-    else:
-        yield from complaints("splunkd.log", said)
-
-
-def complaints(check: str, said: Iterable[tuple[str, str]]) -> Iterator[Result]:
-    """Make results of pairs of component and text, which are in time order."""
+        return
     by_component: dict[str, dict[str, None]] = {}
     for component, text in said:
         one = _FROM.sub(r"\g<script>: \g<said>", text)[:_LONGEST].strip()
@@ -52,9 +48,9 @@ def complaints(check: str, said: Iterable[tuple[str, str]]) -> Iterator[Result]:
             texts.pop(one, None)
             texts[one] = None
     for component, texts in sorted(by_component.items()):
-        yield Result(check, component, Outcome.WARNING, " | ".join([*reversed(texts)][:_MOST]), ADVICE)
+        yield Result("splunkd.log", component, Outcome.WARNING, " | ".join([*reversed(texts)][:_MOST]), ADVICE)
     if not by_component:
-        yield Result(check, "", Outcome.OK, f"No error of the add-on's in the last {_HOURS} hours.", "")
+        yield Result("splunkd.log", "", Outcome.OK, f"No error of the add-on's in the last {_HOURS} hours.", "")
 
 
 def own(logs: Path) -> Iterator[Result]:
@@ -75,7 +71,7 @@ def own(logs: Path) -> Iterator[Result]:
 
 def _recent(lines: Iterable[str], now: dt.datetime) -> Iterator[tuple[str, str]]:
     for match in filter(None, map(_LINE.match, lines)):
-        if match.group("component") in COMPONENTS and OURS.search(match.group("text")):
+        if match.group("component") in _COMPONENTS and _OURS.search(match.group("text")):
             time = dt.datetime.strptime(match.group("time"), _TIME)  # noqa: DTZ007 - the format has %z
             if time >= now - dt.timedelta(hours=_HOURS):
                 yield match.group("component"), match.group("text")
