@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from integration.installation import KIND, NARROW, Installation, texts
 from integration.saving import row
@@ -40,4 +42,5 @@ def test_an_account_with_a_certificate_is_checked_and_saved_there_with_either_fo
                 private_key=pair.key_pem,
                 client_secret="",
             )
-        assert row(installed, f"by_{len(algorithms)}")["feeds"].startswith(f"Can feed {KIND}.")
+        check = json.loads(row(installed, f"by_{len(algorithms)}")["last_check"])
+        assert check["kinds"][KIND] == ["feeds", ""]
