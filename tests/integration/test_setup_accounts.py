@@ -18,6 +18,7 @@ AUDIENCES = 4
 
 
 def test_an_account_that_works_is_saved_with_its_secret_encrypted(fresh: Installation) -> None:
+    fresh.application.roles = ALL_ROLES
     fresh.save_account("works")
     assert [call.host for call in fresh.cloud.journal] == [LOGIN_HOST] * AUDIENCES
     assert "[works]" in fresh.stored(ACCOUNTS)
@@ -136,6 +137,7 @@ def test_skip_check_saves_an_account_unseen_and_is_itself_never_stored(fresh: In
     assert "[unseen]" in fresh.stored(ACCOUNTS)
     assert "skip_check" not in fresh.stored(ACCOUNTS)
     assert row(fresh, "unseen")["feeds"] == "Not checked yet."
+    fresh.application.roles = ALL_ROLES
     fresh.save_account("seen", skip_check="0")
     assert len(fresh.cloud.journal) == AUDIENCES
     assert "skip_check" not in fresh.stored(ACCOUNTS)
