@@ -57,7 +57,9 @@ def _serve_200_MB(stage: Processes) -> None:
 
 
 def _run_measured(stage: Processes) -> Ran:
-    measured = _Measured(stage)
+    # In a fork its memory would begin with that of the process that it is forked from.
+    with stage.installed.splunkd.starting_anew():
+        measured = _Measured(stage)
     ran = stage.ran(measured.process.wait(120))
     return replace(ran, raws=measured.marks, peak=measured.peak)
 
