@@ -85,6 +85,7 @@ def _keep(workplace: Workplace, name: str) -> None:
     workplace.page.set_viewport_size({"width": width, "height": HEIGHT})
     height = max(HEIGHT, workplace.page.evaluate("document.documentElement.scrollHeight"))
     workplace.page.set_viewport_size({"width": width, "height": height})
+    workplace.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     workplace.page.screenshot(path=FOLDER / f"{name}.png", animations="disabled")
 
 
