@@ -73,6 +73,17 @@ def test_no_time_of_a_place_goes_back() -> None:
     assert (checkpoint.watermark, checkpoint.settled, checkpoint.seen_from) == before
 
 
+def test_an_older_incomplete_version_is_not_waited_for_anew() -> None:
+    checkpoint = Checkpoint.first(KEY, 0)
+    checkpoint.add_incomplete("1", 7)
+    checkpoint.incomplete["1"] = gone = checkpoint.incomplete["1"]._replace(gone=2)
+    for time in (6, 7):
+        checkpoint.add_incomplete("1", time)
+        assert checkpoint.incomplete == {"1": gone}
+    checkpoint.add_incomplete("1", 8)
+    assert checkpoint.incomplete["1"].time == 8
+
+
 def test_nothing_is_settled_beyond_the_watermark() -> None:
     checkpoint = _checkpoint()
     checkpoint.advance(START + seconds(10), START + seconds(500))

@@ -138,6 +138,14 @@ def test_a_quiet_poll_asks_the_region_once_and_saves_once(polled: PolledInput) -
     assert len(polled.store.history) == saves + 1
 
 
+def test_each_window_is_saved_though_nothing_was_in_it(polled: PolledInput) -> None:
+    polled.start_time = "-20d"
+    _poll(polled)
+    windows = len(polled.cloud.journal.calls(polled.cloud.siem("eu").host))
+    assert windows > 2
+    assert len({document["settled"] for document in polled.store.history}) == windows
+
+
 def test_requests_carry_both_bounds_and_never_a_limit(polled: PolledInput) -> None:
     _deliver(polled, [siem_alert(1, polled.cloud.clock.now() - HOUR)])
     _poll(polled)

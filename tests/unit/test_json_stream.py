@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from defender_alerts.errors import ConnectionFailedError, UnexpectedAnswerError
+from defender_alerts.microsoft import json_stream
 from defender_alerts.microsoft.json_stream import (
     BrokenRecord,
     Record,
@@ -25,6 +26,7 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SPACES = st.text(alphabet=" \t\r\n", max_size=3)
 
 
@@ -42,6 +44,14 @@ def _cut(body: bytes, size: int = 65_536) -> list[Record | BrokenRecord]:
 
 def _raws(body: bytes, size: int = 65_536) -> list[str]:
     return [element.raw for element in _cut(body, size) if isinstance(element, Record)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def cut_where_the_pieces_end() -> Iterator[None]:
+    """Let no piece wait for others, but for a byte order mark: in a run they are put together first, to 64 KB and more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_stream, "_SMALLEST_READ", len(BYTE_ORDER_MARK))
+        yield
 
 
 @given(
@@ -64,6 +74,11 @@ def test_each_record_keeps_its_text_wherever_the_answer_is_cut(
     # Integers stay text.
     read = [json.loads(text, parse_int=str) for text in texts]
     assert [element.value for element in elements if isinstance(element, Record)] == read
+
+
+def test_a_number_that_two_pieces_share_is_one() -> None:
+    found = cut_array(iter([b'[{"id":1},123', b"45]"]), lambda _: True)
+    assert [element.raw for element in found if isinstance(element, Record)] == ['{"id":1}', "12345"]
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 7, 65_536])
