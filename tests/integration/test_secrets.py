@@ -182,7 +182,9 @@ def _use_what_no_longer_holds(traces: Traces) -> None:
 def test_no_secret_and_no_token_is_written_anywhere_at_DEBUG_whatever_goes_well_or_wrong(install: Install) -> None:
     installed = set_up(install(), user=USER, password=PASSWORD)
     traces = Traces(installed)
-    _collect_well(traces)
+    with installed.splunkd.starting_anew():
+        # A fork has the arguments of the process that it is forked from.
+        _collect_well(traces)
     _sign_in_with_a_certificate(traces)
     _meet_what_can_go_wrong_at_microsoft(traces)
     _meet_what_can_go_wrong_in_splunkd(traces)
