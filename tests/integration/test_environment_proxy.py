@@ -151,8 +151,10 @@ def test_no_entry_point_shows_a_session_to_the_environments_proxy_and_each_reach
             visit_everything(without_proxy, python)
         assert [heard for heard in proxy.heard if b"Splunk " in heard] == []
         # The doctor also looks whether anybody listens there at all.
+        # And the check of an account asks the APIs whose permissions its token lacks.
+        asked = ("graph.microsoft.com", "api.securitycenter.microsoft.com")
         assert {target.rpartition(" ")[0] for target in proxy.targets} - {""} == {
-            f"CONNECT {host}:443" for host in (LOGIN_HOST, SIEM_HOST)
+            f"CONNECT {host}:443" for host in (LOGIN_HOST, SIEM_HOST, *asked)
         }
 
 
