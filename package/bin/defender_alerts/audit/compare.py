@@ -1,9 +1,9 @@
-"""Compares what Microsoft's API shows of a range of time with what is indexed.
+"""Compares Microsoft's alerts of a time range with the indexed events.
 
-Read-only, but for the order to collect again what is missing (``orders``), which is written only if it is asked for and
-nothing makes the comparison doubtful: an alert that is taken for missing and is not would come twice.
+It writes nothing, except on request a ``Recollection`` of what is missing, and only if nothing makes the comparison
+doubtful: an alert that is not really missing would be indexed twice.
 
-Memory is flat: of each version the identity and the time are kept, of so many versions as are compared at once.
+Memory is flat: only the identities and times of the versions that are compared at once are kept.
 """
 
 from __future__ import annotations
@@ -33,36 +33,36 @@ from defender_alerts.microsoft.tokens import ResourceBearer, TokenSource
 from defender_alerts.microsoft.transport.client import Callers, Stop
 from defender_alerts.times import TICKS_PER_SECOND, iso, seconds
 
-# So many versions of the API are compared with one search.
+# Most versions of the API that one search is compared with.
 MOST_COMPARED = 10_000
-# Splunk's time of an event may be rounded: it is asked for a little more, and the record's own time decides.
+# Splunk may round an event's time: the search covers a little more, and the record's own time decides.
 _ROUNDING = seconds(1)
 
 MISSING, REPEATED = "missing", "repeated"
 
 
 class SearchFailedError(AddonError):
-    """Splunk did not answer the search, or not with what it was asked for."""
+    """The search failed, or its answer can't be used."""
 
     exit_status = 3
 
 
 class Index(Protocol):
-    """What is indexed. Each method raises ``SearchFailedError``."""
+    """The indexed events. Each method raises ``SearchFailedError``."""
 
     @property
     def warnings(self) -> Sequence[str]:
-        """What Splunk has remarked so far that makes its answers doubtful."""
+        """Splunk's warnings so far, which make its answers doubtful."""
 
     def versions(self, source: str, start: int, end: int) -> Iterable[tuple[Mapping[str, Any], int]]:
-        """The events of a source whose time lies between two times in ticks: members that identify one, and how often.
+        """The versions of a source between two times in ticks: the identifying members, and the event count.
 
         Raises:
-            CutShortError: there may be more than an answer holds.
+            CutShortError: there may be more than the answer holds.
         """
 
     def has_any(self, source: str) -> bool:
-        """Whether there is an event of that source at all."""
+        """Whether there is any event of that source."""
 
 
 @dataclass(frozen=True)
@@ -78,22 +78,24 @@ class Discrepancy:
 
 @dataclass
 class RegionReport:
-    """What the audit found in one region.
+    """The result of the audit in one region.
 
     Attributes:
+        region: the region.
         start: the first time compared, in ticks.
-        end: the time up to which was compared; earlier than asked for, where later alerts are not due yet.
-        existing: versions that the API shows.
+        end: the last time compared, exclusive; earlier than requested if later alerts are not due yet.
+        host: the API host.
+        existing: versions that the API returns.
         indexed: versions that Splunk has.
-        missing: existing ones that Splunk has not.
+        missing: existing versions that Splunk does not have.
         repeated: versions that Splunk has more than once.
-        gone: indexed ones that the API does not show, any more or with the input's filters of today.
+        gone: indexed versions that the API no longer returns, or not with the input's current filters.
         unidentified: records of the API that can't be compared.
         unreadable: events in Splunk that can't be compared.
         doubts: why the comparison may be wrong.
-        ordered: how many missing ones have been ordered to be collected again.
-        note: what is to be said of the order.
-        failure: what ended the audit of this region early.
+        ordered: how many missing versions will be collected again.
+        note: a remark about collecting again.
+        failure: the error that ended the audit of this region early.
     """
 
     region: str
@@ -114,7 +116,7 @@ class RegionReport:
 
     @property
     def exit_status(self) -> int:
-        """0 for a region that is complete, 1 for one that is not, a failure's own."""
+        """0 if the region is complete, 1 if not; after a failure, its exit status."""
         if self.failure is not None:
             return self.failure.exit_status
         return 1 if self.missing or self.repeated else 0
@@ -122,7 +124,7 @@ class RegionReport:
 
 @dataclass(frozen=True)
 class AuditRequest:
-    """What is to be compared; ``start`` (inclusive) and ``end`` (exclusive) in ticks."""
+    """What to compare; ``start`` (inclusive) and ``end`` (exclusive) in ticks."""
 
     kind: Kind
     input: str
@@ -135,15 +137,17 @@ class AuditRequest:
 
 @dataclass(frozen=True)
 class AuditContext:
-    """What an audit is given to work with.
+    """Everything that an audit needs from outside.
 
     Attributes:
         caller: makes a caller for a host.
-        store: of the input's checkpoints and orders.
-        index: what to compare with.
+        store: holds the input's checkpoints.
+        index: the indexed events.
         stop: ends every wait.
-        found: is told each finding as soon as it is certain.
-        grace: seconds that Splunk may take to index what it was given before the audit began.
+        found: called with each finding as soon as it is certain.
+        log: for progress messages.
+        grace: seconds that Splunk may take to index what it received before the audit.
+        monotonic: a monotonic clock, in seconds.
     """
 
     caller: Callers
@@ -160,7 +164,7 @@ def audit(question: AuditRequest, context: AuditContext) -> Iterator[RegionRepor
     """Yield the report of each region, as soon as it is done.
 
     Raises:
-        AddonError: no region could be begun: wrong range, no token, or no store of checkpoints.
+        AddonError: no region could be started: wrong range, no token, or no checkpoint store.
         StoppedError: the process was asked to stop.
     """
     if question.start >= question.end:
@@ -175,7 +179,7 @@ def audit(question: AuditRequest, context: AuditContext) -> Iterator[RegionRepor
         return
     tokens = TokenSource(question.account, cloud, context.caller(cloud.authority_host))
     bearers = {region: ResourceBearer(tokens, api.audience, api.errors.resource_hint) for region, api in apis.items()}
-    # Where no token is to be had, that is what is said.
+    # Without a token the audit ends here.
     next(iter(bearers.values())).token()
     tenant = tokens.tenant()
     documents = context.store.checkpoints_of(question.kind.name, question.input)
@@ -204,7 +208,7 @@ def _checkpoint(key: CheckpointKey, documents: Sequence[Mapping[str, Any]]) -> C
 
 
 def _due(checkpoint: Checkpoint, question: AuditRequest) -> int:
-    """Up to when everything should be there: what was collected later than its overlap."""
+    """The time up to which everything should be indexed."""
     if checkpoint.settled <= question.start:
         raise ConfigurationError(
             f"The input has collected the region {checkpoint.key.region} for good only up to "
@@ -216,7 +220,7 @@ def _due(checkpoint: Checkpoint, question: AuditRequest) -> int:
 
 @dataclass
 class _Look:
-    """What one look into Splunk has shown of a stretch of time."""
+    """The result of searching one time range."""
 
     found: set[bytes] = field(default_factory=set)
     repeated: list[tuple[str, int, int]] = field(default_factory=list)
@@ -226,7 +230,7 @@ class _Look:
 
 
 class _Noted:
-    """Notes which versions a region's reader reads: time and identity by fingerprint."""
+    """Collects the versions that a reader reads: time and identity by fingerprint."""
 
     def __init__(self) -> None:
         self._noted: dict[bytes, tuple[int, str]] = {}
@@ -242,7 +246,7 @@ class _Noted:
         """Do nothing: versions are noted on arrival."""
 
     def taken(self) -> dict[bytes, tuple[int, str]]:
-        """What has been noted since the last time."""
+        """The versions collected since the last call."""
         noted, self._noted = self._noted, {}
         return noted
 
@@ -274,7 +278,7 @@ class _RegionAudit:
         self._context.log.info("Region %s: asking Microsoft from %s on ...", report.region, iso(start))
         while start < report.end:
             span = self._reader.read(start, report.end, noted)
-            # What lies before or behind is another stretch's.
+            # Versions before or after the span belong to another one.
             existing.update(
                 (mark, one) for mark, one in noted.taken().items() if start <= one[0] < max(span.end, start + 1)
             )
@@ -293,7 +297,7 @@ class _RegionAudit:
     def _compare(self, existing: Mapping[bytes, tuple[int, str]], start: int, end: int) -> None:
         look = self._look(existing, start, end)
         if len(look.found) < len(existing):
-            # What Splunk took just before the audit may be on its way into the index.
+            # Events that Splunk received just before the audit may not be searchable yet.
             wait = self._ready_at - self._context.monotonic()
             if wait > 0:
                 self._context.log.info("Waiting %.0f s for Splunk to index what it has just been given ...", wait)
@@ -317,7 +321,7 @@ class _RegionAudit:
             self._context.found(Discrepancy(REPEATED, report.region, identity, time, count))
 
     def _require_to_see(self) -> None:
-        """Make sure that Splunk shows any event of the source: else everything would be taken for missing."""
+        """Check that the user can see any event of the source; otherwise everything would count as missing."""
         if self._context.index.has_any(self._key.source):
             return
         raise SearchFailedError(

@@ -1,11 +1,11 @@
 """Collects versions again that an audit has found missing.
 
-An order is a document of the KV store beside the checkpoint of its region. The audit writes it, and the input carries
-it out at the end of its next run: so the events take the way that all events take, with their time, source and bytes,
-on Splunk Cloud as well, and there is no second way into Splunk.
+A recollection is a KV store document beside the checkpoint of its region. The audit writes it, and the input executes
+it at the end of its next run. So the events are delivered like all others, with their time, source and bytes, on Splunk
+Cloud as well.
 
-What has been delivered is taken out of the order behind each batch. A kill repeats at most that batch, and not even
-that one if the checkpoint was saved.
+Delivered versions are removed from the document after each batch. A kill repeats at most that batch, and not even that
+one if the checkpoint was saved.
 """
 
 from __future__ import annotations
@@ -24,22 +24,21 @@ from .delivery import Delivery
 from .page import RecordVersion
 from .reader import DeliveryMode, RegionReader
 
-# A document of 2.7 MB, read with each run until it is carried out.
+# This many versions make a document of 2.7 MB, which is read with each run until it has been executed.
 MOST_ORDERED = 100_000
 
 
 @dataclass(frozen=True)
 class Recollection:
-    """What shall be collected again in one region.
+    """The versions to collect again in one region.
 
     Attributes:
-        key: whose checkpoint it stands beside.
-        generation: of that checkpoint when the order was written. A checkpoint that was reset since has collected, or
-            will collect, by itself what it was told to.
+        key: of the region's checkpoint.
+        generation: of that checkpoint when the audit wrote this. After a reset it does not apply any more.
         versions: those still to be delivered.
         ordered: how many there were at first.
         delivered: how many have been delivered.
-        not_shown: how many the API did not show any more.
+        not_shown: how many the API no longer returned.
     """
 
     key: CheckpointKey
@@ -51,16 +50,16 @@ class Recollection:
 
     @staticmethod
     def key_of(key: CheckpointKey) -> str:
-        """The key of the document, beside the checkpoint's."""
+        """The key of the recollection's document."""
         return f"{key}:collect"
 
     @property
     def is_pending(self) -> bool:
-        """Whether something is still to be delivered."""
+        """Whether versions are still to be delivered."""
         return len(self.versions) > 0
 
     def document(self) -> dict[str, Any]:
-        """The order as one document of the KV store."""
+        """The recollection as a KV store document."""
         return {
             "_key": self.key_of(self.key),
             **asdict(self.key),
@@ -73,7 +72,7 @@ class Recollection:
 
     @classmethod
     def from_document(cls, key: CheckpointKey, document: Mapping[str, Any]) -> Recollection:
-        """The order that ``document`` wrote.
+        """Read a recollection from its KV store document.
 
         Raises:
             CheckpointError: it is damaged.
@@ -96,10 +95,10 @@ class Recollection:
 
 
 def find_recollection(key: CheckpointKey, documents: Iterable[Mapping[str, Any]]) -> Recollection | None:
-    """The order among an input's documents, carried out or not; None where there is none.
+    """Find the recollection among an input's documents, executed or not; None if there is none.
 
     Raises:
-        CheckpointError: it is there and can't be read.
+        CheckpointError: it can't be read.
     """
     wanted = Recollection.key_of(key)
     document = next((document for document in documents if document.get("_key") == wanted), None)
@@ -107,13 +106,13 @@ def find_recollection(key: CheckpointKey, documents: Iterable[Mapping[str, Any]]
 
 
 class PendingRecollection:
-    """An order on its way to being carried out.
+    """Executes a recollection.
 
     Args:
-        order: as the audit wrote it, or an interrupted run left it.
-        checkpoint: of its region, before this run has collected anything: what it remembers was delivered.
-        store: where the order is kept.
-        log: where the outcome is told.
+        recollection: as the audit wrote it, or as an interrupted run left it.
+        checkpoint: of its region, before this run has collected anything; what it remembers was delivered.
+        store: where the recollection is saved.
+        log: for the result.
     """
 
     def __init__(
@@ -123,7 +122,7 @@ class PendingRecollection:
         self._checkpoint = checkpoint
         self._store = store
         self._log = log
-        # A run that was killed between saving the checkpoint and saving the order has delivered these.
+        # A run that was killed between saving the checkpoint and saving the recollection has delivered the others.
         self._pending = {mark: time for time, mark in recollection.versions if mark not in checkpoint.seen}
 
     @classmethod
@@ -134,10 +133,10 @@ class PendingRecollection:
         store: CheckpointStore,
         log: logging.Logger,
     ) -> PendingRecollection | None:
-        """The order that waits for the region; None where there is none, or an old one that was carried out.
+        """The pending recollection of a region; None if there is none.
 
         Raises:
-            CheckpointError: it is there and can't be read.
+            CheckpointError: it can't be read.
         """
         recollection = find_recollection(checkpoint.key, documents)
         return (
@@ -145,17 +144,17 @@ class PendingRecollection:
         )
 
     def execute(self, reader: RegionReader, delivery: Delivery) -> None:
-        """Deliver what is wanted, as far as the API still shows it; afterwards nothing is pending.
+        """Deliver the versions that the API still returns; afterwards nothing is pending.
 
-        To be called when the region has been collected up to now, while the checkpoint is this process's.
+        Called when the region has been collected up to the present, while this run owns the checkpoint.
 
         Args:
-            reader: of the order's region.
-            delivery: of the same; it writes, flushes, and saves the checkpoint.
+            reader: of the region.
+            delivery: of the region; it writes, flushes, and saves the checkpoint.
 
         Raises:
-            StoppedError: the process was asked to stop, or the checkpoint was taken; what is left is pending.
-            AddonError: the region can't be read, or something can't be saved; what is left is pending.
+            StoppedError: the process was asked to stop, or the checkpoint was taken; the rest stays pending.
+            AddonError: the region can't be read, or something can't be saved; the rest stays pending.
         """
         if self._recollection.generation != self._checkpoint.generation:
             self._log.warning(
@@ -171,14 +170,14 @@ class PendingRecollection:
         start: int | None = min(self._pending.values(), default=None)
         while start is not None:
             behind = reader.read(start, end, _Wanted(self, delivery)).end
-            # What lies between two missing versions need not be read.
+            # Skip to the next missing version.
             start = min((time for time in self._pending.values() if time >= behind), default=None)
         not_shown, self._pending = len(self._pending), {}
         self._save(not_shown)
         self._log_result()
 
     def deliver(self, shown: Iterator[RecordVersion], delivery: Delivery) -> None:
-        """Deliver what is wanted of one answer."""
+        """Deliver the missing versions of one answer."""
         delivery.as_they_come(self._wanted(shown))
         self._strike_off()
 
@@ -186,7 +185,7 @@ class PendingRecollection:
         last: bytes | None = None
         for one in shown:
             version = one.version
-            # Delivery asks for the next version when it has written and saved a whole batch.
+            # Delivery only requests the version after a batch once it has written and saved that batch.
             if last is not None and last in self._checkpoint.seen:
                 self._strike_off()
                 last = None
@@ -195,7 +194,7 @@ class PendingRecollection:
                 yield version
 
     def _strike_off(self) -> None:
-        """Take what has been delivered out of the order."""
+        """Remove delivered versions from the recollection."""
         left = {mark: time for mark, time in self._pending.items() if mark not in self._checkpoint.seen}
         if len(left) < len(self._pending):
             self._pending = left
@@ -223,7 +222,7 @@ class PendingRecollection:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Takes what a region's reader reads, for an order."""
+    """Receives what a reader reads, for a recollection."""
 
     recollection: PendingRecollection
     delivery: Delivery

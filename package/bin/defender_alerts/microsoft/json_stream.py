@@ -1,11 +1,11 @@
-"""Cuts the records out of an answer while it is still arriving.
+"""Splits an answer into records while it is still arriving.
 
-An answer of 200 MB is never held: what is kept is the record at hand. Each record comes with its own text, as
-Microsoft sent it, beside the parsed object; the C scanner of the standard library does both in one pass.
+An answer of 200 MB is never held in memory, only the current record. Each record comes with its exact text beside the
+parsed object; the C scanner of the standard library does both in one pass.
 
-Whatever one record holds costs at most itself. One that can't be parsed (no JSON, or nested deeper than Python goes)
-is cut out by its brackets. Where those don't match either, reading goes on at the next record that can be told for one.
-That is not done where the answer may just have been cut off: one that ends too early is never taken for a shorter one.
+A broken record costs at most itself. One that can't be parsed (not JSON, or nested deeper than Python allows) is
+delimited by its brackets. If those don't match either, reading resumes at the next recognisable record, unless the
+answer may just have been truncated: a truncated answer is never taken for a shorter one.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any, Callable, NamedTuple
 
 from defender_alerts.errors import ConnectionFailedError, UnexpectedAnswerError
 
-# strict=False: a raw line feed inside a string is no reason to lose an alert. Integers stay text: it is the text that
-# is delivered, and Python refuses to convert more than 4,300 digits (3.11 and later).
+# strict=False: a raw line feed inside a string is no reason to lose an alert. Integers stay text, since the text is
+# delivered, and Python (3.11 and later) refuses to convert more than 4,300 digits.
 _DECODER = json.JSONDecoder(strict=False, parse_int=str)
-# What the decoder raises for what it can't read; json.JSONDecodeError is a ValueError.
+# The decoder's errors; json.JSONDecodeError is a ValueError.
 _UNREADABLE = (ValueError, ArithmeticError, RecursionError)
 _TOO_DEEP = "nested too deeply"
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -36,13 +36,13 @@ _NO_UTF8 = re.compile("[\ud800-\udfff]")
 
 _SMALLEST_READ = 65_536
 _EXCERPT = 80
-# The largest alert seen in public samples is 60 KB. The bounds keep a broken answer from filling the memory.
+# The largest alert in public samples has 60 KB. The limits keep a broken answer from filling the memory.
 LARGEST_RECORD = 32 * 1024 * 1024
 _DEEPEST = 1_000_000
 
 
 class Record(NamedTuple):
-    """One element of the answer's array: its text as it arrived, and what it says."""
+    """One element of the answer's array: its exact text and its parsed value."""
 
     raw: str
     value: Any
@@ -54,7 +54,7 @@ class BrokenRecord(NamedTuple):
     Attributes:
         reason: why not.
         excerpt: its beginning, for a message.
-        record: its text, and of its outermost members what can be read; None where not even its end is certain.
+        record: its text with the readable ones of its outermost members; None if not even its end is certain.
     """
 
     reason: str
@@ -63,7 +63,7 @@ class BrokenRecord(NamedTuple):
 
 
 class _UnreadableError(Exception):
-    """The value at the reading position can't be parsed; ``may_go_on`` where it may only have been cut off."""
+    """The value at the reading position can't be parsed; ``may_go_on`` if it may only have been truncated."""
 
     def __init__(self, reason: str, *, may_go_on: bool = False) -> None:
         super().__init__(reason)
@@ -72,11 +72,11 @@ class _UnreadableError(Exception):
 
 
 class _Text:
-    """The answer's text from the reading position on, read further when more is needed."""
+    """The answer's text from the reading position on; more is read when it is needed."""
 
     def __init__(self, chunks: Iterable[bytes], buffer: str = "") -> None:
         self._chunks = iter(chunks)
-        # Invalid UTF-8 must not cost the other records: the bytes pass as surrogates and are replaced on writing.
+        # Invalid UTF-8 must not affect other records: the bytes become surrogates and are replaced on writing.
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._ended = False
         self._held: int | None = None
@@ -84,7 +84,7 @@ class _Text:
         self.position = 0
 
     def more(self) -> bool:
-        """Read at least as much again as is waiting, so that a long record is scanned a few times only."""
+        """Read at least as much again as is waiting, so that a long record is scanned only a few times."""
         if self._ended:
             return False
         if self._held is not None and self.position - self._held > LARGEST_RECORD:
@@ -107,16 +107,16 @@ class _Text:
         return len(self.buffer) > len(waiting)
 
     def hold(self) -> None:
-        """Keep the text from here on, as long as it is not too much."""
+        """Keep the text from here on, up to a limit."""
         self._held = self.position
 
     @property
     def held(self) -> int | None:
-        """How far the reading position is behind where the text is held from; None where it is no longer held."""
+        """The length of the held text up to the reading position; None if it is no longer held."""
         return None if self._held is None else self.position - self._held
 
     def go_to(self, distance: int) -> None:
-        """Move the reading position to so many characters behind where the text is held from."""
+        """Move the reading position to this distance from the start of the held text."""
         self.position = (self._held or 0) + distance
 
     def peek(self) -> str:
@@ -143,16 +143,16 @@ class _Text:
 
 
 def excerpt(text: str) -> str:
-    """The beginning of a text for a message; bytes that were no UTF-8 as the replacement character."""
+    """The beginning of a text for a message; bytes that were not UTF-8 become replacement characters."""
     return _NO_UTF8.sub("\ufffd", text[:_EXCERPT])
 
 
 def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iterator[Record | BrokenRecord]:
-    """Yield the elements of an answer that is a JSON array, or the one record that stands in its place.
+    """Yield the elements of an answer that is a JSON array, or the single record that is there instead.
 
     Args:
         chunks: the body as it arrives.
-        is_record: tells a record from another object, such as an error, where the array is missing.
+        is_record: tells a record from another object, such as an error, if there is no array.
 
     Raises:
         UnexpectedAnswerError: the answer is something else.
@@ -180,8 +180,8 @@ def cut_envelope(
 
     Args:
         chunks: the body as it arrives.
-        around: takes up the other members of the object, such as ``@odata.nextLink``, wherever they stand.
-        is_record: tells a record from an object that stands inside one.
+        around: receives the other members of the object, such as ``@odata.nextLink``, wherever they are.
+        is_record: tells a record from an object inside one.
 
     Raises:
         UnexpectedAnswerError: the answer is something else.
@@ -204,7 +204,7 @@ def cut_envelope(
         if isinstance(member, Record):
             around[name] = member.value
         elif member.reason == _TOO_DEEP and member.record is not None:
-            # It is JSON all the same, and nothing that is asked for here.
+            # It is valid JSON, and not needed here.
             around[name] = member.excerpt
         else:
             raise UnexpectedAnswerError(f"The answer's member {excerpt(name)!r} is broken ({member.reason})")
@@ -220,7 +220,7 @@ def _begin(chunks: Iterable[bytes]) -> tuple[_Text, str]:
         text.position += 1
     first = text.peek()
     if not first:
-        # Not zero alerts, which is "[]": a compressed body that was cut off early comes out empty.
+        # Not "no alerts", which is "[]": a compressed body that was truncated early comes out empty.
         raise ConnectionFailedError("The answer is empty")
     return text, first
 
@@ -240,7 +240,7 @@ def _next(text: _Text) -> str:
 
 
 def _goes_on(text: _Text, *, is_first: bool) -> bool:
-    """Step over what stands before the next member of an object; False behind the last one."""
+    """Skip the separator before the next member of an object; False after the last one."""
     separator = _next(text)
     if separator == "}":
         text.position += 1
@@ -270,7 +270,7 @@ def _broken_envelope(text: _Text) -> Exception:
 
 
 class _Member(NamedTuple):
-    """A member of an object: where in the object's text it begins, where its value does, and where that ends."""
+    """A member of an object with its positions in the object's text: its begin, its value's begin, and its end."""
 
     name: Any
     begin: int
@@ -280,10 +280,10 @@ class _Member(NamedTuple):
 
 
 def _members(raw: str) -> Iterator[_Member]:
-    """The members of the text of an object, read on its outermost level alone: the rest need not be JSON.
+    """The members in the text of an object. Only its outermost level has to be JSON.
 
     Raises:
-        ValueError, ArithmeticError, RecursionError: the outermost level is none either.
+        ValueError, ArithmeticError, RecursionError: not even that is JSON.
     """
     position = _skip(raw, 1) if raw.startswith("{") else len(raw)
     while raw[position : position + 1] not in {"}", ""}:
@@ -300,10 +300,10 @@ def _members(raw: str) -> Iterator[_Member]:
 
 
 def _value(raw: str, begin: int) -> tuple[Any, int]:
-    """The value at a place of a text, and where it ends; None for one that is known by its brackets alone.
+    """The value at a position of a text, and its end; None for a value that is only delimited by its brackets.
 
     Raises:
-        ValueError: not even these match.
+        ValueError: the brackets don't match.
     """
     try:
         return _DECODER.raw_decode(raw, begin)
@@ -315,14 +315,14 @@ def _value(raw: str, begin: int) -> tuple[Any, int]:
 
 
 def without_member(raw: str, name: str) -> tuple[str, str]:
-    """Take a member out of the text of an object, with the comma that belongs to it.
+    """Remove a member and its comma from the text of an object.
 
     Args:
         raw: the text of an object.
         name: of the member.
 
     Returns:
-        The object's text without it, otherwise unchanged, and the text of its value; empty where there is no such one.
+        The object's text, otherwise unchanged, and the text of the member's value; empty if there is no such member.
     """
     end_before: int | None = None
     try:
@@ -335,13 +335,13 @@ def without_member(raw: str, name: str) -> tuple[str, str]:
                 return raw[:begin] + raw[member.end :], raw[member.value_begin : member.end]
             end_before = member.end
     except _UNREADABLE:
-        # Then there is nothing to take out.
+        # The object can't be read, so nothing can be removed.
         pass
     return raw, ""
 
 
 def elements(raw: str) -> Iterator[Record]:
-    """The elements of the text of an array; none for another value."""
+    """The elements in the text of an array; none for another value."""
     if not raw.startswith("["):
         return
     position = _skip(raw, 1)
@@ -349,7 +349,7 @@ def elements(raw: str) -> Iterator[Record]:
         try:
             value, end = _value(raw, position)
         except _UNREADABLE:
-            # Behind what can't be read nothing can be told apart.
+            # After an unreadable element, nothing can be recognised.
             return
         element = raw[position:end]
         yield Record(element, _outermost(element) if value is None else value)
@@ -359,7 +359,7 @@ def elements(raw: str) -> Iterator[Record]:
 
 
 def _outermost(raw: str) -> dict[Any, Any] | None:
-    """What can be read of the outermost members of an object; None for another value."""
+    """The readable ones of an object's outermost members; None for another value."""
     if not raw.startswith("{"):
         return None
     found: dict[Any, Any] = {}
@@ -367,7 +367,7 @@ def _outermost(raw: str) -> dict[Any, Any] | None:
         for member in _members(raw):
             found[member.name] = member.value
     except _UNREADABLE:
-        # What was found before it is good.
+        # Keep the members before the error.
         pass
     return found
 
@@ -382,12 +382,12 @@ def _beginning(element: Record | BrokenRecord) -> str:
 
 
 def _ends_array(ahead: str) -> bool:
-    """Whether a bracket, with what is ahead of it, can be the end of an answer that is an array."""
+    """Whether this bracket, with what follows it, can be the end of an answer that is an array."""
     return ahead == "]"
 
 
 def _ends_value(ahead: str) -> bool:
-    """Whether a bracket, with what is ahead of it, can be the end of the array in an OData object."""
+    """Whether this bracket, with what follows it, can be the end of the array in an OData object."""
     return ahead in {"]}", '],"', "]", "],"}
 
 
@@ -395,7 +395,7 @@ _LOOK = 3
 
 
 class _Found(NamedTuple):
-    """A value that has been read: whether its end is certain, and if not, whether it may only have been cut off."""
+    """A value that was read: whether its end is certain, and if not, whether it may only have been truncated."""
 
     element: Record | BrokenRecord
     is_closed: bool = True
@@ -405,16 +405,16 @@ class _Found(NamedTuple):
 def _elements(
     text: _Text, is_record: Callable[[Any], bool], ends: Callable[[str], bool]
 ) -> Iterator[Record | BrokenRecord]:
-    """Yield the elements of an array, from behind its opening bracket to behind the closing one.
+    """Yield the elements of an array, from after its opening bracket to after the closing one.
 
-    ``ends`` tells whether a closing bracket is the array's own, by what is ahead.
+    ``ends`` tells by the text ahead whether a closing bracket is the array's own.
     """
     separator = "" if text.peek() == "]" and ends(text.ahead(_LOOK)) else ","
     while separator:
         first = _next(text)
         text.hold()
         found = _read(text)
-        # An array is no record, and one that is broken may have taken the records behind it.
+        # An array is not a record, and a broken one may have swallowed the records after it.
         is_doubtful = first == "[" and isinstance(found.element, BrokenRecord)
         separator = text.peek()
         is_separated = separator == "," or (separator == "]" and ends(text.ahead(_LOOK)))
@@ -429,10 +429,10 @@ def _elements(
 
 
 def _go_on_at_next(text: _Text, found: _Found, is_record: Callable[[Any], bool]) -> Record | BrokenRecord:
-    """Go to the separator before the next record, from an element that nothing separates from what follows.
+    """Go to the separator before the next record, from an element without a separator after it.
 
     Raises:
-        ConnectionFailedError: the answer may only have been cut off.
+        ConnectionFailedError: the answer may only have been truncated.
         UnexpectedAnswerError: there is no next record.
     """
     element, separator, distance = found.element, text.peek(), text.held
@@ -443,21 +443,21 @@ def _go_on_at_next(text: _Text, found: _Found, is_record: Callable[[Any], bool])
     if distance is None:
         raise error
     if not is_object:
-        # Its quotes or brackets may have taken the beginning of the next one.
+        # Its quotes or brackets may have swallowed the beginning of the next record.
         text.go_to(0)
     if _find_record(text, is_record):
         if isinstance(element, Record) and is_object and is_record(element.value):
             return element
         return BrokenRecord("its end can't be told", _beginning(element))
     if found.is_closed and separator in {",", "]"} and text.held is not None:
-        # Its end was right after all; what stands behind the array's is for the caller to judge.
+        # Its end was right after all; the caller judges what follows the end of the array.
         text.go_to(distance)
         return element
     raise error if separator else ConnectionFailedError("The answer was cut off")
 
 
 def _find_record(text: _Text, is_record: Callable[[Any], bool]) -> bool:
-    """Go to the comma before the next record; False where none is found in what is held."""
+    """Go to the comma before the next record; False if there is none in the held text."""
     while _seek(text, _OBJECT):
         here = text.held
         if here is None:
@@ -479,7 +479,7 @@ def _find_record(text: _Text, is_record: Callable[[Any], bool]) -> bool:
 
 
 def _record(text: _Text) -> Record | BrokenRecord:
-    """Read a value that is no element of the array.
+    """Read a value that is not an element of the array.
 
     Raises:
         ConnectionFailedError: the answer ends inside it.
@@ -493,7 +493,7 @@ def _record(text: _Text) -> Record | BrokenRecord:
 
 
 def _read(text: _Text) -> _Found:
-    """Read a value, and go to its end as far as that can be told."""
+    """Read a value and go to its end, if that can be recognised."""
     try:
         value, raw = _decoded(text)
     except _UnreadableError as error:
@@ -507,13 +507,13 @@ def _read(text: _Text) -> _Found:
 
 
 def _decoded(text: _Text) -> tuple[Any, str]:
-    """Parse the value at the reading position, and go behind it.
+    """Parse the value at the reading position and go to its end.
 
     Returns:
         The value and its text.
 
     Raises:
-        _UnreadableError: it can't be parsed; the reading position is where it was.
+        _UnreadableError: it can't be parsed; the reading position is unchanged.
     """
     while True:
         start, arrived = text.position, len(text.buffer)
@@ -530,7 +530,7 @@ def _decoded(text: _Text) -> tuple[Any, str]:
         except _UNREADABLE as error:
             raise _UnreadableError(f"{type(error).__name__}: {error}"[:_EXCERPT]) from None
         else:
-            # A number at the very end of what has arrived may go on.
+            # A number at the very end of what has arrived may continue.
             if end == arrived and text.buffer[end - 1] not in '}]"' and text.more():
                 continue
             text.position = end
@@ -538,13 +538,13 @@ def _decoded(text: _Text) -> tuple[Any, str]:
 
 
 def _may_be_incomplete(error: json.JSONDecodeError, arrived: int) -> bool:
-    """Whether reading on can mend the error: it stands at the end of what arrived, or in an open string."""
+    """Whether more text may resolve the error: it is at the end of what arrived, or in an open string."""
     longest_partial_token = len('"\\uD83D\\uDE0')
     return error.msg.startswith("Unterminated string") or error.pos >= arrived - longest_partial_token
 
 
 def _pass_over(text: _Text) -> bool:
-    """Go behind a value that can't be parsed, by its brackets; False where they don't match, or the text ends."""
+    """Skip a value that can't be parsed by its brackets; False if they don't match or the text ends."""
     if text.peek() not in set('{["'):
         return bool(_seek(text, _VALUE_END))
     opened: list[str] = []
@@ -569,13 +569,13 @@ def _pass_over(text: _Text) -> bool:
 
 
 def _seek(text: _Text, pattern: re.Pattern[str]) -> str:
-    """Move on to the next match, and return its first character; empty where the text ends before."""
+    """Go to the next match and return its first character; empty if the text ends before."""
     while True:
         match = pattern.search(text.buffer, text.position)
         if match is not None:
             text.position = match.start()
             return match.group()[0]
-        # A backslash at the end waits for the character that it escapes.
+        # A backslash at the end needs the character that it escapes.
         waits = text.buffer.endswith("\\", text.position)
         text.position = len(text.buffer) - (1 if waits else 0)
         if not text.more():

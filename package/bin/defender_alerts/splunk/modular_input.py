@@ -1,4 +1,4 @@
-"""One run of one input, from what splunkd hands over on standard input to the exit status."""
+"""One run of an input: from splunkd's configuration on standard input to the exit status."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from .rest_client import RetryBudget, Splunkd, SplunkdError, explained
 from .stored_settings import load_account, load_settings
 
 _TICK = 0.1
-# The promise is 5 s from being asked to stop to the end of the process. By now the regions have ended or been left
-# behind; what remains is a stream that nobody reads. Then the end is told, which takes as long as the disk does, or
-# whoever reads standard error where the log can't be written.
+# A process ends within 5 s of being asked to stop. After _LONGEST_END seconds the regions have ended or been abandoned,
+# and only a stream that nobody reads may be left. Logging the end may take another _LONGEST_WORD seconds, if the disk or
+# the reader of standard error is slow.
 _LONGEST_END = 4.0
 _LONGEST_WORD = 0.8
 
