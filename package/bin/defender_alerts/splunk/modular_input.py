@@ -38,8 +38,8 @@ from .stored_settings import load_account, load_settings
 
 _TICK = 0.1
 # A process ends within 5 s of being asked to stop. After _LONGEST_END seconds the regions have ended or been abandoned,
-# and only a stream that nobody reads may be left. Logging the end may take another _LONGEST_WORD seconds, if the disk or
-# the reader of standard error is slow.
+# and only a stream that nobody reads may be left. Logging the end may take another _LONGEST_WORD seconds, if the disk
+# or the reader of standard error is slow.
 _LONGEST_END = 4.0
 _LONGEST_WORD = 0.8
 
