@@ -90,7 +90,7 @@ BROKEN = (
         lambda installed: installed.cloud.forget_host(SIEM_HOST),
         "tls",
         SIEM_HOST,
-        "The proxy opens no way",
+        "The proxy opens no tunnel",
         f"Check that the proxy lets {SIEM_HOST}:443 pass",
         ("api",),
     ),

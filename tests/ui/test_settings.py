@@ -134,7 +134,7 @@ def test_a_proxy_of_another_type_and_one_whose_ca_is_missing_are_refused(workpla
     way = workplace.cloud.https_proxy
     form = workplace.open_tab("Proxy")
     form.type(proxy_url=way.host, proxy_port=str(way.port))
-    assert "does not answer as a proxy of this type" in refusal(workplace, form)
+    assert "does not behave like a proxy of this type" in refusal(workplace, form)
     form.choose("proxy_type", "https")
     assert refusal(workplace, form).startswith("The certificate of the proxy itself is not trusted")
     workplace.picture("configuration-proxy-untrusted")

@@ -176,7 +176,7 @@ def test_thousands_of_records_of_which_some_move_are_delivered_once_in_time_orde
 @pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
 def test_it_is_so_whatever_the_order_of_the_records(cloud: MicrosoftCloud, source: Source, order: str) -> None:
     _collect(cloud, source, Volume(1_000, crowd=120, moving=10, requests=28), page=20, order=order)
-    assert len(cloud.journal.calls(source.host)) <= 220
+    assert len(cloud.journal.calls(source.host)) <= 300
 
 
 @pytest.mark.parametrize("behaviour", [{"link_by": "skip"}, {"page_maximum": 12}], ids=str)
@@ -185,7 +185,7 @@ def test_it_is_so_whatever_the_links_to_further_pages_do(
     cloud: MicrosoftCloud, source: Source, behaviour: dict[str, Any]
 ) -> None:
     _collect(cloud, source, Volume(600, crowd=120, moving=6, requests=24), page=20, **behaviour)
-    assert len(cloud.journal.calls(source.host)) <= 280
+    assert len(cloud.journal.calls(source.host)) <= 320
 
 
 @pytest.mark.parametrize("refused_from", [1, 2, 5])
