@@ -24,7 +24,8 @@ NOT_NEEDED = (
     "usr/share/info",
     "usr/share/locale",
 )
-# Nothing starts in there but Python, so packages are unpacked and not set up, which would take three times as long.
+# Nothing starts in there but Python, so packages are unpacked and not set up, which would take three times as long. One
+# part of setting up is done below: Python's modules are compiled, as Splunk's are, or each start would do it.
 UNPACK = """
 for package in "$1"/var/cache/apt/archives/*.deb; do
     dpkg-deb --fsys-tarfile "$package" | tar --extract --keep-directory-symlink --directory "$1"
@@ -74,7 +75,8 @@ class SplunkPython:
             trial = self.program.with_name(f"{self.program.name}.trial")
             trial.write_text(self._script(), encoding="utf-8")
             trial.chmod(0o755)
-            steps.run(f"python{self.version}", (trial, "-c", PROBE.format(self.version)))
+            compiling = (trial, "-m", "compileall", "-q", self.root / "usr" / "lib" / f"python{self.version}")
+            steps.run(f"python{self.version}", (trial, "-c", PROBE.format(self.version)), compiling)
             trial.replace(self.program)
 
     def _unpack(self) -> None:
