@@ -12,8 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaos.ledger import BATCH_VERSIONS, Ledger
-from chaos.moments import is_save
+from chaos.ledger import Ledger
 from chaos.quiet import wait_until
 from chaos.targets import SIEM_ALERTS, SIEM_OF_ONE_REGION, SPLIT_INCIDENTS, Target
 from integration.installation import COLLECTION, DAY, MINUTE, Installation
@@ -127,17 +126,6 @@ class Scene:
         """Let the next answer break off in the middle, the connection open."""
         (host,) = self.target.hosts(self.installed.cloud)
         return self.installed.cloud.faults.add(host, Stall(part))
-
-    def wait_for_batches(self, process: InputProcess, batches: int, saves: int) -> None:
-        """Return when so many batches are written, with so many saves of whatever in all, and no more is."""
-        wait_until(lambda: len(process.events) >= batches * BATCH_VERSIONS, "the batches are written")
-        wait_until(lambda: sum(map(is_save, self.installed.calls_to_splunkd())) >= saves, "they are saved")
-        assert len(process.events) == batches * BATCH_VERSIONS
-
-    def assert_nothing_is_settled(self) -> None:
-        """The watermark has moved, and the next run reads everything again."""
-        (checkpoint,) = (document for document in self.installed.checkpoints() if "settled" in document)
-        assert checkpoint["settled"] < ticks.text(self.oldest) < checkpoint["watermark"]
 
     def wait_for_standstill(self) -> None:
         """Return when each region has got its backlog and nobody asks for anything any more."""

@@ -57,21 +57,6 @@ def test_killed_in_the_middle_of_an_answer_without_order_it_has_delivered_nothin
     assert scene.finish() == {}
 
 
-def test_killed_in_the_middle_of_a_later_answer_it_repeats_nothing_of_the_batches_that_it_has_saved(
-    installed: Installation,
-) -> None:
-    # They are delivered, although nothing is settled: the next run reads the same answer from its beginning again.
-    scene = Scene(installed, ENDPOINT_ALERTS, ago=IN_THE_FIRST_WINDOW)
-    stalls = scene.stall(0.85)
-    process = scene.start()
-    assert stalls.has_begun.wait(30)
-    scene.wait_for_batches(process, batches=2, saves=3)
-    first = scene.kill(process)
-    assert len(first.events) == 2 * BATCH_VERSIONS
-    scene.assert_nothing_is_settled()
-    assert scene.finish() == {}
-
-
 @pytest.mark.parametrize("applied", [True, False])
 def test_killed_before_the_first_batch_is_written_it_repeats_nothing(installed: Installation, *, applied: bool) -> None:
     # The document is saved as it is before the first event: until that is answered, nothing is written.
