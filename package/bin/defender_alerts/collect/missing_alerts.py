@@ -157,9 +157,8 @@ class MissingAlerts:
             sentences.append(
                 f"The alerts of {len(incomplete)} incidents are missing ({', '.join(incomplete[:_MOST_NAMED])}"
                 f"{', ...' if len(incomplete) > _MOST_NAMED else ''}): {self._api.host} fails when they are requested. "
-                f"The incidents are collected, and each run requests their alerts again. If this persists, add an "
-                f"input "
-                "of the kind defender_graph_alerts, which collects all alerts, and set alerts to none here."
+                "The incidents are collected, and each run requests their alerts again. If this persists, add an "
+                "input of the kind defender_graph_alerts, which collects all alerts, and set alerts to none here."
             )
         if self._gone:
             sentences.append(f"{self._gone} incidents are gone without their alerts; see the errors before this one.")

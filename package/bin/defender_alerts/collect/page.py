@@ -108,7 +108,7 @@ class PageReading:
         except UnexpectedAnswerError as error:
             raise UnexpectedAnswerError(
                 f"{self._api.host}: {error}. None of it was treated as alerts. Look for a proxy, portal or filter in "
-                f"between that answers in Microsoft's place."
+                "between that answers in Microsoft's place."
             ) from error
 
     def _as_text(self, broken: BrokenRecord) -> RecordVersion | None:

@@ -260,7 +260,7 @@ class RegionReader:
             raise StrangeLinkError(
                 f"{self._api.host} returns an endless chain of links to further pages: "
                 f"{'the same one again' if link in links else f'more than {MOST_PAGES:,}'}. This time range does not "
-                f"count as collected, and the next run reads it again. If this persists, report it."
+                "count as collected, and the next run reads it again. If this persists, report it."
             )
         links.add(link)
         return pages.follow(link)

@@ -169,7 +169,7 @@ def _unwritable(path: Path, error: OSError) -> AddonError:
     reason = error.strerror or type(error).__name__
     return ConfigurationError(
         f"The log {path} can't be written ({reason}{_owned(path)}). This run logs to splunkd.log instead, and "
-        f"collecting goes on. Allow the user that runs Splunk to write there, and make sure that the disk has space."
+        "collecting goes on. Allow the user that runs Splunk to write there, and make sure that the disk has space."
     )
 
 

@@ -179,7 +179,7 @@ class SiemErrors:
         if refusal.status == HTTPStatus.UNAUTHORIZED:
             return AuthenticationError(
                 f"{host} refuses a fresh token. {about(roles)} Check that the SIEM integration is enabled in the "
-                f"Defender portal (Settings > SIEM) and that the input's resource is the one shown there. "
+                "Defender portal (Settings > SIEM) and that the input's resource is the one shown there. "
                 f"{_REPLACEMENTS}{quoted}"
             )
         if refusal.status == HTTPStatus.FORBIDDEN:

@@ -56,7 +56,7 @@ def arriving(raw: Urllib3Response, monotonic: Callable[[], float] = time.monoton
     else:
         raise UnexpectedAnswerError(
             f"The answer has the encoding {coding[:40]!r}, which was not requested. Look for a proxy or filter in "
-            f"between that changes answers."
+            "between that changes answers."
         )
     received = 0
     for piece in pieces:
