@@ -13,6 +13,8 @@ Usage: ./build.sh COMMAND
   chaos     build it and kill it 300 times at random moments: is anything lost, how much comes twice?
             --kills N, --seed N and --inputs NAME,NAME, or CHAOS_KILLS, CHAOS_SEED and CHAOS_INPUTS in the environment
   bench     build it and measure it: CPU, memory, time and calls of polls, beside a floor; --help lists cases and options
+  accept    build it and ask a real Splunk or a real tenant what only they can answer: "accept --splunk https://host:8089
+            --user admin", "accept --tenant"; each with --help lists its options
   build     make output/TA_defender_alerts/ and the tarball in dist/
   inspect   build it and run Splunk's AppInspect on the tarball
   release   build it, inspect it for Splunk Cloud and for Splunks to come, and put its SBOM, the reports and checksums
@@ -30,7 +32,7 @@ TEXT
 
 case "${1:-help}" in
   help | -h | --help) help; exit 0 ;;
-  demo | ui | test | chaos | bench | build | inspect | release | pictures | docs) ;;
+  demo | ui | test | chaos | bench | accept | build | inspect | release | pictures | docs) ;;
   *) help >&2; exit 2 ;;
 esac
 

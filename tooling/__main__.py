@@ -62,6 +62,18 @@ def _on_splunks_pythons(module: str) -> int:
     ).returncode
 
 
+def accept() -> int:
+    """Build, then ask a real Splunk or a real tenant, with the arguments that follow the subcommand."""
+    with alone():
+        build()
+    search_path = os.pathsep.join(map(str, (paths.ROOT / "tests", paths.ROOT, paths.PACKAGE / "bin")))
+    # In this process's place, so that Ctrl-C is its alone and it can tidy up.
+    sys.stdout.flush()
+    os.chdir(paths.ROOT)
+    command = (str(venvs.DEV.python), "-B", "-m", "acceptance", *sys.argv[2:])
+    os.execve(command[0], command, {**os.environ, "PYTHONPATH": search_path})  # noqa: S606 - no shell is meant
+
+
 def pictures() -> int:
     """Build, then draw pages and dashboards, or what the arguments name."""
     with alone():
@@ -115,6 +127,7 @@ COMMANDS: dict[str, Callable[[], int]] = {
     "ui": ui,
     "chaos": chaos,
     "bench": bench,
+    "accept": accept,
     "test": locked(lambda: checks.test(sys.argv[2:])),
     "build": locked(build),
     "inspect": locked(inspect),
