@@ -1,4 +1,4 @@
-"""The tables of docs/troubleshoot.md: every error and warning of the add-on, read from its source.
+"""The tables of docs/messages.md: every error and warning of the add-on, read from its source.
 
     python -m tooling.troubleshooting
 
@@ -19,13 +19,25 @@ from pathlib import Path
 from tooling import paths
 
 SOURCE = paths.PACKAGE / "bin" / "defender_alerts"
-DOCUMENT = paths.ROOT / "docs" / "troubleshoot.md"
+DOCUMENT = paths.ROOT / "docs" / "messages.md"
 BEGIN = "<!-- What follows is made by `python -m tooling.troubleshooting`. -->"
 END = "<!-- The end of what is made. -->"
 ROOT_ERROR = "AddonError"
 WARNING, ERROR = "warning", "error"
 """Levels of the log."""
-_OF_NO_CLASS = "Of none of the classes below."
+_OF_NO_CLASS = "An error that the add-on does not expect."
+_TITLES = {
+    "addon": "Unexpected errors",
+    "service": "Service unavailable",
+    "strained": "Service overloaded",
+    "broken answer": "Answer cut off",
+    "slow answer": "Time-out",
+    "refused query": "Request refused",
+    "strange link": "Unexpected link",
+    "incomplete": "Incomplete data",
+    "unknown resource": "Unknown API",
+}
+"""Headings that the name of the class does not make clear."""
 _LEAST_WORDS = 12
 """Characters of its own that a sentence has at least; what has fewer only passes on another one."""
 _MOST_ALTERNATIVES = 16
@@ -123,7 +135,7 @@ def failures(source: Path = SOURCE) -> dict[str, Failure]:
                 base,
                 str(own.get("category", above.category)),
                 int(str(own.get("exit_status", above.exit_status))),
-                " ".join((ast.get_docstring(node) or "").split()),
+                " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split()),
             )
     return found
 
@@ -398,26 +410,28 @@ def tables() -> str:
     for failure in known.values():
         own = [message for message in all_messages if message.failure == failure.name]
         if own:
-            status = f"Filed as `{failure.category}`; exit status {failure.exit_status}."
+            status = f"Category `{failure.category}`, exit status {failure.exit_status}."
             meaning = failure.meaning if failure.base else _OF_NO_CLASS
-            parts.append(f"### {_title(failure.name)}\n\n{meaning} {status}\n\n{_table(own)}")
+            parts.append(f"## {_title(failure.name)}\n\n{meaning} {status}\n\n{_table(own)}")
     logged = [message for message in all_messages if message.failure in {WARNING, ERROR}]
     parts.append(
-        "### Remarks in the log\n\nThe run goes on. The line's level is WARN, or ERROR where something is left out.\n\n"
+        "## Warnings in the log\n\nThe run continues. The level is WARN, or ERROR if something is left out.\n\n"
         + _table(logged)
     )
     return "\n\n".join(parts)
 
 
 def _title(name: str) -> str:
-    """Give the name of a class in words."""
+    """Give the name of a class in words, as an administrator would put it."""
     words = re.sub(r"(?<!^)(?=[A-Z])", " ", name.removesuffix("Error")).lower()
-    return {"addon": "Unforeseen"}.get(words, words.capitalize())
+    return _TITLES.get(words, words.capitalize())
 
 
 def _table(rows: Iterable[Message]) -> str:
-    lines = (f"| {_cell(row.said)} | {_cell(row.advice)} | `{row.module.removesuffix('.py')}` |" for row in rows)
-    return "\n".join(("| it says | what to do | from |", "|---|---|---|", *lines))
+    # One sentence may be made in several files.
+    told = dict.fromkeys((row.said, row.advice) for row in rows)
+    lines = (f"| {_cell(said)} | {_cell(advice)} |" for said, advice in told)
+    return "\n".join(("| message | what to do |", "|---|---|", *lines))
 
 
 def _cell(text: str) -> str:

@@ -1,4 +1,4 @@
-"""docs/troubleshoot.md has every error of the add-on, and every error is provoked by some test."""
+"""docs/messages.md has every error of the add-on, and every error is provoked by some test."""
 
 from __future__ import annotations
 

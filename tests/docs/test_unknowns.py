@@ -32,5 +32,5 @@ def test_the_rows_are_numbered_one_by_one() -> None:
 def test_other_documents_lead_there_instead_of_keeping_lists_of_their_own() -> None:
     others = {path.name: path.read_text(encoding="utf-8") for path in (paths.ROOT / "docs").glob("*.md")}
     leading = {name for name, text in others.items() if "unknowns.md" in text}
-    assert {"search.md", "security.md", "install.md", "index.md"} <= leading
+    assert {"enterprise-security.md", "security.md", "install.md", "index.md"} <= leading
     assert [name for name, text in others.items() if "makeresults" in text] == ["unknowns.md"]

@@ -1,4 +1,4 @@
-"""Write the matrix into docs/reliability.md."""
+"""Write the matrix into docs/fault-matrix.md."""
 
 from faults.table import write
 

@@ -1,4 +1,4 @@
-"""The matrix as it stands in docs/reliability.md, made of the rows that prove it.
+"""The matrix as it stands in docs/fault-matrix.md, made of the rows that prove it.
 
 `PYTHONPATH=tests:package/bin:. .toolchain/venv/bin/python -m faults` writes it there anew.
 """
@@ -24,7 +24,7 @@ from faults.token_endpoint import TOKEN_ENDPOINT
 
 from tooling import paths
 
-DOCUMENT = paths.ROOT / "docs" / "reliability.md"
+DOCUMENT = paths.ROOT / "docs" / "fault-matrix.md"
 BEGIN = "<!-- The matrix: made by `python -m faults`, see tests/faults/table.py. -->"
 END = "<!-- The end of the matrix. -->"
 GROUPS: tuple[Group[Any], ...] = (

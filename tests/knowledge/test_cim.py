@@ -19,7 +19,7 @@ from tooling import cim_models, paths
 
 RecordProperty = Callable[[str, object], None]
 
-DOCUMENT = paths.ROOT / "docs" / "search.md"
+DOCUMENT = paths.ROOT / "docs" / "enterprise-security.md"
 every_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.sourcetype)
 
 

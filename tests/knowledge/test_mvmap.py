@@ -77,7 +77,7 @@ def test_the_search_for_them_finds_those_that_there_are() -> None:
     assert {name for name, number in count.items() if number} >= {
         "props.conf",
         "macros.conf",
-        "search.md",
+        "enterprise-security.md",
         "unknowns.md",
     }
     assert count["props.conf"] > 100

@@ -1,4 +1,4 @@
-"""docs/search.md: its searches find what it says, and what it names exists."""
+"""docs/enterprise-security.md: its searches find what it says, and what it names exists."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ def test_each_error_that_is_explained_can_occur(sentence: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_file_that_a_document_names_is_there(document: str) -> None:
     text = (paths.ROOT / document).read_text(encoding="utf-8")
-    named = re.findall(r"(?<![\w/.$])((?:package|tests|demo|docs|tooling)/[\w./]*\w/?)", text)
+    named = re.findall(r"(?<![\w/.$])((?:package|tests|demo|docs|tooling)/[\w./-]*\w/?)", text)
     linked = re.findall(r"\]\((?!https?:)([^)#]+)", text)
     beside = (paths.ROOT / document).parent
     missing = [name for name in named if not (paths.ROOT / name).exists()]
