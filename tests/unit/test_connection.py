@@ -49,6 +49,14 @@ def _name(monkeypatch: pytest.MonkeyPatch, name: str, *addresses: str) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
 
+def test_no_call_waits_until_what_went_before_it_is_confirmed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        # As urllib3 makes one for what goes through a proxy.
+        pool = connection.pool_class(None)(*server.getsockname(), socket_options=[])
+        with pool.ConnectionCls(*server.getsockname(), **pool.conn_kw)._new_conn() as opened:
+            assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize("dead", [0, 1, 3, 8])
 def test_each_address_that_swallows_connections_costs_its_own_short_wait_and_is_named(
     polled: PolledInput, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, dead: int
