@@ -1,4 +1,4 @@
-"""The scripts that register an application: run against a strict stand-in of the Azure CLI, or looked at."""
+"""The scripts that register an application: linted; run against a strict stand-in of the Azure CLI, or parsed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tree_sitter_powershell
 from defender_alerts.input_kinds import KINDS
+from tree_sitter import Language, Node, Parser
 
 from tooling import paths
 
@@ -177,42 +180,100 @@ def test_a_private_key_or_no_file_at_all_stops_the_script_before_it_asks_anythin
     assert "certificate" in done.stderr
 
 
+def test_shellcheck_finds_nothing_in_the_script_for_the_azure_cli() -> None:
+    def check(script: str) -> list[int]:
+        command = [
+            str(Path(sys.executable).parent / "shellcheck"),
+            "--shell=bash",
+            "--severity=style",
+            "--format=json",
+            "-",
+        ]
+        done = subprocess.run(command, input=script, capture_output=True, text=True, check=False, timeout=120)
+        return [finding["code"] for finding in json.loads(done.stdout)]
+
+    script = BASH.read_text(encoding="utf-8")
+    assert check(script) == []
+    # It looks: a name without quotes would be split at its spaces.
+    assert check(script.replace('"$name"', "$name")) == [2086]
+
+
 CMDLETS = {
-    # The Microsoft Graph PowerShell SDK's reference, and PowerShell's own.
-    *("Connect-MgGraph", "Get-MgContext", "Get-MgServicePrincipal", "New-MgApplication", "New-MgServicePrincipal"),
-    "New-MgServicePrincipalAppRoleAssignment",
-    *("ForEach-Object", "Get-Content", "Group-Object", "Out-Null", "Resolve-Path", "Select-Object", "Where-Object"),
-    "Write-Output",
+    # The Microsoft Graph PowerShell SDK's reference, and PowerShell's own: with the parameters that are used of each.
+    "Connect-MgGraph": {"-Environment", "-Scopes", "-NoWelcome"},
+    "ForEach-Object": set(),
+    "Get-Content": {"-Path", "-Raw"},
+    "Get-MgContext": set(),
+    "Get-MgServicePrincipal": {"-Filter"},
+    "Group-Object": {"-Property"},
+    "New-MgApplication": {"-DisplayName", "-SignInAudience", "-RequiredResourceAccess", "-KeyCredentials"},
+    "New-MgServicePrincipal": {"-AppId"},
+    "New-MgServicePrincipalAppRoleAssignment": {"-ServicePrincipalId", "-PrincipalId", "-ResourceId", "-AppRoleId"},
+    "Out-Null": set(),
+    "Resolve-Path": {"-Path"},
+    "Select-Object": {"-First"},
+    "Where-Object": set(),
+    "Write-Output": set(),
 }
 
 
-def _code(text: str) -> str:
-    """A PowerShell script without comments and texts."""
-    text = re.sub(r"<#.*?#>", "", text, flags=re.DOTALL)
-    text = re.sub(r"'[^'\n]*'", "''", text)
-    text = re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
-    # A text may have expressions in it, and these count.
-    return re.sub(r'"((?:[^"\n])*)"', lambda found: " ".join(re.findall(r"\$\(.*\)", found[1])), text)
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from _nodes(child)
 
 
-def test_the_powershell_script_is_whole_and_calls_what_there_is() -> None:
-    code = _code(POWERSHELL.read_text(encoding="utf-8"))
-    closing = {")": "(", "]": "[", "}": "{"}
-    opened: list[str] = []
-    for character in code:
-        if character in closing.values():
-            opened.append(character)
-        elif character in closing:
-            assert opened, code
-            assert opened.pop() == closing[character]
-    assert opened == []
-    assert set(re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)*-[A-Z][A-Za-z]+\b", code)) == CMDLETS
+def _text(node: Node | None) -> str:
+    assert node is not None
+    return (node.text or b"").decode()
+
+
+def _powershell(script: str) -> list[Node]:
+    """A script's nodes by a grammar of PowerShell's: its own parser and PSScriptAnalyzer need .NET, and are not run."""
+    return list(_nodes(Parser(Language(tree_sitter_powershell.language())).parse(script.encode()).root_node))
+
+
+def _unreadable(nodes: list[Node]) -> list[str]:
+    return [_text(node) for node in nodes if node.is_error or node.is_missing]
+
+
+def test_the_powershell_script_can_be_parsed_and_calls_what_there_is() -> None:
+    script = POWERSHELL.read_text(encoding="utf-8")
+    nodes = _powershell(script)
+    assert _unreadable(nodes) == []
+    used: dict[str, set[str]] = {}
+    for command in (node for node in nodes if node.type == "command"):
+        given = {_text(node) for node in _nodes(command) if node.type == "command_parameter"}
+        inner = [node for node in _nodes(command) if node.type == "command" and node is not command and node != command]
+        given -= {_text(node) for one in inner for node in _nodes(one) if node.type == "command_parameter"}
+        used.setdefault(_text(command.child_by_field_name("command_name")), set()).update(given)
+    assert used == CMDLETS
+    names = [(node, _text(node).lower()) for node in nodes if node.type == "variable"]
     declared = {
-        name.lower() for name in re.findall(r"\$([A-Za-z]+)\s*=|foreach \(\$([A-Za-z]+) in", code) for name in name
+        name
+        for node, name in names
+        if (node.parent and node.parent.type in {"script_parameter", "foreach_statement"}) or _is_assigned(node)
     }
-    declared |= {name.lower() for name in re.findall(r"\] \$([A-Za-z]+)", code)}
-    used = {name.lower() for name in re.findall(r"\$([A-Za-z]+)", code)}
-    assert used - declared - {"true", "erroractionpreference"} == set()
+    assert {name for _, name in names} - declared == {"$_", "$true"}
+
+
+def _is_assigned(node: Node) -> bool:
+    """Whether it is all that stands left of an assignment."""
+    while node.parent and _text(node.parent) == _text(node):
+        node = node.parent
+        if node.type == "left_assignment_expression":
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("'Stop'", "'Stop"), ("if ($Endpoint) {", "if ($Endpoint {"), ("foreach (", "foreach "), ("@($", "@($(")],
+)
+def test_what_is_broken_in_a_powershell_script_is_found(right: str, wrong: str) -> None:
+    script = POWERSHELL.read_text(encoding="utf-8")
+    assert right in script
+    assert _unreadable(_powershell(script.replace(right, wrong, 1)))
 
 
 @pytest.mark.parametrize("script", [BASH, POWERSHELL], ids=lambda path: path.name)
