@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -116,16 +116,6 @@ def event_fields(knowledge: SearchKnowledge) -> frozenset[str]:
     return fields_of_events(knowledge.props, knowledge.transforms, columns)
 
 
-def lookup_tables(knowledge: SearchKnowledge) -> dict[str, list[dict[str, str]]]:
-    """The add-on's lookup tables, by the name of their definition."""
-    tables = {}
-    for name, stanza in knowledge.transforms.items():
-        if "filename" in stanza:
-            with (paths.PACKAGE / "lookups" / stanza["filename"]).open(encoding="utf-8", newline="") as file:
-                tables[name] = list(csv.DictReader(file))
-    return tables
-
-
 def readable_fields(dashboard: Dashboard, knowledge: SearchKnowledge) -> frozenset[str]:
     """The fields that a dashboard's searches may read of their events."""
     return LOG_FIELDS | {"app"} if dashboard.path == HEALTH else event_fields(knowledge)
@@ -135,13 +125,18 @@ class Runner:
     """A dashboard's data sources, read and run on events."""
 
     def __init__(
-        self, dashboard: Dashboard, knowledge: SearchKnowledge, tokens: Mapping[str, str], macros: Conf | None = None
+        self,
+        dashboard: Dashboard,
+        knowledge: SearchKnowledge,
+        tokens: Mapping[str, str],
+        macros: Conf | None = None,
+        tenants: Sequence[Mapping[str, str]] = (),
     ) -> None:
         self._dashboard = dashboard
         self._macros = macros or knowledge.macros
         self._tokens = dashboard.defaults | dict(tokens)
         self._fields = readable_fields(dashboard, knowledge)
-        self._lookups = lookup_tables(knowledge)
+        self._lookups = knowledge.tables(defender_tenants=tenants)
         self._done: dict[str, Table] = {}
 
     def query(self, name: str) -> str:

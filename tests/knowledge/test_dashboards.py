@@ -370,7 +370,7 @@ def test_clicks_lead_to_a_search_that_can_be_read_or_to_the_other_dashboard(know
                 if address.path.endswith("/search"):
                     parameters = dict(pair.split("=", 1) for pair in address.query.split("&"))
                     assert set(parameters) == {"q", "earliest", "latest"}
-                    read_search(unquote(TOKEN.sub("x", parameters["q"])), knowledge.macros, fields)
+                    read_search(unquote(TOKEN.sub("x", parameters["q"])), knowledge.macros, fields, knowledge.tables())
                 elif address.path.startswith("/app/"):
                     view = Dashboard.read(VIEWS / f"{address.path.rpartition('/')[2]}.xml")
                     inputs = {f"form.{token}" for token in view.tokens_of_inputs()}

@@ -588,21 +588,19 @@ def test_new_tenants_come_into_their_lookup_and_names_that_people_gave_stay(
     [tenant] = found
     for named, added in (("another", [tenant]), (tenant, [])):
         rows = [{"id": str(named), "name": "Contoso", "account": "corp"}]
-        search = read_search(stanza["search"], knowledge.macros, LOG_FIELDS, {"defender_tenants": rows})
+        search = read_search(stanza["search"], knowledge.macros, LOG_FIELDS, knowledge.tables(defender_tenants=rows))
         assert [(row["id"], row["name"]) for row in search.run(events, when).rows] == [([one], [one]) for one in added]
         assert all(row["account"] for row in search.run(events, when).rows)
     # By the key, so that two hosts that find a tenant at once make one row.
     assert stanza["search"].endswith("| outputlookup append=true key_field=id defender_tenants")
 
 
-def test_dashboards_show_the_names_of_the_lookup_where_the_macro_says_so(knowledge: SearchKnowledge) -> None:
-    rows = [{"id": "a-tenant", "name": "Contoso", "account": "corp"}]
-    search = read_search(
-        "source=* | `defender_alerts_tenant_names` | table vendor_account tenant",
-        knowledge.macros,
-        ["vendor_account"],
-        {"defender_tenants": rows},
-    )
-    events = [{"_time": "1", "source": "s", "vendor_account": name} for name in ("a-tenant", "another")]
-    shown = search.run([*events, {"_time": "1", "source": "s"}], When.of("0", "now", 10.0)).rows
-    assert [row["tenant"] for row in shown] == [["Contoso"], ["another"], ["not provided"]]
+def test_dashboards_show_the_names_of_the_lookup_and_the_id_of_a_tenant_without_one(knowledge: SearchKnowledge) -> None:
+    text = "source=* | `defender_alerts_tenant` | table vendor_account tenant"
+    rows = [{"id": "a-tenant", "name": "Contoso", "account": "corp"}, {"id": "a-third", "name": "", "account": "corp"}]
+    events = [{"_time": "1", "source": "s", "vendor_account": name} for name in ("a-tenant", "another", "a-third")]
+    events.append({"_time": "1", "source": "s"})
+    for kept, first in ((rows, "Contoso"), ([], "a-tenant")):
+        search = read_search(text, knowledge.macros, ["vendor_account"], knowledge.tables(defender_tenants=kept))
+        shown = search.run(events, When.of("0", "now", 10.0)).rows
+        assert [row["tenant"] for row in shown] == [[first], ["another"], ["a-third"], ["not provided"]]

@@ -237,7 +237,7 @@ def test_tactics_stand_in_the_order_of_an_attack_and_all_of_them_are_known(
     order = [part.split('"')[1] for part in query.split("case(")[1].split("mitre_tactic==")[1:]]
     rows = [row["Tactic"][0] for row in run(knowledge, events, "ds_tactics")["ds_tactics"].rows]
     assert rows == sorted(rows, key=order.index)
-    assert {row["mitre_tactic"] for row in studio.lookup_tables(knowledge)["defender_categories"]} == set(order)
+    assert {row["mitre_tactic"] for row in knowledge.tables()["defender_categories"].rows} == set(order)
     assert (order[0], order[-1]) == ("Reconnaissance", "Impact")
 
 
@@ -288,7 +288,9 @@ def listed(panel: str, knowledge: SearchKnowledge, events: Events, **tokens: str
     address = TOKEN.sub(lambda match: values[match[1]], unquote(handler["options"]["url"]))
     query, _, times = address.partition("?q=")[2].partition("&earliest=")
     when = When.of(times.partition("&")[0], "now", scene.NOW_SECONDS)
-    return read_search(query, knowledge.macros, studio.event_fields(knowledge)).run(events, when).rows
+    return (
+        read_search(query, knowledge.macros, studio.event_fields(knowledge), knowledge.tables()).run(events, when).rows
+    )
 
 
 @pytest.mark.parametrize(
@@ -307,11 +309,18 @@ def test_a_click_lists_what_the_panel_counts_under_the_same_filters(
         assert str(len(listed(panel, knowledge, events, **tokens))) == pair(counted[source])[1], panel
 
 
-def test_a_tenant_is_shown_by_the_name_that_the_macro_gives_it(knowledge: SearchKnowledge, events: Events) -> None:
+@pytest.mark.parametrize("by", ["lookup", "macro"])
+def test_a_tenant_is_shown_by_the_name_that_the_lookup_has_or_the_macro_gives(
+    knowledge: SearchKnowledge, events: Events, by: str
+) -> None:
     named = f'eval tenant=case(vendor_account=="{scene.TENANTS[0]}","Contoso",true(),vendor_account)'
     macros = {**knowledge.macros, "defender_alerts_tenant": {"definition": named, "description": ""}}
-    dashboard = Dashboard.read(OVERVIEW)
-    runner = Runner(dashboard, knowledge, {"tenant": "Contoso"}, macros)
+    rows = [{"id": scene.TENANTS[0], "name": "Contoso", "account": "corp"}]
+    dashboard, chosen = Dashboard.read(OVERVIEW), {"tenant": "Contoso"}
+    if by == "lookup":
+        runner = Runner(dashboard, knowledge, chosen, tenants=rows)
+    else:
+        runner = Runner(dashboard, knowledge, chosen, macros)
     assert {row["tenant"][0] for row in runner.run("ds_chosen", events, scene.NOW_SECONDS).rows} == {"Contoso"}
     assert {row["tenant"][0] for row in runner.run("ds_tenants", events, scene.NOW_SECONDS).rows} == {
         "Contoso", scene.TENANTS[1],

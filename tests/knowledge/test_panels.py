@@ -178,7 +178,7 @@ def test_a_click_on_a_number_of_a_host_or_user_lists_as_many(
         address = unquote(TOKEN.sub(lambda match: tokens[match[1]], panel["eventHandlers"][0]["options"]["url"]))
         query, _, times = address.partition("?q=")[2].partition("&earliest=")
         when = When.of(times.partition("&")[0], "now", scene.NOW_SECONDS)
-        found = read_search(query, knowledge.macros, event_fields(knowledge)).run(events, when)
+        found = read_search(query, knowledge.macros, event_fields(knowledge), knowledge.tables()).run(events, when)
         assert row["alerts"] == [str(len(found.rows))], title
 
 

@@ -39,7 +39,7 @@ def found(knowledge: SearchKnowledge) -> list[Fields]:
 
 def read(name: str, knowledge: SearchKnowledge) -> Search:
     fields = studio.LOG_FIELDS if name in OF_THE_LOG else studio.event_fields(knowledge)
-    return read_search(SAVED[name]["search"], knowledge.macros, fields, {"defender_tenants": TENANTS})
+    return read_search(SAVED[name]["search"], knowledge.macros, fields, knowledge.tables(defender_tenants=TENANTS))
 
 
 def run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,14 +48,19 @@ def test_the_closed_conf_is_the_one_that_the_pages_write(built_app: Path) -> Non
     assert "'ta_defender_alerts_account'" in handler
 
 
-def test_the_lookup_of_tenants_reads_the_fields_of_its_collection_and_goes_to_the_indexers(built_app: Path) -> None:
+def test_the_lookup_of_tenants_reads_the_fields_of_its_collection_where_that_is(built_app: Path) -> None:
     collection = conf(built_app / "default/collections.conf")["defender_alerts_tenants"]
     lookup = conf(built_app / "default/transforms.conf")["defender_tenants"]
     assert (lookup["external_type"], lookup["collection"]) == ("kvstore", "defender_alerts_tenants")
     declared = [name.removeprefix("field.") for name in collection if name.startswith("field.")]
     assert lookup["fields_list"].split(", ") == ["_key", *declared]
-    # Whatever searches look up has to be where they run.
-    assert collection["replicate"] == "true"
+    # The indexers have no copy, so what looks names up has to do so on the search head.
+    assert collection["replicate"] == "false"
+    text = "".join(
+        (built_app / f"default/{name}.conf").read_text(encoding="utf-8") for name in ("macros", "savedsearches")
+    )
+    looked_up = re.findall(r"[=|] (lookup (?:\w+=\w+ )*defender_tenants)\b", text)
+    assert looked_up == ["lookup local=true defender_tenants"] * 2
 
 
 def test_the_collection_declares_its_fields(built_app: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -14,7 +14,7 @@ from standins.search.indexing import IndexedEvent, event_time, split_into_events
 from standins.search.json_fields import json_fields
 from standins.search.kv_fields import kv_fields
 from standins.search.limits import SearchLimits
-from standins.search.lookups import read_lookups
+from standins.search.lookups import LookupTable, read_lookups, read_tables
 from standins.search.pipeline import expand_macros, run_search
 from standins.search.props import check_props, settings_for
 from standins.search.refusal import NotModelledError
@@ -38,6 +38,7 @@ class SearchKnowledge:
     eventtypes: Conf
     tags: Conf
     macros: Conf
+    collections: Conf
     lookups: tuple[Path, ...]
     limits: SearchLimits
     _read: dict[IndexedEvent, Values] = field(init=False, default_factory=dict, repr=False, compare=False)
@@ -65,11 +66,16 @@ class SearchKnowledge:
             eventtypes=conf("eventtypes"),
             tags=conf("tags"),
             macros=conf("macros"),
+            collections=conf("collections"),
             lookups=tuple(app / "lookups" for app in apps),
             limits=limits or SearchLimits(),
         )
         knowledge._check()
         return knowledge
+
+    def tables(self, **kept: Sequence[Mapping[str, str]]) -> dict[str, LookupTable]:
+        """The tables of the lookup command; ``kept`` has the rows of those in the KV store, which are empty else."""
+        return read_tables(self.transforms, self.collections, self.lookups, kept)
 
     def index(  # noqa: PLR0917 - one argument per key of the event's metadata, in the stream's order
         self, raw: str, time: str | None, source: str, sourcetype: str, host: str, index: str

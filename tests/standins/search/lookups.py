@@ -1,4 +1,4 @@
-"""Automatic lookups (``LOOKUP-``) in CSV files (props.conf.spec, transforms.conf.spec)."""
+"""Automatic lookups (``LOOKUP-``) in CSV files, and the tables of the lookup command (props, transforms and collections.conf.spec)."""
 
 from __future__ import annotations
 
@@ -90,6 +90,45 @@ def _lookup(name: str, value: str, transforms: Conf, folders: Sequence[Path]) ->
         ignores_case=stanza.get("case_sensitive_match", "true").lower() in {"false", "0"},
         default=stanza.get("default_match") if int(stanza.get("min_matches", "0")) else None,
     )
+
+
+@dataclass(frozen=True)
+class LookupTable:
+    """What the lookup command looks into.
+
+    Attributes:
+        columns: those that the definition or the file names; they are there without a row as well.
+        rows: each with values by column.
+        replicated: whether the indexers have it. What they don't have can be looked up with ``local=true`` alone.
+    """
+
+    columns: frozenset[str]
+    rows: Sequence[Mapping[str, str]]
+    replicated: bool = True
+
+
+def read_tables(
+    transforms: Conf, collections: Conf, folders: Sequence[Path], kept: Mapping[str, Sequence[Mapping[str, str]]]
+) -> dict[str, LookupTable]:
+    """The tables of transforms.conf, by the name of their definition.
+
+    Args:
+        transforms: transforms.conf.
+        collections: collections.conf.
+        folders: where the CSV files may be, the first that has one wins.
+        kept: the rows of lookups in the KV store, by the name of their definition; the others are empty.
+    """
+    tables = {}
+    for name, stanza in transforms.items():
+        if stanza.get("external_type") == "kvstore":
+            columns = frozenset(column.strip() for column in stanza["fields_list"].split(","))
+            replicated = collections[stanza["collection"]].get("replicate", "false") == "true"
+            tables[name] = LookupTable(columns, kept.get(name, ()), replicated)
+        elif "filename" in stanza:
+            path = next(folder / stanza["filename"] for folder in folders if (folder / stanza["filename"]).is_file())
+            rows = _rows(path, path.stat().st_mtime_ns)
+            tables[name] = LookupTable(frozenset(rows[0]), rows)
+    return tables
 
 
 @cache

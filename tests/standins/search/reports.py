@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from standins.search.arithmetic import as_number, moment
 from standins.search.conf import Conf
+from standins.search.lookups import LookupTable
 from standins.search.pipeline import expand_macros, split_at_pipes
 from standins.search.refusal import NotModelledError
 from standins.search.row_commands import ROW_COMMANDS
@@ -24,8 +25,8 @@ INDEXED = frozenset({"host", "index", "source", "sourcetype"})
 """Fields that tstats sees without a data model."""
 INTERNAL = frozenset({"_raw", "_time", "_indextime", "eventtype", "tag", *INDEXED})
 """What every event has, before anybody's props."""
-LookupTables = Mapping[str, Sequence[Mapping[str, str]]]
-"""The rows of lookup tables, by the name of their definition."""
+LookupTables = Mapping[str, LookupTable]
+"""Lookup tables, by the name of their definition."""
 _TIME_MODIFIERS = ("_index_earliest", "_index_latest")
 
 
@@ -134,13 +135,16 @@ def _events(text: str) -> Command:
 
 
 def _lookup(arguments: str, lookups: LookupTables) -> Command:
-    """``lookup <table> <column> [AS <field>] OUTPUT <column> [AS <field>]``; rows without a match get none."""
-    match = options(r"(\w+)\s+(\w+)(?:\s+AS\s+(\w+))?\s+OUTPUT\s+(\w+)(?:\s+AS\s+(\w+))?", "lookup", arguments)
-    table_name, key_column, column = match[1], match[2], match[4]
-    key, output = match[3] or key_column, match[5] or column
-    if table_name not in lookups or not {key_column, column} <= set(lookups[table_name][0]):
+    """``lookup [local=true] <table> <column> [AS <field>] OUTPUT <column> [AS <field>]``; rows without a match get none."""
+    match = options(
+        r"(local=true\s+)?(\w+)\s+(\w+)(?:\s+AS\s+(\w+))?\s+OUTPUT\s+(\w+)(?:\s+AS\s+(\w+))?", "lookup", arguments
+    )
+    table_name, key_column, column = match[2], match[3], match[5]
+    key, output = match[4] or key_column, match[6] or column
+    table = lookups.get(table_name)
+    if table is None or not {key_column, column} <= table.columns or not (match[1] or table.replicated):
         raise NotModelledError(f"lookup {arguments}")
-    found = {row[key_column]: row[column] for row in lookups[table_name]}
+    found = {row[key_column]: row[column] for row in table.rows}
 
     def run(table: Table, _: When) -> Table:
         rows = []
