@@ -15,6 +15,8 @@ class Verdict(Enum):
     """It is not."""
     UNANSWERED = "no answer"
     """It was asked, and what came says neither."""
+    NOT_SEEN = "not seen"
+    """It was asked, and nothing was there to see it by: no such record, or nothing happened meanwhile."""
     NOT_ASKED = "not asked"
     """It takes an option, a licence, a permission or something before it that is not there."""
 
@@ -28,12 +30,14 @@ class Check:
         question: what yes means that all is well, as a sentence for an administrator.
         how: what is done to find out.
         settles: the rows of docs/unknowns.md that its answer settles, such as "S5".
+        informs: the add-on works either way, so that a no is nothing wrong.
     """
 
     name: str
     question: str
     how: str
     settles: tuple[str, ...] = ()
+    informs: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from acceptance.checks import Answer, Verdict
 LAYOUT = 1
 """Of the JSON: raised where a member changes its meaning."""
 _WIDTH = 110
-_ORDER = (Verdict.NO, Verdict.UNANSWERED, Verdict.NOT_ASKED, Verdict.YES)
+_ORDER = (Verdict.NO, Verdict.UNANSWERED, Verdict.NOT_SEEN, Verdict.NOT_ASKED, Verdict.YES)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Report:
         verdicts = self._counts()
         if self.stopped or not (verdicts[Verdict.YES] or verdicts[Verdict.NO]):
             return 2
-        return 1 if verdicts[Verdict.NO] or verdicts[Verdict.UNANSWERED] else 0
+        wrong = any(answer.verdict is Verdict.NO and not answer.check.informs for answer in self.answers)
+        return 1 if wrong or verdicts[Verdict.UNANSWERED] else 0
 
     def _counts(self) -> Counter[Verdict]:
         return Counter(answer.verdict for answer in self.answers)
@@ -79,6 +80,7 @@ class Report:
                 lines += ["", f"{verdict.value} ({len(answers)})"]
             for answer in answers:
                 rows = f" [{', '.join(answer.check.settles)}]" if answer.check.settles else ""
+                rows += " (the add-on works either way)" if answer.check.informs else ""
                 lines += _indented(f"{answer.check.question}{rows}", "  ")
                 lines += _indented(answer.seen, "      ") if answer.seen else []
         counts = self._counts()

@@ -21,13 +21,22 @@ def report(*verdicts: Verdict, stopped: str = "") -> Report:
         ((Verdict.YES, Verdict.NOT_ASKED), "", 0),
         ((Verdict.YES, Verdict.NO), "", 1),
         ((Verdict.YES, Verdict.UNANSWERED), "", 1),
+        ((Verdict.YES, Verdict.NOT_SEEN), "", 0),
         ((Verdict.NOT_ASKED,), "", 2),
+        ((Verdict.NOT_SEEN,), "", 2),
         ((), "", 2),
         ((Verdict.YES, Verdict.NO), "The network went away.", 2),
     ],
 )
 def test_the_status_says_whether_something_is_wrong(verdicts: tuple[Verdict, ...], stopped: str, status: int) -> None:
     assert report(*verdicts, stopped=stopped).status == status
+
+
+def test_a_no_to_a_question_that_only_informs_is_nothing_wrong() -> None:
+    either = Answer(Check("two", "Is it?", "By looking.", informs=True), Verdict.NO, "seen")
+    assert Report("Splunk", {}, [either]).status == 0
+    assert Report("Splunk", {}, [either, *report(Verdict.NO).answers]).status == 1
+    assert "works either way" in Report("Splunk", {}, [either]).for_people()
 
 
 def test_what_is_wrong_comes_first_for_people() -> None:
