@@ -27,6 +27,10 @@ ROLES = {
     GRAPH: {"SecurityAlert.Read.All": "role-of-alerts", "SecurityIncident.Read.All": "role-of-incidents"},
     "the-defender": {"Alert.Read.All": "role-of-endpoint"},
 }
+SCOPES = {
+    GRAPH: {"SecurityAlert.Read.All": "scope-of-alerts", "SecurityIncident.Read.All": "scope-of-incidents"},
+    "the-defender": {"Alert.Read": "scope-of-endpoint"},
+}
 
 AZ = """#!{python}
 # The Azure CLI as its help has it (azure-cli, command_modules/role/_help.py): what it does not have, fails.
@@ -37,13 +41,13 @@ OPTIONS = {{
     "login": ["--allow-no-subscriptions"],
     "ad sp list": ["--display-name", "--query"],
     "ad sp show": ["--id", "--query"],
-    "ad app create": ["--display-name", "--sign-in-audience", "--query"],
+    "ad app create": ["--display-name", "--sign-in-audience", "--web-redirect-uris", "--query"],
     "ad sp create": ["--id"],
     "ad app permission add": ["--id", "--api", "--api-permissions"],
     "ad app credential reset": ["--id", "--cert", "--append"],
     "ad app permission admin-consent": ["--id"],
 }}
-roles = json.loads(os.environ["AZ_ROLES"])
+roles, scopes = json.loads(os.environ["AZ_ROLES"]), json.loads(os.environ["AZ_SCOPES"])
 words = [word for word in sys.argv[1:]]
 command = max((name for name in OPTIONS if " ".join(words).startswith(name)), key=len)
 given, rest = {{}}, words[len(command.split()):]
@@ -66,8 +70,8 @@ elif command == "ad sp list":
     assert given["--display-name"] == ["WindowsDefenderATP"]
     print("the-defender" if "the-defender" in roles else "")
 elif command == "ad sp show":
-    permission = re.fullmatch(r"appRoles\\[\\?value=='([A-Za-z.]+)'\\]\\.id \\| \\[0\\]", query)[1]
-    print(roles[given["--id"][0]].get(permission, ""))
+    of, permission = re.fullmatch(r"(appRoles|oauth2PermissionScopes)\\[\\?value=='([A-Za-z.]+)'\\]\\.id \\| \\[0\\]", query).groups()
+    print((roles if of == "appRoles" else scopes)[given["--id"][0]].get(permission, ""))
 elif command == "ad app credential reset":
     [value] = given["--cert"]
     assert value[0] == "@" and "BEGIN CERTIFICATE" in open(value[1:]).read()
@@ -97,6 +101,7 @@ class _Azure:
             "PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}",
             "AZ_LOG": str(self.folder / "log"),
             "AZ_ROLES": json.dumps(self.roles),
+            "AZ_SCOPES": json.dumps(SCOPES),
             "AZ_CONSENT": str(self.consent),
         }
         bash = shutil.which("bash")
@@ -145,6 +150,17 @@ def test_the_script_serves_the_government_the_endpoint_API_and_many_tenants(azur
     assert (made["--display-name"], made["--sign-in-audience"]) == (["A name"], ["AzureADMultipleOrgs"])
     assert azure.of("ad app permission add")[1]["--api-permissions"] == ["role-of-endpoint=Role"]
     assert "https://login.microsoftonline.us/<tenant>/adminconsent?client_id=the-application" in done.stdout
+
+
+def test_the_script_serves_an_account_that_signs_in_as_a_user(azure: _Azure) -> None:
+    done = azure.run("--user", "--endpoint", str(azure.certificate))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [made["--web-redirect-uris"] for made in azure.of("ad app create")] == [["http://localhost"]]
+    assert [added["--api-permissions"] for added in azure.of("ad app permission add")] == [
+        ["scope-of-alerts=Scope", "scope-of-incidents=Scope"],
+        ["scope-of-endpoint=Scope"],
+    ]
+    assert "Sign in as a user" in done.stdout
 
 
 def test_a_tenant_that_lacks_a_permission_gets_no_half_made_application(azure: _Azure) -> None:
