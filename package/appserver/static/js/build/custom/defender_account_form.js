@@ -1,7 +1,11 @@
-/** UCC's form of an account: what a refusal says is brought into view, and a new account leads on to the inputs. */
+/**
+ * UCC's form of an account: what a refusal says is brought into view, and a new account leads on to the inputs, or first
+ * to the sign-in where a person has to.
+ */
 
 import { element, link } from "./defender_elements.js";
 import RefusalInView from "./defender_refusal_in_view.js";
+import { SignInDialog, accountRow } from "./defender_sign_in.js";
 import { pageAddress } from "./defender_web.js";
 
 const NOTICE = "defender-next-step";
@@ -17,13 +21,11 @@ function permissionsPage({ cloud, client_id: client = "" }) {
 }
 
 /** Say what comes next, at the foot of the window: the page behind it is UCC's, and drawn anew at any time. */
-function leadOn(account) {
+function leadOn(account, next) {
     const before = document.getElementById(NOTICE);
     if (before) {
         before.remove();
     }
-    const next = link("Next: create an input", pageAddress("inputs"));
-    next.removeAttribute("target");
     const style = {
         position: "fixed",
         bottom: "24px",
@@ -41,6 +43,25 @@ function leadOn(account) {
     document.body.append(element("div", { id: NOTICE, role: "status", style }, next, " \u00b7 ", permissions));
 }
 
+function toTheInputs() {
+    const next = link("Next: create an input", pageAddress("inputs"));
+    next.removeAttribute("target");
+    return next;
+}
+
+/** The dialog is as light or dark as the table behind it. */
+function toTheSignIn(account) {
+    const look = { background: "none", border: "none", padding: "0", color: "inherit", font: "inherit" };
+    const style = { ...look, textDecoration: "underline", cursor: "pointer" };
+    const next = element("button", { type: "button", text: "Next: sign in", style });
+    next.addEventListener("click", () => {
+        const surroundings = document.querySelector('[data-test="main-table"]') || document.body;
+        document.getElementById(NOTICE).remove();
+        new SignInDialog({ account: account.name, surroundings }).open();
+    });
+    return next;
+}
+
 export default class AccountForm extends RefusalInView {
     constructor(globalConfig, serviceName, state, mode) {
         super();
@@ -55,9 +76,22 @@ export default class AccountForm extends RefusalInView {
     }
 
     /** Called when the server has taken what was saved. */
-    onSaveSuccess() {
-        if (this.mode === "create") {
-            leadOn(this.account);
+    async onSaveSuccess() {
+        if (this.account.auth_type === "user") {
+            await this.leadToTheSignIn();
+        } else if (this.mode === "create") {
+            leadOn(this.account, toTheInputs());
+        }
+    }
+
+    async leadToTheSignIn() {
+        try {
+            const { signed_in_as: person } = await accountRow(this.account.name);
+            if (!person) {
+                leadOn(this.account, toTheSignIn(this.account));
+            }
+        } catch (error) {
+            // The table has the button, and says why if it can't be read.
         }
     }
 }

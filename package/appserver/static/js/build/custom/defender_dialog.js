@@ -4,7 +4,8 @@
  * It stays open until Splunk has taken the order: what was typed is not lost to a refusal.
  */
 
-import { FIELD, LINE, announcement, button, element, primaryButton, words } from "./defender_elements.js";
+import { FIELD, announcement, button, element, primaryButton, words } from "./defender_elements.js";
+import { modal } from "./defender_modal.js";
 import { readable, startAgain } from "./defender_status.js";
 
 const ALL = "";
@@ -16,24 +17,6 @@ export const ORDERS = [
     { button: "Reset checkpoint", text: "The next run starts at the input's start time and collects again what Microsoft still has." },
     { button: "Collect again", text: "The next run starts at this time, given in UTC.", from: "-1d" },
 ];
-
-/** The page's own letters, and light or dark as its text is dark or light. */
-function lookOf(surroundings) {
-    const { color, fontFamily, fontSize } = getComputedStyle(surroundings);
-    const [red, green, blue] = (color.match(/[\d.]+/g) || []).map(Number);
-    const isDark = red + green + blue > 3 * 128;
-    return {
-        fontFamily,
-        fontSize,
-        border: LINE,
-        borderRadius: "8px",
-        padding: "20px",
-        lineHeight: "1.4",
-        colorScheme: isDark ? "dark" : "light",
-        color: isDark ? "#f2f4f5" : "#1c2126",
-        background: isDark ? "#1c2126" : "#ffffff",
-    };
-}
 
 /** What the order would do, in sentences: `regions` of the endpoint's answer to a preview, of those that were `asked` for. */
 function effectOf({ regions, twice }, asked) {
@@ -105,10 +88,8 @@ export class OrderDialog {
                 this.confirm
             )
         );
-        const style = { width: "560px", maxWidth: "90vw", boxSizing: "border-box", ...lookOf(surroundings) };
-        const dialog = element("dialog", { "aria-label": this.order.button, style }, form);
+        const dialog = modal(this.order.button, surroundings, form);
         cancel.addEventListener("click", () => dialog.close());
-        dialog.addEventListener("close", () => dialog.remove());
         form.addEventListener("submit", (event) => this.submit(event));
         form.addEventListener("input", () => this.previewSoon());
         return dialog;

@@ -90,9 +90,9 @@ export function button(text, type = "button") {
     return element("button", { type, text, style: BUTTON });
 }
 
-/** The button that does what a dialog asks about: it stands out by its colour. */
-export function primaryButton(text, type = "button") {
-    const style = { ...BUTTON, border: "1px solid transparent", background: "#a8323a", color: "#ffffff" };
+/** The button that does what a dialog asks about: it stands out by its colour, the red of a warning unless told. */
+export function primaryButton(text, type = "button", background = "#a8323a") {
+    const style = { ...BUTTON, border: "1px solid transparent", background, color: "#ffffff" };
     return element("button", { type, text, style });
 }
 
