@@ -2,12 +2,14 @@
 
 Codes, ``error`` values and most sentences: Microsoft's reference-error-codes page and bodies quoted in public issue
 threads (900382, 1002012, 5002730, 7000112, 7000216, 7000218, and for assertions 50027, 700021, 700024, 700027; the words
-of 700023 are those of the Azure SDK's troubleshooting guide). Statuses: 401 for ``invalid_client``, 400 elsewhere (documented only as
+of 700023 are those of the Azure SDK's troubleshooting guide; those of sign-ins as a user, such as 54005, 501481 and
+9002327, as well). Statuses: 401 for ``invalid_client``, 400 elsewhere (documented only as
 "400 or 401"; 429 for throttling is assumed).
 """
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import uuid
@@ -18,9 +20,20 @@ from standins.microsoft import ticks
 from standins.microsoft.wire import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from standins.microsoft.wire import Request
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class RefusedError(Exception):
+    """A request that gets one of Entra ID's errors."""
+
+    def __init__(self, code: int, **values: str) -> None:
+        super().__init__(f"AADSTS{code}")
+        self.code = code
+        self.values = values
 
 
 @dataclass(frozen=True)
@@ -148,6 +161,107 @@ TABLE = {
         "The client application {application} is missing service principal in the tenant {tenant}. See instructions"
         " here: https://go.microsoft.com/fwlink/?linkid=2225119",
     ),
+    50011: Aadsts(
+        "invalid_request",
+        400,
+        "The redirect URI '{redirect_uri}' specified in the request does not match the redirect URIs configured for the application '{application}'.",
+    ),
+    50020: Aadsts(
+        "invalid_grant",
+        400,
+        "User account '{user}' from identity provider does not exist in tenant '{tenant}' and cannot access the application '{application}' in that tenant.",
+    ),
+    50034: Aadsts("invalid_grant", 400, "The user account {user} does not exist in the {tenant} directory."),
+    50057: Aadsts("invalid_grant", 400, "The user account is disabled."),
+    50076: Aadsts(
+        "invalid_grant",
+        400,
+        "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access '{resource}'.",
+    ),
+    50078: Aadsts(
+        "invalid_grant",
+        400,
+        "Presented multi-factor authentication has expired due to policies configured by your administrator, you must refresh your multi-factor authentication to access '{resource}'.",
+    ),
+    50079: Aadsts(
+        "invalid_grant",
+        400,
+        "Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multi-factor authentication to access '{resource}'.",
+    ),
+    50105: Aadsts(
+        "invalid_grant",
+        400,
+        "The signed in user '{user}' is not assigned to a role for the application '{application}'.",
+    ),
+    50158: Aadsts("invalid_grant", 400, "External security challenge not satisfied."),
+    50173: Aadsts(
+        "invalid_grant",
+        400,
+        "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or reset their password.",
+    ),
+    50194: Aadsts(
+        "invalid_request",
+        400,
+        "Application '{application}' is not configured as a multi-tenant application. Usage of the /common endpoint is not supported for such apps.",
+    ),
+    53000: Aadsts("invalid_grant", 400, "Device is not in required device state: {state}."),
+    54005: Aadsts(
+        "invalid_grant",
+        400,
+        "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token.",
+    ),
+    65001: Aadsts(
+        "invalid_grant",
+        400,
+        "The user or administrator has not consented to use the application with ID '{application}' named '{name}'. Send an interactive authorization request for this user and resource.",
+    ),
+    65004: Aadsts("access_denied", 400, "User declined to consent to access the app."),
+    70000: Aadsts("invalid_grant", 400, "Provided grant is invalid or malformed."),
+    70008: Aadsts(
+        "invalid_grant",
+        400,
+        "The provided authorization code or refresh token has expired due to inactivity. Send a new interactive authorization request for this user and resource.",
+    ),
+    70043: Aadsts(
+        "invalid_grant",
+        400,
+        "The refresh token has expired or is invalid due to sign-in frequency checks by conditional access.",
+    ),
+    90094: Aadsts("invalid_grant", 400, "Admin consent is required for the permissions requested by this application."),
+    90099: Aadsts(
+        "invalid_grant", 400, "The application '{application}' has not been authorized in the tenant '{tenant}'."
+    ),
+    500112: Aadsts(
+        "invalid_client",
+        401,
+        "The reply address '{redirect_uri}' does not match the reply address provided when requesting Authorization code.",
+    ),
+    500113: Aadsts("invalid_request", 400, "No reply address is registered for the application."),
+    501481: Aadsts(
+        "invalid_grant",
+        400,
+        "The Code_Verifier does not match the code_challenge supplied in the authorization request.",
+    ),
+    530032: Aadsts("invalid_grant", 400, "User blocked due to security policy."),
+    700025: Aadsts(
+        "invalid_client", 401, "Client is public so neither 'client_assertion' nor 'client_secret' should be presented."
+    ),
+    700082: Aadsts("invalid_grant", 400, "The refresh token has expired due to inactivity."),
+    700084: Aadsts(
+        "invalid_grant",
+        400,
+        "The refresh token was issued to a single page app (SPA), and therefore has a fixed, limited lifetime of 1.00:00:00, which can not be extended.",
+    ),
+    9002325: Aadsts(
+        "invalid_request",
+        400,
+        "Proof Key for Code Exchange is required for cross-origin authorization code redemption.",
+    ),
+    9002327: Aadsts(
+        "invalid_request",
+        400,
+        "Tokens issued for the 'Single-Page Application' client-type may only be redeemed via cross-origin requests.",
+    ),
     9001023: Aadsts(
         "invalid_request",
         400,
@@ -155,6 +269,36 @@ TABLE = {
         " tenant-specific endpoint.",
     ),
 }
+
+
+def sentence(code: int, now: int, **values: str) -> str:
+    """Return what Entra ID says with a code, in JSON and in an address alike."""
+    return _described(code, now, str(uuid.uuid4()), str(uuid.uuid4()), values)
+
+
+def _described(code: int, now: int, trace: str, correlation: str, values: Mapping[str, str]) -> str:
+    told = TABLE[code].sentence.format_map(_Values(values))
+    return f"AADSTS{code}: {told}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {_stamp(now)}"
+
+
+def _stamp(now: int) -> str:
+    return ticks.text(now - now % ticks.PER_SECOND, digits=0).replace("T", " ")
+
+
+def page(status: int, body: str) -> Answer:
+    """Return a page for a browser."""
+    headers = (("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"))
+    return Answer(
+        status, f"<!DOCTYPE html><html><head><title>Sign in</title></head><body>{body}</body></html>".encode(), headers
+    )
+
+
+def refusal_page(code: int, now: int, **values: str) -> Answer:
+    """Return the page that says why a person can't sign in."""
+    return page(
+        400,
+        f"<h1>Sorry, but we're having trouble signing you in.</h1><p>{html.escape(sentence(code, now, **values))}</p>",
+    )
 
 
 def refusal(code: int, now: int, request: Request, **values: str) -> Answer:
@@ -166,14 +310,11 @@ def refusal(code: int, now: int, request: Request, **values: str) -> Answer:
     sent = request.headers.get("client-request-id", "")
     correlation = sent if GUID.fullmatch(sent) else str(uuid.uuid4())
     trace = str(uuid.uuid4())
-    timestamp = ticks.text(now - now % ticks.PER_SECOND, digits=0).replace("T", " ")
-    sentence = row.sentence.format_map(_Values(values))
     body = {
         "error": row.error,
-        "error_description": f"AADSTS{code}: {sentence}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}"
-        f"\r\nTimestamp: {timestamp}",
+        "error_description": _described(code, now, trace, correlation, values),
         "error_codes": [code],
-        "timestamp": timestamp,
+        "timestamp": _stamp(now),
         "trace_id": trace,
         "correlation_id": correlation,
         "error_uri": f"https://{request.host}/error?code={code}",

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from standins.microsoft import hosts, ticks
+from standins.microsoft.people import Person, SignIns
 from standins.microsoft.tokens import Assertion, TokenRefusedError, signing_key
 
 if TYPE_CHECKING:
@@ -75,6 +76,32 @@ class Application:
     """Those that got a token."""
     revoked: set[str] = field(default_factory=set)
     """The ``uti`` of tokens that no API takes any more."""
+    redirect_uris: dict[str, str] = field(default_factory=dict)
+    """By URI the platform under which it is registered: ``web`` or ``spa``."""
+    delegated: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Delegated permissions by resource, as the application is registered with them."""
+    is_consented: bool = False
+    """Whether an administrator has consented to those."""
+    is_public: bool = False
+    assigned: set[str] | None = None
+    """The identities of the people assigned to it; None where everybody may use it."""
+
+    def let_people_sign_in(
+        self,
+        delegated: Mapping[str, Iterable[str]],
+        *,
+        redirect_uri: str = "http://localhost",
+        platform: str = "web",
+        is_consented: bool = True,
+    ) -> None:
+        """Register what a person's sign-in needs: a redirect URI, and delegated permissions by resource."""
+        self.redirect_uris[redirect_uri] = platform
+        self.delegated = {resource: tuple(names) for resource, names in delegated.items()}
+        self.is_consented = is_consented
+
+    def delegated_for(self, resource: str) -> tuple[str, ...]:
+        """The delegated permissions for a resource."""
+        return next((names for known, names in self.delegated.items() if same_resource(known, resource)), ())
 
     def revoke_tokens(self) -> None:
         """Let every API refuse the tokens issued so far, as after a rollover or an administrator's revocation."""
@@ -116,6 +143,15 @@ class Tenant:
         self.is_deleted = False
         """A deleted tenant's tokens are answered 403 by the SIEM API (documented there)."""
         self.applications: dict[str, Application] = {}
+        self.people: dict[str, Person] = {}
+        self.partners: set[str] = set()
+        """The identities of people of other tenants who may act in this one, as under GDAP."""
+
+    def add_person(self, name: str, *, is_administrator: bool = True) -> Person:
+        """Create a user, by the user principal name."""
+        person = Person(name, self.guid, is_administrator=is_administrator)
+        self.people[name.lower()] = person
+        return person
 
     def add_application(
         self,
@@ -167,6 +203,11 @@ class Bearer:
         """The application permissions in the token."""
         return tuple(self.claims.get("roles", ()))
 
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The delegated permissions in the token of a person."""
+        return tuple(str(self.claims.get("scp", "")).split())
+
 
 class Directory:
     """All tenants of all national clouds."""
@@ -175,6 +216,7 @@ class Directory:
         self._clock = clock
         self._lock = threading.Lock()
         self._tenants: list[Tenant] = []
+        self.sign_ins = SignIns()
         self.assertion_algorithms = {"PS256", "RS256"}
         """With which applications may sign: the documented one, and the one of before."""
         self.assertion_thumbprints = {"x5t", "x5t#S256"}
@@ -219,17 +261,30 @@ class Directory:
                     return tenant
         return None
 
+    def person(self, name: str) -> Person | None:
+        """Find a person by name, in whichever tenant."""
+        with self._lock:
+            tenants = list(self._tenants)
+        return next((found for tenant in tenants if (found := tenant.people.get(name.lower()))), None)
+
     def has_application(self, client_id: str, clouds: Iterable[str]) -> bool:
         """Whether an application is registered in any tenant of these clouds."""
         with self._lock:
             tenants = [tenant for tenant in self._tenants if tenant.cloud in clouds]
         return any(client_id.lower() in tenant.applications for tenant in tenants)
 
-    def issue(self, login: hosts.LoginHost, tenant: Tenant, application: Application, audience: str) -> str:
+    def issue(
+        self,
+        login: hosts.LoginHost,
+        tenant: Tenant,
+        application: Application,
+        audience: str,
+        person: Person | None = None,
+    ) -> str:
         """Sign an access token.
 
-        The claims are those of Microsoft's access-token-claims-reference for a v1.0 token of an application;
-        times five minutes back in ``iat`` and ``nbf`` are as seen in real ones.
+        The claims are those of Microsoft's access-token-claims-reference for a v1.0 token of an application or, where
+        there is one, of a person; times five minutes back in ``iat`` and ``nbf`` are as seen in real ones.
         """
         now = self._clock.now()
         seconds = now // ticks.PER_SECOND
@@ -248,7 +303,10 @@ class Directory:
             "ver": "1.0",
         }
         roles = next((n for r, n in application.roles.items() if same_resource(r, audience)), ())
-        if roles:
+        if person is not None:
+            claims["scp"] = " ".join(application.delegated_for(audience))
+            claims.update(oid=person.identity, upn=person.name, unique_name=person.name)
+        elif roles:
             claims["roles"] = list(roles)
         token = signing_key(login.instance).sign(claims)
         expires = now + application.token_seconds * ticks.PER_SECOND

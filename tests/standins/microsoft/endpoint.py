@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from standins.microsoft.directory import Directory
 
 ROLES = frozenset({"Alert.Read.All", "Alert.ReadWrite.All"})
+SCOPES = frozenset({"Alert.Read", "Alert.ReadWrite"})
+"""Of a person's token (Microsoft: "List alerts API", Permissions, delegated)."""
 """Application permissions of WindowsDefenderATP; either is enough."""
 
 SEVERITIES = ("UnSpecified", "Informational", "Low", "Medium", "High")
@@ -126,7 +128,7 @@ class EndpointService:
             return _error(
                 403, "Forbidden", "The application does not have any of the required application permissions."
             )
-        if not ROLES & set(bearer.roles):
+        if not (ROLES & set(bearer.roles) or SCOPES & set(bearer.scopes)):
             return _error(
                 403,
                 "Forbidden",

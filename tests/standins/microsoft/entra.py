@@ -1,8 +1,8 @@
-"""The login hosts: the v2.0 token endpoint for client credentials, and what MSAL likes to GET around it.
+"""The login hosts: the v2.0 token endpoint, and what MSAL likes to GET around it; `sign_in` has what a person sees.
 
 Sources: Microsoft's v2-oauth2-client-creds-grant-flow, reference-error-codes and authentication-national-cloud pages.
 Assumed: the order in which the checks are made; which code answers an ``/organizations`` request. Left out: the v1
-endpoint, and everything with a user. All of it is refused, not ignored.
+endpoint, and all grants but client credentials, codes and refresh tokens. All of it is refused, not ignored.
 
 Assertions: what must stand in one is said by Microsoft's certificate-credentials page; the codes of refusals are those
 that public issue threads quote (see ``aadsts``). Assumed: a secret beside an assertion (RFC 6749, 2.3, forbids it) and a
@@ -20,7 +20,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from standins.microsoft import aadsts, ticks
+from standins.microsoft.aadsts import RefusedError
 from standins.microsoft.directory import Application, Directory, Tenant, same_resource
+from standins.microsoft.sign_in import SignInService
 from standins.microsoft.tokens import Assertion, TokenRefusedError, signing_key
 from standins.microsoft.wire import Answer, Request
 
@@ -31,12 +33,14 @@ if TYPE_CHECKING:
     from standins.microsoft.hosts import LoginHost
 
 _TOKEN = re.compile(r"/([^/]+)/oauth2/v2\.0/token/?", re.IGNORECASE)
+_AUTHORIZE = re.compile(r"/([^/]+)/(oauth2/v2\.0/authorize|login)/?", re.IGNORECASE)
 _CONFIGURATION = re.compile(r"/([^/]+)/v2\.0/\.well-known/openid-configuration/?", re.IGNORECASE)
 _KEYS = re.compile(r"/([^/]+)/discovery/v2\.0/keys/?", re.IGNORECASE)
 _INSTANCES = re.compile(r"/common/discovery/instance/?", re.IGNORECASE)
 _DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
 _ALIASES = {"common", "organizations", "consumers"}
 _DEFAULT = "/.default"
+_GRANTS = ("client_credentials", "authorization_code", "refresh_token")
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _CLAIMS = ("aud", "exp", "iat", "iss", "jti", "nbf", "sub")
 _THUMBPRINTS = ("x5t", "x5t#S256")
@@ -68,15 +72,6 @@ _ANY_INSTANCE = [
 ]
 
 
-class RefusedError(Exception):
-    """A request that gets one of Entra ID's errors."""
-
-    def __init__(self, code: int, **values: str) -> None:
-        super().__init__(f"AADSTS{code}")
-        self.code = code
-        self.values = values
-
-
 @dataclass(frozen=True)
 class EntraService:
     """One login host."""
@@ -85,8 +80,16 @@ class EntraService:
     directory: Directory
     clock: CloudClock
 
+    @property
+    def people(self) -> SignInService:
+        """What this host does with people."""
+        return SignInService(self.login, self.directory, self.clock)
+
     def respond(self, request: Request) -> Answer:
         """Answer a request as the login host does."""
+        page = _AUTHORIZE.fullmatch(request.path)
+        if page is not None:
+            return self._show(page[1], request)
         try:
             return self._respond(request)
         except RefusedError as refused:
@@ -109,6 +112,23 @@ class EntraService:
             return self._instances(request)
         return Answer(HTTPStatus.NOT_FOUND)
 
+    def _show(self, identifier: str, request: Request) -> Answer:
+        try:
+            return self._page(identifier, request)
+        except RefusedError as refused:
+            return aadsts.refusal_page(refused.code, self.clock.now(), **refused.values)
+
+    def _page(self, identifier: str, request: Request) -> Answer:
+        if identifier.lower() in _ALIASES:
+            raise RefusedError(50194, application=dict(request.query).get("client_id", ""))
+        tenant = self._tenant(identifier)
+        if tenant.cloud not in self.login.clouds:
+            raise RefusedError(90002, tenant=identifier)
+        is_entered = request.path.rstrip("/").lower().endswith("/login")
+        if request.method != ("POST" if is_entered else "GET"):
+            return Answer(HTTPStatus.METHOD_NOT_ALLOWED)
+        return self.people.enter(tenant, request) if is_entered else self.people.authorize(tenant, request)
+
     def _issue(self, identifier: str, request: Request) -> Answer:
         form = dict(request.form)
         if len(form) != len(request.form):
@@ -122,13 +142,14 @@ class EntraService:
         for parameter in ("grant_type", "client_id"):
             if not form.get(parameter):
                 raise RefusedError(900144, parameter=parameter)
-        if form["grant_type"] != "client_credentials":
+        grant = form["grant_type"]
+        if grant not in _GRANTS:
             raise RefusedError(70003, grant_type=form["grant_type"])
         if "resource" in form:
             raise RefusedError(901002)
-        if not form.get("scope"):
+        if not form.get("scope") and grant != "authorization_code":
             raise RefusedError(900144, parameter="scope")
-        audience = _audience(form["scope"])
+        audience = _audience(form["scope"]) if grant == "client_credentials" else ""
         if tenant.cloud not in self.login.clouds:
             raise RefusedError(900382)
         application = tenant.applications.get(form["client_id"].lower())
@@ -139,6 +160,10 @@ class EntraService:
         if application.disabled:
             raise RefusedError(7000112, application=application.client_id, name=application.name)
         self._authenticate(application, form, f"https://{request.host}{request.path}")
+        if grant == "authorization_code":
+            return self.people.redeem(tenant, application, form, request)
+        if grant == "refresh_token":
+            return self.people.refresh(tenant, application, form)
         if not any(same_resource(known, audience) for known in tenant.resources):
             raise RefusedError(500011, resource=audience, tenant=tenant.name)
         return aadsts.answer(
@@ -152,6 +177,8 @@ class EntraService:
         )
 
     def _authenticate(self, application: Application, form: dict[str, str], endpoint: str) -> None:
+        if application.is_public and {"client_assertion", "client_secret"} & set(form):
+            raise RefusedError(700025)
         if "client_assertion" in form or "client_assertion_type" in form:
             self._check_assertion(application, form, endpoint)
             return

@@ -238,8 +238,8 @@ class GraphService:
             )
         if bearer.tenant.is_deleted or bearer.tenant.cloud not in checkpoint.clouds:
             return 403, "Forbidden", "The tenant is not served here."
-        if not set(ROLES[path]) & set(bearer.roles):
-            needed, has = ",".join(ROLES[path]), ",".join(bearer.roles)
+        if not set(ROLES[path]) & {*bearer.roles, *bearer.scopes}:
+            needed, has = ",".join(ROLES[path]), ",".join((*bearer.roles, *bearer.scopes))
             sentence = f"Missing application roles. API required roles: {needed}, application roles: {has}."
             return 403, "Forbidden", sentence
         wait = self.api.meter.admit(bearer)

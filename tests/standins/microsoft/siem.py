@@ -222,7 +222,7 @@ class SiemService:
         is_forbidden = (
             tenant.is_deleted
             or tenant.cloud not in self.region.clouds
-            or (behaviour.required_role is not None and behaviour.required_role not in bearer.roles)
+            or (behaviour.required_role is not None and behaviour.required_role not in (*bearer.roles, *bearer.scopes))
             or (behaviour.foreign_tenant == "forbidden" and not self.region.is_home_of(tenant))
         )
         if is_forbidden:

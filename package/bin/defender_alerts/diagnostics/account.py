@@ -137,7 +137,7 @@ def refuse_secret_id(account: Account) -> None:
     Raises:
         AuthenticationError: it is the ID.
     """
-    if account.auth_type == CLIENT_SECRET and is_guid(account.client_secret):
+    if account.credential == CLIENT_SECRET and is_guid(account.client_secret):
         raise AuthenticationError(
             "The client secret looks like the secret's ID. Paste the secret's Value: Entra ID shows it once, when the "
             "secret is made, in the column beside the ID. If nobody has kept it, make a new secret."

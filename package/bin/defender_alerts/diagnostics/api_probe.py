@@ -25,7 +25,7 @@ _RENEWAL = {
 def credentials(context: Context, _: str) -> Finding:
     """Report when the secret or certificate expires."""
     account = context.account
-    what, lasts = account.auth_type.replace("_", " "), account.lasts(dt.datetime.now(dt.timezone.utc).date())
+    what, lasts = account.credential.replace("_", " "), account.lasts(dt.datetime.now(dt.timezone.utc).date())
     if lasts is None:
         return ok(
             f"The account signs in with a {what}. When it expires is not noted; the account's field Secret expires is "
@@ -34,7 +34,7 @@ def credentials(context: Context, _: str) -> Finding:
     found = f"The account signs in with a {what} that expires on {account.expires}, in {lasts} days."
     if lasts > SECRET_WARNING_DAYS:
         return ok(found)
-    return warning(found, _RENEWAL[account.auth_type])
+    return warning(found, _RENEWAL[account.credential])
 
 
 def token(context: Context, resource: str) -> Finding:

@@ -12,7 +12,7 @@ from defender_alerts.settings import NAME, check_tenant_id, cleaned, is_guid, un
 from . import clouds
 
 SECRET_WARNING_DAYS = 30
-AUTH_TYPES = CLIENT_SECRET, CERTIFICATE = ("client_secret", "certificate")
+AUTH_TYPES = CLIENT_SECRET, CERTIFICATE, USER = ("client_secret", "certificate", "user")
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,14 @@ class Account:
         tenant_id: a GUID, or one of the tenant's domains.
         client_secret: empty if the application signs in with a certificate.
         secret_expires: the day on which the client secret expires; None if unknown.
-        auth_type: ``client_secret`` or ``certificate``.
+        auth_type: ``client_secret``, ``certificate``, or ``user``: a person signs in, and the application proves itself
+            by its certificate if it has one, else by its secret.
         certificate: PEM, with the public key of ``private_key``.
         private_key: PEM, without a passphrase.
         tenant_of_domain: a domain and the GUID of its tenant, as the check at save has kept them.
         tenant_of_input: the name of the input that names the tenant; empty where it is the account's own.
+        signed_in_as: the name of the person who has signed in, as Entra ID gives it; empty where nobody has.
+        signed_in_at: when that was, ISO 8601 in UTC.
     """
 
     name: str
@@ -41,6 +44,20 @@ class Account:
     private_key: str = field(default="", repr=False)
     tenant_of_domain: str = ""
     tenant_of_input: str = ""
+    signed_in_as: str = ""
+    signed_in_at: str = ""
+
+    @property
+    def credential(self) -> str:
+        """By what the application proves itself: ``client_secret`` or ``certificate``."""
+        if self.auth_type != USER:
+            return self.auth_type
+        return CERTIFICATE if self.certificate else CLIENT_SECRET
+
+    @property
+    def is_of_user(self) -> bool:
+        """Whether the account sees what a person may see, and not what its application may."""
+        return self.auth_type == USER
 
     @property
     def tenant_guid(self) -> str:
@@ -61,7 +78,7 @@ class Account:
     @property
     def expires(self) -> dt.date | None:
         """The day (UTC) on which the certificate or client secret expires; None if unknown."""
-        if self.auth_type != CERTIFICATE:
+        if self.credential != CERTIFICATE:
             return self.secret_expires
         from defender_alerts.microsoft.client_certificate.key_pair import not_after
 
@@ -109,28 +126,29 @@ def read_account(
     auth_type = cleaned(stanza.get("auth_type") or CLIENT_SECRET)
     if auth_type not in AUTH_TYPES:
         raise ConfigurationError(f"auth_type is {auth_type!r} and should be one of {', '.join(AUTH_TYPES)}. {where}")
-    if auth_type == CERTIFICATE:
+    account = Account(
+        name,
+        cloud,
+        tenant_id,
+        client_id,
+        client_secret="",
+        auth_type=auth_type,
+        tenant_of_domain=tenant_of_domain,
+        signed_in_as=(stanza.get("signed_in_as") or "") if auth_type == USER else "",
+        signed_in_at=(stanza.get("signed_in_at") or "") if auth_type == USER else "",
+    )
+    certificate = cleaned(stanza.get("certificate") or "")
+    if auth_type == CERTIFICATE or (auth_type == USER and certificate):
         # Imported here, since polls with a client secret don't need the modules that read keys.
         from defender_alerts.microsoft.client_certificate.key_pair import read_pair
 
-        pair = read_pair(cleaned(stanza.get("certificate") or ""), cleaned(secrets.get("private_key") or ""), where)
+        pair = read_pair(certificate, cleaned(secrets.get("private_key") or ""), where)
         pair.must_be_valid(now or dt.datetime.now(dt.timezone.utc), where)
-        return Account(
-            name,
-            cloud,
-            tenant_id,
-            client_id,
-            client_secret="",
-            auth_type=auth_type,
-            certificate=pair.certificate.pem,
-            private_key=pair.key_pem,
-            tenant_of_domain=tenant_of_domain,
-        )
+        return replace(account, certificate=pair.certificate.pem, private_key=pair.key_pem)
     client_secret = cleaned(secrets.get("client_secret") or "")
     if not client_secret:
         raise ConfigurationError(f"The account {name} has no client secret. {where}")
-    expires = _read_date(stanza.get("secret_expires"), where)
-    return Account(name, cloud, tenant_id, client_id, client_secret, expires, tenant_of_domain=tenant_of_domain)
+    return replace(account, client_secret=client_secret, secret_expires=_read_date(stanza.get("secret_expires"), where))
 
 
 def _read_date(text: str | None, where: str) -> dt.date | None:

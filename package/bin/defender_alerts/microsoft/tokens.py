@@ -296,7 +296,7 @@ class TokenSource:
     def _credential(self) -> Any:
         """The credential for ``msal``: the secret, or a function that makes a new assertion for each request."""
         account = self._account
-        if account.auth_type != CERTIFICATE:
+        if account.credential != CERTIFICATE:
             return account.client_secret
         # Imported here, since polls with a client secret don't need these modules.
         from .client_certificate.assertion import Assertions
@@ -322,7 +322,8 @@ class TokenSource:
         fitting = (
             row
             for row in ADVICE
-            if row.auth_type in {"", account.auth_type} and (account.tenant_of_input or not row.of_input)
+            if row.auth_type in {"", account.credential, account.auth_type}
+            and (account.tenant_of_input or not row.of_input)
         )
         advice = next((row for row in fitting if row.code in codes), None)
         sentence = advice.sentence if advice else _UNKNOWN
@@ -336,7 +337,7 @@ class TokenSource:
             consent=consent_address(self._cloud, account.tenant_id, account.client_id),
             client_id=account.client_id,
             unusual=unusual(account.client_secret),
-            credential=_CREDENTIALS[account.auth_type],
+            credential=_CREDENTIALS[account.credential],
             thumbprint=self._pair.certificate.sha1.hex().upper() if self._pair else "",
         )
         return error(filled + quoted)

@@ -211,7 +211,7 @@ class _InputRun:
         days = account.lasts(today)
         if days is None or days > SECRET_WARNING_DAYS:
             return
-        has_certificate = account.auth_type == CERTIFICATE
+        has_certificate = account.credential == CERTIFICATE
         key = "certificate_expires_in_days" if has_certificate else "secret_expires_in_days"
         self._log.warning(
             "%s The certificate of the account %s expires on %s. Make a new one with its key, upload it in Entra ID > "

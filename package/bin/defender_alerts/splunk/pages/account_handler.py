@@ -8,7 +8,14 @@ from typing import Any
 from splunktaucclib.rest_handler.error import RestError
 
 from defender_alerts.diagnostics.account import AccountCheck, check_account, refuse_secret_id, summary, warnings
-from defender_alerts.microsoft.account import CERTIFICATE, CLIENT_SECRET, Account, check_account_name, read_account
+from defender_alerts.microsoft.account import (
+    CERTIFICATE,
+    CLIENT_SECRET,
+    USER,
+    Account,
+    check_account_name,
+    read_account,
+)
 from defender_alerts.microsoft.client_certificate.key_pair import not_after
 from defender_alerts.settings import cleaned, is_true
 from defender_alerts.splunk.inputs import saved_inputs, texts
@@ -19,8 +26,18 @@ from defender_alerts.splunk.stored_settings import MASKS, account_secrets, load_
 from .page import LOG, PageHandler, answering
 
 _CONNECTION_FIELDS = ("cloud", "tenant_id", "client_id", "auth_type", "certificate")
-_ENCRYPTED_OF = {CLIENT_SECRET: "client_secret", CERTIFICATE: "private_key"}
-_ONLY_OF = {CLIENT_SECRET: ("client_secret", "secret_expires"), CERTIFICATE: ("certificate", "private_key")}
+_ENCRYPTED_OF = {
+    CLIENT_SECRET: ("client_secret",),
+    CERTIFICATE: ("private_key",),
+    USER: ("client_secret", "private_key"),
+}
+_FIELDS_OF = {
+    CLIENT_SECRET: ("client_secret", "secret_expires"),
+    CERTIFICATE: ("certificate", "private_key"),
+    USER: ("client_secret", "secret_expires", "certificate", "private_key"),
+}
+_CREDENTIAL_FIELDS = tuple(dict.fromkeys(field for fields in _FIELDS_OF.values() for field in fields))
+_NOT_SIGNED_IN = "Not signed in. Press Sign in: until then, its inputs don't run."
 
 
 class AccountHandler(PageHandler):
@@ -41,7 +58,7 @@ class AccountHandler(PageHandler):
             LOG.warning("whether Splunk can decrypt the accounts' secrets is not known: %s", error)
             return
         for name in unreadable & set(confInfo):
-            field = _ENCRYPTED_OF.get(confInfo[name]["auth_type"], "").replace("_", " ")
+            field = " or ".join(_ENCRYPTED_OF.get(confInfo[name]["auth_type"], ())).replace("_", " ")
             confInfo[name]["feeds"] = f"Splunk can't decrypt its {field}. Edit the account and paste it again."
 
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
@@ -93,11 +110,11 @@ class AccountHandler(PageHandler):
         skip = is_true(payload.pop("skip_check", ""))
         auth_type = payload["auth_type"] = payload.get("auth_type") or stored.get("auth_type") or CLIENT_SECRET
         _drop_what_is_not_of(auth_type, payload, stored)
-        new_secret = payload.get(_ENCRYPTED_OF.get(auth_type, "")) is not None
+        new_secret = any(payload.get(field) is not None for field in _ENCRYPTED_OF.get(auth_type, ()))
         last = AccountCheck.load(stored.get("last_check"))
         with answering():
-            account = self._account({**stored, **payload, "tenant_of_domain": ""}, new_secret=new_secret)
-            for field in _ONLY_OF[CERTIFICATE]:
+            account = self._account({**stored, **payload, "tenant_of_domain": ""})
+            for field in _FIELDS_OF[CERTIFICATE]:
                 if payload.get(field):
                     # With normal line breaks, and only the certificate that belongs to the key.
                     payload[field] = getattr(account, field).strip()
@@ -107,7 +124,7 @@ class AccountHandler(PageHandler):
             if new_secret:
                 # This needs no network.
                 refuse_secret_id(account)
-            if skip:
+            if skip or (account.is_of_user and not account.signed_in_as):
                 if changed and last:
                     payload["last_check"] = ""
                 return None
@@ -121,9 +138,12 @@ class AccountHandler(PageHandler):
             payload["tenant_of_domain"] = f"{account.tenant_id} {check.tenant}"
         return check
 
-    def _account(self, fields: Mapping[str, str], *, new_secret: bool) -> Account:
-        kept = {} if new_secret else account_secrets(self.splunkd(), self.callerArgs.id, fields["auth_type"])
-        given = {field: fields[field] for field in _ENCRYPTED_OF.values() if new_secret and field in fields}
+    def _account(self, fields: Mapping[str, str]) -> Account:
+        auth_type = fields["auth_type"]
+        given = {field: fields[field] for field in _ENCRYPTED_OF.get(auth_type, ()) if field in self.payload}
+        with_key = auth_type == CERTIFICATE or (auth_type == USER and fields.get("certificate"))
+        wanted = "private_key" if with_key else "client_secret"
+        kept = {} if wanted in given else account_secrets(self.splunkd(), self.callerArgs.id, auth_type)
         return read_account(self.callerArgs.id, fields, {**kept, **given})
 
     def _answer(self, confInfo: Any, check: AccountCheck | None) -> None:  # noqa: N803 - Splunk's name
@@ -134,23 +154,25 @@ class AccountHandler(PageHandler):
 
 def _drop_what_is_not_of(auth_type: str, payload: dict[str, str], stored: Mapping[str, str]) -> None:
     """Drop hidden and masked fields, and delete credentials of the other type."""
-    for of_type, fields in _ONLY_OF.items():
-        for field in fields if of_type != auth_type else ():
-            payload.pop(field, None)
-            if stored.get(field):
-                payload[field] = ""
-    secret = _ENCRYPTED_OF.get(auth_type, "")
-    if payload.get(secret) in {"", *MASKS}:
-        # UCC keeps the stored secret if the field is missing, and would delete it if the field is empty.
-        del payload[secret]
+    for field in _CREDENTIAL_FIELDS:
+        if field in _FIELDS_OF.get(auth_type, ()):
+            continue
+        payload.pop(field, None)
+        if stored.get(field):
+            payload[field] = ""
+    for secret in _ENCRYPTED_OF.get(auth_type, ()):
+        if payload.get(secret) in {"", *MASKS}:
+            # UCC keeps the stored secret if the field is missing, and would delete it if the field is empty.
+            del payload[secret]
 
 
 def _describe(confInfo: Any) -> None:  # noqa: N803 - Splunk's name
     """Add the table's columns to each account."""
     for item in confInfo.values():
         check = AccountCheck.load(item.get("last_check"))
-        item["feeds"] = summary(check) if check else "Not checked yet."
-        item["checked"] = f"{check.day} (UTC)" if check else ""
         # An account in a hand-written conf may lack it; the form would then show no choice.
         item["auth_type"] = item.get("auth_type") or CLIENT_SECRET
+        is_signed_out = item["auth_type"] == USER and not item.get("signed_in_as")
+        item["feeds"] = _NOT_SIGNED_IN if is_signed_out else summary(check) if check else "Not checked yet."
+        item["checked"] = f"{check.day} (UTC)" if check else ""
         item["expires"] = str(not_after(item.get("certificate") or "") or item.get("secret_expires") or "")
