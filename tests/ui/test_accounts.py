@@ -201,6 +201,12 @@ def test_the_form_asks_for_what_the_chosen_credential_needs_and_nothing_else(wor
             expect(dialog.field(field)).to_be_visible()
         for field in hidden:
             expect(dialog.field(field)).to_have_count(0)
+    # With a person the application proves itself by either.
+    dialog.choose_button("auth_type", "Sign in as a user")
+    for field in (*shown, *hidden):
+        expect(dialog.field(field)).to_be_visible()
+    expect(dialog.field("auth_type")).to_contain_text("Inputs see only what this person may see.")
+    workplace.picture("account-add-user")
 
 
 def test_an_account_with_a_certificate_is_saved_and_edited_without_its_key_being_shown(workplace: Workplace) -> None:
