@@ -35,6 +35,9 @@ def stream_events(script: Script, inputs: InputDefinition, _event_writer: EventW
     The events go out by ``defender_alerts.collect.events``, whose docstring says why; and splunklib would make 0 of any
     status.
     """
+    # First, and from here: below twenty nested imports, urllib3's regular expressions take CPython 3.11 and later ten
+    # times as long, since their parser's recursion then frees and maps a part of the interpreter's stack at each call.
+    import requests  # noqa: F401 - see above
     from defender_alerts.splunk.modular_input import run
 
     process.end(run(script.get_scheme().title, inputs, sys.stdout.buffer))

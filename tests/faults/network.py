@@ -36,9 +36,9 @@ def _unresolved(stage: Polls) -> None:
     def plan(usual: Plan) -> Plan:
         def elsewhere(api: Api) -> Api:
             assert isinstance(api, (SiemApi, ODataApi))
-            return replace(api, host=_NOWHERE) if api.region == stage.subject.region else api
+            return api._replace(host=_NOWHERE) if api.region == stage.subject.region else api
 
-        return replace(usual, own=ChangedSettings(usual.own, elsewhere))
+        return usual._replace(own=ChangedSettings(usual.own, elsewhere))
 
     stage.patch.setenv("HTTPS_PROXY", stage.cloud.proxy.url())
     stage.patch.setenv("NO_PROXY", ".invalid")

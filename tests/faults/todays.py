@@ -108,9 +108,9 @@ def _with_a_token_for_the_other_api(stage: Polls) -> None:
     def plan(usual: Plan) -> Plan:
         def of_the_other(api: Api) -> Api:
             assert isinstance(api, ODataApi)
-            return replace(api, audience=_ENDPOINT if api.audience == _GRAPH else _GRAPH)
+            return api._replace(audience=_ENDPOINT if api.audience == _GRAPH else _GRAPH)
 
-        return replace(usual, own=ChangedSettings(usual.own, of_the_other))
+        return usual._replace(own=ChangedSettings(usual.own, of_the_other))
 
     stage.plan = plan
 

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -85,7 +85,7 @@ class MemoryPlaces:
     def delete_older(self, key: CheckpointKey, generation: int) -> None:
         with self._lock:
             for name, document in list(self.documents.items()):
-                of_place = all(document.get(field) == value for field, value in asdict(key).items())
+                of_place = all(document.get(field) == value for field, value in key._asdict().items())
                 if (of_place or document.get("split_alerts_of") == str(key)) and document["generation"] < generation:
                     del self.documents[name]
 
@@ -234,9 +234,9 @@ class PolledInput:
     def _with_small_answers(self, api: Api) -> Api:
         assert self.most_records is not None
         if isinstance(api, ODataApi):
-            return replace(api, most_records=self.most_records)
+            return api._replace(most_records=self.most_records)
         assert isinstance(api, SiemApi)
-        return replace(api, most_records=self.most_records)
+        return api._replace(most_records=self.most_records)
 
     def network(self) -> Network:
         """The way to the stand-in cloud: its proxy and its CA."""
@@ -254,7 +254,7 @@ class PolledInput:
     def poll(self, **account: Any) -> PollResult:
         """Poll once; ``account`` replaces fields of the account."""
         plan = self.plan()
-        plan = replace(plan, account=replace(plan.account, **account))
+        plan = plan._replace(account=replace(plan.account, **account))
         given = PollContext(
             self.network(),
             self.store,

@@ -228,7 +228,7 @@ def test_an_instant_of_any_size_is_collected_as_far_as_records_can_be_skipped_an
     def small(api: Api) -> Api:
         assert isinstance(api, ODataApi)
         assert 0 < most_skip < api.collection.most_skip
-        return replace(api, most_records=page, collection=api.collection._replace(most_skip=most_skip))
+        return api._replace(most_records=page, collection=api.collection._replace(most_skip=most_skip))
 
     usual = source.input(cloud, *customer(cloud))
     usual.let_time_pass()
@@ -259,7 +259,7 @@ class _Changed(PolledInput):
 
     def plan(self) -> Any:
         plan = super().plan()
-        return replace(plan, own=ChangedSettings(plan.own, self.change))
+        return plan._replace(own=ChangedSettings(plan.own, self.change))
 
 
 def _with_api(polled: PolledInput, change: Callable[[Api], Api]) -> PolledInput:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.apis import endpoint_alerts, graph_alerts, incidents, siem_alerts
 from defender_alerts.microsoft.apis.base import Access, OwnSettings
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """One kind of input.
 
     Attributes:

@@ -10,8 +10,8 @@ import datetime as dt
 import functools
 import re
 import time
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 TICKS_PER_SECOND = 10_000_000
 
@@ -114,8 +114,7 @@ def epoch(ticks: int) -> str:
     return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """A span of time from ``start`` (inclusive) to ``end`` (exclusive), in ticks."""
 
     start: int

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from defender_alerts.errors import CheckpointError
@@ -42,8 +42,7 @@ MOST_INCOMPLETE = 1_000
 MOST_SEEN = 150_000
 
 
-@dataclass(frozen=True)
-class CheckpointKey:
+class CheckpointKey(NamedTuple):
     """The identity of a checkpoint. Changing a filter, resource, credential or proxy keeps the checkpoint."""
 
     kind: str
@@ -144,7 +143,7 @@ class Checkpoint:
         return {
             "_key": self.key.of_generation(self.generation),
             "layout": LAYOUT,
-            **asdict(self.key),
+            **self.key._asdict(),
             "watermark": iso(self.watermark),
             "settled": iso(self.settled),
             "seen_from": iso(self.seen_from),
@@ -204,8 +203,7 @@ class Checkpoint:
         return checkpoint
 
 
-@dataclass(frozen=True)
-class Reset:
+class Reset(NamedTuple):
     """An administrator's request to restart a checkpoint at ``start`` (ticks).
 
     It has a document of its own, since a running process would overwrite the checkpoint's. It applies until a
@@ -225,7 +223,7 @@ class Reset:
         """The reset as a KV store document."""
         return {
             "_key": self.key_of(self.key),
-            **asdict(self.key),
+            **self.key._asdict(),
             "start": iso(self.start),
             "generation": self.generation,
         }
@@ -245,8 +243,7 @@ class Reset:
             ) from error
 
 
-@dataclass(frozen=True)
-class Deletion:
+class Deletion(NamedTuple):
     """The record of a deleted input: only checkpoints of this generation or a later one are valid.
 
     It has a document of its own, so that a process that is still running notices it. A new input of the same name

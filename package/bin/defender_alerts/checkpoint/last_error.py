@@ -7,8 +7,7 @@ the error. It applies only until something is collected after it. Collecting nev
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from defender_alerts.times import iso, parse_iso
 
@@ -18,8 +17,7 @@ FAILED, INCOMPLETE = "failed", "incomplete"
 """How the run ended, as in the log. Incomplete: part of the requested data is still missing."""
 
 
-@dataclass(frozen=True)
-class LastError:
+class LastError(NamedTuple):
     """A failure of a run.
 
     Attributes:

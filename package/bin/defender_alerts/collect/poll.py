@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable, Protocol
+from typing import Any, Callable, NamedTuple, Protocol
 
 from defender_alerts.checkpoint.checkpoint import (
     Checkpoint,
@@ -52,8 +52,7 @@ from .regions import RegionOutcome, collect_side_by_side
 LONGEST_HANDOVER = 10.0
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """The settings of an input and its account.
 
     Attributes:
@@ -123,8 +122,7 @@ class PollContext:
         )
 
 
-@dataclass(frozen=True)
-class PollResult:
+class PollResult(NamedTuple):
     """The outcome of each region that was started, and the failures of those that could not be."""
 
     outcomes: tuple[RegionOutcome, ...]

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey, CheckpointStore
 from defender_alerts.checkpoint.versions import Seen, Version
@@ -28,8 +28,7 @@ from .reader import DeliveryMode, RegionReader
 MOST_ORDERED = 100_000
 
 
-@dataclass(frozen=True)
-class Recollection:
+class Recollection(NamedTuple):
     """The versions to collect again in one region.
 
     Attributes:
@@ -62,7 +61,7 @@ class Recollection:
         """The recollection as a KV store document."""
         return {
             "_key": self.key_of(self.key),
-            **asdict(self.key),
+            **self.key._asdict(),
             "generation": self.generation,
             "versions": self.versions.pack(),
             "ordered": self.ordered,
@@ -205,7 +204,7 @@ class PendingRecollection:
         for mark, time in self._pending.items():
             versions.add(mark, time)
         delivered = self._recollection.ordered - len(versions) - not_shown
-        self._recollection = replace(self._recollection, versions=versions, delivered=delivered, not_shown=not_shown)
+        self._recollection = self._recollection._replace(versions=versions, delivered=delivered, not_shown=not_shown)
         self._store.save(self._recollection.document())
 
     def _log_result(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from defender_alerts.checkpoint.checkpoint import MOST_SEEN
 from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts
@@ -33,8 +33,7 @@ LONGEST_ANSWER_KEPT = 24_000_000
 _BEGINNING = 3_600 * TICKS_PER_SECOND
 
 
-@dataclass(frozen=True)
-class RegionJob:
+class RegionJob(NamedTuple):
     """What it takes to collect one region.
 
     Attributes:

@@ -12,9 +12,8 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from http import HTTPStatus
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from defender_alerts.checkpoint.checkpoint import CheckpointKey, Deletion
 from defender_alerts.checkpoint.last_error import LastError
@@ -43,8 +42,7 @@ _LIMIT = re.compile(r"\bmax_\w+|\blimits\.conf\b")
 _NOTHING_LOST = "Nothing is lost: alerts are collected from the last checkpoint on as soon as it is back."
 
 
-@dataclass(frozen=True)
-class _StoreError:
+class _StoreError(NamedTuple):
     """A state in ``server/info``, and its sentence."""
 
     status: str
@@ -141,7 +139,7 @@ class KVStoreCheckpoints:
             CheckpointError: the store can't be written.
         """
         older = _older_than(generation)
-        self._delete({**asdict(key), **older})
+        self._delete({**key._asdict(), **older})
         self._delete({"split_alerts_of": str(key), **older})
 
     def delete_before(self, deletion: Deletion) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import ssl
 import sys
 import threading
 import time
@@ -26,7 +27,7 @@ from defender_alerts.errors import (
 from defender_alerts.input_kinds import KINDS, Kind
 from defender_alerts.logfmt import key_values
 from defender_alerts.microsoft.account import CERTIFICATE, SECRET_WARNING_DAYS, Account
-from defender_alerts.microsoft.network import Network
+from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.settings import check_input_name, read_polling, too_short
 from defender_alerts.times import machine_time
 
@@ -172,10 +173,11 @@ class _InputRun:
         account = load_account(self._splunkd, polling.account).in_tenant_of(polling.name, polling.tenant_id)
         self._redaction.hide(*account.secrets, *(saved.network.proxy.secrets if saved.network.proxy else ()))
         self._warn_of_expiry(account)
-        self._warn_of_authorities(saved.network)
         plan = Plan(self._kind, self._stanza_name, polling, own, account)
         store = KVStoreCheckpoints(self._splunkd, self._stop, self._log)
-        context = PollContext(saved.network, store, self._stream, self._stop, self._log, begun=self._begun)
+        context = PollContext(
+            saved.network, store, self._stream, self._stop, self._log, begun=self._begun, trust=self._trust
+        )
         self._now = context.clock.now
         result = poll(plan, context)
         self._tell(result, plan)
@@ -224,19 +226,16 @@ class _InputRun:
             account.expires,
         )
 
-    def _warn_of_authorities(self, network: Network) -> None:
-        if not network.ca_pem:
-            return
-        from defender_alerts.microsoft.client_certificate.authorities import read_authorities
+    def _trust(self, ca_pem: str) -> ssl.SSLContext:
+        return trust(ca_pem, self._warn_of_authorities)
 
-        left_out = read_authorities(network.ca_pem).left_out
-        if left_out:
-            self._log.warning(
-                "input=%s Of the CA certificates under Configuration > Network, some are not used: %s. Replace "
-                "what this host needs; the others are used.",
-                self._name,
-                left_out,
-            )
+    def _warn_of_authorities(self, left_out: str) -> None:
+        self._log.warning(
+            "input=%s Of the CA certificates under Configuration > Network, some are not used: %s. Replace "
+            "what this host needs; the others are used.",
+            self._name,
+            left_out,
+        )
 
     def _tell(self, result: PollResult, plan: Plan) -> None:
         for region, failure in result.startup_failures.items():

@@ -9,7 +9,6 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -45,8 +44,7 @@ class SplunkdError(Exception):
         self.wants_certificate = wants_certificate
 
 
-@dataclass(frozen=True)
-class RetryBudget:
+class RetryBudget(NamedTuple):
     """How long to wait for a splunkd that is busy or starting.
 
     Attributes:

@@ -6,7 +6,7 @@ Source: Microsoft, "List alerts API" and "Alert resource type" (2025), including
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from defender_alerts.microsoft.transport.rate_limit import Limit
 from defender_alerts.settings import cleaned
@@ -41,8 +41,7 @@ _ALERTS = Collection(
 )
 
 
-@dataclass(frozen=True)
-class EndpointSettings:
+class EndpointSettings(NamedTuple):
     """The settings that only this kind of input has."""
 
     region: str

@@ -7,7 +7,7 @@ Sources: Microsoft, "List alerts_v2", "alert resource type", "Microsoft Graph se
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from defender_alerts.microsoft.transport.rate_limit import Limit
 
@@ -51,8 +51,7 @@ _ALERTS = Collection(
 )
 
 
-@dataclass(frozen=True)
-class GraphSettings:
+class GraphSettings(NamedTuple):
     """The settings that only this kind of input has."""
 
     severities: tuple[str, ...]

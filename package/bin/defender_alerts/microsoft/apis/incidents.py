@@ -12,7 +12,7 @@ alerts: if the answer has none, the incident stays among the incomplete ones.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.settings import cleaned
@@ -38,8 +38,7 @@ _INCIDENTS = Collection(
 )
 
 
-@dataclass(frozen=True)
-class IncidentSettings:
+class IncidentSettings(NamedTuple):
     """The settings that only this kind of input has."""
 
     alerts: str

@@ -20,7 +20,6 @@ Sources: Microsoft, "List alerts API" and "OData queries" (Defender for Endpoint
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -89,8 +88,7 @@ class Collection(NamedTuple):
     by_id: bool = False
 
 
-@dataclass(frozen=True)
-class ODataApi:
+class ODataApi(NamedTuple):
     """One collection at one host.
 
     Attributes:
@@ -240,8 +238,7 @@ class ODataApi:
         return str(identity), parse_iso(updated)
 
 
-@dataclass(frozen=True)
-class ODataExpansion:
+class ODataExpansion(NamedTuple):
     """The inner records of a collection whose records can be requested by id."""
 
     api: ODataApi
@@ -266,15 +263,14 @@ class ODataExpansion:
 
     def unexpanded(self) -> ODataApi:
         """The collection without expansion."""
-        return replace(self.api, plain=True)
+        return self.api._replace(plain=True)
 
     def single(self, identity: str) -> ODataApi:
         """One record by its id."""
-        return replace(self.api, plain=False, identity=identity)
+        return self.api._replace(plain=False, identity=identity)
 
 
-@dataclass(frozen=True)
-class ODataErrors:
+class ODataErrors(NamedTuple):
     """Explains the refusals of a collection or of a single record."""
 
     collection: Collection

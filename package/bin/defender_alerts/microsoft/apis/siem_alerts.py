@@ -13,7 +13,6 @@ Source: Microsoft, "Pull Microsoft Defender for Endpoint detections using SIEM R
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -90,8 +89,7 @@ def resource_hint(resource: str) -> str:
     return f"Set the input's resource to {other}."
 
 
-@dataclass(frozen=True)
-class SiemApi:
+class SiemApi(NamedTuple):
     """The SIEM API in one region."""
 
     region: str
@@ -158,8 +156,7 @@ class SiemApi:
         return f"{full_id}|{part}", parse_iso(processed)
 
 
-@dataclass(frozen=True)
-class SiemErrors:
+class SiemErrors(NamedTuple):
     """Explains the refusals of the SIEM API in one region."""
 
     region: str

@@ -12,8 +12,7 @@ import base64
 import json
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from defender_alerts.times import TICKS_PER_SECOND
 
@@ -25,8 +24,7 @@ LIFE = 600
 _NOTABLE = 60
 
 
-@dataclass(frozen=True)
-class Algorithm:
+class Algorithm(NamedTuple):
     """A signature algorithm (RFC 7518, 3.1) and the JWT header that identifies the certificate (RFC 7515, 4.1)."""
 
     name: str

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import der, pem
 from .x509 import Certificate, read_certificate
@@ -26,8 +26,7 @@ _MOST_SHOWN = 8
 _OF_SERVERS = frozenset({b"\x2b\x06\x01\x05\x05\x07\x03\x01", b"\x55\x1d\x25\x00"})
 
 
-@dataclass(frozen=True)
-class LeftOut:
+class LeftOut(NamedTuple):
     """A certificate that is not used: its number in the text, its name, and the reason."""
 
     number: int
@@ -39,8 +38,7 @@ class LeftOut:
         return f"number {self.number}{f' ({self.name})' if self.name else ''} {self.because}"
 
 
-@dataclass(frozen=True)
-class Authorities:
+class Authorities(NamedTuple):
     """The CA certificates of a text.
 
     Attributes:

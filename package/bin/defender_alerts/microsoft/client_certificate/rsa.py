@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from . import der
 
@@ -10,8 +11,7 @@ RSA = bytes.fromhex("2a864886f70d010101")
 """The object identifier 1.2.840.113549.1.1.1, rsaEncryption, encoded."""
 
 
-@dataclass(frozen=True)
-class PublicNumbers:
+class PublicNumbers(NamedTuple):
     """The public numbers, which identify an RSA key."""
 
     modulus: int

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Callable, Protocol, TypeVar
+from typing import Callable, NamedTuple, Protocol, TypeVar
 
 import requests
 import urllib3
@@ -109,8 +109,7 @@ class Request:
     failures: int | None = None
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(NamedTuple):
     """An answer that ends the call: Microsoft's status, code, message and correlation id, as far as they are known.
 
     Attributes:
@@ -372,8 +371,7 @@ class Caller:
             raise StoppedError
 
 
-@dataclass(frozen=True)
-class Callers:
+class Callers(NamedTuple):
     """Makes callers for hosts, each with a session of its own: sessions are not for several threads.
 
     Attributes:

@@ -6,7 +6,7 @@ import base64
 import re
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Callable
 from urllib.parse import urlsplit
 
 import certifi
@@ -27,8 +27,12 @@ _PROXY_SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "soc
 _PROXY_HOST = re.compile(r"[A-Za-z0-9._-]+\Z|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]\Z")
 
 
-def trust(ca_pem: str) -> ssl.SSLContext:
+def trust(ca_pem: str, on_left_out: Callable[[str], None] | None = None) -> ssl.SSLContext:
     """Make a TLS context that trusts the public roots and the given certificates, and always verifies.
+
+    Args:
+        ca_pem: the certificates, or nothing.
+        on_left_out: called with a list, for a sentence, of the certificates that are not used, if there are any.
 
     Raises:
         ConfigurationError: the text holds no readable certificate.
@@ -45,11 +49,13 @@ def trust(ca_pem: str) -> ssl.SSLContext:
         # Python 3.13 sets this by default; private CAs of inspecting proxies often lack the extensions it requires.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if ca_pem:
-        _add(context, ca_pem)
+        left_out = _add(context, ca_pem)
+        if left_out and on_left_out:
+            on_left_out(left_out)
     return context
 
 
-def _add(context: ssl.SSLContext, ca_pem: str) -> None:
+def _add(context: ssl.SSLContext, ca_pem: str) -> str:
     # Imported here, since polls without CA certificates don't need the modules that read them.
     from defender_alerts.microsoft.client_certificate.authorities import read_authorities
 
@@ -62,6 +68,7 @@ def _add(context: ssl.SSLContext, ca_pem: str) -> None:
             "Configuration > Network > Additional CA certificates holds no certificate in PEM form that can be read. "
             "Paste everything from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
         )
+    return found.left_out
 
 
 class ContextAdapter(HTTPAdapter):
