@@ -145,7 +145,7 @@ class Tenant:
             self.network, trust(self.network.ca_pem), self.stop, self.log, _PATIENCE, monotonic=self.monotonic
         )
         cloud = clouds.cloud(self.account.cloud)
-        self.source = TokenSource(self.account, cloud, self._caller(cloud.authority_host))
+        self.source = TokenSource(self.account, cloud, self._caller(cloud.authority_host), self._make)
 
     @property
     def calls(self) -> int:

@@ -25,7 +25,7 @@ caller = SimpleNamespace(clock=SimpleNamespace(now=lambda: 0))
 failed = []
 
 def ask(gate):
-    source = TokenSource(account, clouds.cloud("commercial"), caller)
+    source = TokenSource(account, clouds.cloud("commercial"), caller, callers=None)
     gate.wait()
     try:
         source.reject("a token")

@@ -35,6 +35,8 @@ ACCOUNT = {
     "secret_expires": None,
     "certificate": None,
     "private_key": None,
+    "identity_mode": "federated",
+    "identity_client_id": None,
     "skip_check": False,
 }
 PROXY = {
@@ -465,6 +467,7 @@ def test_the_pages_offer_what_the_code_knows() -> None:
     known: dict[tuple[str, str], Sequence[str]] = {
         ("account", "cloud"): [cloud.name for cloud in clouds.CLOUDS],
         ("account", "auth_type"): account.AUTH_TYPES,
+        ("account", "identity_mode"): account.IDENTITY_MODES,
         ("defender_graph_alerts", "severities"): graph_alerts.SEVERITIES,
         ("defender_graph_alerts", "service_sources"): graph_alerts.SERVICE_SOURCES,
         ("defender_incidents", "alerts"): incidents.ALERTS,

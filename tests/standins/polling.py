@@ -24,7 +24,7 @@ from defender_alerts.microsoft.account import Account
 from defender_alerts.microsoft.apis.base import Api, OwnSettings
 from defender_alerts.microsoft.apis.odata import ODataApi
 from defender_alerts.microsoft.apis.siem_alerts import RESOURCES, SiemApi
-from defender_alerts.microsoft.network import Network, Proxy
+from defender_alerts.microsoft.network import IdentityServices, Network, Proxy
 from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.settings import Polling
 
@@ -206,6 +206,7 @@ class PolledInput:
     name: str = "test"
     home: Tenant | None = None
     """The account's own tenant, where the input names the one that it collects."""
+    identity_services: IdentityServices = field(default_factory=IdentityServices)
     jumped: float = 0.0
     """Seconds that the process believes to have passed more than have."""
 
@@ -240,7 +241,8 @@ class PolledInput:
 
     def network(self) -> Network:
         """The way to the stand-in cloud: its proxy and its CA."""
-        return Network(proxy=self.proxy or http_proxy(self.cloud.proxy), ca_pem=self.cloud.ca_pem, timeout=self.timeout)
+        proxy = self.proxy or http_proxy(self.cloud.proxy)
+        return Network(proxy, self.cloud.ca_pem, self.timeout, self.identity_services)
 
     def let_time_pass(self) -> None:
         """Let the cloud and the process believe in each wait, which is over at once all the same."""

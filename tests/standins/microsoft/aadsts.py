@@ -52,6 +52,15 @@ _MAY_NOT_BE_INSTALLED = (
 _ASSERTION = (
     " Review the documentation at https://learn.microsoft.com/entra/identity-platform/certificate-credentials ."
 )
+_NOT_FEDERATED = "No matching federated identity record found for presented assertion"
+_FEDERATED = (
+    " Please check your federated identity credential Subject, Audience and Issuer against the presented assertion."
+    " https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
+)
+_OTHER_ISSUER = (
+    " issued by issuer '{issuer}' may not be used for federated identity credential flows for applications or managed"
+    " identities registered in this tenant."
+)
 _PARAMETER = "The request body must contain the following parameter: "
 TABLE = {
     50012: Aadsts("invalid_client", 401, "Authentication failed. {reason}"),
@@ -68,6 +77,7 @@ TABLE = {
         "The provided request must include a 'scope' input parameter. The provided value for the input parameter"
         " 'scope' is not valid. The scope {scope} is not valid.",
     ),
+    70021: Aadsts("invalid_request", 400, _NOT_FEDERATED + "." + _FEDERATED),
     90002: Aadsts(
         "invalid_request",
         400,
@@ -95,6 +105,13 @@ TABLE = {
         "Application with identifier '{application}' was not found in the directory '{tenant}'."
         + _MAY_NOT_BE_INSTALLED,
     ),
+    700211: Aadsts("invalid_request", 400, _NOT_FEDERATED + " issuer '{claim}'." + _FEDERATED),
+    700212: Aadsts("invalid_client", 401, _NOT_FEDERATED + " audience '{claim}'." + _FEDERATED),
+    7002121: Aadsts("invalid_client", 401, _NOT_FEDERATED + " audience '{claim}'." + _FEDERATED),
+    700213: Aadsts("invalid_request", 400, _NOT_FEDERATED + " subject '{claim}'." + _FEDERATED),
+    700222: Aadsts("invalid_client", 401, "AAD-issued tokens may not be used for federated identity flows."),
+    700236: Aadsts("invalid_client", 401, "Entra ID tokens" + _OTHER_ISSUER),
+    700238: Aadsts("invalid_client", 401, "Tokens" + _OTHER_ISSUER),
     700022: Aadsts(
         "invalid_scope",
         400,

@@ -49,6 +49,15 @@ class RegisteredCertificate:
 
 
 @dataclass(frozen=True)
+class FederatedCredential:
+    """Whose tokens stand for an application."""
+
+    issuer: str
+    subject: str
+    audience: str
+
+
+@dataclass(frozen=True)
 class Issued:
     """One access token, without the token itself."""
 
@@ -72,6 +81,7 @@ class Application:
     token_seconds: int = 3600
     issued: list[Issued] = field(default_factory=list)
     certificates: list[RegisteredCertificate] = field(default_factory=list)
+    federated: list[FederatedCredential] = field(default_factory=list)
     assertions: list[Assertion] = field(default_factory=list)
     """Those that got a token."""
     revoked: set[str] = field(default_factory=set)

@@ -7,7 +7,9 @@ endpoint, and all grants but client credentials, codes and refresh tokens. All o
 Assertions: what must stand in one is said by Microsoft's certificate-credentials page; the codes of refusals are those
 that public issue threads quote (see ``aadsts``). Assumed: a secret beside an assertion (RFC 6749, 2.3, forbids it) and a
 ``jti`` that comes again (the page wants it unique) get 50012; an unknown ``client_assertion_type`` gets 7000216, a
-missing claim 50027; ``nbf`` and ``exp`` are read with five minutes of tolerance.
+missing claim 50027; ``nbf`` and ``exp`` are read with five minutes of tolerance. A managed identity's token is compared
+with the application's federated credentials byte for byte ("Configure an application to trust a managed identity");
+which code each difference gets is known from public notes, 70021 for an application without any is assumed.
 """
 
 from __future__ import annotations
@@ -204,6 +206,9 @@ class EntraService:
             assertion = Assertion.read(token)
         except TokenRefusedError as error:
             raise RefusedError(50027, reason=str(error)) from error
+        if str(assertion.claims.get("iss")).startswith("https://login."):
+            self._check_federated(application, token, assertion)
+            return
         self._check_signature(application, token, assertion)
         claims = assertion.claims
         missing = [claim for claim in _CLAIMS if not claims.get(claim)]
@@ -220,6 +225,24 @@ class EntraService:
         if any(claims["jti"] == former.claims["jti"] for former in application.assertions):
             raise RefusedError(50012, reason="The assertion has been used before.")
         application.assertions.append(assertion)
+
+    def _check_federated(self, application: Application, token: str, assertion: Assertion) -> None:
+        claims = assertion.claims
+        if not str(claims["iss"]).startswith(f"https://{self.login.host}/"):
+            raise RefusedError(700238, issuer=str(claims["iss"]))
+        try:
+            signing_key(self.login.instance).open(token)
+        except TokenRefusedError as error:
+            raise RefusedError(50027, reason=str(error)) from error
+        if claims["exp"] <= self.clock.now() // ticks.PER_SECOND:
+            raise RefusedError(700024, end=str(claims["exp"]))
+        left = application.federated
+        if not left:
+            raise RefusedError(70021)
+        for claim, name, code in (("iss", "issuer", 700211), ("sub", "subject", 700213), ("aud", "audience", 700212)):
+            left = [one for one in left if getattr(one, name) == claims[claim]]
+            if not left:
+                raise RefusedError(code, claim=str(claims[claim]))
 
     def _check_signature(self, application: Application, token: str, assertion: Assertion) -> None:
         header = assertion.header

@@ -20,6 +20,9 @@ class LoginHost:
     """As ``cloud_instance_name`` of its openid-configuration."""
     clouds: tuple[str, ...]
     """Tenants of these clouds sign in here."""
+    exchange_audience: str
+    """Of a managed identity's token that stands for an application (Microsoft: "Configure an application to trust a
+    managed identity")."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,8 @@ class ApiHosts:
 
 
 LOGIN = (
-    LoginHost("login.microsoftonline.com", "microsoftonline.com", ("commercial", "gcc")),
-    LoginHost("login.microsoftonline.us", "microsoftonline.us", ("gcc_high", "dod")),
+    LoginHost("login.microsoftonline.com", "microsoftonline.com", ("commercial", "gcc"), "api://AzureADTokenExchange"),
+    LoginHost("login.microsoftonline.us", "microsoftonline.us", ("gcc_high", "dod"), "api://AzureADTokenExchangeUSGov"),
 )
 
 SIEM = (

@@ -177,7 +177,7 @@ def audit(question: AuditRequest, context: AuditContext) -> Iterator[RegionRepor
         yield RegionReport(region, question.start, question.end, failure=failure)
     if not apis:
         return
-    tokens = TokenSource(question.account, cloud, context.caller(cloud.authority_host))
+    tokens = TokenSource(question.account, cloud, context.caller(cloud.authority_host), context.caller)
     bearers = {region: ResourceBearer(tokens, api.audience, api.errors.resource_hint) for region, api in apis.items()}
     # Without a token the audit ends here.
     next(iter(bearers.values())).token()

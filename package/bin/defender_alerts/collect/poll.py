@@ -146,7 +146,7 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
     if not apis:
         return PollResult((), startup_failures)
     token_caller = context.caller(cloud.authority_host, clock=context.clock)
-    tokens = TokenSource(plan.account, cloud, token_caller)
+    tokens = TokenSource(plan.account, cloud, token_caller, context.caller)
     bearers = {region: ResourceBearer(tokens, api.audience, api.errors.resource_hint) for region, api in apis.items()}
     # Without a token nothing is read.
     next(iter(bearers.values())).token()

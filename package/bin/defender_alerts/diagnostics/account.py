@@ -224,7 +224,7 @@ def _answers(account: Account, callers: Callers, audience: str, kinds: Sequence[
     A role that no document names may do all the same: only the API knows.
     """
     cloud = clouds.cloud(account.cloud)
-    source = TokenSource(account, cloud, callers(cloud.authority_host))
+    source = TokenSource(account, cloud, callers(cloud.authority_host), callers)
     if audience == _TENANT:
         yield source.tenant()
         return
@@ -341,20 +341,28 @@ _SAID = {
 }
 
 
-def warnings(name: str, check: AccountCheck) -> list[str]:
-    """A sentence for each kind of input that the account can't feed or that was not checked."""
-    return [explained(name, one) for one in check.kinds if one.finding in _SAID]
+def warnings(name: str, check: AccountCheck, *, is_direct: bool = False) -> list[str]:
+    """A sentence for each kind of input that the account can't feed or that was not checked.
+
+    Args:
+        name: of the account.
+        check: what was found.
+        is_direct: a managed identity has the permissions, and no application.
+    """
+    return [explained(name, one, is_direct=is_direct) for one in check.kinds if one.finding in _SAID]
 
 
-def explained(name: str, one: KindCheck) -> str:
+def explained(name: str, one: KindCheck, *, is_direct: bool = False) -> str:
     """Why an account can't feed a kind of input, and what to do."""
-    return _SAID[one.finding][1].format(name=name, kind=_title(one.kind), detail=one.detail.rstrip("."))
+    of_identity = is_direct and one.finding is Verdict.MISSING
+    sentence = _MISSING_OF_IDENTITY if of_identity else _SAID[one.finding][1]
+    return sentence.format(name=name, kind=_title(one.kind), detail=one.detail.rstrip("."))
 
 
 def explained_in_tenant(account: Account, one: KindCheck) -> str:
     """Why an account can't feed a kind of input in the tenant that it is for, and what to do."""
     if not account.tenant_of_input or one.finding not in _SAID_OF_OTHER_TENANT:
-        return explained(account.name, one)
+        return explained(account.name, one, is_direct=account.is_direct)
     return _SAID_OF_OTHER_TENANT[one.finding].format(
         name=account.name,
         tenant=account.tenant_id,
@@ -363,6 +371,12 @@ def explained_in_tenant(account: Account, one: KindCheck) -> str:
     )
 
 
+_MISSING_OF_IDENTITY = (
+    "The account {name} can't feed {kind}: the managed identity lacks the permission {detail}. The portal has no page "
+    "for it: assign it with the commands in the documentation (Register, Managed identity). Azure keeps the "
+    "identity's tokens for up to a day, and only later ones have the new permission; then edit the account and save "
+    "it: that checks again."
+)
 _SAID_OF_OTHER_TENANT = {
     Verdict.MISSING: (
         "In the tenant {tenant}, which the input names, the application of the account {name} lacks the permission "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from defender_alerts.microsoft.account import CERTIFICATE, CLIENT_SECRET, SECRET_WARNING_DAYS
+from defender_alerts.microsoft.account import CERTIFICATE, CLIENT_SECRET, MANAGED_IDENTITY, SECRET_WARNING_DAYS
 from defender_alerts.microsoft.transport.server_clock import MOST_SKEW
 from defender_alerts.times import TICKS_PER_SECOND, Window, seconds
 
@@ -25,6 +25,12 @@ _RENEWAL = {
 def credentials(context: Context, _: str) -> Finding:
     """Report when the secret or certificate expires."""
     account = context.account
+    if account.auth_type == MANAGED_IDENTITY:
+        which = f"with the client ID {account.identity_client_id}" if account.identity_client_id else "of its own"
+        for_whom = "" if account.is_direct else f" It vouches for the application {account.client_id}."
+        return ok(
+            f"The account signs in with the managed identity {which} of this machine; none of it expires.{for_whom}"
+        )
     what, lasts = account.credential.replace("_", " "), account.lasts(dt.datetime.now(dt.timezone.utc).date())
     if lasts is None:
         return ok(

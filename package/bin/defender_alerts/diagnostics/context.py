@@ -50,7 +50,7 @@ class Context:
         self.clock = ServerClock(self.machine, self.monotonic)
         trusted = trust(self.network.ca_pem)
         self._callers = Callers(self.network, trusted, self.stop, self.log, ASKS_ONCE)
-        self.source = TokenSource(self.account, self.cloud, self.caller(self.cloud.authority_host))
+        self.source = TokenSource(self.account, self.cloud, self.caller(self.cloud.authority_host), self._callers)
 
     @property
     def cloud(self) -> Cloud:

@@ -2,8 +2,8 @@
 
 Sources: Microsoft, "Microsoft Entra authentication and authorization error codes"; "What's new for authentication?"
 (900439); for certificates also the troubleshooting guide of the Azure SDK (700021, 700023, 700027) and the codes that
-Microsoft.Identity.Web attributes to a certificate (700024, 7000214, 7000274, 7000277, 1000502). 7000229 is only known
-from public issues.
+Microsoft.Identity.Web attributes to a certificate (700024, 7000214, 7000274, 7000277, 1000502). 7000229 and those
+of managed identities (70021, 700211 to 700213, 7002121, 700222, 700236, 700238) are only known from public issues.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from defender_alerts.errors import (
     UnknownResourceError,
 )
 
-from .account import CERTIFICATE, CLIENT_SECRET
+from .account import CERTIFICATE, CLIENT_SECRET, MANAGED_IDENTITY
 from .client_certificate import UNSUPPORTED_ALGORITHM
 
 
@@ -41,6 +41,10 @@ class Advice(NamedTuple):
 
 def _about_certificate(code: int, sentence: str) -> Advice:
     return Advice(code, AuthenticationError, sentence, CERTIFICATE)
+
+
+def _about_identity(code: int, sentence: str) -> Advice:
+    return Advice(code, AuthenticationError, sentence, MANAGED_IDENTITY)
 
 
 _TENANT = "Correct the tenant id of the {owner}: in Entra ID, Overview > Tenant ID. Check its cloud as well."
@@ -68,6 +72,21 @@ _CLOCK = (
 _NO_CREDENTIAL = (
     "No credential has reached Entra ID. Enter the {credential} of the account {account} again, and look for a proxy "
     "that changes what is sent."
+)
+_FEDERATED = "Entra ID > App registrations > Certificates & secrets > Federated credentials"
+_DOES_NOT_TRUST = (
+    "The application of the account {account} does not trust the managed identity with the client ID {identity}. Add "
+    f"the identity in {_FEDERATED} with the scenario Managed Identity: the subject is the identity's object "
+    "(principal) ID, the issuer that of the application's own tenant. A new one may take some minutes to count."
+)
+_OTHER_AUDIENCE = (
+    "The application of the account {account} trusts the managed identity with the client ID {identity} for another "
+    f"audience. Correct it in {_FEDERATED}: {{audience}}"
+)
+_OTHER_ISSUER = (
+    "The managed identity with the client ID {identity} is of another tenant or cloud than the application of the "
+    "account {account}. Register an application in the identity's tenant, as a multitenant one if other "
+    "tenants are read."
 )
 # Where the input names the tenant: an application of another organization is let in there, not registered.
 _OF_INPUTS = (
@@ -142,6 +161,14 @@ ADVICE = (
         "App registrations > Overview.",
     ),
     _about_certificate(700023, "The signed assertion is for another tenant or cloud. " + _TENANT),
+    _about_identity(70021, _DOES_NOT_TRUST),
+    _about_identity(700211, _DOES_NOT_TRUST),
+    _about_identity(700213, _DOES_NOT_TRUST),
+    _about_identity(700212, _OTHER_AUDIENCE),
+    _about_identity(7002121, _OTHER_AUDIENCE),
+    _about_identity(700222, _OTHER_ISSUER),
+    _about_identity(700236, _OTHER_ISSUER),
+    _about_identity(700238, _OTHER_ISSUER),
     Advice(7000218, AuthenticationError, _NO_CREDENTIAL),
     Advice(7000216, AuthenticationError, _NO_CREDENTIAL),
     Advice(

@@ -12,7 +12,13 @@ from defender_alerts.settings import NAME, check_tenant_id, cleaned, is_guid, un
 from . import clouds
 
 SECRET_WARNING_DAYS = 30
-AUTH_TYPES = CLIENT_SECRET, CERTIFICATE, USER = ("client_secret", "certificate", "user")
+AUTH_TYPES = CLIENT_SECRET, CERTIFICATE, USER, MANAGED_IDENTITY = (
+    "client_secret",
+    "certificate",
+    "user",
+    "managed_identity",
+)
+IDENTITY_MODES = FEDERATED, DIRECT = ("federated", "direct")
 
 
 @dataclass(frozen=True)
@@ -21,16 +27,20 @@ class Account:
 
     Attributes:
         tenant_id: a GUID, or one of the tenant's domains.
-        client_secret: empty if the application signs in with a certificate.
+        client_id: of the application; empty for a managed identity with permissions of its own.
+        client_secret: empty if the application signs in with something else.
         secret_expires: the day on which the client secret expires; None if unknown.
-        auth_type: ``client_secret``, ``certificate``, or ``user``: a person signs in, and the application proves itself
-            by its certificate if it has one, else by its secret.
+        auth_type: ``client_secret``, ``certificate``, ``managed_identity``, or ``user``: a person signs in, and the
+            application proves itself by its certificate if it has one, else by its secret.
         certificate: PEM, with the public key of ``private_key``.
         private_key: PEM, without a passphrase.
         tenant_of_domain: a domain and the GUID of its tenant, as the check at save has kept them.
         tenant_of_input: the name of the input that names the tenant; empty where it is the account's own.
         signed_in_as: the name of the person who has signed in, as Entra ID gives it; empty where nobody has.
         signed_in_at: when that was, ISO 8601 in UTC.
+        identity_mode: what the managed identity does: vouch for the application (``federated``), or ask with
+            permissions of its own (``direct``). Empty for other types.
+        identity_client_id: of a user-assigned identity; empty for the machine's own (system-assigned).
     """
 
     name: str
@@ -46,6 +56,8 @@ class Account:
     tenant_of_input: str = ""
     signed_in_as: str = ""
     signed_in_at: str = ""
+    identity_mode: str = ""
+    identity_client_id: str = ""
 
     @property
     def credential(self) -> str:
@@ -58,6 +70,16 @@ class Account:
     def is_of_user(self) -> bool:
         """Whether the account sees what a person may see, and not what its application may."""
         return self.auth_type == USER
+
+    @property
+    def identity(self) -> str:
+        """Who signs in, for the log: ``managed`` or ``user``; empty for an application by itself."""
+        return {MANAGED_IDENTITY: "managed", USER: "user"}.get(self.auth_type, "")
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether no application is in between: the managed identity has the permissions itself."""
+        return self.auth_type == MANAGED_IDENTITY and self.identity_mode == DIRECT
 
     @property
     def tenant_guid(self) -> str:
@@ -120,12 +142,12 @@ def read_account(
     tenant_id = cleaned(stanza.get("tenant_id") or "")
     check_tenant_id(tenant_id, where)
     tenant_of_domain = stanza.get("tenant_of_domain") or ""
-    client_id = cleaned(stanza.get("client_id") or "")
-    if not is_guid(client_id):
-        raise ConfigurationError(f"The client id {client_id!r} is not a GUID.{unusual(client_id)} {where}")
     auth_type = cleaned(stanza.get("auth_type") or CLIENT_SECRET)
     if auth_type not in AUTH_TYPES:
         raise ConfigurationError(f"auth_type is {auth_type!r} and should be one of {', '.join(AUTH_TYPES)}. {where}")
+    if auth_type == MANAGED_IDENTITY:
+        return _read_managed_identity(Account(name, cloud, tenant_id, "", "", auth_type=auth_type), stanza, where)
+    client_id = _read_client_id(stanza, where)
     account = Account(
         name,
         cloud,
@@ -149,6 +171,36 @@ def read_account(
     if not client_secret:
         raise ConfigurationError(f"The account {name} has no client secret. {where}")
     return replace(account, client_secret=client_secret, secret_expires=_read_date(stanza.get("secret_expires"), where))
+
+
+def _read_client_id(stanza: Mapping[str, str], where: str) -> str:
+    client_id = cleaned(stanza.get("client_id") or "")
+    if not is_guid(client_id):
+        raise ConfigurationError(f"The client id {client_id!r} is not a GUID.{unusual(client_id)} {where}")
+    return client_id
+
+
+def _read_managed_identity(account: Account, stanza: Mapping[str, str], where: str) -> Account:
+    mode = cleaned(stanza.get("identity_mode") or FEDERATED)
+    if mode not in IDENTITY_MODES:
+        raise ConfigurationError(f"identity_mode is {mode!r} and should be one of {', '.join(IDENTITY_MODES)}. {where}")
+    identity = cleaned(stanza.get("identity_client_id") or "")
+    if identity and not is_guid(identity):
+        raise ConfigurationError(
+            f"The client ID of the managed identity {identity!r} is not a GUID.{unusual(identity)} {where}"
+        )
+    if mode == FEDERATED and not identity:
+        raise ConfigurationError(
+            "Only a user-assigned identity can vouch for an application. Enter its client ID, or choose Has "
+            f"permissions of its own (identity_mode = direct). {where}"
+        )
+    return replace(
+        account,
+        client_id=_read_client_id(stanza, where) if mode == FEDERATED else "",
+        identity_mode=mode,
+        identity_client_id=identity,
+        tenant_of_domain=stanza.get("tenant_of_domain") or "",
+    )
 
 
 def _read_date(text: str | None, where: str) -> dt.date | None:

@@ -13,13 +13,22 @@ from typing import NamedTuple
 
 from defender_alerts.errors import ConfigurationError
 
+_EXCHANGE = "api://AzureADTokenExchange"
+_EXCHANGE_GOV = "api://AzureADTokenExchangeUSGov"
+
 
 class Cloud(NamedTuple):
-    """One of Microsoft's clouds: its name in the account's settings, and the host that issues its tokens."""
+    """One of Microsoft's clouds: its name in the account's settings, and the host that issues its tokens.
+
+    Attributes:
+        exchange_audience: of a managed identity's token that vouches for an application. Source: Microsoft, "Configure
+            an application to trust a managed identity".
+    """
 
     name: str
     label: str
     authority_host: str
+    exchange_audience: str = _EXCHANGE
 
 
 class Endpoint(NamedTuple):
@@ -42,8 +51,8 @@ CLOUDS = (
     Cloud("commercial", "Commercial", "login.microsoftonline.com"),
     # GCC uses the commercial Entra ID; only GCC High and DoD use that of the US government cloud.
     Cloud("gcc", "GCC", "login.microsoftonline.com"),
-    Cloud("gcc_high", "GCC High", "login.microsoftonline.us"),
-    Cloud("dod", "DoD", "login.microsoftonline.us"),
+    Cloud("gcc_high", "GCC High", "login.microsoftonline.us", _EXCHANGE_GOV),
+    Cloud("dod", "DoD", "login.microsoftonline.us", _EXCHANGE_GOV),
 )
 
 _ENDPOINT = "https://api.securitycenter.microsoft.com"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import os
+import sys
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -57,6 +59,25 @@ class Proxy:
 
 
 @dataclass(frozen=True)
+class IdentityServices:
+    """Where the identity services of this machine are: fixed, so that no name has to be resolved.
+
+    Attributes:
+        virtual_machine: address of the Azure Instance Metadata Service.
+        arc: address of the Azure Arc agent.
+        challenges: the folder of the agent's files that prove who asks (as in msal 1.39, which reads them).
+    """
+
+    virtual_machine: tuple[str, int] = ("169.254.169.254", 80)
+    arc: tuple[str, int] = ("127.0.0.1", 40342)
+    challenges: str = (
+        os.path.expandvars(r"%ProgramData%\AzureConnectedMachineAgent\Tokens")
+        if sys.platform == "win32"
+        else "/var/opt/azcmagent/tokens"
+    )
+
+
+@dataclass(frozen=True)
 class Network:
     """Network settings for calls to Microsoft.
 
@@ -64,11 +85,13 @@ class Network:
         proxy: None for a direct connection, or for the environment's proxy.
         ca_pem: PEM certificates to trust in addition to the public roots.
         timeout: seconds to wait for a connection, and for each piece of an answer.
+        identity_services: of this machine. No setting changes them.
     """
 
     proxy: Proxy | None = None
     ca_pem: str = ""
     timeout: float = 60.0
+    identity_services: IdentityServices = IdentityServices()
 
 
 def read_network(proxy: Mapping[str, str], proxy_secrets: Mapping[str, str], network: Mapping[str, str]) -> Network:

@@ -21,19 +21,21 @@ from urllib.parse import quote
 from defender_alerts.errors import (
     AddonError,
     AuthenticationError,
+    ConfigurationError,
     ServiceError,
     UnexpectedAnswerError,
 )
 from defender_alerts.settings import unusual
 
-from .account import CERTIFICATE, CLIENT_SECRET, Account
+from .account import CERTIFICATE, CLIENT_SECRET, MANAGED_IDENTITY, Account
 from .client_certificate import UNSUPPORTED_ALGORITHM
 from .clouds import Cloud
-from .transport.client import Answer, Caller, Refusal, Request, microsofts_words
+from .transport.client import Answer, Caller, Callers, Refusal, Request, microsofts_words
 
 if TYPE_CHECKING:
     from .client_certificate.assertion import Assertions
     from .client_certificate.key_pair import Pair
+    from .managed_identity.identity import MachineIdentity
 
 _CORRELATION = re.compile(r"Correlation ID: ([0-9a-fA-F-]{36})")
 _JWT_PARTS = 3  # header, claims, signature
@@ -45,7 +47,11 @@ _IMPORTING = threading.Lock()
 
 
 _UNKNOWN = "Entra ID refuses the account {account}. Look the code up in Microsoft's list of AADSTS error codes."
-_CREDENTIALS = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate and private key"}
+_CREDENTIALS = {
+    CLIENT_SECRET: "client secret",
+    CERTIFICATE: "certificate and private key",
+    MANAGED_IDENTITY: "managed identity",
+}
 # The first assertion, one with the server's time, and one with the other algorithm.
 _MOST_ASSERTIONS = 3
 _TRANSIENT = frozenset({90006, 90012, 90024, 90033, 90055, 50196})
@@ -196,17 +202,20 @@ class TokenSource:
         account: whose credentials are used.
         cloud: of its tenant.
         caller: calls the authority.
+        callers: how this process makes calls; a managed identity's service is called in the same way.
     """
 
-    def __init__(self, account: Account, cloud: Cloud, caller: Caller) -> None:
+    def __init__(self, account: Account, cloud: Cloud, caller: Caller, callers: Callers) -> None:
         self._account = account
         self._cloud = cloud
         self._authority = f"https://{cloud.authority_host}/{quote(account.tenant_id)}"
         self._caller = caller
+        self._callers = callers
         self._lock = threading.Lock()
         self._application: Any = None
         self._pair: Pair | None = None
         self._assertions: Assertions | None = None
+        self._identity: MachineIdentity | None = None
 
     def acquire(self, resource: str, hint: str = "") -> Token:
         """Return a token for ``resource``; ``msal`` renews it five minutes before it expires.
@@ -222,12 +231,16 @@ class TokenSource:
         """
         with self._lock:
             # The text before "/.default" becomes the audience byte for byte, so it must not be normalised.
-            result = self._ask(f"{resource}/.default")
+            result = self._machine().ask(resource) if self._account.is_direct else self._ask(f"{resource}/.default")
         if "access_token" not in result:
+            if self._account.is_direct and not _codes(result):
+                raise self._machine().refused(result)
             raise self._refused(result, resource, hint)
         value = str(result["access_token"])
         claims = _claims(value)
         tenant = str(claims.get("tid") or self._account.tenant_id).lower()
+        if self._account.is_direct:
+            self._must_be_of_the_tenant(claims)
         expires, roles = claims.get("exp"), claims.get("roles")
         return Token(
             value,
@@ -251,6 +264,30 @@ class TokenSource:
         request = Request("GET", f"{self._authority}/v2.0/.well-known/openid-configuration")
         return self._caller.call(request, _read_tenant, _explain_unavailable)
 
+    def _must_be_of_the_tenant(self, claims: Mapping[str, Any]) -> None:
+        """Refuse a managed identity of another tenant: what it reads would be filed under the wrong one.
+
+        Raises:
+            ConfigurationError: the token names another tenant.
+        """
+        named = str(claims.get("tid") or "").lower()
+        if named and named != self.tenant():
+            raise ConfigurationError(
+                f"The managed identity of this machine belongs to the tenant {named}, not to the "
+                f"{_called(self._account)}, and reads its own tenant alone. Correct the tenant, or choose Vouches for "
+                "an application, with a multitenant one."
+            )
+
+    def _machine(self) -> MachineIdentity:
+        """The managed identity of this machine."""
+        if self._identity is None:
+            # Imported here, since polls with other credentials don't need it.
+            with _IMPORTING:
+                from .managed_identity.identity import MachineIdentity
+
+            self._identity = MachineIdentity(self._account, self._cloud, self._callers)
+        return self._identity
+
     def _ask(self, scope: str) -> Mapping[str, Any]:
         """Request a token; with a certificate again, as long as another assertion may succeed."""
         application = self._msal()
@@ -271,6 +308,9 @@ class TokenSource:
     def reject(self, token: str) -> None:
         """Forget a token that an API refused, unless another region has already done so."""
         with self._lock:
+            if self._account.is_direct:
+                self._machine().reject(token)
+                return
             application = self._msal()
             kept = application.token_cache.search("AccessToken")
             if any(entry.get("secret") == token for entry in kept):
@@ -296,6 +336,8 @@ class TokenSource:
     def _credential(self) -> Any:
         """The credential for ``msal``: the secret, or a function that makes a new assertion for each request."""
         account = self._account
+        if account.auth_type == MANAGED_IDENTITY:
+            return {"client_assertion": lambda: self._machine().assertion()}
         if account.credential != CERTIFICATE:
             return account.client_secret
         # Imported here, since polls with a client secret don't need these modules.
@@ -339,6 +381,8 @@ class TokenSource:
             unusual=unusual(account.client_secret),
             credential=_CREDENTIALS[account.credential],
             thumbprint=self._pair.certificate.sha1.hex().upper() if self._pair else "",
+            identity=account.identity_client_id,
+            audience=self._cloud.exchange_audience,
         )
         return error(filled + quoted)
 

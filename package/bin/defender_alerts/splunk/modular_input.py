@@ -246,6 +246,8 @@ class _InputRun:
                 self._fail(one.failure, collector.now, region=collector.region)
             summary = collector.summary(one.seconds)
             whose = {"input": self._name, "account": plan.account.name}
+            if plan.account.identity:
+                whose["identity"] = plan.account.identity
             self._log.info("%s", key_values(action="region_done", **whose, outcome=one.outcome, **summary))
             for sourcetype, count in (
                 (plan.kind.sourcetype, collector.new - collector.new_split_alerts),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.microsoft.account import CERTIFICATE, Account, read_account
+from defender_alerts.microsoft.account import CERTIFICATE, MANAGED_IDENTITY, Account, read_account
 from defender_alerts.microsoft.network import Network, read_network
 from defender_alerts.settings import cleaned, is_true
 
@@ -149,4 +149,8 @@ def load_account(splunkd: Splunkd, name: str) -> Account:
             f"The account {name} does not exist. Add it under Configuration > Accounts, or choose another one for the "
             "input."
         )
-    return read_account(name, stanza, account_secrets(splunkd, name, stanza.get("auth_type") or ""))
+    auth_type = stanza.get("auth_type") or ""
+    # A managed identity has no secret, and what an earlier credential left need not be readable.
+    return read_account(
+        name, stanza, {} if auth_type == MANAGED_IDENTITY else account_secrets(splunkd, name, auth_type)
+    )

@@ -98,6 +98,7 @@ class Request:
     Attributes:
         accepts: the statuses whose bodies the caller wants to read.
         failures: how many failures in a row end the call; None for the caller's default.
+        may_pass: further statuses after which the call is retried.
     """
 
     method: str
@@ -107,6 +108,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     accepts: frozenset[int] = frozenset({200})
     failures: int | None = None
+    may_pass: frozenset[int] = frozenset()
 
 
 class Refusal(NamedTuple):
@@ -280,7 +282,7 @@ class Caller:
                 )
                 if answer.status in request.accepts:
                     return read(answer)
-                raise self._refused(host, answer, explain, token)
+                raise self._refused(host, answer, explain, token, request.may_pass)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             failure = no_answer(host, error, self._session)
             if not failure.may_pass:
@@ -318,7 +320,9 @@ class Caller:
             # requests parses a redirect's target even if it is told not to follow it (2.32.5).
             raise _NoAddressError from error
 
-    def _refused(self, host: str, answer: Answer, explain: Explain, token: str | None) -> Exception:
+    def _refused(
+        self, host: str, answer: Answer, explain: Explain, token: str | None, may_pass: frozenset[int]
+    ) -> Exception:
         status = answer.status
         if status in _REDIRECTS:
             return _redirected(host, urllib3.util.parse_url(answer.headers.get("Location", "")).host)
@@ -327,7 +331,7 @@ class Caller:
         if status == HTTPStatus.UNAUTHORIZED and token is not None and foreign is None:
             return _Retry("401", explain(refusal), status=status)
         error = foreign or explain(refusal)
-        if status in _MAY_PASS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if status in _MAY_PASS or status in may_pass or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             wait = self._retry_after(answer.headers.get("Retry-After"))
             return _Retry(str(status), error, status=status, wait=wait)
         return error

@@ -11,6 +11,7 @@ from defender_alerts.diagnostics.account import AccountCheck, check_account, ref
 from defender_alerts.microsoft.account import (
     CERTIFICATE,
     CLIENT_SECRET,
+    MANAGED_IDENTITY,
     USER,
     Account,
     check_account_name,
@@ -25,7 +26,15 @@ from defender_alerts.splunk.stored_settings import MASKS, account_secrets, load_
 
 from .page import LOG, PageHandler, answering
 
-_CONNECTION_FIELDS = ("cloud", "tenant_id", "client_id", "auth_type", "certificate")
+_CONNECTION_FIELDS = (
+    "cloud",
+    "tenant_id",
+    "client_id",
+    "auth_type",
+    "certificate",
+    "identity_mode",
+    "identity_client_id",
+)
 _ENCRYPTED_OF = {
     CLIENT_SECRET: ("client_secret",),
     CERTIFICATE: ("private_key",),
@@ -35,6 +44,7 @@ _FIELDS_OF = {
     CLIENT_SECRET: ("client_secret", "secret_expires"),
     CERTIFICATE: ("certificate", "private_key"),
     USER: ("client_secret", "secret_expires", "certificate", "private_key"),
+    MANAGED_IDENTITY: ("identity_mode", "identity_client_id"),
 }
 _CREDENTIAL_FIELDS = tuple(dict.fromkeys(field for fields in _FIELDS_OF.values() for field in fields))
 _NOT_SIGNED_IN = "Not signed in. Press Sign in: until then, its inputs don't run."
@@ -46,6 +56,8 @@ class AccountHandler(PageHandler):
     UCC's pages (6.6) don't show messages of a successful answer. So the result of the check is stored in the stanza, as
     ``last_check``, and shown in the table, as ``feeds``. ``skip_check`` is never stored.
     """
+
+    _is_direct = False
 
     def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """List accounts with what each can feed."""
@@ -114,6 +126,7 @@ class AccountHandler(PageHandler):
         last = AccountCheck.load(stored.get("last_check"))
         with answering():
             account = self._account({**stored, **payload, "tenant_of_domain": ""})
+            self._is_direct = account.is_direct
             for field in _FIELDS_OF[CERTIFICATE]:
                 if payload.get(field):
                     # With normal line breaks, and only the certificate that belongs to the key.
@@ -143,12 +156,16 @@ class AccountHandler(PageHandler):
         given = {field: fields[field] for field in _ENCRYPTED_OF.get(auth_type, ()) if field in self.payload}
         with_key = auth_type == CERTIFICATE or (auth_type == USER and fields.get("certificate"))
         wanted = "private_key" if with_key else "client_secret"
-        kept = {} if wanted in given else account_secrets(self.splunkd(), self.callerArgs.id, auth_type)
+        kept = (
+            {}
+            if wanted in given or auth_type == MANAGED_IDENTITY
+            else account_secrets(self.splunkd(), self.callerArgs.id, auth_type)
+        )
         return read_account(self.callerArgs.id, fields, {**kept, **given})
 
     def _answer(self, confInfo: Any, check: AccountCheck | None) -> None:  # noqa: N803 - Splunk's name
         _describe(confInfo)
-        for warning in warnings(self.callerArgs.id, check) if check else ():
+        for warning in warnings(self.callerArgs.id, check, is_direct=self._is_direct) if check else ():
             confInfo.addWarnMsg(warning)
 
 
