@@ -1,6 +1,6 @@
 """What the search-time fields cost: CPU seconds of the stand-in for 10,000 events of each sourcetype, calls, and bytes.
 
-`PYTHONPATH=tests:package/bin:. .toolchain/venv/bin/python -m knowledge.cost` prints tables, as they stand in docs/enterprise-security.md.
+`PYTHONPATH=tests:package/bin:. .toolchain/venv/bin/python -m knowledge.cost` prints tables, as they stand in docs/performance.md.
 """
 
 from __future__ import annotations
