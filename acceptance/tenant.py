@@ -62,7 +62,11 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--only", default="", metavar="NAME,NAME", help="ask these questions alone")
     options.add_argument(
-        "--report", type=Path, default=Path("output/acceptance"), metavar="FOLDER", help="where tenant.txt and .json go"
+        "--report",
+        type=Path,
+        default=paths.OUTPUT / "acceptance-tenant",
+        metavar="PATH",
+        help="where the report goes, with .txt and .json after it (output/acceptance-tenant)",
     )
     return options
 
@@ -111,11 +115,11 @@ def main(arguments: Sequence[str], console: Console = Console()) -> int:
         return 2
     tenant = Tenant(account, network, 60 * given.watch, console.tell, console.stop, console.monotonic)
     report = ask(tenant, questions)
-    given.report.mkdir(parents=True, exist_ok=True)
-    (given.report / "tenant.txt").write_text(report.for_people(), encoding="utf-8")
-    (given.report / "tenant.json").write_text(report.as_json(), encoding="utf-8")
+    given.report.parent.mkdir(parents=True, exist_ok=True)
+    for ending, text in (("txt", report.for_people()), ("json", report.as_json())):
+        Path(f"{given.report}.{ending}").write_text(text, encoding="utf-8")
     console.show(report.for_people())
-    console.tell(f"The report is in {given.report}/tenant.txt and tenant.json; both are safe to send.")
+    console.tell(f"The report is in {given.report}.txt and {given.report}.json; it is safe to send.")
     return report.status
 
 

@@ -538,19 +538,19 @@ def _holds(tenant: Tenant, api: Api, window: Window, record: Seen) -> bool:
 
 
 def _of(one: _Collection, name: str, question: str, how: str, *settles: str, informs: bool = False) -> Check:
-    return Check(f"{one.name}-{name}", f"{one.title}: {question}", how, settles, informs)
+    return Check(f"{one.name}-{name}", question.format(one.title), how, settles, informs)
 
 
 def _table() -> Iterator[Question]:
     for one in COLLECTIONS:
         yield Question(
-            _of(one, "open", "the documented permission opens them.", "One record of 180 days is asked for."),
+            _of(one, "open", "Does the documented permission open {}?", "One record of 180 days is asked for."),
             partial(opens, one.kind),
         )
     yield Question(
         Check(
             "graph-alerts-by-incident-permission",
-            "SecurityIncident.Read.All alone opens alerts_v2.",
+            "Does SecurityIncident.Read.All alone open alerts_v2?",
             "One alert is asked for, where the token has that permission and none for alerts.",
             ("M2",),
         ),
@@ -561,7 +561,7 @@ def _table() -> Iterator[Question]:
     yield Question(
         Check(
             "graph-alerts-skip",
-            "Microsoft Graph's alerts: as many may be skipped as the add-on skips.",
+            "May as many of Microsoft Graph's alerts be skipped as the add-on relies on?",
             "One record behind $skip=500.",
             ("M9",),
         ),
@@ -570,7 +570,7 @@ def _table() -> Iterator[Question]:
     yield Question(
         Check(
             "incidents-expanded",
-            "A page of incidents comes with the alerts in them.",
+            "Does a page of incidents come with the alerts in them?",
             "The incidents of 30 days, 50 at most, with $expand=alerts.",
             ("M11",),
         ),
@@ -579,7 +579,7 @@ def _table() -> Iterator[Question]:
     yield Question(
         Check(
             "incident-by-id",
-            "One incident can be asked for by its id, with the alerts in it.",
+            "Can one incident be asked for by its id, with the alerts in it?",
             "The newest incident, with $expand=alerts.",
             ("M11",),
         ),
@@ -588,8 +588,8 @@ def _table() -> Iterator[Question]:
     yield Question(
         Check(
             "xdr-audience",
-            "api.security.microsoft.com answers /api/alerts with a token for the older hosts' resource, and shows "
-            "what these show.",
+            "Does api.security.microsoft.com answer /api/alerts to a token for the older hosts' resource, and show "
+            "what these show?",
             "The same window is asked for there; refused, with tokens for two other resources.",
             ("M1",),
         ),
@@ -598,7 +598,7 @@ def _table() -> Iterator[Question]:
     yield Question(
         Check(
             "siem-answers",
-            "The SIEM API still answers.",
+            "Does the SIEM API still answer?",
             "One day is asked for in each region, with a token for each of the two resources.",
             ("M8",),
             informs=True,
@@ -609,7 +609,7 @@ def _table() -> Iterator[Question]:
         yield Question(
             Check(
                 f"siem-{'upper' if upper else 'lower'}-bound",
-                f"The SIEM API: a detection of exactly the {'upper' if upper else 'lower'} bound is in the answer.",
+                f"Is a detection of exactly the {'upper' if upper else 'lower'} bound in an answer of the SIEM API?",
                 "A window of a second that begins or ends at a detection's time.",
                 ("M6",),
                 informs=True,
@@ -622,7 +622,7 @@ def _table() -> Iterator[Question]:
             _of(
                 one,
                 "delay",
-                f"what is updated appears within {DEFAULT_OVERLAP} s.",
+                f"Do updates of {{}} appear within {DEFAULT_OVERLAP} s?",
                 "The last hour is read every 15 s while the tenant is watched.",
                 "M10",
             ),
@@ -631,7 +631,7 @@ def _table() -> Iterator[Question]:
     yield Question(
         Check(
             "moved-alert-update-time",
-            "An alert that is moved to another incident gets a new update time.",
+            "Does an alert that is moved to another incident get a new update time?",
             "The newest alerts before and after the tenant was watched: which belong to another incident now?",
             ("M7",),
         ),
@@ -641,14 +641,14 @@ def _table() -> Iterator[Question]:
 
 def _about(one: _Collection) -> Iterator[Question]:
     yield Question(
-        _of(one, "identified", "each record has an id and an update time.", "The records of the sample."),
+        _of(one, "identified", "Has each record of {} an id and an update time?", "The records of the sample."),
         partial(_where_open, one.kind, partial(readable, one.kind)),
     )
     yield Question(
         _of(
             one,
             "orderby",
-            "$orderby is honoured. The add-on does not use it.",
+            "Is $orderby honoured for {}? The add-on does not use it.",
             "The older half of a window in ascending order, and the newer half in descending order.",
             "M5",
             informs=True,
@@ -659,7 +659,7 @@ def _about(one: _Collection) -> Iterator[Question]:
         _of(
             one,
             "lower-bound",
-            "a record of exactly the lower bound is in the answer.",
+            "Is a record of exactly the lower bound in an answer of {}?",
             "A window of 100 ns that begins at a record's time.",
             "M6",
         ),
@@ -669,7 +669,7 @@ def _about(one: _Collection) -> Iterator[Question]:
         _of(
             one,
             "upper-bound",
-            "a record of exactly the upper bound is not in the answer.",
+            "Is a record of exactly the upper bound left out of an answer of {}?",
             "A window of a second that ends at a record's time.",
             "M6",
         ),
@@ -679,7 +679,7 @@ def _about(one: _Collection) -> Iterator[Question]:
         _of(
             one,
             "pages",
-            "the pages of a window hold each record once.",
+            "Do pages of {} hold each record of a window once?",
             "A window is read in three pages, by @odata.nextLink or $skip.",
             "M9",
         ),
@@ -689,7 +689,7 @@ def _about(one: _Collection) -> Iterator[Question]:
         _of(
             one,
             "page-size",
-            "a page holds as many records as the add-on asks for.",
+            "Does a page of {} hold as many records as the add-on asks for?",
             "The records of 180 days, with the add-on's $top.",
             "M9",
         ),

@@ -136,7 +136,14 @@ class Customer:
         return tenant.main(
             (
                 *("--tenant", self.tenant.guid, "--client-id", self.application.client_id, "--watch", "2"),
-                *("--proxy", f"http://{proxy.host}:{proxy.port}", "--ca", str(ca), "--report", str(folder / "report")),
+                *(
+                    "--proxy",
+                    f"http://{proxy.host}:{proxy.port}",
+                    "--ca",
+                    str(ca),
+                    "--report",
+                    str(folder / "made" / "report"),
+                ),
                 *arguments,
             ),
             console,
@@ -148,8 +155,8 @@ class Customer:
         """Run the program, see that its report is safe to send, and give its answers by their names."""
         ended = self.run(folder, *arguments, **how)
         assert status is None or ended == status, self.said
-        report = (folder / "report" / "tenant.json").read_text(encoding="utf-8")
-        self.must_be_safe(report + (folder / "report" / "tenant.txt").read_text(encoding="utf-8"))
+        report = (folder / "made" / "report.json").read_text(encoding="utf-8")
+        self.must_be_safe(report + (folder / "made" / "report.txt").read_text(encoding="utf-8"))
         return {answer["check"]: answer for answer in json.loads(report)["answers"]}
 
     def must_be_safe(self, report: str) -> None:
@@ -362,7 +369,7 @@ def test_an_application_signs_in_with_a_certificate(customer: Customer, tmp_path
         (tmp_path / name).write_text(text, encoding="utf-8")
     given = [f"--{name}={tmp_path / name}" for name in ("certificate", "private-key")]
     assert customer.answers(tmp_path, "--only", "graph-alerts-open", *given, status=0, environment={})
-    assert pair.key_pem not in (tmp_path / "report" / "tenant.json").read_text(encoding="utf-8")
+    assert pair.key_pem not in (tmp_path / "made" / "report.json").read_text(encoding="utf-8")
 
 
 def test_a_client_id_that_is_none_is_said_before_anything_is_asked(customer: Customer, tmp_path: Path) -> None:
