@@ -14,6 +14,7 @@ from ui.workplace import GRAPH, INCIDENTS, SECRET, SIEM, Workplace, content
 
 ACCOUNT_CONF = "ta_defender_alerts_account"
 OF_SECRET, OF_CERTIFICATE = ("client_secret", "secret_expires"), ("certificate", "private_key")
+OF_IDENTITY = ("identity_mode", "identity_client_id")
 READ_ALL = {
     "https://api.securitycenter.microsoft.com": ("Alert.Read.All",),
     "https://graph.microsoft.com": ("SecurityAlert.Read.All", "SecurityIncident.Read.All"),
@@ -207,6 +208,24 @@ def test_the_form_asks_for_what_the_chosen_credential_needs_and_nothing_else(wor
         expect(dialog.field(field)).to_be_visible()
     expect(dialog.field("auth_type")).to_contain_text("Inputs see only what this person may see.")
     workplace.picture("account-add-user")
+    for field in OF_IDENTITY:
+        expect(dialog.field(field)).to_have_count(0)
+    # No credential at all, and where the identity itself has the permissions, no application either.
+    dialog.choose_button("auth_type", "Managed identity")
+    for field in (*shown, *hidden):
+        expect(dialog.field(field)).to_have_count(0)
+    for field in OF_IDENTITY:
+        expect(dialog.field(field)).to_be_visible()
+    expect(dialog.field("auth_type")).to_contain_text("not on Splunk Cloud")
+    dialog.choose_button("identity_mode", "Has permissions of its own")
+    dialog.type(name="corp", tenant_id=workplace.tenant.guid)
+    workplace.picture("account-add-managed-identity")
+    dialog.tick("skip_check")
+    dialog.save("Add")
+    expect(workplace.row("corp")).to_contain_text("Not checked yet.")
+    expect(workplace.page.locator("#defender-next-step")).not_to_contain_text("API permissions")
+    stored = workplace.conf(ACCOUNT_CONF)["corp"]
+    assert (stored["auth_type"], stored["identity_mode"]) == ("managed_identity", "direct")
 
 
 def test_an_account_with_a_certificate_is_saved_and_edited_without_its_key_being_shown(workplace: Workplace) -> None:

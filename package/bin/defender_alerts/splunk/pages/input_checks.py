@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from defender_alerts.diagnostics.account import AccountCheck, Verdict, check_account, explained, explained_in_tenant
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.input_kinds import KINDS, Kind
-from defender_alerts.microsoft.account import Account
+from defender_alerts.microsoft.account import DIRECT, MANAGED_IDENTITY, Account
 from defender_alerts.microsoft.apis.base import Api, OwnSettings
 from defender_alerts.microsoft.apis.endpoint_alerts import EndpointSettings
 from defender_alerts.microsoft.apis.graph_alerts import GraphSettings
@@ -141,10 +141,16 @@ def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[st
         said.append(
             Remark(
                 f"Its account {lacks} {found.detail}.",
-                f"{explained(this.account, found)} (Checked on {check.day}.)",
+                f"{explained(this.account, found, is_direct=_is_direct(accounts[this.account]))} (Checked on "
+                f"{check.day}.)",
             )
         )
     return said
+
+
+def _is_direct(account: Mapping[str, str]) -> bool:
+    """Whether a managed identity has the permissions, and no application."""
+    return (account.get("auth_type"), account.get("identity_mode")) == (MANAGED_IDENTITY, DIRECT)
 
 
 def _same(

@@ -39,8 +39,12 @@ function leadOn(account, next) {
         font: "14px sans-serif",
         zIndex: "1000",
     };
-    const permissions = link("API permissions of the application", permissionsPage(account));
-    document.body.append(element("div", { id: NOTICE, role: "status", style }, next, " \u00b7 ", permissions));
+    const notice = element("div", { id: NOTICE, role: "status", style }, next);
+    // A managed identity with permissions of its own has no such page.
+    if (account.client_id) {
+        notice.append(" \u00b7 ", link("API permissions of the application", permissionsPage(account)));
+    }
+    document.body.append(notice);
 }
 
 function toTheInputs() {
