@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -213,7 +212,7 @@ def test_what_the_first_of_several_regions_keeps_for_a_shorter_time_is_the_limit
     stanza = {"account": "corp", "start_time": "-31d"}
     own = KINDS[GRAPH].read(A, stanza)
     longer = own.in_region("global", "commercial")
-    shorter = dataclasses.replace(cast(Any, longer), retention=30 * DAY)
+    shorter = cast(Any, longer)._replace(retention=30 * DAY)
     with pytest.raises(ConfigurationError, match=r"for 30 days\. Set -30d, or a time since 2026-10-24T12:00:00Z"):
         check_input(A, stanza, read_polling(A, stanza), [longer, shorter], NOW)
 
