@@ -416,6 +416,8 @@ class Watch:
         self._delays: dict[str, list[tuple[int, int]]] | None = None
         self._moves: list[bool] = []
         """Of each alert that came to another incident: whether its update time is another one as well."""
+        self._newest: dict[str, float] = {}
+        """By kind how many seconds old the newest update was at the first look."""
         self._failed: dict[str, str] = {}
 
     def delay(self, kind: str, tenant: Tenant, check: Check) -> Answer:
@@ -424,11 +426,12 @@ class Watch:
         if kind in self._failed:
             return Answer(check, Verdict.UNANSWERED, f"{self._failed[kind]}.")
         if not found:
-            return _not_seen(check, f"Nothing was updated while the tenant was watched, {tenant.watch:.0f} s.")
+            age = f" The newest update is {self._newest[kind]:.0f} s old." if kind in self._newest else ""
+            return _not_seen(check, f"Nothing was updated while the tenant was watched, {tenant.watch:.0f} s.{age}")
         least, most = (max(bounds) / TICKS_PER_SECOND for bounds in zip(*found, strict=True))
         late = sum(least > seconds(DEFAULT_OVERLAP) for least, _ in found)
-        seen = f"{len(found)} updates: the slowest took between {max(0.0, least):.0f} and {most:.0f} s"
-        return _either(check, not late, f"{seen}; {late} of them more than {DEFAULT_OVERLAP} s.")
+        seen = f"Updates seen: {len(found)}. The slowest took between {max(0.0, least):.0f} and {most:.0f} s"
+        return _either(check, not late, f"{seen}; more than {DEFAULT_OVERLAP} s: {late}.")
 
     def moved(self, tenant: Tenant, check: Check) -> Answer:
         """Whether an alert that comes to another incident gets a new update time."""
@@ -441,8 +444,8 @@ class Watch:
                 "No alert came to another incident meanwhile. Move one in the Defender portal while the tenant is "
                 "watched (--watch 10 watches it for ten minutes).",
             )
-        count = len(self._moves)
-        return _either(check, all(self._moves), f"{count} alerts moved, {sum(self._moves)} with a new update time.")
+        seen = f"Alerts moved: {len(self._moves)}; with a new update time: {sum(self._moves)}."
+        return _either(check, all(self._moves), seen)
 
     def _watched(self, tenant: Tenant) -> dict[str, list[tuple[int, int]]]:
         if self._delays is None:
@@ -455,6 +458,11 @@ class Watch:
         began = tenant.monotonic()
         before = tenant.clock.now()
         known = {kind: self._recent(tenant, kind, api, before) for kind, api in apis.items() if api}
+        self._newest = {
+            kind: (before - max(updated for _, updated in versions)) / TICKS_PER_SECOND
+            for kind, versions in known.items()
+            if versions
+        }
         members = self._members(tenant, apis.get(GRAPH))
         tenant.tell(
             f"Watching the tenant for {tenant.watch:.0f} s. To have it seen what a move does, move an alert to another "
