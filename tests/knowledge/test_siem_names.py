@@ -131,7 +131,7 @@ def test_the_names_are_those_of_the_settings(knowledge: SearchKnowledge) -> None
 
 def test_the_page_on_migration_names_them() -> None:
     text = (paths.ROOT / "docs" / "migrate.md").read_text(encoding="utf-8")
-    section = text.partition("### The SIEM API's field names")[2].partition("\n## ")[0]
+    section = text.partition("\n## The SIEM API's field names")[2].partition("\n## ")[0]
     own, endpoints, graphs, macro, none = (
         set(re.findall(r"`([A-Z]\w+)`", line)) for line in re.findall(r"^\| .*\|$", section, re.MULTILINE)[1:]
     )
