@@ -50,6 +50,24 @@ pattern = defender_alerts_doctor
 methods = GET
 """
 
+# It writes in the name of the caller alone, too.
+SIGN_IN_RESTMAP = """
+[script:defender_alerts_sign_in]
+match = /defender_alerts_sign_in
+script = defender_alerts_sign_in.py
+scripttype = persist
+handler = defender_alerts_sign_in.SignInHandler
+requireAuthentication = true
+output_modes = json
+python.version = python3.9
+python.required = 3.9, 3.13
+"""
+SIGN_IN_WEB = """
+[expose:defender_alerts_sign_in]
+pattern = defender_alerts_sign_in
+methods = POST
+"""
+
 _LOOK_AT_THE_PYTHON = "import defender_alerts_python_version\n\ndefender_alerts_python_version.require()\n"
 _RUN_ONLY_ONE = "run_only_one = In a search head cluster, run the input on one member alone. (Default: true)"
 
@@ -77,12 +95,14 @@ def cleanup_output_files(output_path: str, app_name: str) -> None:
 
 
 def declare_status(app: Path) -> None:
-    """Tell splunkd and Splunk Web of the endpoint behind the Inputs page's status, and of the doctor's."""
+    """Tell splunkd and Splunk Web of the endpoints of inputs' status, of the doctor and of sign-ins."""
     for name, stanza in (
         ("restmap", STATUS_RESTMAP),
         ("web", STATUS_WEB),
         ("restmap", DOCTOR_RESTMAP),
         ("web", DOCTOR_WEB),
+        ("restmap", SIGN_IN_RESTMAP),
+        ("web", SIGN_IN_WEB),
     ):
         with (app / "default" / f"{name}.conf").open("a", encoding="utf-8") as conf:
             conf.write(stanza)

@@ -24,6 +24,7 @@ NOT_NAMED: dict[str, str] = {
     "There is no input {name} of the kind {kind name} here.": "tests/integration/test_doctor.py provokes both halves",
     "{…} The certificate of the account {…} expires on": "tests/integration/test_secrets.py provokes it, by its key",
     "{…} The client secret of the account {…} expires on": "tests/integration/test_secrets.py provokes it, by its key",
+    "{…} The sign-in of {…} for the account {…} ends on": "tests/integration/test_sign_in.py provokes it, by its key",
 }
 """The beginnings of messages of which no test names words that are theirs alone, and why not."""
 

@@ -30,6 +30,8 @@ BROAD, NARROW = "corp_all", "corp_eu"
 CLIENT_SECRET = "nobody's~Secret/0123456789+=\"&%"
 ACCOUNT_SECRETS = "conf-ta_defender_alerts_account"
 """What the stanzas that hold accounts' secrets have in their names, in passwords.conf."""
+REFRESH_TOKENS = "__REFRESH_TOKENS__"
+"""The same of those that hold the sign-ins of persons."""
 DAY, MINUTE = 86_400 * ticks.PER_SECOND, 60 * ticks.PER_SECOND
 
 
@@ -205,6 +207,7 @@ class Installation:
         self.tenant.applications = dict(self._applications)
         self.application.secrets[:] = [Secret(self.secret, "0c7e4ad2-68f6-4f5c-a4a5-1c6a8f0c1f2e")]
         self.application.roles, self.application.disabled = {}, False
+        self.application.delegated, self.application.redirect_uris = {}, {}
         self._calls_before = len(self.splunkd.journal)
         self.splunkd.faults.clear()
         kvstore.state, kvstore.read_only = KVStoreState.READY, False
@@ -221,7 +224,12 @@ class Installation:
         """The stanzas of accounts and inputs, and those that hold what is stored encrypted of accounts."""
         return {
             (name, stanza)
-            for name, mark in (("ta_defender_alerts_account", ""), ("inputs", ""), ("passwords", ACCOUNT_SECRETS))
+            for name, mark in (
+                ("ta_defender_alerts_account", ""),
+                ("inputs", ""),
+                ("passwords", ACCOUNT_SECRETS),
+                ("passwords", REFRESH_TOKENS),
+            )
             for stanza in self.splunkd.conf.local(name, APP)
             if mark in stanza
         }

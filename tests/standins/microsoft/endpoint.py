@@ -128,6 +128,9 @@ class EndpointService:
             return _error(
                 403, "Forbidden", "The application does not have any of the required application permissions."
             )
+        if bearer.scopes and not SCOPES & set(bearer.scopes):
+            # What it says to a person is not documented.
+            return _error(403, "Forbidden", "The user does not have the required scopes.")
         if not (ROLES & set(bearer.roles) or SCOPES & set(bearer.scopes)):
             return _error(
                 403,

@@ -32,7 +32,6 @@ from defender_alerts.errors import (
 from defender_alerts.input_kinds import KINDS, Kind
 from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.account import CLIENT_SECRET, Account
-from defender_alerts.microsoft.apis.base import Access
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.tokens import Token, TokenSource, consent_address
 from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers
@@ -75,6 +74,8 @@ _TENANT = ""
 # What an API has not been asked, or has not answered in time.
 _UNASKED = AddonError("")
 _DAY = seconds(86_400)
+# Behind a permission of a person.
+_DELEGATED = " (delegated)"
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def check_account(
     _refuse_what_no_input_could_use(list(outcomes.values()))
     return AccountCheck(
         iso(machine_time())[:10],
-        tuple(_found(kind, audiences, outcomes, seconds) for kind, audiences in wanted),
+        tuple(_found(kind, audiences, outcomes, seconds, of_person=account.is_of_user) for kind, audiences in wanted),
         tenant if isinstance(tenant, str) else "",
     )
 
@@ -232,14 +233,9 @@ def _answers(account: Account, callers: Callers, audience: str, kinds: Sequence[
     answers: dict[str, AddonError | None] = {}
     yield _Granted(token, answers)
     for kind in kinds:
-        if not _is_documented(kind, token):
+        if not kind.access.is_in(token.roles):
             answers = {**answers, kind.name: _answer(kind, account, source, callers)}
             yield _Granted(token, answers)
-
-
-def _is_documented(kind: Kind, token: Token) -> bool:
-    """Whether a token carries a permission that is documented to open the API of a kind."""
-    return not kind.access.roles or bool(set(kind.access.roles) & set(token.roles))
 
 
 def _answer(kind: Kind, account: Account, source: TokenSource, callers: Callers) -> AddonError | None:
@@ -272,15 +268,19 @@ def _refuse_what_no_input_could_use(outcomes: list[_Outcome]) -> None:
             raise error
 
 
-def _found(kind: Kind, audiences: tuple[str, ...], outcomes: Mapping[str, _Outcome], seconds: float) -> KindCheck:
+def _found(
+    kind: Kind, audiences: tuple[str, ...], outcomes: Mapping[str, _Outcome], seconds: float, *, of_person: bool
+) -> KindCheck:
     """The result for a kind, for which a token of any of its audiences is enough."""
     own = [outcomes.get(audience) for audience in audiences]
     granted = [outcome for outcome in own if isinstance(outcome, _Granted)]
-    if any(_is_documented(kind, one.token) or one.answers.get(kind.name, _UNASKED) is None for one in granted):
+    if any(kind.access.is_in(one.token.roles) or one.answers.get(kind.name, _UNASKED) is None for one in granted):
         return KindCheck(kind.name, Verdict.FEEDS)
     if granted:
         refusals = [answer for one in granted if (answer := one.answers.get(kind.name)) is not None]
-        return KindCheck(kind.name, Verdict.MISSING, f"{kind.access.service} {_least(kind.access, refusals)}")
+        documented = kind.access.for_persons if of_person else kind.access.roles
+        least = _least(documented, refusals)
+        return KindCheck(kind.name, Verdict.MISSING, f"{kind.access.service} {least}{_DELEGATED if of_person else ''}")
     open_ones = [outcome for outcome in own if not isinstance(outcome, UnknownResourceError)]
     if not open_ones:
         return KindCheck(kind.name, Verdict.UNKNOWN, " and ".join(audiences))
@@ -288,10 +288,10 @@ def _found(kind: Kind, audiences: tuple[str, ...], outcomes: Mapping[str, _Outco
     return KindCheck(kind.name, Verdict.UNCHECKED, because)
 
 
-def _least(access: Access, refusals: Iterable[AddonError]) -> str:
+def _least(documented: tuple[str, ...], refusals: Iterable[AddonError]) -> str:
     """The permission to add: the least of the documented ones, unless the API itself asks for others."""
     asked = [role for error in refusals if isinstance(error, AccessDeniedError) for role in error.permissions]
-    return next((role for role in access.roles if not asked or role in asked), asked[0] if asked else "")
+    return next((role for role in documented if not asked or role in asked), asked[0] if asked else "")
 
 
 def summary(check: AccountCheck) -> str:
@@ -319,8 +319,8 @@ _SAID = {
         "Missing permission for {kinds}: {detail}.",
         (
             "The account {name} can't feed {kind}: its application lacks the permission {detail}. Add it in Entra ID > "
-            "App registrations > API permissions as an application permission and grant admin consent, then edit the "
-            "account and save it: that checks again."
+            "App registrations > API permissions as {type} permission and grant admin consent, then edit the account "
+            "and save it: that checks again."
         ),
     ),
     Verdict.UNKNOWN: (
@@ -356,7 +356,8 @@ def explained(name: str, one: KindCheck, *, is_direct: bool = False) -> str:
     """Why an account can't feed a kind of input, and what to do."""
     of_identity = is_direct and one.finding is Verdict.MISSING
     sentence = _MISSING_OF_IDENTITY if of_identity else _SAID[one.finding][1]
-    return sentence.format(name=name, kind=_title(one.kind), detail=one.detail.rstrip("."))
+    kind_of = "a delegated" if one.detail.endswith(_DELEGATED) else "an application"
+    return sentence.format(name=name, kind=_title(one.kind), detail=one.detail.rstrip("."), type=kind_of)
 
 
 def explained_in_tenant(account: Account, one: KindCheck) -> str:

@@ -53,15 +53,16 @@ def token(context: Context, resource: str) -> Finding:
     if came.expires is not None:
         left = came.expires - context.clock.now() // TICKS_PER_SECOND
         life = f" It expires in {round(left / 60)} minutes."
-    wanted = context.kind.access.roles
+    access = context.kind.access
+    wanted = access.for_persons if context.account.is_of_user else access.roles
     roles = ", ".join(came.roles) or ("none" if wanted else "none, and this API needs none")
     found = (
         f"Entra ID of the cloud {context.cloud.label} ({context.cloud.authority_host}) has issued a token of the "
         f"tenant {came.tenant}; roles in it: {roles}.{life}"
     )
-    if wanted and not set(wanted) & set(came.roles):
+    if not access.is_in(came.roles):
         found += (
-            f" The documented permission {context.kind.access.service} {wanted[0]} is not among them; whether another "
+            f" The documented permission {access.service} {wanted[0]} is not among them; whether another "
             "one will do, the check api finds out."
         )
     return ok(found)

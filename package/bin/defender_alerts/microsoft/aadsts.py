@@ -2,8 +2,9 @@
 
 Sources: Microsoft, "Microsoft Entra authentication and authorization error codes"; "What's new for authentication?"
 (900439); for certificates also the troubleshooting guide of the Azure SDK (700021, 700023, 700027) and the codes that
-Microsoft.Identity.Web attributes to a certificate (700024, 7000214, 7000274, 7000277, 1000502). 7000229 and those
-of managed identities (70021, 700211 to 700213, 7002121, 700222, 700236, 700238) are only known from public issues.
+Microsoft.Identity.Web attributes to a certificate (700024, 7000214, 7000274, 7000277, 1000502). 7000229, 9002327
+and those of managed identities (70021, 700211 to 700213, 7002121, 700222, 700236, 700238) are only known from public
+issues.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from defender_alerts.errors import (
     UnknownResourceError,
 )
 
-from .account import CERTIFICATE, CLIENT_SECRET, MANAGED_IDENTITY
+from .account import CERTIFICATE, CLIENT_SECRET, MANAGED_IDENTITY, USER
 from .client_certificate import UNSUPPORTED_ALGORITHM
 
 
@@ -45,6 +46,10 @@ def _about_certificate(code: int, sentence: str) -> Advice:
 
 def _about_identity(code: int, sentence: str) -> Advice:
     return Advice(code, AuthenticationError, sentence, MANAGED_IDENTITY)
+
+
+def _about_person(code: int, sentence: str) -> Advice:
+    return Advice(code, AuthenticationError, sentence, USER)
 
 
 _TENANT = "Correct the tenant id of the {owner}: in Entra ID, Overview > Tenant ID. Check its cloud as well."
@@ -88,6 +93,85 @@ _OTHER_ISSUER = (
     "account {account}. Register an application in the identity's tenant, as a multitenant one if other "
     "tenants are read."
 )
+_AGAIN = "Press Sign in again under Configuration > Accounts; the inputs go on from their checkpoints."
+_REGISTER_AS_WEB = (
+    "The redirect URI of the application of the account {account} is registered for a single-page application, whose "
+    "sign-ins end after a day. Register it as Web in Entra ID > App registrations > Authentication, and not as "
+    "Single-page application. Then sign in again."
+)
+_ASKS_FOR_MFA = (
+    "Entra ID asks {user} for another factor: a policy, the network or the device has changed, or the last time is too "
+    f"long ago. {_AGAIN} If it does not last, leave the application out of that policy in Entra ID > Conditional "
+    "Access, or use an account that signs in with a certificate."
+)
+_BLOCKED = (
+    "A Conditional Access policy blocks the sign-in of {user} for the account {account}. Entra ID > Sign-in logs names "
+    "the policy: allow the address of this host in it, or use an account that signs in with a certificate."
+)
+_NOT_GRANTED = (
+    "Nobody has consented to the delegated permissions of the application of the account {account} in the {tenant}. "
+    "Let an administrator of that tenant open {consent} and accept. Then sign in again."
+)
+_OTHER_REDIRECT = (
+    "The application of the account {account} is not registered with the redirect URI {redirect_uri}. Add it letter by "
+    "letter in Entra ID > App registrations > Authentication > Web, and sign in again."
+)
+# A person signs in. These stand before the advice on applications.
+_OF_PERSONS = (
+    *(
+        _about_person(
+            code,
+            "The sign-in of {user} for the account {account} has ended: no input has used it for 90 days. " + _AGAIN,
+        )
+        for code in (700082, 70008)
+    ),
+    *(_about_person(code, _REGISTER_AS_WEB) for code in (700084, 9002325, 9002327)),
+    _about_person(
+        50173,
+        "The sign-in of {user} for the account {account} was revoked, or the password was reset by an administrator. "
+        + _AGAIN,
+    ),
+    *(_about_person(code, _ASKS_FOR_MFA) for code in (50076, 50078, 50079, 50158)),
+    _about_person(
+        70043,
+        "A policy on the sign-in frequency ends the sign-in of {user} after some hours, and no input works under it. "
+        "Leave the application out of it in Entra ID > Conditional Access, or use an account that signs in with a "
+        "certificate.",
+    ),
+    *(_about_person(code, _BLOCKED) for code in (53003, 53000, 530032)),
+    *(_about_person(code, _NOT_GRANTED) for code in (65001, 90094, 90099)),
+    _about_person(
+        65004,
+        "The permissions that the application of the account {account} asks for were declined. Press Sign in again and "
+        "accept them, or let an administrator of the {tenant} open {consent} and accept.",
+    ),
+    *(_about_person(code, _OTHER_REDIRECT) for code in (50011, 500113)),
+    _about_person(
+        50034,
+        "Entra ID does not know {user} in the {tenant}. Sign in again as a person of that tenant.",
+    ),
+    _about_person(
+        50020,
+        "Entra ID does not let {user} into the {tenant}. Sign in as a person of that tenant, or see that the delegated "
+        "administration (GDAP) covers this person.",
+    ),
+    _about_person(50057, "{user} is disabled in Entra ID. Sign in again as another person."),
+    _about_person(
+        50105,
+        "{user} is not assigned to the application of the account {account}. Assign this person in Entra ID > "
+        "Enterprise applications > Users and groups, and sign in again.",
+    ),
+    _about_person(
+        50194,
+        "The application of the account {account} is for one tenant alone. Enter the tenant's GUID as tenant id of the "
+        "{owner}.",
+    ),
+    _about_person(
+        700025,
+        "The application of the account {account} is registered as a public client and takes no credential. Register "
+        "the redirect URI as Web in Entra ID > App registrations > Authentication, and sign in again.",
+    ),
+)
 # Where the input names the tenant: an application of another organization is let in there, not registered.
 _OF_INPUTS = (
     Advice(
@@ -120,6 +204,7 @@ _OF_INPUTS = (
     Advice(900439, ConfigurationError, _OTHER_CLOUD, of_input=True),
 )
 ADVICE = (
+    *_OF_PERSONS,
     *_OF_INPUTS,
     Advice(
         7000215,

@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.settings import NAME, check_tenant_id, cleaned, is_guid, unusual
 
 from . import clouds
+
+if TYPE_CHECKING:
+    from .user_sign_in import RefreshTokens
 
 SECRET_WARNING_DAYS = 30
 AUTH_TYPES = CLIENT_SECRET, CERTIFICATE, USER, MANAGED_IDENTITY = (
@@ -38,6 +42,7 @@ class Account:
         tenant_of_input: the name of the input that names the tenant; empty where it is the account's own.
         signed_in_as: the name of the person who has signed in, as Entra ID gives it; empty where nobody has.
         signed_in_at: when that was, ISO 8601 in UTC.
+        refresh_tokens: where that person's refresh token is kept; None for other accounts.
         identity_mode: what the managed identity does: vouch for the application (``federated``), or ask with
             permissions of its own (``direct``). Empty for other types.
         identity_client_id: of a user-assigned identity; empty for the machine's own (system-assigned).
@@ -58,6 +63,7 @@ class Account:
     signed_in_at: str = ""
     identity_mode: str = ""
     identity_client_id: str = ""
+    refresh_tokens: RefreshTokens | None = field(default=None, repr=False, compare=False)
 
     @property
     def credential(self) -> str:

@@ -15,7 +15,7 @@ import json
 import re
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 from urllib.parse import quote
 
 from defender_alerts.errors import (
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .client_certificate.assertion import Assertions
     from .client_certificate.key_pair import Pair
     from .managed_identity.identity import MachineIdentity
+    from .user_sign_in import Entered, PersonsTokens
 
 _CORRELATION = re.compile(r"Correlation ID: ([0-9a-fA-F-]{36})")
 _JWT_PARTS = 3  # header, claims, signature
@@ -46,6 +47,8 @@ _ISSUER = re.compile(r"https://[^/]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12
 _IMPORTING = threading.Lock()
 
 
+_Way = Callable[[Any, str], Mapping[str, Any]]
+"""Asks ``msal``'s application for a token for a scope; a refusal is an answer too."""
 _UNKNOWN = "Entra ID refuses the account {account}. Look the code up in Microsoft's list of AADSTS error codes."
 _CREDENTIALS = {
     CLIENT_SECRET: "client secret",
@@ -57,13 +60,20 @@ _MOST_ASSERTIONS = 3
 _TRANSIENT = frozenset({90006, 90012, 90024, 90033, 90055, 50196})
 
 
+class DelegatedPermissions(tuple[str, ...]):
+    """The permissions in the token of a person, who may see less than they say."""
+
+    __slots__ = ()
+
+
 class Token(NamedTuple):
     """An access token and its claims.
 
     Attributes:
         value: the token itself.
         tenant: the tenant's GUID, or the account's tenant if the token is opaque.
-        roles: its permissions. They help to explain a refusal, but never prevent a call.
+        roles: its permissions, those of a person (``scp``) among them. They help to explain a refusal, but never
+            prevent a call.
         expires: seconds since 1970 by the server's clock; None if the token does not say.
     """
 
@@ -165,7 +175,7 @@ def _is_token(body: Mapping[str, Any]) -> bool:
 
 def _beginning(text: str) -> str:
     """The beginning of an answer for a message, unless it may contain a token."""
-    return "" if "access_token" in text else f", but begins with {text[:80]!r}"
+    return "" if "_token" in text else f", but begins with {text[:80]!r}"
 
 
 def _explain_unavailable(refusal: Refusal) -> AddonError:
@@ -216,6 +226,7 @@ class TokenSource:
         self._pair: Pair | None = None
         self._assertions: Assertions | None = None
         self._identity: MachineIdentity | None = None
+        self._person: PersonsTokens | None = None
 
     def acquire(self, resource: str, hint: str = "") -> Token:
         """Return a token for ``resource``; ``msal`` renews it five minutes before it expires.
@@ -241,11 +252,13 @@ class TokenSource:
         tenant = str(claims.get("tid") or self._account.tenant_id).lower()
         if self._account.is_direct:
             self._must_be_of_the_tenant(claims)
-        expires, roles = claims.get("exp"), claims.get("roles")
+        if self._person is not None and claims.get("tid"):
+            self._person.must_be_of(tenant)
+        expires = claims.get("exp")
         return Token(
             value,
             tenant,
-            tuple(str(role) for role in roles) if isinstance(roles, list) else (),
+            _permissions(claims),
             expires if isinstance(expires, int) else None,
         )
 
@@ -288,10 +301,58 @@ class TokenSource:
             self._identity = MachineIdentity(self._account, self._cloud, self._callers)
         return self._identity
 
+    def begin_sign_in(self, resource: str, redirect_uri: str) -> dict[str, Any]:
+        """Begin the sign-in of a person: what ``finish_sign_in`` needs, the page to open as ``auth_uri`` in it."""
+        from .user_sign_in import begin
+
+        with self._lock:
+            return begin(self._msal(), resource, redirect_uri)
+
+    def finish_sign_in(self, flow: Mapping[str, Any], answer: Mapping[str, str], resource: str) -> Entered:
+        """Redeem what the browser's address holds at the end of a sign-in.
+
+        Args:
+            flow: what ``begin_sign_in`` gave.
+            answer: what ``user_sign_in.read_address`` gave.
+            resource: the one of ``begin_sign_in``.
+
+        Raises:
+            AuthenticationError, ConfigurationError: Entra ID or the person has refused, or it is another tenant's.
+            ConnectionFailedError, ServiceError: Entra ID can't be reached or is unavailable.
+            UnexpectedAnswerError: the tokens are not complete.
+        """
+        from .user_sign_in import entered, redeem, refuse_worn
+
+        with self._lock:
+            result = self._asked(lambda application, _: redeem(application, flow, answer), "")
+        if "access_token" not in result:
+            if answer.get("code"):
+                refuse_worn(_codes(result), _quoted(result))
+            raise self._refused(result, resource, "", redirect_uri=str(flow.get("redirect_uri") or ""))
+        return entered(self._account, result)
+
+    def _by_itself(self, application: Any, scope: str) -> Mapping[str, Any]:
+        result: Mapping[str, Any] = application.acquire_token_for_client([scope])
+        return result
+
+    def _by_person(self) -> _Way:
+        """How a token of the person who has signed in is asked for."""
+        if self._person is None:
+            # Imported here, since polls of applications don't need it.
+            with _IMPORTING:
+                from .user_sign_in import PersonsTokens
+
+            self._person = PersonsTokens(self._account)
+        person = self._person
+        return lambda application, scope: person.ask(application, scope, self._caller.clock.now())
+
     def _ask(self, scope: str) -> Mapping[str, Any]:
+        return self._asked(self._by_person() if self._account.is_of_user else self._by_itself, scope)
+
+    def _asked(self, way: _Way, scope: str) -> Mapping[str, Any]:
         """Request a token; with a certificate again, as long as another assertion may succeed."""
         application = self._msal()
-        result: Mapping[str, Any] = application.acquire_token_for_client([scope])
+        result = way(application, scope)
         for _ in range(_MOST_ASSERTIONS - 1):
             if (
                 "access_token" in result
@@ -299,7 +360,7 @@ class TokenSource:
                 or not self._assertions.another_may_do(_codes(result))
             ):
                 break
-            again: Mapping[str, Any] = application.acquire_token_for_client([scope])
+            again = way(application, scope)
             # A refusal of the other algorithm does not explain why the first assertion was refused.
             if UNSUPPORTED_ALGORITHM not in _codes(again):
                 result = again
@@ -310,6 +371,9 @@ class TokenSource:
         with self._lock:
             if self._account.is_direct:
                 self._machine().reject(token)
+                return
+            if self._person is not None:
+                self._person.reject(token)
                 return
             application = self._msal()
             kept = application.token_cache.search("AccessToken")
@@ -350,12 +414,11 @@ class TokenSource:
         self._assertions = Assertions(self._pair, account.client_id, audience, self._caller.clock.now)
         return {"client_assertion": self._assertions.make}
 
-    def _refused(self, result: Mapping[str, Any], resource: str, hint: str) -> AddonError:
-        description = _description(result)
+    def _refused(
+        self, result: Mapping[str, Any], resource: str, hint: str, *, redirect_uri: str = "http://localhost"
+    ) -> AddonError:
         codes = _codes(result)
-        correlation = result.get("correlation_id") or _first(_CORRELATION.search(description))
-        words = microsofts_words(description)
-        quoted = f" Microsoft says: {words}. (correlation id {correlation or 'not given'})"
+        quoted = _quoted(result)
         if _TRANSIENT.intersection(codes) or result.get("error") == "temporarily_unavailable":
             return ServiceError(f"Entra ID is not issuing tokens at the moment; the next run tries again.{quoted}")
         from .aadsts import ADVICE
@@ -380,6 +443,8 @@ class TokenSource:
             client_id=account.client_id,
             unusual=unusual(account.client_secret),
             credential=_CREDENTIALS[account.credential],
+            user=account.signed_in_as or "the person who signs in",
+            redirect_uri=redirect_uri,
             thumbprint=self._pair.certificate.sha1.hex().upper() if self._pair else "",
             identity=account.identity_client_id,
             audience=self._cloud.exchange_audience,
@@ -392,6 +457,21 @@ def _called(account: Account) -> str:
     if account.tenant_of_input:
         return f"tenant {account.tenant_id} of the input {account.tenant_of_input}"
     return f"tenant of the account {account.name}"
+
+
+def _permissions(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    """The permissions in a token: those of an application, or those of a person."""
+    roles, scopes = claims.get("roles"), claims.get("scp")
+    if isinstance(scopes, str):
+        return DelegatedPermissions(scopes.split())
+    return tuple(str(role) for role in roles) if isinstance(roles, list) else ()
+
+
+def _quoted(result: Mapping[str, Any]) -> str:
+    """Microsoft's words and correlation id in a refusal, to be appended to a sentence."""
+    description = _description(result)
+    correlation = result.get("correlation_id") or _first(_CORRELATION.search(description))
+    return f" Microsoft says: {microsofts_words(description)}. (correlation id {correlation or 'not given'})"
 
 
 def _description(result: Mapping[str, Any]) -> str:

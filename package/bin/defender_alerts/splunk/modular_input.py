@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO, Callable
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable
 
 from defender_alerts.checkpoint.last_error import FAILED, INCOMPLETE, LastError
 from defender_alerts.collect.events import XmlStream, stream_closed
@@ -36,6 +36,11 @@ from .kvstore import LONGEST_START, KVStoreCheckpoints
 from .log import InputLog, Redaction, report, set_level, splunks_folder
 from .rest_client import RetryBudget, Splunkd, SplunkdError, explained
 from .stored_settings import load_account, load_settings
+
+if TYPE_CHECKING:
+    from defender_alerts.microsoft.user_sign_in import RefreshTokens
+
+    from .refresh_tokens import StoredRefreshTokens
 
 _TICK = 0.1
 # A process ends within 5 s of being asked to stop. After _LONGEST_END seconds the regions have ended or been abandoned,
@@ -95,6 +100,7 @@ class _InputRun:
         self._failures: Sequence[AddonError] = ()
         self._now: Callable[[], int] = machine_time
         self._last_errors: list[LastError] = []
+        self._sign_in: StoredRefreshTokens | None = None
 
     def run(self) -> int:
         """Run to the end, whatever happens: the stream is closed, and what failed is a sentence in the log."""
@@ -170,7 +176,9 @@ class _InputRun:
         self._wait_for_interval(polling.interval)
         saved = load_settings(self._splunkd)
         set_level(self._log, self._redaction, saved.loglevel)
-        account = load_account(self._splunkd, polling.account).in_tenant_of(polling.name, polling.tenant_id)
+        account = load_account(self._splunkd, polling.account, self._refresh_tokens).in_tenant_of(
+            polling.name, polling.tenant_id
+        )
         self._redaction.hide(*account.secrets, *(saved.network.proxy.secrets if saved.network.proxy else ()))
         self._warn_of_expiry(account)
         plan = Plan(self._kind, self._stanza_name, polling, own, account)
@@ -180,6 +188,7 @@ class _InputRun:
         )
         self._now = context.clock.now
         result = poll(plan, context)
+        self._warn_of_sign_in(account)
         self._tell(result, plan)
         return result.failures
 
@@ -228,6 +237,29 @@ class _InputRun:
 
     def _trust(self, ca_pem: str) -> ssl.SSLContext:
         return trust(ca_pem, self._warn_of_authorities)
+
+    def _refresh_tokens(self, account: str) -> RefreshTokens:
+        """The place of a person's refresh token, which this input keeps fresh."""
+        from .refresh_tokens import StoredRefreshTokens
+
+        self._sign_in = StoredRefreshTokens(
+            self._splunkd, account, writer=self._stanza_name, log=self._log, hide=self._redaction.hide
+        )
+        return self._sign_in
+
+    def _warn_of_sign_in(self, account: Account) -> None:
+        until = self._sign_in.until if self._sign_in else None
+        days = None if until is None else (until - dt.datetime.now(dt.timezone.utc).date()).days
+        if days is None or days > SECRET_WARNING_DAYS:
+            return
+        self._log.warning(
+            "%s The sign-in of %s for the account %s ends on %s, since its renewal could not be stored. See earlier "
+            "warnings in this log for the reason, or press Sign in again under Configuration > Accounts.",
+            key_values(input=self._name, account=account.name, sign_in_expires_in_days=days),
+            account.signed_in_as,
+            account.name,
+            until,
+        )
 
     def _warn_of_authorities(self, left_out: str) -> None:
         self._log.warning(

@@ -145,6 +145,22 @@ class Splunkd:
             body=json.dumps(body).encode("utf-8"),
         )
 
+    def post(self, *segments: str, **form: str) -> Any:
+        """Send a form by POST to the path of these segments, and return the JSON of the answer.
+
+        Raises:
+            SplunkdError: splunkd refused the call or could not be reached.
+        """
+        return self._json(self._service.post, _path(*segments), owner="nobody", app=APP, output_mode="json", **form)
+
+    def remove(self, *segments: str) -> None:
+        """Send a DELETE to the path of these segments.
+
+        Raises:
+            SplunkdError: splunkd refused the call or could not be reached.
+        """
+        self._json(self._service.delete, _path(*segments), owner="nobody", app=APP, output_mode="json")
+
     def delete(self, path: str, **query: Any) -> None:
         """Send a DELETE.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.microsoft.account import CERTIFICATE, MANAGED_IDENTITY, Account, read_account
@@ -14,8 +15,13 @@ from defender_alerts.settings import cleaned, is_true
 from .names import ACCOUNT_CONF, APP, SETTINGS_CONF
 from .rest_client import Splunkd, entries
 
+if TYPE_CHECKING:
+    from defender_alerts.microsoft.user_sign_in import RefreshTokens
+
 _SEPARATOR = "``splunk_cred_sep``"
 _END = _SEPARATOR.join(("", "S", "P", "L", "U", "N", "K", ""))
+# solnlib's SPLUNK_CRED_LEN_LIMIT.
+_LONGEST = 255
 # UCC shows these instead of an encrypted value, and may store them if nothing was stored before.
 MASKS = frozenset({"******", "********"})
 _REASON = "it was encrypted with another splunk.secret, as on another host"
@@ -49,6 +55,11 @@ def readable(pieces: Mapping[int, str | None]) -> Mapping[str, str] | None:
     except (ValueError, RecursionError):
         return None
     return {str(name): str(value) for name, value in fields.items()} if isinstance(fields, dict) else None
+
+
+def in_pieces(text: str) -> list[str]:
+    """A text as ``readable`` reads it: in pieces of as many characters as a password may have, then a mark."""
+    return [*(text[start : start + _LONGEST] for start in range(0, len(text), _LONGEST)), _END]
 
 
 def _all_secrets(splunkd: Splunkd, conf: str) -> dict[str, Mapping[str, str] | None]:
@@ -136,8 +147,14 @@ def load_settings(splunkd: Splunkd) -> SavedSettings:
     )
 
 
-def load_account(splunkd: Splunkd, name: str) -> Account:
+def load_account(splunkd: Splunkd, name: str, keeper: Callable[[str], RefreshTokens] | None = None) -> Account:
     """Read an account and its secrets.
+
+    Args:
+        splunkd: whom to ask.
+        name: of the account.
+        keeper: makes, of the account's name, the place where the refresh token of a person is kept; None for one that
+            is only read.
 
     Raises:
         ConfigurationError: it does not exist, or a field is wrong.
@@ -151,6 +168,12 @@ def load_account(splunkd: Splunkd, name: str) -> Account:
         )
     auth_type = stanza.get("auth_type") or ""
     # A managed identity has no secret, and what an earlier credential left need not be readable.
-    return read_account(
+    account = read_account(
         name, stanza, {} if auth_type == MANAGED_IDENTITY else account_secrets(splunkd, name, auth_type)
     )
+    if not account.is_of_user:
+        return account
+    # Imported here, since polls of applications don't need it.
+    from .refresh_tokens import StoredRefreshTokens
+
+    return replace(account, refresh_tokens=keeper(name) if keeper else StoredRefreshTokens(splunkd, name))

@@ -20,11 +20,22 @@ class Access(NamedTuple):
         roles: application permissions, of which any one is enough, the least privileged first; empty if the API
             checks none.
         doubtful: the one of them that some documents name alone; empty if they agree.
+        delegated: the permissions for a person who signs in, likewise; empty if they have the same names.
     """
 
     service: str
     roles: tuple[str, ...]
     doubtful: str = ""
+    delegated: tuple[str, ...] = ()
+
+    @property
+    def for_persons(self) -> tuple[str, ...]:
+        """The permissions for a person who signs in, of which any one is enough."""
+        return self.delegated or self.roles
+
+    def is_in(self, permissions: Iterable[str]) -> bool:
+        """Whether one of the documented permissions is among these of a token; true if the API checks none."""
+        return not self.roles or not {*self.roles, *self.delegated}.isdisjoint(permissions)
 
 
 class OwnSettings(Protocol):

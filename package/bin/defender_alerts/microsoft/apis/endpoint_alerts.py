@@ -16,7 +16,12 @@ from .odata import Collection, ODataApi, any_of, chosen
 
 API = "endpoint"
 # Pages of 2026 on related alerts name the second alone (get-domain-related-alerts); "List alerts API" names both.
-ACCESS = Access("WindowsDefenderATP", ("Alert.Read.All", "Alert.ReadWrite.All"), doubtful="Alert.ReadWrite.All")
+ACCESS = Access(
+    "WindowsDefenderATP",
+    ("Alert.Read.All", "Alert.ReadWrite.All"),
+    doubtful="Alert.ReadWrite.All",
+    delegated=("Alert.Read", "Alert.ReadWrite"),
+)
 DEFAULT_REGION = "global"
 SEVERITIES = ("informational", "low", "medium", "high", "unspecified")
 

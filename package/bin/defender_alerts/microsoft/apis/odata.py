@@ -46,6 +46,7 @@ from defender_alerts.microsoft.json_stream import (
     elements,
     without_member,
 )
+from defender_alerts.microsoft.tokens import DelegatedPermissions
 from defender_alerts.microsoft.transport.client import Refusal, Request
 from defender_alerts.microsoft.transport.rate_limit import Limit
 from defender_alerts.settings import split_list
@@ -283,15 +284,17 @@ class ODataErrors(NamedTuple):
         """Turn a refusal into an error with advice."""
         host, quoted, access = refusal.host, refusal.quoted(), self.collection.access
         asked = asked_for(refusal)
+        of_person = isinstance(roles, DelegatedPermissions)
+        documented = access.for_persons if of_person else access.roles
         # The least of the documented ones, unless the server takes none of them.
-        least = next((role for role in access.roles if not asked or role in asked), asked[0] if asked else "")
-        wanted = f"{access.service} > Application permissions > {least}"
+        least = next((role for role in documented if not asked or role in asked), asked[0] if asked else "")
+        wanted = f"{access.service} > {'Delegated' if of_person else 'Application'} permissions > {least}"
         if refusal.status == HTTPStatus.UNAUTHORIZED:
             return AuthenticationError(
                 f"{host} refuses a fresh token. {about(roles)} Check the account's cloud and tenant, and that its "
                 f"application has the permission {wanted} in Entra ID, with an administrator's consent.{quoted}"
             )
-        if refusal.status == HTTPStatus.FORBIDDEN and not set(asked or access.roles) & set(roles):
+        if refusal.status == HTTPStatus.FORBIDDEN and not set(asked or documented) & set(roles):
             any_of = f"It asks for one of {', '.join(asked)}. " if asked else ""
             return AccessDeniedError(
                 f"{host} denies this application what the input asks for. Give it the permission {wanted} in Entra ID "
@@ -300,13 +303,7 @@ class ODataErrors(NamedTuple):
                 asked,
             )
         if refusal.status == HTTPStatus.FORBIDDEN:
-            doubtful = access.doubtful and access.doubtful not in roles and not asked
-            perhaps = f" Some pages of Microsoft's name {access.doubtful} alone: try it." if doubtful else ""
-            return AccessDeniedError(
-                f"{host} denies this application what the input asks for, although it has the permission. Check that "
-                "the tenant has a licence for Microsoft Defender and that it is set up in the Defender portal. "
-                f"{about(roles)}{perhaps}{quoted}"
-            )
+            return _denied_all_the_same(refusal, access, roles)
         if refusal.status == HTTPStatus.BAD_REQUEST:
             return RefusedQueryError(
                 f"{host} rejects the request as invalid. Report this with the line's correlation id.{quoted}"
@@ -323,6 +320,24 @@ class ODataErrors(NamedTuple):
             f"{refusal.host} does not know {path}. Check the account's cloud; if it is right, report this with the "
             f"line's correlation id.{refusal.quoted()}"
         )
+
+
+def _denied_all_the_same(refusal: Refusal, access: Access, permissions: tuple[str, ...]) -> AddonError:
+    """The error for a 403 although the token has the permission."""
+    asked, quoted = asked_for(refusal), refusal.quoted()
+    if isinstance(permissions, DelegatedPermissions):
+        return AccessDeniedError(
+            f"{refusal.host} denies the person who has signed in what the input asks for, although the application has "
+            "the permission. Give this person a role that may read it: Security Reader in Entra ID; for Defender for "
+            f"Endpoint a role with View Data in the Defender portal. {about(permissions)}{quoted}"
+        )
+    doubtful = access.doubtful and access.doubtful not in permissions and not asked
+    perhaps = f" Some pages of Microsoft's name {access.doubtful} alone: try it." if doubtful else ""
+    return AccessDeniedError(
+        f"{refusal.host} denies this application what the input asks for, although it has the permission. Check that "
+        "the tenant has a licence for Microsoft Defender and that it is set up in the Defender portal. "
+        f"{about(permissions)}{perhaps}{quoted}"
+    )
 
 
 def any_of(member: str, values: Iterable[str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from splunktaucclib.rest_handler.error import RestError
@@ -18,9 +19,11 @@ from defender_alerts.microsoft.account import (
     read_account,
 )
 from defender_alerts.microsoft.client_certificate.key_pair import not_after
+from defender_alerts.microsoft.user_sign_in import not_signed_in
 from defender_alerts.settings import cleaned, is_true
 from defender_alerts.splunk.inputs import saved_inputs, texts
 from defender_alerts.splunk.names import ACCOUNT_CONF
+from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens, ends_of_all
 from defender_alerts.splunk.rest_client import SplunkdError
 from defender_alerts.splunk.stored_settings import MASKS, account_secrets, load_settings, undecipherable_accounts
 
@@ -35,6 +38,7 @@ _CONNECTION_FIELDS = (
     "identity_mode",
     "identity_client_id",
 )
+_SIGN_IN_FIELDS = ("cloud", "tenant_id", "client_id", "auth_type")
 _ENCRYPTED_OF = {
     CLIENT_SECRET: ("client_secret",),
     CERTIFICATE: ("private_key",),
@@ -65,6 +69,7 @@ class AccountHandler(PageHandler):
         _describe(confInfo)
         try:
             unreadable = undecipherable_accounts(self.splunkd())
+            self._describe_sign_ins(confInfo)
         except SplunkdError as error:
             # List the accounts anyway.
             LOG.warning("whether Splunk can decrypt the accounts' secrets is not known: %s", error)
@@ -72,6 +77,15 @@ class AccountHandler(PageHandler):
         for name in unreadable & set(confInfo):
             field = " or ".join(_ENCRYPTED_OF.get(confInfo[name]["auth_type"], ())).replace("_", " ")
             confInfo[name]["feeds"] = f"Splunk can't decrypt its {field}. Edit the account and paste it again."
+
+    def _describe_sign_ins(self, confInfo: Any) -> None:  # noqa: N803 - Splunk's name
+        """Say until when each sign-in lasts unless an input uses it, and where one can't be read."""
+        of_persons = {name: item for name, item in confInfo.items() if item["auth_type"] == USER}
+        ends = ends_of_all(self.splunkd()) if of_persons else {}
+        for name, item in of_persons.items():
+            item["signed_in_until"] = str(ends.get(name, ""))
+            if item.get("signed_in_as") and name not in ends:
+                item["feeds"] = str(not_signed_in(name, item["signed_in_as"]))
 
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then create."""
@@ -86,8 +100,12 @@ class AccountHandler(PageHandler):
         with answering():
             # UCC also refuses such names, but with another message and only after our check, which may take long.
             check_account_name(self.callerArgs.id)
-        check = self._check(self._stored())
+        stored = self._stored()
+        check = self._check(stored)
         super().handleEdit(confInfo)
+        if stored.get("signed_in_as") and self.payload.get("signed_in_as") == "":
+            with answering():
+                StoredRefreshTokens(self.splunkd(), self.callerArgs.id).forget()
         self._answer(confInfo, check)
 
     def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
@@ -99,6 +117,8 @@ class AccountHandler(PageHandler):
                 f"The account {self.callerArgs.id} is used by the inputs {', '.join(users)}. Delete them first, or "
                 "give them another account.",
             )
+        with answering():
+            StoredRefreshTokens(self.splunkd(), self.callerArgs.id).forget()
         super().handleRemove(confInfo)
 
     def _inputs_of(self, account: str) -> list[str]:
@@ -124,6 +144,7 @@ class AccountHandler(PageHandler):
         _drop_what_is_not_of(auth_type, payload, stored)
         new_secret = any(payload.get(field) is not None for field in _ENCRYPTED_OF.get(auth_type, ()))
         last = AccountCheck.load(stored.get("last_check"))
+        _end_sign_in_of_another(payload, stored)
         with answering():
             account = self._account({**stored, **payload, "tenant_of_domain": ""})
             self._is_direct = account.is_direct
@@ -144,7 +165,8 @@ class AccountHandler(PageHandler):
             if not changed and last and last.feeds_all:
                 return None
             # A missing permission may have been granted: saving again checks again.
-            check = check_account(account, load_settings(self.splunkd()).network)
+            kept = StoredRefreshTokens(self.splunkd(), self.callerArgs.id)
+            check = check_account(replace(account, refresh_tokens=kept), load_settings(self.splunkd()).network)
         payload["last_check"] = check.dump()
         if check.tenant:
             # With the domain, so that it counts for nothing where another one is written into the conf by hand.
@@ -181,6 +203,12 @@ def _drop_what_is_not_of(auth_type: str, payload: dict[str, str], stored: Mappin
         if payload.get(secret) in {"", *MASKS}:
             # UCC keeps the stored secret if the field is missing, and would delete it if the field is empty.
             del payload[secret]
+
+
+def _end_sign_in_of_another(payload: dict[str, str], stored: Mapping[str, str]) -> None:
+    """Forget who has signed in, if that was for another application or tenant, or is not wanted any more."""
+    if any(field in payload and payload[field] != stored.get(field, "") for field in _SIGN_IN_FIELDS):
+        payload.update({field: "" for field in ("signed_in_as", "signed_in_at") if stored.get(field)})
 
 
 def _describe(confInfo: Any) -> None:  # noqa: N803 - Splunk's name

@@ -1,0 +1,242 @@
+"""A person's sign-in: the two halves of the authorization code flow, and the access tokens that follow from it.
+
+``msal`` makes PKCE (S256), ``state`` and ``nonce``, and checks the last two. It does not look at whose tokens came
+(msal 1.38: validation is the application's task), so this module does.
+
+Sources: Microsoft, "OAuth 2.0 authorization code flow"; "Refresh tokens in the Microsoft identity platform" (90 days
+without use; bound to user and application, neither to a resource nor to a tenant; a use gives a new one and leaves the
+old one valid).
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+from defender_alerts.errors import AuthenticationError, ConfigurationError, UnexpectedAnswerError
+from defender_alerts.times import TICKS_PER_SECOND
+
+if TYPE_CHECKING:
+    from .account import Account
+
+REDIRECT_URI = "http://localhost"
+CODE_SECONDS = 600
+REFRESH_DAYS = 90
+# msal renews its own tokens that long before they end.
+_RENEWAL = 300 * TICKS_PER_SECOND
+# A code or the secret behind it is wrong: unknown, expired, redeemed before, of another redirect URI, without verifier.
+_WORN = frozenset({70000, 70008, 54005, 500112, 501481})
+_SHOWN = ("code", "error", "error_description", "error_uri", "state")
+
+
+class RefreshTokens(Protocol):
+    """Where the refresh token of a person is kept."""
+
+    def current(self) -> str:
+        """The newest refresh token, read anew; empty where nobody has signed in."""
+
+    def renewed(self, token: str) -> None:
+        """Keep a newer one, if the one that is kept is old enough."""
+
+
+class Entered(NamedTuple):
+    """What comes of a sign-in.
+
+    Attributes:
+        refresh_token: to be kept.
+        name: of the person, as Entra ID gives it: ``anna@contoso.com``.
+        tenant: the GUID of the tenant whose tokens came.
+    """
+
+    refresh_token: str
+    name: str
+    tenant: str
+
+
+class WornAddressError(AuthenticationError):
+    """The address that was pasted is of no use, or no longer; a new sign-in helps."""
+
+
+def worn(reason: str) -> WornAddressError:
+    """The error for an address that can't be redeemed."""
+    return WornAddressError(
+        f"{reason} Press Sign in again, and paste the whole address that the browser shows at the end of that sign-in "
+        f"within {CODE_SECONDS // 60} minutes."
+    )
+
+
+def begin(application: Any, resource: str, redirect_uri: str) -> dict[str, Any]:
+    """Begin a sign-in.
+
+    Args:
+        application: ``msal``'s, of the account.
+        resource: whose permissions the person is asked to agree to; the refresh token is good for others as well.
+        redirect_uri: where the browser ends.
+
+    Returns:
+        What ``finish`` needs, as JSON; in it the address of Microsoft's page as ``auth_uri``.
+    """
+    with warnings.catch_warnings():
+        # msal prefers an answer by POST, which a page at localhost that does not exist could not take.
+        warnings.simplefilter("ignore", UserWarning)
+        flow: dict[str, Any] = application.initiate_auth_code_flow(
+            [f"{resource}/.default"], redirect_uri=redirect_uri, prompt="select_account"
+        )
+    return flow
+
+
+def read_address(address: str) -> dict[str, str]:
+    """What Entra ID has put into the address at which the browser has ended.
+
+    Raises:
+        WornAddressError: it is not such an address.
+    """
+    parts = urlsplit("".join(address.split()))
+    answer = dict(parse_qsl(parts.query or parts.fragment, keep_blank_values=True))
+    answer = {name: value for name, value in answer.items() if name in _SHOWN}
+    if not answer.get("state") or not (answer.get("code") or answer.get("error")):
+        raise worn("This is not the address at which a sign-in ends: it begins with the redirect URI and has a code.")
+    return answer
+
+
+def redeem(application: Any, flow: Mapping[str, Any], answer: Mapping[str, str]) -> Mapping[str, Any]:
+    """Exchange the code in an address for tokens; ``msal``'s answer, which may be a refusal.
+
+    Raises:
+        WornAddressError: the address is of another sign-in.
+    """
+    # At DEBUG it would write the code and its verifier, wherever somebody has told logging to write.
+    logging.getLogger("msal.token_cache").setLevel(logging.INFO)
+    if answer["state"] != flow["state"]:
+        raise worn("This address is of another sign-in than the one that was begun last.")
+    try:
+        result: Mapping[str, Any] = application.acquire_token_by_auth_code_flow(dict(flow), dict(answer))
+    except RuntimeError as error:
+        # The message of msal's holds the nonces.
+        raise worn("Entra ID's answer is of another sign-in than the one that was begun.") from error
+    return result
+
+
+def refuse_worn(codes: list[int], quoted: str) -> None:
+    """Raise the error of a code that can't be redeemed.
+
+    Raises:
+        WornAddressError: that is why Entra ID refuses.
+    """
+    if _WORN.intersection(codes):
+        raise worn(f"Entra ID does not take this address, or takes it no longer.{quoted}")
+
+
+def entered(account: Account, result: Mapping[str, Any]) -> Entered:
+    """Read who has signed in.
+
+    Raises:
+        ConfigurationError: somebody of another tenant than the account's has.
+        UnexpectedAnswerError: the tokens are not complete.
+    """
+    claims = result.get("id_token_claims")
+    token = result.get("refresh_token")
+    if not isinstance(claims, Mapping) or not isinstance(token, str) or not claims.get("tid"):
+        raise UnexpectedAnswerError(
+            "Entra ID has not given all tokens that a sign-in needs. Sign in again; if that does not help, report it."
+        )
+    if claims.get("aud") != account.client_id.lower():
+        raise UnexpectedAnswerError(
+            "Entra ID's tokens are for another application than the account's. Sign in again; if that does not help, "
+            "report it."
+        )
+    tenant = str(claims["tid"]).lower()
+    must_be_of(account, tenant)
+    name = str(claims.get("preferred_username") or claims.get("name") or claims.get("oid") or "")
+    return Entered(token, name, tenant)
+
+
+def must_be_of(account: Account, tenant: str) -> None:
+    """Refuse tokens of another tenant than the one that is meant: what they read would be filed under the wrong one.
+
+    Raises:
+        ConfigurationError: the tenant is another one.
+    """
+    if account.tenant_guid and tenant != account.tenant_guid:
+        raise ConfigurationError(
+            f"Entra ID has given tokens of the tenant {tenant}, and the account {account.name} is used for the tenant "
+            f"{account.tenant_guid}. Correct the tenant id of the account or input, and sign in as a person who may "
+            "read that tenant."
+        )
+
+
+def not_signed_in(account: str, signed_in_as: str) -> AuthenticationError:
+    """The error of an account without a sign-in that can be read."""
+    if signed_in_as:
+        return AuthenticationError(
+            f"The sign-in of {signed_in_as} for the account {account} can't be read: it was removed, or "
+            "encrypted with another splunk.secret, as on another host. Press Sign in again under Configuration > "
+            "Accounts on this host; the inputs go on from their checkpoints."
+        )
+    return AuthenticationError(
+        f"Nobody has signed in for the account {account}. Press Sign in under Configuration > Accounts; its "
+        "inputs go on from their checkpoints."
+    )
+
+
+class _Kept(NamedTuple):
+    """A token that is still good; ``until`` in ticks of the server's clock."""
+
+    result: Mapping[str, Any]
+    until: int
+
+
+class PersonsTokens:
+    """The access tokens of the person who has signed in for an account.
+
+    Args:
+        account: with the place where its refresh token is kept.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._kept: dict[str, _Kept] = {}
+        self._refresh_token = ""
+
+    def ask(self, application: Any, scope: str, now: int) -> Mapping[str, Any]:
+        """``msal``'s answer for a scope: a token, perhaps one that came before, or a refusal.
+
+        Raises:
+            AuthenticationError: nobody has signed in.
+        """
+        kept = self._kept.get(scope)
+        if kept is not None and now < kept.until - _RENEWAL:
+            return kept.result
+        store = self._account.refresh_tokens
+        if store is not None and self._account.signed_in_as:
+            self._refresh_token = self._refresh_token or store.current()
+        if store is None or not self._refresh_token:
+            raise not_signed_in(self._account.name, self._account.signed_in_as)
+        result = application.acquire_token_by_refresh_token(self._refresh_token, [scope])
+        if result.get("error") == "invalid_grant":
+            # Somebody may have signed in again since it was read.
+            latest = store.current()
+            if latest and latest != self._refresh_token:
+                self._refresh_token = latest
+                result = application.acquire_token_by_refresh_token(latest, [scope])
+        if "access_token" in result:
+            self._kept[scope] = _Kept(result, now + int(result.get("expires_in") or 0) * TICKS_PER_SECOND)
+            if result.get("refresh_token"):
+                self._refresh_token = str(result["refresh_token"])
+                store.renewed(self._refresh_token)
+        return dict(result)
+
+    def must_be_of(self, tenant: str) -> None:
+        """Refuse tokens of another tenant than the account's or input's.
+
+        Raises:
+            ConfigurationError: the tenant is another one.
+        """
+        must_be_of(self._account, tenant)
+
+    def reject(self, token: str) -> None:
+        """Forget an access token that an API has refused."""
+        self._kept = {scope: kept for scope, kept in self._kept.items() if kept.result.get("access_token") != token}

@@ -1,0 +1,197 @@
+"""The REST endpoint for the sign-in of a person: ``POST defender_alerts_sign_in`` with ``action`` and ``account``.
+
+- ``start`` (and perhaps ``redirect_uri``) answers ``url``, Microsoft's page, ``redirect_uri`` and ``expires_in``.
+- ``finish`` with ``address``, what the browser shows at the end, answers ``signed_in_as``, ``signed_in_at`` and
+  ``check``: what the account ``feeds`` now, and ``warnings``.
+- ``forget`` removes the tokens.
+
+No answer has a token, a code or a verifier in it. All is done with the caller's permissions.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any, Callable
+from urllib.parse import urlsplit
+
+from defender_alerts.diagnostics.account import check_account, summary, warnings
+from defender_alerts.errors import ConfigurationError
+from defender_alerts.microsoft import clouds
+from defender_alerts.microsoft.account import Account, check_account_name
+from defender_alerts.microsoft.tokens import TokenSource
+from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers
+from defender_alerts.microsoft.transport.session import trust
+from defender_alerts.microsoft.user_sign_in import CODE_SECONDS, REDIRECT_URI, read_address, worn
+from defender_alerts.splunk.log import Redaction
+from defender_alerts.splunk.names import ACCOUNT_CONF
+from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens
+from defender_alerts.splunk.rest_client import Splunkd
+from defender_alerts.splunk.sign_ins import SignInsUnderWay
+from defender_alerts.splunk.stored_settings import load_account, load_settings
+
+from .endpoints import CAPABILITY, Answer, Request, answered, caller_of, is_administrator, refusal
+
+_LOG = logging.getLogger(__name__)
+# Splunk Web gives up on a request after 30 s; the redemption, its retries and splunkd's part need some of them.
+_LONGEST_CHECK = 14.0
+_LONGEST_WAIT = 9.0
+
+
+def answer(request: Request) -> Answer:
+    """Answer a request; secrets are redacted."""
+    redaction = Redaction()
+    status, content = answered(lambda asked: _answer(asked, redaction), request)
+    for message in content.get("messages", ()):
+        message["text"] = redaction.clean(message["text"])
+    return status, content
+
+
+def _answer(request: Request, redaction: Redaction) -> Answer:
+    if request["method"] != "POST":
+        return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "This endpoint knows POST alone.")
+    splunkd = caller_of(request)
+    redaction.hide(splunkd.session_key)
+    if not is_administrator(splunkd):
+        return refusal(
+            HTTPStatus.FORBIDDEN,
+            f"Only users with the capability {CAPABILITY} may sign in for an account. Ask an administrator of this "
+            "Splunk.",
+        )
+    form = {str(name): str(value) for name, value in request.get("form", ())}
+    actions: dict[str, Callable[[_SignIn, Mapping[str, str]], dict[str, Any]]] = {
+        "start": _SignIn.start,
+        "finish": _SignIn.finish,
+        "forget": _SignIn.forget,
+    }
+    action = actions.get(form.get("action", ""))
+    if action is None:
+        raise ConfigurationError(f"The action is {form.get('action')!r}. Ask for one of {', '.join(actions)}.")
+    check_account_name(form.get("account", ""))
+    asked_by = str(request["session"].get("user", ""))
+    return HTTPStatus.OK, action(_SignIn(splunkd, form.get("account", ""), asked_by, redaction), form)
+
+
+@dataclass
+class _InMemory:
+    """A refresh token that is not stored yet."""
+
+    token: str
+
+    def current(self) -> str:
+        return self.token
+
+    def renewed(self, token: str) -> None:
+        self.token = token
+
+
+class _SignIn:
+    """The sign-in for one account, by one Splunk user."""
+
+    def __init__(self, splunkd: Splunkd, account: str, asked_by: str, redaction: Redaction) -> None:
+        self._splunkd = splunkd
+        self._name = account
+        self._under_way = SignInsUnderWay(splunkd, account, asked_by)
+        self._redaction = redaction
+
+    def start(self, form: Mapping[str, str]) -> dict[str, Any]:
+        """Begin a sign-in; an earlier one of this user for this account ends by it."""
+        account = self._account()
+        redirect_uri = _checked(form.get("redirect_uri") or REDIRECT_URI)
+        flow = self._source(account).begin_sign_in(_first_resource(account), redirect_uri)
+        self._under_way.begin({**flow, "client_id": account.client_id, "tenant_id": account.tenant_id})
+        return {"url": flow["auth_uri"], "redirect_uri": redirect_uri, "expires_in": CODE_SECONDS}
+
+    def finish(self, form: Mapping[str, str]) -> dict[str, Any]:
+        """Redeem the address that the browser shows, try the account, and keep the sign-in."""
+        came = read_address(form.get("address", ""))
+        self._redaction.hide(came.get("code", ""))
+        account = self._account()
+        flow = self._under_way.take()
+        if flow is None:
+            raise worn(
+                "There is no sign-in for this account that you have begun in the last "
+                f"{CODE_SECONDS // 60} minutes, or its address was used already."
+            )
+        if (flow.pop("client_id", ""), flow.pop("tenant_id", "")) != (account.client_id, account.tenant_id):
+            raise worn("The account was changed after this sign-in was begun.")
+        source = self._source(account)
+        entered = source.finish_sign_in(flow, came, _first_resource(account))
+        self._redaction.hide(entered.refresh_token)
+        kept = _InMemory(entered.refresh_token)
+        now = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+        signed_in = replace(
+            account,
+            signed_in_as=entered.name,
+            signed_in_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            refresh_tokens=kept,
+        )
+        network = load_settings(self._splunkd).network
+        check = check_account(signed_in, network, seconds=_LONGEST_CHECK)
+        StoredRefreshTokens(self._splunkd, account.name).replace(kept.token)
+        self._splunkd.post(
+            "configs",
+            f"conf-{ACCOUNT_CONF}",
+            account.name,
+            signed_in_as=signed_in.signed_in_as,
+            signed_in_at=signed_in.signed_in_at,
+            last_check=check.dump(),
+            tenant_of_domain=f"{account.tenant_id} {entered.tenant}",
+        )
+        return {
+            "signed_in_as": signed_in.signed_in_as,
+            "signed_in_at": signed_in.signed_in_at,
+            "check": {"feeds": summary(check), "warnings": warnings(account.name, check)},
+        }
+
+    def forget(self, _: Mapping[str, str]) -> dict[str, Any]:
+        """Remove the tokens; also those of an account that can't be read."""
+        StoredRefreshTokens(self._splunkd, self._name).forget()
+        self._under_way.take()
+        if self._splunkd.stanza(ACCOUNT_CONF, self._name) is not None:
+            self._splunkd.post(
+                "configs", f"conf-{ACCOUNT_CONF}", self._name, signed_in_as="", signed_in_at="", last_check=""
+            )
+        return {}
+
+    def _account(self) -> Account:
+        account = load_account(self._splunkd, self._name)
+        self._redaction.hide(*account.secrets)
+        if not account.is_of_user:
+            raise ConfigurationError(
+                f"The account {account.name} does not sign in as a user. Edit it under Configuration > Accounts, and "
+                "set Signs in with to Sign in as a user."
+            )
+        return account
+
+    def _source(self, account: Account) -> TokenSource:
+        network = load_settings(self._splunkd).network
+        if network.proxy is not None:
+            self._redaction.hide(*network.proxy.secrets)
+        patient = replace(network, timeout=min(network.timeout, _LONGEST_WAIT))
+        callers = Callers(patient, trust(network.ca_pem), threading.Event(), _LOG, ASKS_ONCE)
+        cloud = clouds.cloud(account.cloud)
+        return TokenSource(account, cloud, callers(cloud.authority_host), callers)
+
+
+def _first_resource(account: Account) -> str:
+    """The resource that is named at the sign-in; the refresh token is good for the others as well."""
+    return clouds.audiences("graph", account.cloud)[0]
+
+
+def _checked(redirect_uri: str) -> str:
+    """Refuse a redirect URI that Entra ID would not take: https, or http at localhost.
+
+    Raises:
+        ConfigurationError: it is another one.
+    """
+    parts = urlsplit(redirect_uri)
+    if (parts.scheme == "https" and parts.hostname) or (parts.scheme == "http" and parts.hostname == "localhost"):
+        return redirect_uri
+    raise ConfigurationError(
+        f"The redirect URI {redirect_uri[:200]!r} is neither https nor {REDIRECT_URI}, and Entra ID takes no others."
+    )

@@ -1,0 +1,256 @@
+"""Keeps the refresh token of a person who has signed in: in ``storage/passwords``, encrypted, in two slots.
+
+A slot takes several calls to write, since Splunk's add-ons store a long secret in pieces of 255 characters. So it
+carries a checksum, the older slot is the one that is written, and whatever happens meanwhile, the newer stays whole.
+No lock is needed: a refresh token stays valid when another is given for it, so that processes which write at once cost
+nothing but a slot, which the next one writes anew.
+
+Each write rewrites ``passwords.conf``. A hundred inputs use one account; one write a day is enough to keep a sign-in
+alive for ever.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Callable
+
+from defender_alerts.microsoft.user_sign_in import REFRESH_DAYS
+
+from .names import APP
+from .rest_client import Splunkd, SplunkdError, entries, explained
+from .stored_settings import in_pieces, readable
+
+REALM = f"__REFRESH_TOKENS__#{APP}"
+SLOTS = ("a", "b")
+OLD = 86_400
+JITTER = 6 * 3_600
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A refresh token as it is kept.
+
+    Attributes:
+        token: the token itself.
+        issued: seconds since 1970, by this machine's clock.
+        signed_in: when the person signed in of whom it comes, likewise. A later sign-in counts more than a later token.
+    """
+
+    token: str
+    issued: int
+    signed_in: int
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """What is newer has the higher one."""
+        return self.signed_in, self.issued
+
+    def dump(self) -> str:
+        """The slot as it is stored."""
+        return json.dumps({"token": self.token, "issued": self.issued, "signed_in": self.signed_in, "sum": self._sum()})
+
+    def _sum(self) -> str:
+        return hashlib.sha256(f"{self.signed_in} {self.issued} {self.token}".encode()).hexdigest()
+
+    @classmethod
+    def load(cls, fields: Mapping[str, str] | None) -> Slot | None:
+        """Read a stored slot; None where there is none, or it is not whole."""
+        if fields is None:
+            return None
+        try:
+            slot = cls(fields["token"], int(fields["issued"]), int(fields["signed_in"]))
+        except (KeyError, ValueError):
+            return None
+        return slot if slot.token and fields.get("sum") == slot._sum() else None
+
+
+class _Stored:
+    """What ``storage/passwords`` holds for an account.
+
+    Attributes:
+        names: of the entries, by slot and number of the piece.
+        slots: those that are whole.
+    """
+
+    def __init__(self, names: Mapping[tuple[str, int], str], pieces: Mapping[str, Mapping[int, str | None]]) -> None:
+        self.names = names
+        read = {slot: Slot.load(readable(of_slot)) for slot, of_slot in pieces.items()}
+        self.slots = {name: slot for name, slot in read.items() if slot is not None}
+
+    @property
+    def newest(self) -> Slot | None:
+        """The newest whole slot; None where nobody has signed in."""
+        return max(self.slots.values(), key=lambda slot: slot.rank, default=None)
+
+    @property
+    def oldest(self) -> str:
+        """The name of the slot to write: one that is not whole, else the older one."""
+        return min(SLOTS, key=lambda name: self.slots[name].rank if name in self.slots else (-1, -1))
+
+
+class StoredRefreshTokens:
+    """The refresh token of an account.
+
+    Args:
+        splunkd: with a session that may read and write ``storage/passwords``.
+        account: its name.
+        writer: the name of the input that keeps it fresh; empty for those who only read.
+        log: notes a write that has failed.
+        hide: is told each token, so that it can be redacted.
+        now: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        splunkd: Splunkd,
+        account: str,
+        *,
+        writer: str = "",
+        log: logging.Logger | None = None,
+        hide: Callable[[str], None] = lambda _: None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._splunkd = splunkd
+        self._account = account
+        self._writer = writer
+        self._log = log or logging.getLogger(__name__)
+        self._hide = hide
+        self._now = now
+        self._last: Slot | None = None
+
+    def current(self) -> str:
+        """The newest refresh token; empty where nobody has signed in, or splunkd can't decrypt it.
+
+        Raises:
+            ServiceError, ConfigurationError: splunkd could not be reached or refused.
+        """
+        try:
+            self._last = self._stored().newest
+        except SplunkdError as error:
+            raise explained(error) from error
+        if self._last is None:
+            return ""
+        self._hide(self._last.token)
+        return self._last.token
+
+    def renewed(self, token: str) -> None:
+        """Keep a newer token of the same sign-in, unless the one that is kept is young enough.
+
+        A failure is logged and costs nothing: the token that is kept stays valid for weeks.
+        """
+        self._hide(token)
+        last = self._last
+        if not self._writer or last is None or not self._is_due(last):
+            return
+        try:
+            stored = self._stored()
+            newest = stored.newest
+            if newest is None or newest.signed_in != last.signed_in or not self._is_due(newest):
+                return
+            slot = Slot(token, max(int(self._now()), newest.issued), newest.signed_in)
+            self._write(stored, stored.oldest, slot)
+        except SplunkdError as error:
+            self._log.warning(
+                "account=%s The renewed sign-in could not be stored (%s). Collecting goes on, and a later run tries "
+                "again; if this lasts, see splunkd.log.",
+                self._account,
+                error,
+            )
+            return
+        self._last = slot
+
+    def replace(self, token: str) -> None:
+        """Keep the token of a new sign-in, and nothing of earlier ones.
+
+        Raises:
+            SplunkdError: splunkd could not be reached or refused.
+        """
+        self._hide(token)
+        stored = self._stored()
+        # Later than the sign-in before, also where the clock was set back in between.
+        signed_in = max([int(self._now()), *(slot.signed_in + 1 for slot in stored.slots.values())])
+        slot = Slot(token, signed_in, signed_in)
+        first = stored.oldest
+        for name in (first, *(other for other in SLOTS if other != first)):
+            self._write(stored, name, slot)
+
+    def forget(self) -> None:
+        """Remove all that is kept.
+
+        Raises:
+            SplunkdError: splunkd could not be reached or refused.
+        """
+        for name in self._stored().names.values():
+            self._splunkd.remove("storage", "passwords", name)
+
+    @property
+    def until(self) -> dt.date | None:
+        """The day on which the sign-in that was last read ends, unless an input uses it; None where there is none."""
+        return None if self._last is None else ends(self._last)
+
+    def _is_due(self, slot: Slot) -> bool:
+        digest = hashlib.sha256(self._writer.encode()).digest()
+        return self._now() - slot.issued > OLD + int.from_bytes(digest[:4], "big") % JITTER
+
+    def _stored(self) -> _Stored:
+        return _all_stored(self._splunkd).get(self._account) or _Stored({}, {})
+
+    def _write(self, stored: _Stored, name: str, slot: Slot) -> None:
+        for number, piece in enumerate(in_pieces(slot.dump()), start=1):
+            known = stored.names.get((name, number))
+            if known is None:
+                try:
+                    self._splunkd.post(
+                        "storage",
+                        "passwords",
+                        realm=REALM,
+                        name=f"{self._account}-{name}-{number}",
+                        password=piece,
+                    )
+                except SplunkdError as error:
+                    if error.status != HTTPStatus.CONFLICT:
+                        raise
+                    # Another process has made it in between.
+                    known = f"{REALM}:{self._account}-{name}-{number}:"
+            if known is not None:
+                self._splunkd.post("storage", "passwords", known, password=piece)
+
+
+def ends(slot: Slot) -> dt.date:
+    """The day (UTC) on which a sign-in ends unless an input uses it."""
+    return dt.datetime.fromtimestamp(slot.issued, dt.timezone.utc).date() + dt.timedelta(days=REFRESH_DAYS)
+
+
+def ends_of_all(splunkd: Splunkd) -> dict[str, dt.date]:
+    """By account the day on which its sign-in ends unless an input uses it; accounts without one are left out.
+
+    Raises:
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    newest = {account: stored.newest for account, stored in _all_stored(splunkd).items()}
+    return {account: ends(slot) for account, slot in newest.items() if slot is not None}
+
+
+def _all_stored(splunkd: Splunkd) -> dict[str, _Stored]:
+    names: dict[str, dict[tuple[str, int], str]] = {}
+    pieces: dict[str, dict[str, dict[int, str | None]]] = {}
+    for entry in entries(splunkd.get_again("storage/passwords", count=0, search=f"realm={REALM}")):
+        account, slot, number = _parts(str(entry.content.get("username", "")))
+        if entry.content.get("realm") == REALM and number:
+            names.setdefault(account, {})[slot, number] = entry.name
+            pieces.setdefault(account, {}).setdefault(slot, {})[number] = entry.content.get("clear_password")
+    return {account: _Stored(names[account], pieces[account]) for account in names}
+
+
+def _parts(username: str) -> tuple[str, str, int]:
+    """The account, the slot and the number of the piece in the name of an entry; 0 if it is none of ours."""
+    account, _, rest = username.partition("-")
+    slot, _, number = rest.partition("-")
+    return account, slot, int(number) if number.isdecimal() and slot in SLOTS else 0

@@ -1,0 +1,203 @@
+"""Signing in as a person: the endpoint of the pages, what it stores and answers, and what inputs do with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from integration.installation import APP, LOGIN_HOST, RESOURCE, Installation
+from integration.saving import refusal_of, row
+from standins.microsoft.browser import sign_in
+from standins.microsoft.graph_samples import graph_alert
+from standins.microsoft.people import Person
+from standins.splunkd import WebError
+
+ENDPOINT = "defender_alerts_sign_in"
+GRAPH, MDE = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"
+DELEGATED = {
+    GRAPH: ("SecurityAlert.Read.All", "SecurityIncident.Read.All"),
+    MDE: ("Alert.Read",),
+    RESOURCE: ("user_impersonation",),
+}
+ACCOUNT, ANNA = "person", "anna@contoso.com"
+GRAPH_KIND = "defender_graph_alerts"
+
+
+@dataclass
+class Signing:
+    """An account that nobody has signed in for yet, and a person who may."""
+
+    installation: Installation
+    person: Person
+
+    def order(self, action: str, user: str = "admin", **fields: str) -> dict[str, Any]:
+        """What a page gets."""
+        form = {"action": action, "account": ACCOUNT, **fields}
+        return self.installation.splunkd.web.post(ENDPOINT, form, user)
+
+    def start(self, user: str = "admin") -> str:
+        """Microsoft's page."""
+        return str(self.order("start", user)["url"])
+
+    def address(self, *, consent: bool = True) -> str:
+        """What the browser shows at the end of a sign-in."""
+        return sign_in(self.installation.cloud, self.start(), self.person.name, consent=consent)
+
+    def sign_in(self) -> dict[str, Any]:
+        """The whole of it."""
+        return self.order("finish", address=self.address())
+
+    def stored_tokens(self) -> list[str]:
+        """The stanzas that hold refresh tokens."""
+        return [name for name in self.installation.splunkd.conf.local("passwords", APP) if "REFRESH_TOKENS" in name]
+
+    def leaks(self) -> list[str]:
+        """The files and logs that hold a token or a code which Entra ID has given."""
+        sign_ins = self.installation.cloud.entra.sign_ins
+        secrets = [*sign_ins.refresh_tokens, *sign_ins.codes]
+        return [leak for secret in secrets for leak in self.installation.splunkd.leaks_of(secret)]
+
+
+@pytest.fixture
+def signing(fresh: Installation) -> Signing:
+    fresh.application.let_people_sign_in(DELEGATED)
+    person = fresh.tenant.add_person(ANNA)
+    fresh.save_account(ACCOUNT, auth_type="user")
+    return Signing(fresh, person)
+
+
+def save_graph_input(installation: Installation, name: str, **fields: str) -> None:
+    installation.save_current_input(GRAPH_KIND, name, account=ACCOUNT, **fields)
+
+
+def test_an_account_of_a_person_is_saved_before_the_sign_in_and_says_so(signing: Signing) -> None:
+    shown = row(signing.installation, ACCOUNT)
+    assert shown["feeds"].startswith("Not signed in.")
+    assert not shown.get("signed_in_as")
+    assert signing.installation.cloud.journal.calls(LOGIN_HOST) == []
+
+
+def test_a_person_signs_in_and_the_account_says_who_since_when_until_when_and_what_it_feeds(signing: Signing) -> None:
+    answer = signing.sign_in()
+    assert answer["signed_in_as"] == ANNA
+    assert answer["check"]["warnings"] == []
+    shown = row(signing.installation, ACCOUNT)
+    assert (shown["signed_in_as"], shown["signed_in_at"]) == (ANNA, answer["signed_in_at"])
+    assert shown["signed_in_until"] > shown["signed_in_at"][:10]
+    assert shown["feeds"] == answer["check"]["feeds"]
+    assert "Can feed" in shown["feeds"]
+    assert signing.leaks() == []
+    given = signing.installation.cloud.entra.sign_ins
+    told = json.dumps(answer)
+    assert not [secret for secret in (*given.refresh_tokens, *given.codes) if secret in told]
+
+
+def test_start_answers_what_a_page_needs_and_nothing_secret(signing: Signing) -> None:
+    answer = signing.order("start")
+    assert sorted(answer) == ["expires_in", "redirect_uri", "url"]
+    assert (answer["redirect_uri"], answer["expires_in"]) == ("http://localhost", 600)
+    [document] = signing.installation.splunkd.kvstore.documents("ta_defender_alerts_sign_ins")
+    assert json.loads(document["flow"])["code_verifier"] not in json.dumps(answer)
+
+
+def test_an_input_of_a_signed_in_account_collects_and_says_whose_eyes_it_uses(signing: Signing) -> None:
+    installation = signing.installation
+    signing.sign_in()
+    save_graph_input(installation, "eyes")
+    alert = graph_alert(1, installation.cloud.clock.now() - 600 * 10**7)
+    installation.cloud.graph("commercial").alerts.put(installation.tenant, alert)
+    installation.save_settings("logging", loglevel="DEBUG")
+    run = installation.run("eyes", kind=GRAPH_KIND)
+    assert (run.status, len(run.events)) == (0, 1)
+    [done] = [line for line in installation.log("eyes", kind=GRAPH_KIND) if line.fields.get("action") == "region_done"]
+    assert done.fields["identity"] == "user"
+    assert signing.leaks() == []
+
+
+def test_an_input_of_an_account_without_sign_in_ends_with_2_and_names_the_button(signing: Signing) -> None:
+    installation = signing.installation
+    signing.sign_in()
+    save_graph_input(installation, "waits")
+    signing.order("forget")
+    run = installation.run("waits", kind=GRAPH_KIND)
+    assert (run.status, run.events) == (2, [])
+    told = [line.text for line in installation.log("waits", kind=GRAPH_KIND) if line.level == "ERROR"]
+    assert "Nobody has signed in for the account person. Press Sign in" in told[0]
+    assert signing.stored_tokens() == []
+    assert row(installation, ACCOUNT)["feeds"].startswith("Not signed in.")
+
+
+def test_an_address_is_good_once_and_only_for_the_user_who_began(signing: Signing) -> None:
+    address = signing.address()
+    with pytest.raises(WebError, match="no sign-in for this account that you have begun"):
+        signing.order("finish", "sc_admin", address=address)
+    assert signing.order("finish", address=address)["signed_in_as"] == ANNA
+    with pytest.raises(WebError, match="no sign-in for this account that you have begun"):
+        signing.order("finish", address=address)
+
+
+def test_everybody_but_administrators_is_refused(signing: Signing) -> None:
+    for action in ("start", "finish", "forget"):
+        with pytest.raises(WebError, match="Only users with the capability admin_all_objects may sign in"):
+            signing.order(action, "analyst", address="http://localhost/?code=a&state=b")
+
+
+def test_a_person_who_declines_is_told_what_declining_means_and_nothing_is_kept(signing: Signing) -> None:
+    address = signing.address(consent=False)
+    told = refusal_of(lambda: signing.order("finish", address=address))
+    assert "AADSTS65004" in told
+    assert "were declined. Press Sign in again and accept them" in told
+    assert signing.stored_tokens() == []
+
+
+def test_an_address_of_an_earlier_sign_in_or_of_none_is_refused_with_what_to_paste(signing: Signing) -> None:
+    earlier = signing.address()
+    signing.start()
+    assert "of another sign-in than the one that was begun last" in refusal_of(
+        lambda: signing.order("finish", address=earlier)
+    )
+    for nonsense in ("", "http://localhost", "https://example.com/?x=1", "code=only"):
+        assert "This is not the address at which a sign-in ends" in refusal_of(
+            lambda nonsense=nonsense: signing.order("finish", address=nonsense)  # type: ignore[misc]
+        )
+
+
+def test_a_code_that_entra_id_no_longer_takes_is_told_from_a_sign_in_that_has_ended(signing: Signing) -> None:
+    address = signing.address()
+    signing.installation.cloud.clock.skew(601)
+    told = refusal_of(lambda: signing.order("finish", address=address))
+    assert "Entra ID does not take this address, or takes it no longer" in told
+    assert "AADSTS70008" in told
+
+
+def test_an_account_that_is_changed_to_another_application_or_removed_keeps_no_tokens(signing: Signing) -> None:
+    installation = signing.installation
+    signing.sign_in()
+    assert signing.stored_tokens()
+    other = installation.tenant.add_application(secret=installation.secret)
+    installation.edit_account(ACCOUNT, auth_type="user", client_id=other.client_id)
+    assert signing.stored_tokens() == []
+    assert row(installation, ACCOUNT)["feeds"].startswith("Not signed in.")
+    installation.edit_account(ACCOUNT, auth_type="user")
+    signing.sign_in()
+    assert signing.stored_tokens()
+    installation.splunkd.web.delete(f"{APP}_account/{ACCOUNT}")
+    assert signing.stored_tokens() == []
+
+
+def test_a_sign_in_of_which_both_slots_are_damaged_asks_for_a_new_one(signing: Signing) -> None:
+    installation = signing.installation
+    signing.sign_in()
+    for name in [name for name in signing.stored_tokens() if name.endswith("-1:")]:
+        installation.splunkd.conf.remove("passwords", APP, name)
+    shown = row(installation, ACCOUNT)
+    assert "The sign-in of anna@contoso.com for the account person can't be read" in shown["feeds"]
+    assert signing.sign_in()["signed_in_as"] == ANNA
+    assert "Can feed" in row(installation, ACCOUNT)["feeds"]
+
+
+def test_an_action_that_does_not_exist_is_named_with_those_that_do(signing: Signing) -> None:
+    with pytest.raises(WebError, match=r"The action is 'renew'\. Ask for one of start, finish, forget"):
+        signing.order("renew")

@@ -1,0 +1,240 @@
+"""The sign-in of a person in the password store: few writes, and a whole slot at every moment."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from defender_alerts.splunk.refresh_tokens import JITTER, OLD, REALM, StoredRefreshTokens, ends_of_all
+from defender_alerts.splunk.rest_client import SplunkdError
+
+DAY = 86_400
+START = 1_800_000_000.0
+MOST_CHARACTERS = 255
+
+
+class Killed(BaseException):
+    """SIGKILL."""
+
+
+class PasswordStore:
+    """``storage/passwords`` as far as the module uses it: strict, and with a step before each write."""
+
+    def __init__(self) -> None:
+        self.passwords: dict[str, str] = {}
+        self.calls = 0
+        self.before_write: Callable[[int], None] = lambda _: None
+
+    def get_again(self, path: str, **query: Any) -> dict[str, Any]:
+        assert (path, query) == ("storage/passwords", {"count": 0, "search": f"realm={REALM}"})
+        return {
+            "entry": [
+                {"name": f"{REALM}:{user}:", "content": {"realm": REALM, "username": user, "clear_password": password}}
+                for user, password in self.passwords.items()
+            ]
+        }
+
+    def post(self, *segments: str, **form: str) -> None:
+        self.calls += 1
+        self.before_write(self.calls)
+        assert 0 < len(form["password"]) <= MOST_CHARACTERS
+        if "name" in form:
+            assert (segments, form["realm"]) == (("storage", "passwords"), REALM)
+            if form["name"] in self.passwords:
+                raise SplunkdError(409, "exists")
+            self.passwords[form["name"]] = form["password"]
+            return
+        self.passwords[self._known(segments[-1])] = form["password"]
+
+    def remove(self, *segments: str) -> None:
+        del self.passwords[self._known(segments[-1])]
+
+    def _known(self, name: str) -> str:
+        user = name[len(REALM) + 1 : -1]
+        if user not in self.passwords:
+            raise SplunkdError(404, "not there")
+        return user
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def token(number: int) -> str:
+    """As long as real ones are, which fill several pieces."""
+    return f"1.A{number:06}" + "x" * (900 + number % 300)
+
+
+@pytest.fixture
+def store() -> PasswordStore:
+    return PasswordStore()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def tokens(store: PasswordStore, clock: Clock, writer: str = "") -> StoredRefreshTokens:
+    return StoredRefreshTokens(store, "corp", writer=writer, now=clock)  # type: ignore[arg-type]
+
+
+def test_what_was_stored_is_read_and_gone_when_it_is_forgotten(store: PasswordStore, clock: Clock) -> None:
+    assert tokens(store, clock).current() == ""
+    tokens(store, clock).replace(token(1))
+    assert tokens(store, clock).current() == token(1)
+    other = StoredRefreshTokens(store, "corp_2", now=clock)  # type: ignore[arg-type]
+    other.replace(token(2))
+    assert tokens(store, clock).current() == token(1)
+    assert sorted(ends_of_all(store)) == ["corp", "corp_2"]  # type: ignore[arg-type]
+    tokens(store, clock).forget()
+    assert (tokens(store, clock).current(), other.current()) == ("", token(2))
+
+
+def test_a_hundred_inputs_in_a_week_write_three_times_a_day_at_most_and_always_leave_a_whole_slot(
+    store: PasswordStore, clock: Clock
+) -> None:
+    tokens(store, clock).replace(token(0))
+    inputs = [tokens(store, clock, f"defender_graph_alerts://input_{number}") for number in range(100)]
+    written: list[float] = []
+    latest = 0
+
+    def hold(_: int) -> None:
+        # In the middle of whatever write: somebody else reads.
+        assert tokens(store, clock).current()
+
+    store.before_write = hold
+    for minute in range(0, 7 * 24 * 60, 30):
+        clock.now = START + minute * 60
+        # All read before anybody writes, as processes do that start at the same time.
+        for one in inputs:
+            assert one.current()
+        for one in inputs:
+            before = store.calls
+            latest += 1
+            one.renewed(token(latest))
+            written += [clock.now] if store.calls > before else []
+    for moment in written:
+        assert sum(moment <= other < moment + DAY for other in written) <= 3
+    # And often enough: never older than a day, its jitter, and a poll.
+    assert all(later - earlier <= OLD + JITTER + 1_800 for earlier, later in zip([START, *written], written))
+
+
+@pytest.mark.parametrize("step", range(1, 7))
+def test_a_kill_at_any_step_of_a_write_leaves_the_newer_slot_and_the_next_run_mends_the_other(
+    store: PasswordStore, clock: Clock, step: int
+) -> None:
+    tokens(store, clock).replace(token(0))
+    clock.now += 2 * DAY
+    first = tokens(store, clock, "one")
+    first.current()
+    first.renewed(token(1))
+    clock.now += 2 * DAY
+    killed = tokens(store, clock, "one")
+    assert killed.current() == token(1)
+    store.calls = 0
+
+    def kill(call: int) -> None:
+        if call == step:
+            raise Killed
+
+    store.before_write = kill
+    with pytest.raises(Killed):
+        killed.renewed(token(2))
+    store.before_write = lambda _: None
+    following = tokens(store, clock, "two")
+    # Before the mark behind the last piece, which stands there already, all of the newer one is there.
+    assert following.current() == (token(2) if step == 6 else token(1))
+    following.renewed(token(3))
+    assert following.current() == (token(2) if step == 6 else token(3))
+    newest = tokens(store, clock)
+    clock.now += 2 * DAY
+    again = tokens(store, clock, "three")
+    again.current()
+    again.renewed(token(4))
+    assert newest.current() == token(4)
+
+
+@pytest.mark.parametrize("step", range(1, 7))
+def test_two_that_write_at_once_leave_one_whole_slot_of_the_right_sign_in(
+    store: PasswordStore, clock: Clock, step: int
+) -> None:
+    tokens(store, clock).replace(token(0))
+    clock.now += 2 * DAY
+    one, other = tokens(store, clock, "one"), tokens(store, clock, "other")
+    assert one.current() == other.current() == token(0)
+    store.calls = 0
+
+    def interleave(call: int) -> None:
+        if call == step:
+            store.before_write = lambda _: None
+            other.renewed(token(2))
+
+    store.before_write = interleave
+    one.renewed(token(1))
+    assert tokens(store, clock).current() in {token(0), token(1), token(2)}
+
+
+def test_an_input_never_puts_the_sign_in_of_before_in_place_of_a_new_one(store: PasswordStore, clock: Clock) -> None:
+    tokens(store, clock).replace(token(0))
+    clock.now += 2 * DAY
+    late = tokens(store, clock, "late")
+    late.current()
+    tokens(store, clock).replace(token(1))
+    clock.now += 2 * DAY
+    late.renewed(token(2))
+    assert tokens(store, clock).current() == token(1)
+    # Not even in the middle of its own write.
+    busy = tokens(store, clock, "busy")
+    busy.current()
+    store.calls = 0
+
+    def sign_in(call: int) -> None:
+        if call == 2:
+            store.before_write = lambda _: None
+            tokens(store, clock).replace(token(3))
+
+    store.before_write = sign_in
+    busy.renewed(token(4))
+    assert tokens(store, clock).current() == token(3)
+
+
+def test_a_clock_that_was_set_back_does_not_hide_a_new_sign_in(store: PasswordStore, clock: Clock) -> None:
+    tokens(store, clock).replace(token(0))
+    clock.now -= 400 * DAY
+    tokens(store, clock).replace(token(1))
+    assert tokens(store, clock).current() == token(1)
+
+
+def test_who_only_reads_never_writes(store: PasswordStore, clock: Clock) -> None:
+    tokens(store, clock).replace(token(0))
+    clock.now += 30 * DAY
+    reader, store.calls = tokens(store, clock), 0
+    reader.current()
+    reader.renewed(token(1))
+    assert store.calls == 0
+
+
+def test_a_write_that_fails_is_said_and_costs_nothing(
+    store: PasswordStore, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    tokens(store, clock).replace(token(0))
+    clock.now += 2 * DAY
+    log = logging.getLogger("test_refresh_tokens")
+    writer = StoredRefreshTokens(store, "corp", writer="one", log=log, now=clock)  # type: ignore[arg-type]
+    writer.current()
+
+    def refuse(_: int) -> None:
+        raise SplunkdError(503, "busy")
+
+    store.before_write = refuse
+    writer.renewed(token(1))
+    assert "account=corp The renewed sign-in could not be stored (busy)." in caplog.text
+    assert token(1) not in caplog.text
+    assert tokens(store, clock).current() == token(0)
