@@ -144,7 +144,7 @@ def test_a_saved_search_is_suppressed_by_fields_that_it_returns(name: str, knowl
 
 def test_every_macro_that_begins_a_search_can_be_read(knowledge: SearchKnowledge) -> None:
     fields = studio.event_fields(knowledge)
-    beginning = [name for name, macro in knowledge.macros.items() if "Starts a search" in macro["description"]]
+    beginning = [name for name, macro in knowledge.macros.items() if "Begins a search" in macro["description"]]
     assert len(beginning) >= 4
     for name in beginning:
         read_search(f"`{name}`", knowledge.macros, fields)
