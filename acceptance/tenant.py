@@ -18,8 +18,8 @@ from urllib.parse import unquote, urlsplit
 
 from defender_alerts.errors import AddonError, ConfigurationError, StoppedError
 from defender_alerts.microsoft import clouds
-from defender_alerts.microsoft.account import Account, read_account
-from defender_alerts.microsoft.network import Network, read_ca_bundle, read_proxy
+from defender_alerts.microsoft.account import DIRECT, FEDERATED, MANAGED_IDENTITY, Account, read_account
+from defender_alerts.microsoft.network import IdentityServices, Network, read_ca_bundle, read_proxy
 from defender_alerts.microsoft.transport.client import Stop
 
 from acceptance.checks import Answer, Verdict
@@ -55,6 +55,14 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--cloud", choices=[cloud.name for cloud in clouds.CLOUDS], default="commercial")
     options.add_argument("--certificate", type=Path, help="a PEM file with the certificate, in place of a secret")
     options.add_argument("--private-key", type=Path, help="a PEM file with its key, without a passphrase")
+    options.add_argument(
+        "--managed-identity",
+        nargs="?",
+        const="",
+        metavar="ID",
+        help="sign in with this machine's identity, by its client id if it is a user-assigned one; with --client-id it "
+        "vouches for that application",
+    )
     options.add_argument("--proxy", default="", metavar="URL", help="http://, https:// or socks5://[USER@]HOST:PORT")
     options.add_argument("--ca", default="", metavar="FILE", help="a PEM file with further certificate authorities")
     options.add_argument(
@@ -82,6 +90,7 @@ class Console:
         show: shows the report.
         stop: ends every wait.
         monotonic: seconds that never jump.
+        identity_services: of this machine.
     """
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -91,6 +100,7 @@ class Console:
     show: Callable[[str], None] = print
     stop: Stop = field(default_factory=threading.Event)
     monotonic: Callable[[], float] = time.monotonic
+    identity_services: IdentityServices = field(default_factory=IdentityServices)
 
 
 def main(arguments: Sequence[str], console: Console = Console()) -> int:
@@ -170,8 +180,12 @@ def _answer(tenant: Tenant, question: Question) -> Answer:
 
 def _account(given: argparse.Namespace, console: Console) -> Account:
     tenant_id = _given(given.tenant, "tenant", console, "Tenant id or domain: ")
-    client_id = _given(given.client_id, "client_id", console, "Client id: ")
-    stanza = {"cloud": given.cloud, "tenant_id": tenant_id, "client_id": client_id}
+    stanza = {"cloud": given.cloud, "tenant_id": tenant_id}
+    if given.managed_identity is not None:
+        mode = FEDERATED if given.client_id else DIRECT
+        stanza |= {"auth_type": MANAGED_IDENTITY, "identity_mode": mode, "client_id": given.client_id}
+        return read_account(_NAME, {**stanza, "identity_client_id": given.managed_identity}, {})
+    stanza["client_id"] = _given(given.client_id, "client_id", console, "Client id: ")
     if given.certificate is None:
         secret = console.environment.get(ENVIRONMENT["client_secret"]) or console.ask_secret("Client secret: ")
         return read_account(_NAME, stanza, {"client_secret": secret})
@@ -197,4 +211,5 @@ def _network(given: argparse.Namespace, console: Console) -> Network:
         }
         password = console.environment.get(ENVIRONMENT["proxy_password"]) or unquote(url.password or "")
         proxy = read_proxy(stanza, {"proxy_password": password})
-    return Network(proxy, read_ca_bundle(str(Path(given.ca).absolute()) if given.ca else ""), _TIMEOUT)
+    ca = read_ca_bundle(str(Path(given.ca).absolute())) if given.ca else ""
+    return Network(proxy, ca, _TIMEOUT, console.identity_services)

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from defender_alerts.errors import AddonError, AuthenticationError, ConfigurationError, UnknownHostError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft import clouds
+from defender_alerts.microsoft.account import DIRECT, FEDERATED, MANAGED_IDENTITY
 from defender_alerts.microsoft.apis.base import Api, Query
 from defender_alerts.microsoft.apis.odata import ODataApi
 from defender_alerts.microsoft.apis.siem_alerts import RESOURCES
@@ -311,6 +312,24 @@ def incident_permission(tenant: Tenant, check: Check) -> Answer:
     return Answer(check, Verdict.YES, f"With {of_incidents[0]} alone: answered, {page.count} record.")
 
 
+def identity(mode: str, tenant: Tenant, check: Check) -> Answer:
+    """Whether a managed identity opens Graph's alerts, for an application or with permissions of its own."""
+    api, account = tenant.api(GRAPH), tenant.account
+    if api is None or account.auth_type != MANAGED_IDENTITY or account.identity_mode != mode:
+        return _not_asked(
+            check, f"It takes --managed-identity {'with' if mode == FEDERATED else 'without'} --client-id."
+        )
+    try:
+        roles = tenant.token(api).roles
+        page = tenant.read(api, small(api, Window(tenant.clock.now() - DAY, tenant.clock.now()), top=1))
+    except RefusedError as error:
+        return _refused(check, error, "There is a token;")
+    except AuthenticationError as error:
+        return Answer(check, Verdict.NO, f"There is no token: {reason(error)}.")
+    has = [role for role in KINDS[GRAPH].access.roles if role in roles]
+    return Answer(check, Verdict.YES, f"Answered, {page.count} record; in the token: {', '.join(has) or 'no role'}.")
+
+
 def xdr(tenant: Tenant, check: Check) -> Answer:
     """Which token ``api.security.microsoft.com`` wants, and whether it shows what the older host shows."""
     api = tenant.api(ENDPOINT, "xdr")
@@ -563,6 +582,24 @@ def _table() -> Iterator[Question]:
             ("M2",),
         ),
         incident_permission,
+    )
+    yield Question(
+        Check(
+            "identity-vouches",
+            "Does Entra ID take the token of this machine's managed identity for an application?",
+            "One alert is asked for, with --managed-identity and --client-id.",
+            ("M12", "M13"),
+        ),
+        partial(identity, FEDERATED),
+    )
+    yield Question(
+        Check(
+            "identity-opens",
+            "Do Graph's security APIs take a managed identity with permissions of its own?",
+            "One alert is asked for, with --managed-identity alone.",
+            ("M12", "M14"),
+        ),
+        partial(identity, DIRECT),
     )
     for one in COLLECTIONS:
         yield from _about(one)

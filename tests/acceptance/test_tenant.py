@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from defender_alerts.microsoft.network import IdentityServices
 from defender_alerts.microsoft.transport.client import Stop
 from standins.key_pairs import KeyPair
 from standins.microsoft import ticks
@@ -22,6 +23,7 @@ from standins.microsoft.endpoint_samples import endpoint_alert
 from standins.microsoft.faults import Body, ResetBeforeHeaders, Status
 from standins.microsoft.graph import ALERTS, INCIDENTS
 from standins.microsoft.graph_samples import graph_alert, graph_incident
+from standins.microsoft.managed_identity import Machine, ManagedIdentity
 from standins.microsoft.odata_query import Query
 from standins.microsoft.samples import siem_alert
 from standins.microsoft.wire import Request
@@ -34,6 +36,7 @@ from acceptance.tenant_checks import CHECKS
 
 GRAPH_HOST, XDR = "graph.microsoft.com", "api.security.microsoft.com"
 GRAPH, ENDPOINT = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"
+VARIABLES = ("IDENTITY_ENDPOINT", "IMDS_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET")
 FIRST_INCIDENT = 4_711_001
 COLLECTIONS = ("graph-alerts", "incidents", "endpoint-alerts")
 AS_ASSUMED = {
@@ -41,6 +44,8 @@ AS_ASSUMED = {
     "incidents-open": "yes",
     "endpoint-alerts-open": "yes",
     "graph-alerts-by-incident-permission": "not asked",
+    "identity-vouches": "not asked",
+    "identity-opens": "not asked",
     **{
         f"{one}-{name}": "yes"
         for one in COLLECTIONS
@@ -69,11 +74,14 @@ class Customer:
     cloud: MicrosoftCloud
     tenant: Tenant
     application: Application
+    machine: Machine
     said: list[str] = field(default_factory=list)
     """What was shown on the screen beside the report."""
     text: str = ""
     jumped: float = 0.0
     stop: Stop | None = None
+    arguments: tuple[str, ...] = ()
+    """The last ones, for what a test arranges."""
 
     def put(self, kind: str, number: int, age: float, *, seen_in: float | None = None, **overrides: Any) -> None:
         """Let a record of so many seconds ago be there, or be seen only in so many seconds."""
@@ -132,6 +140,9 @@ class Customer:
             show=lambda text: setattr(self, "text", text),
             stop=self.stop or PassingTime(pass_time),
             monotonic=lambda: time.monotonic() + self.jumped,
+            identity_services=IdentityServices(
+                self.machine.vm_address, self.machine.arc_address, str(self.machine.challenges)
+            ),
         )
         return tenant.main(
             (
@@ -145,6 +156,7 @@ class Customer:
                     str(folder / "made" / "report"),
                 ),
                 *arguments,
+                *self.arguments,
             ),
             console,
         )
@@ -183,8 +195,16 @@ def running() -> Iterator[MicrosoftCloud]:
         yield cloud
 
 
+@pytest.fixture(scope="module")
+def machine(running: MicrosoftCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with Machine(running, tmp_path_factory.mktemp("challenges")) as one, pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.delenv(name, raising=False)
+        yield one
+
+
 @pytest.fixture
-def customer(running: MicrosoftCloud) -> Iterator[Customer]:
+def customer(running: MicrosoftCloud, machine: Machine) -> Iterator[Customer]:
     """Give a tenant of its own in a cloud that behaves as assumed."""
     graph, endpoint, siem = running.graph("commercial"), running.endpoint("commercial"), running.siem("eu")
     shelves: tuple[Any, ...] = (graph.alerts, graph.incidents, endpoint, siem)
@@ -193,7 +213,7 @@ def customer(running: MicrosoftCloud) -> Iterator[Customer]:
         tenant_of_earlier.is_deleted = True
     name = f"t{len(running.entra._tenants)}.onmicrosoft.com"
     one = running.entra.add_tenant(domain=name, cloud="commercial")
-    made = Customer(running, one, one.add_application(secret=SECRET, roles=ROLES))
+    made = Customer(running, one, one.add_application(secret=SECRET, roles=ROLES), machine)
     made.fill()
     yield made
     running.faults.clear()
@@ -262,6 +282,18 @@ def _only_incidents(customer: Customer) -> None:
     customer.cloud.faults.add(GRAPH_HOST, Status(403), path=ALERTS, times=None)
 
 
+def _signs_in_by_identity(customer: Customer, *, vouches: bool) -> ManagedIdentity:
+    made = customer.machine.new_identity(customer.tenant, ROLES)
+    customer.machine.user_assigned = [made]
+    customer.arguments = ("--managed-identity", made.client_id, *(() if vouches else ("--client-id", "")))
+    return made
+
+
+def _identity_is_refused(customer: Customer) -> None:
+    _signs_in_by_identity(customer, vouches=False)
+    customer.cloud.faults.add(GRAPH_HOST, Status(403), times=None)
+
+
 def _moved_without_update(customer: Customer) -> None:
     alerts = customer.cloud.graph("commercial").alerts
     alert = json.loads(alerts.records(customer.tenant)[-1])
@@ -294,6 +326,8 @@ OTHERWISE: dict[str, tuple[str, Callable[[Customer], object]]] = {
     "siem-upper-bound": ("NO", lambda c: c.behaves("siem", upper_inclusive=False)),
     "siem-answers": ("NO", _siem_is_retired),
     "incident-by-id": ("NO", _not_by_id),
+    "identity-vouches": ("NO", lambda c: _signs_in_by_identity(c, vouches=True)),
+    "identity-opens": ("NO", _identity_is_refused),
     "xdr-audience": ("NO", _other_alerts_at_xdr),
     "moved-alert-update-time": ("NO", _moved_without_update),
     "graph-alerts-by-incident-permission": ("NO", _only_incidents),
@@ -372,6 +406,17 @@ def test_an_application_signs_in_with_a_certificate(customer: Customer, tmp_path
     assert pair.key_pem not in (tmp_path / "made" / "report.json").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("name", "vouches"), [("identity-vouches", True), ("identity-opens", False)])
+def test_a_machine_of_azure_signs_in_with_its_identity(
+    customer: Customer, tmp_path: Path, name: str, *, vouches: bool
+) -> None:
+    _signs_in_by_identity(customer, vouches=vouches).trusted_by(customer.application)
+    asked = len(customer.machine.requests)
+    found = customer.answers(tmp_path, "--only", f"{name},graph-alerts-pages", status=0, environment={})
+    assert {answer["verdict"] for answer in found.values()} == {"yes"}
+    assert len(customer.machine.requests) > asked
+
+
 def test_a_client_id_that_is_none_is_said_before_anything_is_asked(customer: Customer, tmp_path: Path) -> None:
     assert customer.run(tmp_path, "--client-id", "splunk") == 2
     assert "splunk" in customer.said[-1]
@@ -391,10 +436,12 @@ def test_ctrl_c_leaves_a_report_of_what_is_known(customer: Customer, tmp_path: P
     assert "moved-alert-update-time" not in found
 
 
-def test_a_government_cloud_is_asked_at_its_own_hosts(running: MicrosoftCloud, tmp_path: Path) -> None:
+def test_a_government_cloud_is_asked_at_its_own_hosts(
+    running: MicrosoftCloud, machine: Machine, tmp_path: Path
+) -> None:
     one = running.entra.add_tenant(domain="agency.onmicrosoft.us", cloud="gcc_high")
     roles = {"https://graph.microsoft.us": ROLES[GRAPH]}
-    customer = Customer(running, one, one.add_application(secret=SECRET, roles=roles))
+    customer = Customer(running, one, one.add_application(secret=SECRET, roles=roles), machine)
     found = customer.answers(tmp_path, "--cloud", "gcc_high", "--watch", "0", status=0)
     assert (found["graph-alerts-open"]["verdict"], found["xdr-audience"]["verdict"]) == ("yes", "not asked")
     assert {call.host for call in running.journal if call.host.endswith(".com")} == set()
@@ -412,4 +459,4 @@ def test_options_that_are_wrong_are_refused(arguments: tuple[str, ...], capsys: 
 def test_names_of_questions_are_one_each_and_their_rows_exist() -> None:
     names = [check.name for check in CHECKS]
     assert len(set(names)) == len(names)
-    assert {row for check in CHECKS for row in check.settles} == {"M1", "M2", *(f"M{n}" for n in range(5, 12))}
+    assert {row for check in CHECKS for row in check.settles} == {"M1", "M2", *(f"M{n}" for n in range(5, 15))}
