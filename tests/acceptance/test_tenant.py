@@ -37,6 +37,7 @@ from acceptance.tenant_checks import CHECKS
 GRAPH_HOST, XDR = "graph.microsoft.com", "api.security.microsoft.com"
 GRAPH, ENDPOINT = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"
 VARIABLES = ("IDENTITY_ENDPOINT", "IMDS_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET")
+BETWEEN_LOOKS = 15.0
 FIRST_INCIDENT = 4_711_001
 COLLECTIONS = ("graph-alerts", "incidents", "endpoint-alerts")
 AS_ASSUMED = {
@@ -79,27 +80,28 @@ class Customer:
     """What was shown on the screen beside the report."""
     text: str = ""
     jumped: float = 0.0
+    while_watched: Callable[[], None] | None = None
+    """Happens between the first two looks at what is new."""
     stop: Stop | None = None
     arguments: tuple[str, ...] = ()
     """The last ones, for what a test arranges."""
 
-    def put(self, kind: str, number: int, age: float, *, seen_in: float | None = None, **overrides: Any) -> None:
-        """Let a record of so many seconds ago be there, or be seen only in so many seconds."""
+    def put(self, kind: str, number: int, age: float, **overrides: Any) -> None:
+        """Let a record of so many seconds ago be there."""
         now = self.cloud.clock.now()
         updated = now - round(age * ticks.PER_SECOND) + 3
-        seen_from = None if seen_in is None else now + round(seen_in * ticks.PER_SECOND)
         graph = self.cloud.graph("commercial")
         if kind == "graph-alerts":
             raw = graph_alert(number, updated, id=f"da{number:08d}_1", **overrides)
-            graph.alerts.put(self.tenant, raw, visible_from=seen_from)
+            graph.alerts.put(self.tenant, raw)
         elif kind == "incidents":
             raw = graph_incident(FIRST_INCIDENT + number, updated, **overrides)
-            graph.incidents.put(self.tenant, raw, alerts=[graph_alert(number, updated)], visible_from=seen_from)
+            graph.incidents.put(self.tenant, raw, alerts=[graph_alert(number, updated)])
         elif kind == "endpoint-alerts":
             raw = endpoint_alert(number, updated, id=f"da{number:08d}_1", **overrides)
-            self.cloud.endpoint("commercial").put(self.tenant, raw, visible_from=seen_from)
+            self.cloud.endpoint("commercial").put(self.tenant, raw)
         else:
-            self.cloud.siem("eu").add(self.tenant, siem_alert(number, updated), visible_from=seen_from)
+            self.cloud.siem("eu").add(self.tenant, siem_alert(number, updated))
 
     def fill(self) -> None:
         """The last day of a tenant: alerts and incidents, and something that is updated while it is watched."""
@@ -107,10 +109,10 @@ class Customer:
             for number in range(1, count + 1):
                 self.put(kind, number, 60.0 * 60 * number / 3)
 
-    def update(self, delay: float = 20.0, **overrides: Any) -> None:
-        """Let one record of each collection be updated in 20 s, and be seen after the delay."""
+    def update(self, age: float, **overrides: Any) -> None:
+        """Let one record of each collection appear that was updated so many seconds ago."""
         for kind in COLLECTIONS:
-            self.put(kind, 2, -20.0, seen_in=20.0 + delay, **(overrides if kind == "graph-alerts" else {}))
+            self.put(kind, 2, age, **(overrides if kind == "graph-alerts" else {}))
 
     def behaves(self, kind: str, **changes: Any) -> None:
         """Let an API do otherwise what documents leave open."""
@@ -131,6 +133,10 @@ class Customer:
         def pass_time(seconds: float) -> None:
             self.jumped += seconds
             self.cloud.clock.advance(seconds)
+            if seconds == BETWEEN_LOOKS:
+                happens, self.while_watched = self.while_watched, None
+                if happens is not None:
+                    happens()
 
         console = tenant.Console(
             environment={"ACCEPT_CLIENT_SECRET": SECRET} if environment is None else environment,
@@ -226,7 +232,7 @@ def customer(running: MicrosoftCloud, machine: Machine) -> Iterator[Customer]:
 
 
 def test_a_tenant_as_the_add_on_assumes_it_answers_yes(customer: Customer, tmp_path: Path) -> None:
-    customer.update(incidentId="47110815")
+    customer.while_watched = lambda: customer.update(5.0, incidentId="47110815")
     found = customer.answers(tmp_path, status=0)
     assert {name: answer["verdict"] for name, answer in found.items()} == AS_ASSUMED
     calls = list(customer.cloud.journal)
@@ -273,8 +279,7 @@ def _other_alerts_at_xdr(customer: Customer) -> None:
 
 
 def _late(customer: Customer) -> None:
-    for kind in COLLECTIONS:
-        customer.put(kind, 2, 700.0, seen_in=20.0)
+    customer.while_watched = lambda: customer.update(2_000.0)
 
 
 def _only_incidents(customer: Customer) -> None:
@@ -297,8 +302,7 @@ def _identity_is_refused(customer: Customer) -> None:
 def _moved_without_update(customer: Customer) -> None:
     alerts = customer.cloud.graph("commercial").alerts
     alert = json.loads(alerts.records(customer.tenant)[-1])
-    soon = customer.cloud.clock.now() + 20 * ticks.PER_SECOND
-    alerts.put(customer.tenant, {**alert, "incidentId": "47110815"}, visible_from=soon)
+    customer.while_watched = lambda: alerts.put(customer.tenant, {**alert, "incidentId": "47110815"})
 
 
 OTHERWISE: dict[str, tuple[str, Callable[[Customer], object]]] = {
