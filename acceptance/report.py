@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from acceptance.checks import Answer, Verdict
@@ -43,6 +44,22 @@ class Report:
             return 2
         wrong = any(answer.verdict is Verdict.NO and not answer.check.informs for answer in self.answers)
         return 1 if wrong or verdicts[Verdict.UNANSWERED] else 0
+
+    def without(self, names: Mapping[str, str]) -> Report:
+        """The report with words in place of names that it must not tell; empty names count for nothing.
+
+        Args:
+            names: a name, and the word for it.
+        """
+        found = {name: word for name, word in names.items() if name}
+
+        def clean(text: str) -> str:
+            for name in sorted(found, key=len, reverse=True):
+                text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", found[name], text)
+            return text
+
+        answers = [replace(answer, seen=clean(answer.seen)) for answer in self.answers]
+        return replace(self, answers=answers, stopped=clean(self.stopped))
 
     def _counts(self) -> Counter[Verdict]:
         return Counter(answer.verdict for answer in self.answers)

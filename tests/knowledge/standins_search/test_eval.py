@@ -87,6 +87,8 @@ DOCUMENTED: list[tuple[str, dict[str, Any], Any]] = [
         ["initial value", "a", "b", "last value"],
     ),
     ('mvjoin(base, " OR ")', {"base": ["a", "b", "c"]}, "a OR b OR c"),
+    # [M] mvrange: "the ending number is excluded"
+    ("mvrange(1, 4)", {}, ["1", "2", "3"]),
     # [T] spath
     (
         'spath(_raw, "vendorProductSet.product.desc.locDesc")',

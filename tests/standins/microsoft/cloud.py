@@ -28,9 +28,20 @@ class MicrosoftCloud:
     """Entra ID, the SIEM API and today's APIs under Microsoft's own names, behind three proxies on 127.0.0.1.
 
     A context manager: it serves from ``__enter__`` on, and after ``__exit__`` no thread and no socket is left.
+
+    Args:
+        clock: what it takes for now; this machine's unless told otherwise.
+        proxy_credentials: what the proxies want to hear.
+        listen: where the HTTP proxy listens, if it has to be reached from another machine; the others are on 127.0.0.1.
     """
 
-    def __init__(self, clock: CloudClock | None = None, *, proxy_credentials: Credentials | None = None) -> None:
+    def __init__(
+        self,
+        clock: CloudClock | None = None,
+        *,
+        proxy_credentials: Credentials | None = None,
+        listen: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
         self.clock = clock or CloudClock()
         self.journal = Journal()
         self.faults = Faults()
@@ -55,6 +66,7 @@ class MicrosoftCloud:
         origins = Origins(services, self._authority, self.clock, self.journal, self.faults, self._workers)
         self._rules = Ruleset(origins, proxy_credentials)
         self._addresses: dict[str, ProxyAddress] = {}
+        self._listen = listen
 
     @property
     def ca_pem(self) -> str:
@@ -142,7 +154,8 @@ class MicrosoftCloud:
             ("https", http.serve_tls),
             ("socks5", SocksProxy(self._rules).serve),
         ):
-            address = self._workers.listen(f"{scheme}-proxy", serve)
+            where = self._listen if scheme == "http" else ("127.0.0.1", 0)
+            address = self._workers.listen(f"{scheme}-proxy", serve, where)
             self._addresses[scheme] = ProxyAddress(scheme, *address)
         return self
 

@@ -85,6 +85,8 @@ class Journal:
         self._calls: list[Call] = []
         self._tunnels: list[Tunnel] = []
         self._numbers = 0
+        self.tls_versions: set[str] = set()
+        """Of all connections to a host so far, such as ``TLSv1.3``."""
 
     def calls(
         self,

@@ -110,6 +110,7 @@ class Origins:
                 tls.do_handshake()
             except (OSError, ssl.SSLError):  # the client doesn't like the certificate, or has left
                 return
+            self.journal.tls_versions.add(tls.version() or "")
             connection = Connection(tls)
             with contextlib.suppress(ClientGoneError):
                 self._serve_requests(connection, host)

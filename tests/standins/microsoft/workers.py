@@ -27,9 +27,11 @@ class Workers:
         self._sockets: set[socket.socket] = set()
         self._defects: list[BaseException] = []
 
-    def listen(self, name: str, serve: Callable[[socket.socket], None]) -> tuple[str, int]:
-        """Serve each connection to a new port of 127.0.0.1 in a thread of its own, and return the address."""
-        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    def listen(
+        self, name: str, serve: Callable[[socket.socket], None], address: tuple[str, int] = ("127.0.0.1", 0)
+    ) -> tuple[str, int]:
+        """Serve each connection to an address in a thread of its own, and return the address; port 0 is a new one."""
+        listener = socket.create_server(address, backlog=128)
         thread = threading.Thread(target=self._accept, args=(listener, name, serve), name=f"{name}-listener")
         self._acceptors.append((listener, thread))
         thread.start()

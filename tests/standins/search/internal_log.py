@@ -10,8 +10,19 @@ from collections.abc import Iterator
 from standins.search.indexing import IndexedEvent
 
 _BEGINNING = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} )", re.MULTILINE)
+_OF_SPLUNKD = re.compile(r"\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d{3} \+0000")
 _TIME = "%Y-%m-%d %H:%M:%S,%f"
 _TIME_LENGTH = len("2026-03-31 12:00:00,000")
+
+
+def events_of_splunkd_log(text: str, host: str) -> Iterator[IndexedEvent]:
+    """The lines of ``splunkd.log``, oldest first. Of what Splunk's own settings extract (``component``) there is nothing."""
+    for line in text.splitlines():
+        moment = _OF_SPLUNKD.match(line)
+        if moment:
+            time = dt.datetime.strptime(moment.group(), "%m-%d-%Y %H:%M:%S.%f %z")
+            path = "/opt/splunk/var/log/splunk/splunkd.log"
+            yield IndexedEvent(line, f"{time.timestamp():.3f}", path, "splunkd", host, "_internal")
 
 
 def events_of_log(path: str, text: str, host: str) -> Iterator[IndexedEvent]:

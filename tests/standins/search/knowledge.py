@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,10 +15,10 @@ from standins.search.json_fields import json_fields
 from standins.search.kv_fields import kv_fields
 from standins.search.limits import SearchLimits
 from standins.search.lookups import LookupTable, read_lookups, read_tables
-from standins.search.pipeline import expand_macros, run_search
+from standins.search.pipeline import expand_macros, kept_fields, run_search, split_at_pipes
 from standins.search.props import check_props, settings_for
 from standins.search.refusal import NotModelledError
-from standins.search.search_terms import parse_terms
+from standins.search.search_terms import parse_terms, read_terms
 
 Fields = dict[str, str | list[str]]
 """An event's fields by name; a list where a field has several values."""
@@ -115,25 +115,26 @@ class SearchKnowledge:
         return {name: [*values] for name, values in read.items()}
 
     def search(self, search: str, events: Iterable[IndexedEvent]) -> list[Fields]:
-        """What a search, macros and all, returns of these events; they reach its first pipe newest first."""
+        """What a search, macros and all, returns of these events; they reach its first pipe newest first.
+
+        Of events that its terms leave out nothing is read, nor where it keeps no field but those that are indexed.
+        """
         newest_first = sorted(events, key=lambda event: float(event.time or "inf"), reverse=True)
-        rows: list[Values] = [self._values(event) for event in newest_first]
-        found = run_search(expand_macros(search, self.macros), rows)
+        expanded = expand_macros(search, self.macros)
+        terms, *commands = split_at_pipes(expanded)
+        read: Callable[[IndexedEvent], Values] = self._values
+        if terms.strip():
+            names, matches = read_terms(terms)
+            if names <= _INDEXED:
+                newest_first = [event for event in newest_first if matches(_indexed(event))]
+                kept = kept_fields(commands[0]) if commands else None
+                read = _indexed if kept is not None and kept <= _INDEXED else read
+        found = run_search(expanded, [read(event) for event in newest_first])
         return [_plain(row) for row in found]
 
     def _values_of(self, event: IndexedEvent) -> Values:
         settings = settings_for(self.props, source=event.source, sourcetype=event.sourcetype, host=event.host)
-        fields: Values = {
-            "_raw": [event.raw],
-            "host": [event.host],
-            "index": [event.index],
-            "source": [event.source],
-            "sourcetype": [event.sourcetype],
-        }
-        if event.time is not None:
-            fields["_time"] = [event.time]
-        if event.index_time is not None:
-            fields["_indextime"] = [event.index_time]
+        fields = _indexed(event)
         fields |= extract_inline(settings, fields)
         fields |= extract_by_transforms(settings, self.transforms, fields)
         fields |= self._automatic(event.raw, settings, fields)
@@ -201,6 +202,25 @@ class SearchKnowledge:
         for stanza, settings in self.tags.items():
             if "=" not in stanza or not set(settings.values()) <= {"enabled", "disabled"}:
                 raise NotModelledError(f"tags.conf [{stanza}]: {dict(settings)}")
+
+
+_INDEXED = frozenset({"_raw", "_time", "_indextime", "host", "index", "source", "sourcetype"})
+
+
+def _indexed(event: IndexedEvent) -> Values:
+    """The fields of an event that no setting makes."""
+    fields: Values = {
+        "_raw": [event.raw],
+        "host": [event.host],
+        "index": [event.index],
+        "source": [event.source],
+        "sourcetype": [event.sourcetype],
+    }
+    if event.time is not None:
+        fields["_time"] = [event.time]
+    if event.index_time is not None:
+        fields["_indextime"] = [event.index_time]
+    return fields
 
 
 def _plain(fields: Values) -> Fields:

@@ -20,7 +20,8 @@ _SORT = re.compile(r"\s*0\s+-str\((\w+)\)\s*", re.ASCII)
 _DEDUP = re.compile(r"\s*((?:\w+\s+)+)keepempty=true\s*", re.ASCII)
 _COUNT_BY = re.compile(r"\s*count\s+by\s+(\w+(?:[\s,]+\w+)*)\s*", re.ASCII)
 _HEAD = re.compile(r"\s*(\d+)\s*", re.ASCII)
-_FIELDS_REMOVED = re.compile(r"\s*-\s+(\w+(?:[\s,]+\w+)*)\s*", re.ASCII)
+_FIELDS = re.compile(r"\s*(-\s+)?(\w+(?:[\s,]+\w+)*)\s*", re.ASCII)
+_INTERNAL = frozenset({"_raw", "_time"})
 
 
 def expand_macros(search: str, macros: Conf, *, depth: int = 10) -> str:
@@ -36,14 +37,20 @@ def expand_macros(search: str, macros: Conf, *, depth: int = 10) -> str:
 
 
 def run_search(search: str, rows: Rows) -> Rows:
-    """The rows that a search without macros makes of these, the newest first.
+    """The rows that a search without macros makes of these, the newest first; ``| makeresults`` makes one of its own.
 
     Raises:
         NotModelledError: a command, or options of one, that isn't modelled.
     """
     terms, *commands = split_at_pipes(search)
-    matches = parse_terms(terms)
-    found = [row for row in rows if matches(row)]
+    if terms.strip():
+        matches = parse_terms(terms)
+        found = [row for row in rows if matches(row)]
+    else:
+        generating, *commands = commands
+        if generating.strip() != "makeresults":
+            raise NotModelledError(f"a search that begins with {generating.strip()}")
+        found = [{}]
     for command in commands:
         name, _, arguments = command.strip().partition(" ")
         if name not in _COMMANDS:
@@ -131,9 +138,24 @@ def _stats(arguments: str, rows: Rows) -> Rows:
     ]
 
 
+def kept_fields(command: str) -> frozenset[str] | None:
+    """The fields that a ``fields`` command keeps by name; None for all other commands, and for all other ways of it."""
+    name, _, arguments = command.strip().partition(" ")
+    match = _FIELDS.fullmatch(arguments)
+    if name != "fields" or match is None or match[1]:
+        return None
+    return frozenset(re.split(r"[\s,]+", match[2]))
+
+
 def _fields(arguments: str, rows: Rows) -> Rows:
-    removed = set(re.split(r"[\s,]+", _parsed(_FIELDS_REMOVED, "fields", arguments)[1]))
-    return [{name: values for name, values in row.items() if name not in removed} for row in rows]
+    """Documented: ``+`` is the default; ``_raw`` and ``_time`` stay unless they are taken out; ``*`` is all."""
+    if arguments.strip() == "*":
+        return rows
+    match = _parsed(_FIELDS, "fields", arguments)
+    names = set(re.split(r"[\s,]+", match[2]))
+    if match[1]:
+        return [{name: values for name, values in row.items() if name not in names} for row in rows]
+    return [{name: values for name, values in row.items() if name in names | _INTERNAL} for row in rows]
 
 
 _COMMANDS: Mapping[str, Callable[[str, Rows], Rows]] = {

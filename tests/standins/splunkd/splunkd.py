@@ -64,7 +64,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         self.modular = ModularInputs(children, self.conf)
         metadata = Metadata(home)
         self.server = Server(self.conf, self.kvstore)
-        self.searches = Searches(home / "etc" / "apps" / app.name)
+        self.searches = Searches(home / "etc" / "apps" / app.name, self._home.read_logs)
         self.passwords = Passwords(home, self.conf)
         configs = Configs(self.conf, metadata)
         collections = Collections(self.conf, metadata, self.kvstore)
@@ -232,6 +232,10 @@ class Splunkd(AbstractContextManager["Splunkd"]):
     def logs(self) -> dict[str, str]:
         """The text of every file in var/log/splunk, by its name."""
         return self._home.read_logs()
+
+    def log(self, level: str, component: str, text: str) -> None:
+        """Write a line into splunkd.log."""
+        self._children.log(level, component, text)
 
     def leaks_of(self, secret: str) -> list[str]:
         """Files below SPLUNK_HOME (relative) and KV store documents in which a secret can be read."""

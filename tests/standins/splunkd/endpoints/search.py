@@ -8,14 +8,17 @@ without a word; a relative time is refused, as is everything else that isn't mod
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Callable
 
 from standins.search import SearchKnowledge
 from standins.search.indexing import IndexedEvent as Indexed
+from standins.search.internal_log import events_of_log, events_of_splunkd_log
 from standins.splunkd.answers import Answer, Refusal, as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from standins.splunkd.context import Context
@@ -37,10 +40,15 @@ class Searches:
         hidden: indexes that a user may not search, by user name.
         messages: type and text of what Splunk remarks on every search.
         journal: every search that was run.
+
+    Args:
+        app: the app whose settings hold.
+        logs: gives the text of the files in var/log/splunk, which are the index ``_internal``, by their names.
     """
 
-    def __init__(self, app: Path) -> None:
+    def __init__(self, app: Path, logs: Callable[[], Mapping[str, str]]) -> None:
         self._app = app
+        self._logs = logs
         self._knowledge: SearchKnowledge | None = None
         self.clear()
 
@@ -54,9 +62,12 @@ class Searches:
     def add(self, events: Iterable[IndexedEvent]) -> None:
         """Index what an input has written, by the settings of props.conf that hold for it."""
         for event in events:
-            self.events += self._known().index(
+            indexed = self._known().index(
                 event.raw, event.time, event.source, event.sourcetype, event.host, event.index
             )
+            # Without a time of its own an event has that of its arrival.
+            arrived = f"{time.time():.3f}"
+            self.events += [one if one.time is not None else replace(one, time=arrived) for one in indexed]
 
     def jobs(self, context: Context, path: list[str]) -> Answer:
         """POST search/jobs with exec_mode=oneshot."""
@@ -66,13 +77,16 @@ class Searches:
         unknown = sorted(form.keys() - _ARGUMENTS)
         if unknown or form.get("exec_mode") != "oneshot" or form.get("output_mode") != "json":
             raise Refusal(400, f"not modelled: {unknown or form}")
-        command, _, search = form["search"].partition(" ")
-        if command != "search":
-            raise Refusal(400, f"Unknown search command '{command}'.", "FATAL")
+        search = form["search"]
+        if not search.lstrip().startswith("|"):
+            command, _, search = search.partition(" ")
+            if command != "search":
+                raise Refusal(400, f"Unknown search command '{command}'.", "FATAL")
         self.journal.append(form["search"])
         within = _within(form)
         hidden = self.hidden.get(context.user.name, set())
-        events = [event for event in self.events if event.index not in hidden and within(event)]
+        indexed = [*self.events, *(self._internal() if "index=_internal" in search else ())]
+        events = [event for event in indexed if event.index not in hidden and within(event)]
         rows = self._known().search(search, events)
         most = min(
             int(form.get("count", _DEFAULT_COUNT)) or _MAX_RESULT_ROWS,
@@ -89,6 +103,13 @@ class Searches:
                 "highlighted": {},
             }
         )
+
+    def _internal(self) -> Iterator[Indexed]:
+        for name, text in self._logs().items():
+            if name == "splunkd.log":
+                yield from events_of_splunkd_log(text, "standin")
+            elif name.endswith(".log"):
+                yield from events_of_log(f"/opt/splunk/var/log/splunk/{name}", text, "standin")
 
     def _known(self) -> SearchKnowledge:
         if self._knowledge is None:

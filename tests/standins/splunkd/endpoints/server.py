@@ -112,7 +112,16 @@ class Server:
             return feed(title, [Entry("_validateName", title, content)], context.mode)
         if context.request.method == "POST":
             context.user.require("indexes_edit")
+            if not _INDEX_NAME.fullmatch(context.arguments["name"]):
+                raise Refusal(400, f"Invalid index name: {context.arguments['name']}")
             self.indexes.add(context.arguments["name"])
+        if context.request.method == "DELETE":
+            # REST API Reference, data/indexes/{name}: with its events, from Splunk 5 on.
+            context.user.require("indexes_edit")
+            if not path or path[0] not in self.indexes:
+                raise Refusal(404, f"Could not find object id={path[0] if path else ''}")
+            self.indexes.discard(path[0])
+            return context.page(title, [])
         entries = [
             Entry(name, title, {"datatype": "event", "disabled": False, "isInternal": name.startswith("_")})
             for name in sorted(self.indexes)
