@@ -410,7 +410,8 @@ def _wrap_writes(process: PolledInput, step: _InStep, second: threading.Thread |
         if second is not None and batches and len(process.sink.batches) == batches:
             second.start()
         written = write(*arguments)  # type: ignore[arg-type]
-        step.meet()
+        if second is None or second.ident is not None:
+            step.meet()
         return written
 
     process.sink.write = in_step  # type: ignore[method-assign,assignment]
