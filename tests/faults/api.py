@@ -9,7 +9,7 @@ from defender_alerts.microsoft.transport import body
 from defender_alerts.times import seconds
 from faults.polls import Polls, Tries, at_api
 from faults.row import EVERYTHING, GOES_ON, OTHER_REGIONS, WHEN_OVER, Delivered, Group, Row
-from faults.subjects import EVERY_KIND, ONE_OF_EACH, Subject
+from faults.subjects import CODE_PATHS, EVERY_KIND, ONE_OF_EACH, SIEM_ALERTS, Subject
 from standins.microsoft import faults, ticks
 from standins.microsoft.lengths import LengthTooShort
 
@@ -19,6 +19,8 @@ _NOT_GZIP = "{host}: The answer's compression is damaged (…). The next run tri
 _NOT_ALERTS = (
     "None of it was treated as alerts. Look for a proxy, portal or filter in between that answers in Microsoft's place."
 )
+_ONE = (SIEM_ALERTS,)
+"""Time passes for real, and is waited for below all APIs."""
 _BAD_REQUEST = b'{"error":{"code":"BadRequest","message":"no such group"}}'
 
 
@@ -32,13 +34,14 @@ def _breaks(subject: Subject) -> int:
 
 def _lasts(name: str, provoked: str, fault: faults.Fault, status: int, *says: str, tries: Tries = None) -> Row[Polls]:
     """A fault that a run does not get over: the region fails, and the other one does not notice."""
-    usual = _breaks if says[0].startswith("wait=") else _refusals
-    return Row(name, provoked, at_api(fault, tries=tries or usual), OTHER_REGIONS, status, says, WHEN_OVER)
+    is_tried_again = says[0].startswith("wait=")
+    provoke = at_api(fault, tries=tries or (_breaks if is_tried_again else _refusals))
+    return Row(name, provoked, provoke, OTHER_REGIONS, status, says, WHEN_OVER, CODE_PATHS if is_tried_again else None)
 
 
 def _passes(name: str, provoked: str, fault: faults.Fault, *says: str, times: int = 1) -> Row[Polls]:
     """A fault that a run gets over."""
-    return Row(name, provoked, at_api(fault, times=times), EVERYTHING, 0, says, GOES_ON)
+    return Row(name, provoked, at_api(fault, times=times), EVERYTHING, 0, says, GOES_ON, CODE_PATHS)
 
 
 def _server_error(status: int) -> Row[Polls]:
@@ -236,6 +239,7 @@ API: Group[Polls] = Group(
             0,
             ("wait=… reason=time-out",),
             GOES_ON,
+            _ONE,
         ),
         Row(
             "silence in the body",
@@ -248,6 +252,7 @@ API: Group[Polls] = Group(
                 "{host} did not answer in time (…). Check that port 443 to it is open; …",
             ),
             WHEN_OVER,
+            _ONE,
         ),
         Row(
             "slow drip, in passing",
@@ -257,6 +262,7 @@ API: Group[Polls] = Group(
             0,
             ("wait=… reason=broken off",),
             GOES_ON,
+            _ONE,
         ),
         Row(
             "slow drip, for ever",
@@ -269,6 +275,7 @@ API: Group[Polls] = Group(
                 "{host}: The answer did not arrive whole within … s. The next run tries again.",
             ),
             WHEN_OVER,
+            _ONE,
         ),
         _lasts(
             "redirect to another host",

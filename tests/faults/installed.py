@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from faults.subjects import GRAPH_ALERTS, SIEM_ALERTS, SPLIT_INCIDENTS, Subject
+from faults.subjects import SIEM_ALERTS, SPLIT_INCIDENTS, Subject
 from integration.installation import APP, BROAD, Installation, input_fields
 from integration.log import LogLine, read_log
 from standins.sources import ROLES
 
-SUBJECTS = (SIEM_ALERTS, GRAPH_ALERTS, SPLIT_INCIDENTS)
+SUBJECTS = (SIEM_ALERTS, SPLIT_INCIDENTS)
 
 
 @dataclass

@@ -241,8 +241,8 @@ KV_STORE: Group[Processes] = Group(
         ),
         Row(
             "slow",
-            "every call takes a quarter of a second",
-            lambda stage: stage.installed.splunkd.kvstore.slow_down(0.25),
+            "every call takes a tenth of a second",
+            lambda stage: stage.installed.splunkd.kvstore.slow_down(0.1),
             EVERYTHING,
             0,
             (),

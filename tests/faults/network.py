@@ -11,6 +11,7 @@ from defender_alerts.microsoft.apis.siem_alerts import SiemApi
 from defender_alerts.microsoft.network import Proxy
 from faults.polls import LOGIN, Polls, at_api, settings
 from faults.row import EVERYTHING, GOES_ON, NOTHING, OTHER_REGIONS, WHEN_OVER, Group, Row
+from faults.subjects import CODE_PATHS, SIEM_ALERTS
 from standins.microsoft import faults
 from standins.microsoft.certificates import Certificate
 from standins.polling import ChangedSettings, http_proxy
@@ -123,6 +124,8 @@ NETWORK: Group[Polls] = Group(
                 ),
             ),
             WHEN_OVER,
+            # A resolver that is not there takes its time.
+            (SIEM_ALERTS,),
         ),
         _distrusted(
             "certificate expired",
@@ -145,4 +148,5 @@ NETWORK: Group[Polls] = Group(
             "Check this input on the Inputs page to see who did, and paste the certificate of that CA.",
         ),
     ),
+    CODE_PATHS,
 )

@@ -215,5 +215,7 @@ SPLIT_INCIDENTS = Subject(
 )
 TODAYS = (ENDPOINT_ALERTS, GRAPH_ALERTS, PLAIN_INCIDENTS, SPLIT_INCIDENTS)
 EVERY_KIND = (SIEM_ALERTS, *TODAYS)
+CODE_PATHS = (SIEM_ALERTS, GRAPH_ALERTS, SPLIT_INCIDENTS)
+"""Where it only matters how an answer is read: one API without pages, one with, and one asked for less when it fails."""
 ONE_OF_EACH = (SIEM_ALERTS, ENDPOINT_ALERTS, GRAPH_ALERTS, PLAIN_INCIDENTS)
 """Where it can't matter what incidents hold."""

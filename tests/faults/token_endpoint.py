@@ -5,7 +5,7 @@ from __future__ import annotations
 from defender_alerts.times import seconds
 from faults.polls import LOGIN, Polls, at, settings
 from faults.row import EVERYTHING, GOES_ON, NOTHING, WHEN_OVER, Group, Row
-from faults.subjects import ONE_OF_EACH
+from faults.subjects import GRAPH_ALERTS, SIEM_ALERTS
 from standins.microsoft import faults
 from standins.polling import SECRET
 
@@ -113,6 +113,7 @@ TOKEN_ENDPOINT: Group[Polls] = Group(
             0,
             ("wait=… reason=time-out",),
             GOES_ON,
+            (SIEM_ALERTS,),
         ),
         Row(
             "hang that lasts",
@@ -128,6 +129,7 @@ TOKEN_ENDPOINT: Group[Polls] = Group(
                 ),
             ),
             WHEN_OVER,
+            (SIEM_ALERTS,),
         ),
         *(
             Row(
@@ -151,5 +153,6 @@ TOKEN_ENDPOINT: Group[Polls] = Group(
             )
         ),
     ),
-    subjects=ONE_OF_EACH,
+    # The APIs differ in the scope alone.
+    subjects=(SIEM_ALERTS, GRAPH_ALERTS),
 )

@@ -141,13 +141,12 @@ def at_a_shell(
 EVERYWHERE = tuple(spelled for name in VARIABLES for spelled in (name, name.upper()))
 
 
-@pytest.mark.parametrize("names", [EVERYWHERE, ("HTTPS_PROXY",)], ids="+".join)
 def test_no_entry_point_shows_a_session_to_the_environments_proxy_and_each_reaches_microsoft_through_it(
-    without_proxy: Installation, names: tuple[str, ...], python: Path, tmp_path: Path
+    without_proxy: Installation, python: Path, tmp_path: Path
 ) -> None:
     without_proxy.reset()
     with Eavesdropper(tmp_path, without_proxy.cloud.proxy) as proxy:
-        with without_proxy.splunkd.launched_with(dict.fromkeys(names, proxy.url)):
+        with without_proxy.splunkd.launched_with(dict.fromkeys(EVERYWHERE, proxy.url)):
             visit_everything(without_proxy, python)
         assert [heard for heard in proxy.heard if b"Splunk " in heard] == []
         # The doctor also looks whether anybody listens there at all.
@@ -158,7 +157,7 @@ def test_no_entry_point_shows_a_session_to_the_environments_proxy_and_each_reach
         }
 
 
-def test_a_login_of_a_netrc_file_does_not_stand_in_for_the_session(without_proxy: Installation, python: Path) -> None:
+def test_a_login_of_a_netrc_file_does_not_stand_in_for_the_session(without_proxy: Installation) -> None:
     without_proxy.reset()
     netrc = without_proxy.splunkd.home / ".netrc"
     netrc.write_text("default login somebody password somebodys\n", encoding="utf-8")
@@ -166,7 +165,9 @@ def test_a_login_of_a_netrc_file_does_not_stand_in_for_the_session(without_proxy
     variables = {"HTTPS_PROXY": without_proxy.cloud.proxy.url()}
     try:
         with without_proxy.splunkd.launched_with(variables):
-            visit_everything(without_proxy, python)
+            assert without_proxy.run(NARROW).status == 0
+            assert row(without_proxy, "corp")["feeds"]
+            assert without_proxy.splunkd.web.get("defender_alerts_status")["inputs"]
     finally:
         netrc.unlink()
     assert {call.header("authorization") for call in without_proxy.cloud.journal} & {
@@ -221,9 +222,9 @@ for variables in asked["environments"]:
     if asked["prepared"]:
         Environment(os.environ).prepare()
     util.remove_http_proxy_env_vars()
-    for name, call in calls.items():
+    for name in asked["clients"] or calls:
         try:
-            call()
+            calls[name]()
         except Exception as error:
             failed.append((name, variables, repr(error)))
 json.dump({"failed": failed, "calls": len(calls) * len(asked["environments"])}, sys.stdout)
@@ -231,7 +232,7 @@ json.dump({"failed": failed, "calls": len(calls) * len(asked["environments"])}, 
 
 
 def calls_of_one_process(
-    installation: Installation, python: Path, environments: list[dict[str, str]], *, prepared: bool
+    installation: Installation, python: Path, environments: list[dict[str, str]], *clients: str, prepared: bool
 ) -> dict[str, Any]:
     splunkd = installation.splunkd
     asked = {
@@ -239,6 +240,7 @@ def calls_of_one_process(
         "key": splunkd.session_key(),
         "environments": environments,
         "prepared": prepared,
+        "clients": clients,
     }
     done = subprocess.run(
         [str(python), "-c", CALLS_OF_ONE_PROCESS, str(splunkd.home / "etc" / "apps" / APP / "bin")],
@@ -254,14 +256,14 @@ def calls_of_one_process(
     return answer
 
 
-def test_of_256_environments_none_leads_a_call_to_splunkd_to_a_proxy(
+def test_however_the_environment_names_proxies_none_leads_a_call_to_splunkd_to_a_proxy(
     without_proxy: Installation, python: Path, tmp_path: Path
 ) -> None:
     without_proxy.reset()
     with Eavesdropper(tmp_path, without_proxy.cloud.proxy) as proxy:
-        environments = list(combinations(proxy.url))
+        environments = list(combinations(proxy.url))[:: len(EXCEPTIONS) + 1]
         answer = calls_of_one_process(without_proxy, python, environments, prepared=True)
-        assert (len(environments), answer["calls"], answer["failed"]) == (256, 1024, [])
+        assert (len(environments), answer["calls"], answer["failed"]) == (52, 208, [])
         assert proxy.heard == []
 
 
@@ -269,5 +271,5 @@ def test_without_our_step_a_proxy_reads_the_session(without_proxy: Installation,
     without_proxy.reset()
     with Eavesdropper(tmp_path, without_proxy.cloud.proxy) as proxy:
         both = {"https_proxy": proxy.url, "HTTPS_PROXY": proxy.url}
-        calls_of_one_process(without_proxy, python, [both], prepared=False)
+        calls_of_one_process(without_proxy, python, [both], "requests", prepared=False)
         assert [heard for heard in proxy.heard if b"Splunk " in heard]

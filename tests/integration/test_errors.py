@@ -123,13 +123,6 @@ FAILURES = (
         ("AADSTS700027",),
     ),
     Failure(
-        "Entra ID throttles for ever",
-        _always(LOGIN_HOST, EntraError(90055, retry_after=0)),
-        SERVER,
-        1,
-        (LOGIN_HOST, "AADSTS90055"),
-    ),
-    Failure(
         "captive portal before Entra ID",
         _always(LOGIN_HOST, captive_portal()),
         SERVER,

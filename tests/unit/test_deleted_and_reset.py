@@ -137,7 +137,7 @@ _CASES = [
 ]
 """Kind, what happens, whether an earlier run has collected something, whether a run comes before the end of this one.
 
-The other kinds are swept in the fault matrix (``tests/faults/administrator.py``).
+The fault matrix sweeps other kinds (``tests/faults/administrator.py``).
 """
 
 
