@@ -54,9 +54,9 @@ methods = GET
 SIGN_IN_RESTMAP = """
 [script:defender_alerts_sign_in]
 match = /defender_alerts_sign_in
-script = defender_alerts_sign_in.py
+script = defender_alerts_sign_in_rest.py
 scripttype = persist
-handler = defender_alerts_sign_in.SignInHandler
+handler = defender_alerts_sign_in_rest.SignInHandler
 requireAuthentication = true
 output_modes = json
 python.version = python3.9

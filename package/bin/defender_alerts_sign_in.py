@@ -1,20 +1,24 @@
-"""The REST endpoint ``defender_alerts_sign_in`` as splunkd starts it: see ``splunk.pages.sign_in``."""
+"""Signs a person in for an account of the type user, on a host without Splunk Web. To be started by an administrator.
 
+On the host with the input:
+
+    $SPLUNK_HOME/bin/splunk cmd python3.9 $SPLUNK_HOME/etc/apps/TA_defender_alerts/bin/defender_alerts_sign_in.py corp
+        --username admin
+
+It prints the address of Microsoft's page, to be opened in any browser anywhere, and asks for the address at which the
+browser ends. With --forget it signs out. The password is asked for without echo; an authentication token or session key
+may be in the environment as SPLUNK_TOKEN.
+"""
+
+import os
 import sys
-from pathlib import Path
-
-# splunkd starts persistent handlers from a script of its own, and does not say that this folder is on the path.
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do
 from defender_alerts.environment import PROCESS
-from defender_alerts.splunk.pages.persistent import PersistentHandler
-from defender_alerts.splunk.pages.sign_in import answer
+from defender_alerts.splunk.cli.shell import Shell, ask_password, never_stopped, read_line
+from defender_alerts.splunk.cli.sign_in import main
 
-PROCESS.prepare()
-
-
-class SignInHandler(PersistentHandler):
-    """The handler by the name that restmap.conf gives it."""
-
-    answer = staticmethod(answer)
+if __name__ == "__main__":
+    PROCESS.prepare()
+    shell = Shell(sys.stdout, sys.stderr, os.environ, ask_password, never_stopped(), read_line=read_line)
+    sys.exit(main(sys.argv[1:], shell))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import threading
 import time
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 LOCAL_TOKEN = "SPLUNK_TOKEN"  # noqa: S105 - the name of a variable
 # An authentication token is a JSON Web Token (Splunk, "Set up authentication with tokens"), a session key is not.
 _JWT_BEGINS, _JWT_DOTS = "eyJ", 2
+# The end of a line, Ctrl-D, and a terminal that is gone.
+_ENDS = frozenset({b"\n", b"\r", b"\x04", b""})
+_DELETES = frozenset({b"\x7f", b"\x08"})
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Shell:
     Attributes:
         ask: asks for a password without echo.
         confirm: asks for confirmation; None if there is no terminal.
+        read_line: asks for a line that may be seen; empty at the end of the input.
     """
 
     out: TextIO
@@ -37,6 +42,7 @@ class Shell:
     stop: Stop
     monotonic: Callable[[], float] = time.monotonic
     confirm: Callable[[str], bool] | None = None
+    read_line: AskPassword | None = None
 
 
 def with_login(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -53,6 +59,51 @@ def ask_password(prompt: str) -> str:
 
         return getpass(prompt)
     return sys.stdin.readline().rstrip("\r\n")
+
+
+def read_line(prompt: str) -> str:
+    """Ask at the terminal for a line of any length, or read one of standard input if that is not a terminal.
+
+    A terminal hands over lines of at most 4,095 bytes (Linux, termios(3); 1,024 on macOS) and drops what is longer,
+    unless it is told not to wait for whole lines.
+    """
+    try:
+        import termios
+    except ImportError:
+        # Windows, whose console has no such limit.
+        return _line(prompt)
+    if not sys.stdin.isatty():
+        return _line(prompt)
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    unlimited = termios.tcgetattr(descriptor)
+    unlimited[3] &= ~termios.ICANON
+    termios.tcsetattr(descriptor, termios.TCSADRAIN, unlimited)
+    try:
+        sys.stderr.write(prompt)
+        sys.stderr.flush()
+        return _typed(descriptor)
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _line(prompt: str) -> str:
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _typed(descriptor: int) -> str:
+    """What is typed up to the end of a line; the key that deletes does."""
+    typed = bytearray()
+    while True:
+        key = os.read(descriptor, 1)
+        if key in _ENDS:
+            return typed.decode("utf-8", "replace")
+        if key in _DELETES:
+            del typed[-1:]
+        else:
+            typed += key
 
 
 def confirmation() -> Callable[[str], bool] | None:

@@ -84,6 +84,7 @@ class AccountHandler(PageHandler):
         ends = ends_of_all(self.splunkd()) if of_persons else {}
         for name, item in of_persons.items():
             item["signed_in_until"] = str(ends.get(name, ""))
+            item["feeds"] = _feeds(item)
             if item.get("signed_in_as") and name not in ends:
                 item["feeds"] = str(not_signed_in(name, item["signed_in_as"]))
 
@@ -217,7 +218,22 @@ def _describe(confInfo: Any) -> None:  # noqa: N803 - Splunk's name
         check = AccountCheck.load(item.get("last_check"))
         # An account in a hand-written conf may lack it; the form would then show no choice.
         item["auth_type"] = item.get("auth_type") or CLIENT_SECRET
-        is_signed_out = item["auth_type"] == USER and not item.get("signed_in_as")
-        item["feeds"] = _NOT_SIGNED_IN if is_signed_out else summary(check) if check else "Not checked yet."
+        item["feeds"] = _feeds(item)
         item["checked"] = f"{check.day} (UTC)" if check else ""
         item["expires"] = str(not_after(item.get("certificate") or "") or item.get("secret_expires") or "")
+
+
+def _feeds(item: Mapping[str, str]) -> str:
+    """What an account can feed; of one that signs in as a user first who that is, and until when if nothing runs."""
+    check = AccountCheck.load(item.get("last_check"))
+    found = summary(check) if check else "Not checked yet."
+    if item["auth_type"] != USER:
+        return found
+    if not item.get("signed_in_as"):
+        return _NOT_SIGNED_IN
+    until = item.get("signed_in_until")
+    lasts = f", until {until} unless an input runs before" if until else ""
+    return (
+        f"Signed in as {item['signed_in_as']} since {(item.get('signed_in_at') or '')[:10]}{lasts}. Inputs see only "
+        f"what this person may see. {found}"
+    )

@@ -63,17 +63,17 @@ def _answer(request: Request, redaction: Redaction) -> Answer:
             "Splunk.",
         )
     form = {str(name): str(value) for name, value in request.get("form", ())}
-    actions: dict[str, Callable[[_SignIn, Mapping[str, str]], dict[str, Any]]] = {
-        "start": _SignIn.start,
-        "finish": _SignIn.finish,
-        "forget": _SignIn.forget,
+    actions: dict[str, Callable[[SignIn, Mapping[str, str]], dict[str, Any]]] = {
+        "start": SignIn.start,
+        "finish": SignIn.finish,
+        "forget": SignIn.forget,
     }
     action = actions.get(form.get("action", ""))
     if action is None:
         raise ConfigurationError(f"The action is {form.get('action')!r}. Ask for one of {', '.join(actions)}.")
     check_account_name(form.get("account", ""))
     asked_by = str(request["session"].get("user", ""))
-    return HTTPStatus.OK, action(_SignIn(splunkd, form.get("account", ""), asked_by, redaction), form)
+    return HTTPStatus.OK, action(SignIn(splunkd, form.get("account", ""), asked_by, redaction), form)
 
 
 @dataclass
@@ -89,7 +89,7 @@ class _InMemory:
         self.token = token
 
 
-class _SignIn:
+class SignIn:
     """The sign-in for one account, by one Splunk user."""
 
     def __init__(self, splunkd: Splunkd, account: str, asked_by: str, redaction: Redaction) -> None:

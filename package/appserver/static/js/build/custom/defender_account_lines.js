@@ -9,6 +9,7 @@ const STATES = [
     ["Missing", "warning"],
     ["Not signed in", "failed"],
     ["Signed in as", "ok"],
+    ["Inputs see only", "warning"],
     ["The sign-in", "failed"],
 ];
 

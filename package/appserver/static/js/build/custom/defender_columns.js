@@ -17,7 +17,7 @@ ${CELL}="disabled"], ${CELL}="actions"] { white-space: nowrap; width: 1px; }
 ${CELL}="health"] { width: 45%; min-width: 200px; }
 ${CELL}="health"] > div { overflow-wrap: anywhere !important; }
 ${CELL}="cloud"] { min-width: 95px; }
-${CELL}="tenant_id"] { min-width: 280px; }
+${CELL}="tenant_id"] { min-width: 290px; }
 ${CELL}="expires"] { min-width: 105px; white-space: nowrap; }
 ${CELL}="feeds"] { width: 40%; min-width: 200px; }
 `;

@@ -46,7 +46,7 @@ class AccountDialog {
         this.confirm = primaryButton(does, "submit", BLUE);
         this.buttons = element(
             "div",
-            { style: { display: "flex", gap: "8px", justifyContent: "flex-end" } },
+            { style: { display: "flex", gap: "8px", justifyContent: "flex-end", marginTop: "12px" } },
             this.cancel,
             this.confirm
         );
@@ -158,18 +158,12 @@ export class SignInDialog extends AccountDialog {
 
     async carryOut() {
         this.say("status", "Signing in…");
-        const { signed_in_as: person } = await this.order("finish", { address: this.address.value.trim() });
-        this.end(person, await this.found());
-    }
-
-    /** What the account can feed now, as the table shows it. */
-    async found() {
+        const { signed_in_as: person, check } = await this.order("finish", { address: this.address.value.trim() });
+        this.end(person, check.feeds);
         try {
-            const row = await accountRow(this.account);
-            told(row);
-            return row.feeds;
+            told(await accountRow(this.account));
         } catch (error) {
-            return `What the account can feed can't be shown: ${error.message}`;
+            // The row is as it was until the page is reloaded.
         }
     }
 

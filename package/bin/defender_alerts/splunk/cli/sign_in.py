@@ -1,0 +1,75 @@
+"""The command ``defender_alerts_sign_in.py``: signs a person in for an account, or out, where there is no Splunk Web.
+
+Exit status: 0 signed in, or out; 2 settings, arguments, login or address are wrong, or Microsoft refuses; 3 the KV
+store failed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from defender_alerts.errors import AddonError, ConfigurationError
+from defender_alerts.splunk.log import Redaction
+from defender_alerts.splunk.pages.sign_in import SignIn
+from defender_alerts.splunk.rest_client import SplunkdError, content_of
+
+from .login import local_splunkd
+from .shell import LOCAL_TOKEN, Shell, with_login
+
+INTERRUPTED = 130
+_MINUTE = 60
+
+
+def main(arguments: Sequence[str], shell: Shell) -> int:
+    """Sign a person in for an account, or out; return the exit status."""
+    options = _parser().parse_args(list(arguments))
+    redaction = Redaction()
+    redaction.hide(shell.environment.get(LOCAL_TOKEN, ""))
+    try:
+        return _sign_in(options, shell, redaction)
+    except AddonError as error:
+        status, sentence = error.exit_status, str(error)
+    except SplunkdError as error:
+        status = ConfigurationError.exit_status
+        sentence = f"splunkd refuses or does not answer ({error}). Log in as an administrator of this host."
+    except KeyboardInterrupt:
+        status, sentence = INTERRUPTED, "Interrupted. Nobody was signed in."
+    shell.err.write(f"{redaction.clean(sentence)}\n")
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="defender_alerts_sign_in.py",
+        description="Signs a person in for an account that signs in as a user. Prints the address of Microsoft's page, "
+        "and reads the address at which the browser ends.",
+        epilog=f"The password is asked for; a token or session key may be in the environment as {LOCAL_TOKEN}. Exit "
+        "status: 0 done, 2 arguments, login, settings or address are wrong or Microsoft refuses, 3 the KV store.",
+    )
+    parser.add_argument("account", help="name of the account")
+    parser.add_argument("--forget", action="store_true", help="sign out: delete the stored sign-in")
+    return with_login(parser)
+
+
+def _sign_in(options: argparse.Namespace, shell: Shell, redaction: Redaction) -> int:
+    splunkd = local_splunkd(options, shell)
+    redaction.hide(splunkd.session_key)
+    context = content_of(splunkd.get("authentication/current-context", app=None))
+    sign_in = SignIn(splunkd, options.account, str(context.get("username", "")), redaction)
+    if options.forget:
+        sign_in.forget({})
+        shell.out.write(f"The account {options.account} is signed out. Its inputs wait for the next sign-in.\n")
+        return 0
+    begun = sign_in.start({})
+    shell.out.write(
+        f"In Entra ID the application needs the redirect URI {begun['redirect_uri']}, of the platform Web. Open this "
+        f"address in a browser, on any machine, and sign in within {begun['expires_in'] // _MINUTE} minutes:\n\n"
+        f"{begun['url']}\n\n"
+    )
+    shell.out.flush()
+    ask = shell.read_line or shell.ask
+    address = ask("The browser ends on a page that can't be reached. Paste the whole address of that page here: ")
+    done = sign_in.finish({"address": address})
+    shell.out.write(f"\nSigned in as {done['signed_in_as']}.\n{done['check']['feeds']}\n")
+    return 0
