@@ -57,6 +57,15 @@ def test_a_start_as_old_as_Microsofts_memory_is_no_gap_however_long_the_run_wait
     assert len(polled.sink.taken) == (1 if start_time == "-1h" else 2)
 
 
+def test_a_start_is_inclusive_and_exact_to_the_last_digit(cloud: MicrosoftCloud, source: Source) -> None:
+    """So an input goes on where another one stopped: what carries that very time comes once more, nothing is left out."""
+    stopped = cloud.clock.now() - seconds(DAY) + 1_234_567
+    polled = _input(source, cloud, iso(stopped))
+    source.publish(cloud, polled.tenant, [source.make(number, stopped + number - 1) for number in range(4)])
+    assert polled.poll().failures == []
+    assert [one.version.time for one in polled.sink.taken] == [stopped, stopped + 1, stopped + 2]
+
+
 @pytest.mark.parametrize("start_time", ["-181d", "-4322h", KEPT + 3_700])
 def test_a_start_before_Microsofts_memory_is_said(
     cloud: MicrosoftCloud, source: Source, start_time: str | int, caplog: pytest.LogCaptureFixture
