@@ -115,7 +115,8 @@ def test_without_a_terminal_a_script_has_to_say_that_it_is_meant(audited: Audite
 def test_what_would_never_be_collected_is_said_before_it_is_asked() -> None:
     checkpoint = parse_iso("2026-11-01T00:00:00Z")
     later, earlier = (Effect("eu", checkpoint + seconds(hour * 3600), checkpoint) for hour in (1, -1))
-    assert str(later) == "alerts between 2026-11-01 00:00 UTC and 2026-11-01 01:00 UTC will NEVER be collected."
+    never = "alerts last updated between 2026-11-01 00:00 UTC and 2026-11-01 01:00 UTC will NEVER be collected. "
+    assert str(later) == f"{never}How many they are is not known: the add-on has not read them yet."
     assert "collects 2026-10-31 23:00 UTC to now again" in str(earlier)
     assert (later.skips, earlier.skips, Effect("eu", checkpoint, None).skips) == (True, False, False)
 

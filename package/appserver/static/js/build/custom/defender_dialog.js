@@ -22,7 +22,10 @@ export const ORDERS = [
 function effectOf({ regions, twice }, asked) {
     const said = regions.flatMap(({ region, start, checkpoint, skips }) => {
         if (skips) {
-            return [`Warning: alerts of ${region} between ${readable(checkpoint)} and ${readable(start)} will never be collected.`];
+            return [
+                `Warning: alerts of ${region} that were last updated between ${readable(checkpoint)} and ${readable(start)} will never be ` +
+                    "collected. How many they are is not known: the add-on has not read them yet.",
+            ];
         }
         return [`${region}: collects ${readable(start)} to now again${checkpoint ? `; the checkpoint is at ${readable(checkpoint)}` : ""}.`];
     });
