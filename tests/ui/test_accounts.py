@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 from standins.key_pairs import KeyPair, rsa_key
 from ui.form import Form
-from ui.workplace import GRAPH, INCIDENTS, SECRET, SIEM, Workplace, content
+from ui.workplace import APP, GRAPH, INCIDENTS, SECRET, SIEM, Workplace, content
 
 ACCOUNT_CONF = "ta_defender_alerts_account"
 OF_SECRET, OF_CERTIFICATE = ("client_secret", "secret_expires"), ("certificate", "private_key")
@@ -374,6 +374,26 @@ def test_an_edited_account_is_checked_with_the_secret_that_is_stored(workplace: 
     dialog.type(tenant_id="contoso.onmicrosoft.com")
     dialog.save("Update")
     expect(workplace.row("corp")).to_contain_text("contoso.onmicrosoft.com")
+
+
+def test_what_somebody_else_has_changed_is_not_overwritten_and_a_session_that_has_ended_is_named(
+    workplace: Workplace,
+) -> None:
+    workplace.have_account()
+    workplace.open("configuration")
+    expect(workplace.row("corp")).to_be_visible()
+    workplace.splunkd.conf.write(ACCOUNT_CONF, APP, "corp", {"secret_expires": "2027-06-30"})
+    dialog = workplace.act("corp", "Edit")
+    dialog.type(tenant_id="contoso.onmicrosoft.com")
+    dialog.press("Update")
+    dialog.expect_complaint("Somebody else has changed this since it was loaded here")
+    assert dialog.complaint().endswith("Changed: Secret expires on.")
+    assert workplace.conf(ACCOUNT_CONF)["corp"]["secret_expires"] == "2027-06-30"
+    workplace.web.log_everybody_out()
+    dialog.press("Update")
+    dialog.expect_complaint("Your Splunk session has ended. Reload the page and log in again.")
+    workplace.seen_refusals += len(workplace.refusals)
+    assert workplace.conf(ACCOUNT_CONF)["corp"]["tenant_id"] == workplace.tenant.guid
 
 
 def test_a_clone_is_an_account_of_its_own(workplace: Workplace) -> None:

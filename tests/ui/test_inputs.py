@@ -199,8 +199,16 @@ def test_an_input_is_edited_as_somebody_else_has_saved_it_and_not_once_it_is_del
     dialog = workplace.act("corp_all", "Edit")
     expect(dialog.box("interval")).to_have_value("900")
     dialog.type(start_time="-3d")
+    workplace.have_input("corp_all", INCIDENTS, interval="1200")
+    dialog.press("Update")
+    dialog.expect_complaint("Somebody else has changed this since it was loaded here")
+    assert dialog.complaint().endswith("Changed: Interval (seconds).")
+    assert workplace.conf("inputs")[f"{INCIDENTS.name}://corp_all"]["interval"] == "1200"
     workplace.splunkd.conf.remove("inputs", APP, f"{INCIDENTS.name}://corp_all")
     dialog.press("Update")
+    dialog.expect_complaint("There is no corp_all any more")
+    # The form has asked for it as well.
+    workplace.seen_refusals += 1
     assert dialog.refusal() == "There is no corp_all any more: somebody has deleted it. Reload the page."
 
 

@@ -168,16 +168,10 @@ def test_what_can_not_be_known_is_said_in_a_line(workplace: Workplace) -> None:
 def test_the_status_follows_while_the_page_is_looked_at(workplace: Workplace) -> None:
     have_inputs(workplace, 1)
     workplace.page.clock.install()
-    workplace.open("inputs")
-    workplace.page.clock.run_for(1_000)
-    expect(workplace.row("contoso_graph")).to_be_visible()
-    before = asked(workplace)
+    looked_at(workplace)
     workplace.splunkd.kvstore.remove(COLLECTION)
-    workplace.page.clock.run_for(28_000)
-    assert asked(workplace) == before
-    with workplace.page.expect_request(f"**/{ENDPOINT}*", timeout=10_000):
-        workplace.page.clock.run_for(4_000)
-    workplace.page.clock.run_for(1_000)
+    with workplace.page.expect_request(f"**/{ENDPOINT}*"):
+        workplace.page.clock.run_for(31_000)
     expect(workplace.row("contoso_graph")).to_contain_text("No run yet")
 
 

@@ -4,7 +4,7 @@
  */
 
 import { element, link } from "./defender_elements.js";
-import RefusalInView from "./defender_refusal_in_view.js";
+import EditForm from "./defender_edit_form.js";
 import { SignInDialog, accountRow } from "./defender_sign_in.js";
 import { pageAddress } from "./defender_web.js";
 
@@ -66,17 +66,16 @@ function toTheSignIn(account) {
     return next;
 }
 
-export default class AccountForm extends RefusalInView {
-    constructor(globalConfig, serviceName, state, mode) {
-        super();
-        this.mode = mode;
+export default class AccountForm extends EditForm {
+    constructor(globalConfig, serviceName, state, mode, util) {
+        super(globalConfig, serviceName, state, mode, util);
         this.account = {};
     }
 
     /** Called before the page checks the fields. */
     onSave(fields) {
         this.account = fields || {};
-        return super.onSave();
+        return super.onSave(fields);
     }
 
     /** Called when the server has taken what was saved. */

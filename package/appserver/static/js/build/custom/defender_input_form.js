@@ -3,10 +3,9 @@
  * is edited is what Splunk has by now.
  */
 
-import RefusalInView from "./defender_refusal_in_view.js";
-import { call } from "./defender_web.js";
+import EditForm from "./defender_edit_form.js";
+import { APP, call } from "./defender_web.js";
 
-const APP = "TA_defender_alerts";
 const ACCOUNTS = `${APP}_account`;
 
 /** The name of the only account; null where there are none, or several, or they can't be listed. */
@@ -20,26 +19,7 @@ async function onlyAccount() {
     }
 }
 
-/** What Splunk has of an input by now; null where it can't be read. */
-async function stored(kind, name) {
-    try {
-        const { entry } = await call(`${APP}_${kind}/${encodeURIComponent(name)}`);
-        return entry[0].content;
-    } catch (error) {
-        // Saving says why.
-        return null;
-    }
-}
-
-export default class InputForm extends RefusalInView {
-    constructor(globalConfig, serviceName, state, mode, util) {
-        super();
-        this.kind = serviceName;
-        this.opened = state.data;
-        this.mode = mode;
-        this.util = util;
-    }
-
+export default class InputForm extends EditForm {
     /** Called when the form has been made. */
     async onCreate() {
         if (this.mode === "edit") {
@@ -52,14 +32,16 @@ export default class InputForm extends RefusalInView {
 
     /** UCC (6.6) opens the form with the row of its table, which may be older than what somebody has saved elsewhere. */
     async bringUpToDate() {
-        const now = await stored(this.kind, this.opened.name.value);
+        const now = await this.stored();
         if (now === null) {
             return;
         }
+        const opened = this.known;
+        this.known = { ...opened, ...Object.fromEntries(this.changedSince(now).map((field) => [field, now[field]])) };
         this.util.setState((state) => {
             const data = { ...state.data };
             Object.entries(data).forEach(([field, { value }]) => {
-                const untouched = value === this.opened[field].value;
+                const untouched = value === opened[field];
                 if (untouched && typeof now[field] === "string" && now[field] !== (value || "")) {
                     data[field] = { ...data[field], value: now[field] };
                 }

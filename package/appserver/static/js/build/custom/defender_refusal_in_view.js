@@ -3,8 +3,10 @@
  *
  * UCC's forms show it above the first field, and the button stands below the last one: in a long form nothing seems to
  * happen. A hook of UCC's forms (6.6): it is told that saving begins, before the page itself checks the fields, and that
- * the server has refused.
+ * the server has refused. Of a session that has ended UCC says "Unauthorized"; then it says what to do.
  */
+
+import { APP, SESSION_ENDED, call } from "./defender_web.js";
 
 const REFUSAL = '[data-test="message"][data-test-type="error"]';
 // The page shows the sentence a few frames after it has called.
@@ -26,6 +28,10 @@ function soon() {
 }
 
 export default class RefusalInView {
+    constructor(globalConfig, serviceName, state, mode, util) {
+        this.util = util;
+    }
+
     /** Called before the page checks the fields; what it returns lets the saving go on. */
     onSave() {
         soon();
@@ -33,7 +39,14 @@ export default class RefusalInView {
     }
 
     /** Called when the server has refused. */
-    onSaveFail() {
+    async onSaveFail() {
         soon();
+        try {
+            await call(`${APP}_settings/logging`);
+        } catch (error) {
+            if (error.status === SESSION_ENDED) {
+                this.util.setErrorMsg(error.message);
+            }
+        }
     }
 }

@@ -1,8 +1,10 @@
 /** Calls of the add-on's own endpoints, through Splunk Web to splunkd. */
 
-const APP = "TA_defender_alerts";
+/** The add-on's id, with which the names of UCC's own endpoints begin. */
+export const APP = "TA_defender_alerts";
 const NAMESPACE = `/servicesNS/nobody/${APP}`;
-const SESSION_ENDED = 401;
+/** The status with which Splunk answers where nobody is logged in any more. */
+export const SESSION_ENDED = 401;
 
 /** What a call was refused with: a sentence, and HTTP's status. */
 export class Refusal extends Error {
