@@ -40,8 +40,8 @@ class Effect:
     def __str__(self) -> str:
         if self.checkpoint is not None and self.skips:
             return (
-                f"alerts last updated between {_minute(self.checkpoint)} and {_minute(self.start)} will NEVER be collected. "
-                "How many they are is not known: the add-on has not read them yet."
+                f"alerts last updated between {_minute(self.checkpoint)} and {_minute(self.start)} will NEVER be "
+                "collected. How many they are is not known: the add-on has not read them yet."
             )
         known = "" if self.checkpoint is None else f" The checkpoint is at {_minute(self.checkpoint)}."
         return f"collects {_minute(self.start)} to now again; what is indexed of it will be indexed twice.{known}"
