@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens
+from defender_alerts.splunk.rest_client import Splunkd as Client
 from integration.installation import APP, LOGIN_HOST, RESOURCE, Installation
 from integration.saving import refusal_of, row
 from standins.microsoft.browser import sign_in
 from standins.microsoft.graph_samples import graph_alert
 from standins.microsoft.people import Person
-from standins.splunkd import WebError
+from standins.splunkd import Fault, WebError
 
 ENDPOINT = "defender_alerts_sign_in"
 GRAPH, MDE = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"
@@ -201,3 +204,43 @@ def test_a_sign_in_of_which_both_slots_are_damaged_asks_for_a_new_one(signing: S
 def test_an_action_that_does_not_exist_is_named_with_those_that_do(signing: Signing) -> None:
     with pytest.raises(WebError, match=r"The action is 'renew'\. Ask for one of start, finish, forget"):
         signing.order("renew")
+
+
+def test_a_renewal_that_cannot_be_stored_is_said_and_when_the_sign_in_ends(signing: Signing) -> None:
+    installation = signing.installation
+    signing.sign_in()
+    save_graph_input(installation, "old")
+    client = Client(installation.splunkd.server_uri, installation.splunkd.session_key())
+    token = StoredRefreshTokens(client, ACCOUNT).current()
+    signing.order("forget")
+    StoredRefreshTokens(client, ACCOUNT, now=lambda: time.time() - 70 * 86_400).replace(token)
+    client.post("configs", "conf-ta_defender_alerts_account", ACCOUNT, signed_in_as=ANNA)
+    installation.splunkd.faults.add(Fault("storage/passwords", frozenset({"POST"}), status=503))
+    assert installation.run("old", kind=GRAPH_KIND).status == 0
+    lines = [line for line in installation.log("old", kind=GRAPH_KIND) if line.level == "WARNING"]
+    assert "The renewed sign-in could not be stored" in lines[0].text
+    assert lines[1].fields["sign_in_expires_in_days"] in {"19", "20"}
+    installation.splunkd.faults.clear()
+    assert installation.run("old", kind=GRAPH_KIND).status == 0
+    assert [line for line in installation.log("old", kind=GRAPH_KIND) if line.level == "WARNING"] == []
+    assert StoredRefreshTokens(client, ACCOUNT).current() != token
+    assert signing.leaks() == []
+
+
+def test_the_doctor_says_who_has_signed_in_and_reports_no_token(signing: Signing) -> None:
+    installation = signing.installation
+    signing.sign_in()
+    save_graph_input(installation, "examined")
+    report = installation.splunkd.web.get("defender_alerts_doctor", kind=GRAPH_KIND, input="examined")
+    told = json.dumps(report)
+    assert f"{ANNA} has signed in, at 20" in told
+    assert [check for check in report["inputs"][0]["checks"] if check["outcome"] == "failed"] == []
+    assert not [token for token in installation.cloud.entra.sign_ins.refresh_tokens if token in told]
+
+
+def test_an_input_of_an_account_without_sign_in_has_a_remark(signing: Signing) -> None:
+    save_graph_input(signing.installation, "early")
+    shown = row(signing.installation, "early", GRAPH_KIND)
+    assert shown["remarks"] == "Nobody has signed in for its account."
+    signing.sign_in()
+    assert row(signing.installation, "early", GRAPH_KIND)["remarks"] == ""

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
-from defender_alerts.microsoft.account import CERTIFICATE, CLIENT_SECRET, MANAGED_IDENTITY, SECRET_WARNING_DAYS
+from defender_alerts.microsoft.account import (
+    CERTIFICATE,
+    CLIENT_SECRET,
+    MANAGED_IDENTITY,
+    SECRET_WARNING_DAYS,
+    Account,
+)
 from defender_alerts.microsoft.transport.server_clock import MOST_SKEW
 from defender_alerts.times import TICKS_PER_SECOND, Window, seconds
 
@@ -31,16 +37,24 @@ def credentials(context: Context, _: str) -> Finding:
         return ok(
             f"The account signs in with the managed identity {which} of this machine; none of it expires.{for_whom}"
         )
+    who = f"{_person(account)} Its application" if account.is_of_user else "The account"
     what, lasts = account.credential.replace("_", " "), account.lasts(dt.datetime.now(dt.timezone.utc).date())
     if lasts is None:
         return ok(
-            f"The account signs in with a {what}. When it expires is not noted; the account's field Secret expires is "
-            "for that."
+            f"{who} signs in with a {what}. When it expires is not noted; the account's field Secret expires is for "
+            "that."
         )
-    found = f"The account signs in with a {what} that expires on {account.expires}, in {lasts} days."
+    found = f"{who} signs in with a {what} that expires on {account.expires}, in {lasts} days."
     if lasts > SECRET_WARNING_DAYS:
         return ok(found)
     return warning(found, _RENEWAL[account.credential])
+
+
+def _person(account: Account) -> str:
+    """A sentence about who has signed in."""
+    if not account.signed_in_as:
+        return "Nobody has signed in."
+    return f"{account.signed_in_as} has signed in, at {account.signed_in_at}: the input sees what this person may see."
 
 
 def token(context: Context, resource: str) -> Finding:

@@ -23,6 +23,7 @@ from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.log import Redaction
 from defender_alerts.splunk.names import ACCOUNT_CONF
 from defender_alerts.splunk.pages.status_model import KnownInput
+from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens
 from defender_alerts.splunk.rest_client import Splunkd, SplunkdError, content_of
 from defender_alerts.splunk.stored_settings import load_account, load_settings
 from defender_alerts.times import machine_time
@@ -97,13 +98,19 @@ class Examiner:
                 f"The account {polling.account} does not exist, or this user may not read it. Add it under "
                 f"Configuration > Accounts, or choose another one for the input. {AS_ADMINISTRATOR}"
             )
-        account = load_account(self._splunkd, polling.account).in_tenant_of(polling.name, polling.tenant_id)
+        account = load_account(self._splunkd, polling.account, self._refresh_tokens).in_tenant_of(
+            polling.name, polling.tenant_id
+        )
         self._redaction.hide(*account.secrets)
         return account, ok(
             f"The account {account.name} is the application {account.client_id}, signed in to the tenant "
             f"{account.tenant_id}{', which the input names,' if account.tenant_of_input else ''} in the cloud "
             f"{account.cloud}."
         )
+
+    def _refresh_tokens(self, account: str) -> StoredRefreshTokens:
+        """The place of a person's refresh token, which the doctor only reads."""
+        return StoredRefreshTokens(self._splunkd, account, hide=self._redaction.hide)
 
     def _network(self) -> tuple[Network, Finding]:
         network = load_settings(self._splunkd).network

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from defender_alerts.diagnostics.account import AccountCheck, Verdict, check_account, explained, explained_in_tenant
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.input_kinds import KINDS, Kind
-from defender_alerts.microsoft.account import DIRECT, MANAGED_IDENTITY, Account
+from defender_alerts.microsoft.account import DIRECT, MANAGED_IDENTITY, USER, Account
 from defender_alerts.microsoft.apis.base import Api, OwnSettings
 from defender_alerts.microsoft.apis.endpoint_alerts import EndpointSettings
 from defender_alerts.microsoft.apis.graph_alerts import GraphSettings
 from defender_alerts.microsoft.apis.incidents import IncidentSettings
 from defender_alerts.microsoft.apis.siem_alerts import SiemSettings
 from defender_alerts.microsoft.network import Network
+from defender_alerts.microsoft.user_sign_in import not_signed_in
 from defender_alerts.settings import (
     DEFAULT_INTERVAL,
     LONGEST_INTERVAL,
@@ -131,6 +132,10 @@ def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[st
             )
         ]
     said = [*_same(this, others, accounts)]
+    account = accounts[this.account]
+    if account.get("auth_type") == USER and not account.get("signed_in_as"):
+        said.append(Remark("Nobody has signed in for its account.", str(not_signed_in(this.account, ""))))
+        return said
     if this.tenant_id:
         # The account was checked in its own tenant, the input in this one when it was saved.
         return said
