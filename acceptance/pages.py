@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from acceptance.checks import Check
+from acceptance.judging import CHECKS as SPLUNK
 from acceptance.tenant_checks import CHECKS as TENANT
 from tooling import paths
 
-CHECKS: Mapping[str, Sequence[Check]] = {"tenant": TENANT}
+CHECKS: Mapping[str, Sequence[Check]] = {"splunk": [asked.check for asked in SPLUNK], "tenant": TENANT}
 """All questions, by the option that asks them."""
 UNKNOWNS, ACCEPT = paths.ROOT / "docs" / "unknowns.md", paths.ROOT / "docs" / "accept.md"
 BY_HAND = "by hand"

@@ -24,6 +24,7 @@ from acceptance.running import Options, Run, TooLateError
 from acceptance.scene import Scene
 from tooling import paths
 
+PASSWORD = "SPLUNK_PASSWORD"  # noqa: S105 - the name of a variable
 TOKEN = "SPLUNK_TOKEN"  # noqa: S105 - the name of a variable
 NOTES = paths.TOOLCHAIN / "acceptance-notes.jsonl"
 REPORT = paths.OUTPUT / "acceptance-splunk"
@@ -41,11 +42,11 @@ def main(
 
     Args:
         arguments: the options.
-        environment: may hold a token.
+        environment: may hold a password or a token.
         ask: asks for a password without echo.
         show: prints a line.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     began = dt.datetime.now(dt.UTC)
 
     def say(text: str) -> None:
@@ -66,7 +67,7 @@ def main(
 
 def _log_in(splunk: Splunk, user: str, environment: Mapping[str, str], ask: Callable[[str], str]) -> None:
     if user:
-        splunk.log_in(user, ask(f"Password of {user}: "))
+        splunk.log_in(user, environment.get(PASSWORD) or ask(f"Password of {user}: "))
     elif environment.get(TOKEN):
         splunk.use_token(environment[TOKEN])
     else:
@@ -161,17 +162,22 @@ def _write(report: Report, base: Path) -> None:
     base.with_name(f"{base.name}.json").write_text(report.as_json(), encoding="utf-8")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    options = argparse.ArgumentParser(
         prog="./build.sh accept",
         description="Lets a Splunk run the add-on against a stand-in Microsoft cloud on this machine, and asks it what "
         "came of it. It refuses a Splunk on which the add-on is set up, and takes back all that it makes but the lines "
         "in Splunk's own logs.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add = parser.add_argument
+    add = options.add_argument
     add("--splunk", required=True, metavar="URL", help="its management port, such as https://splunk.example.com:8089")
-    add("--user", default="", help=f"an administrator, whose password is asked for; without, a token is in {TOKEN}")
+    add(
+        "--user",
+        default="",
+        help=f"an administrator, whose password is in {PASSWORD} or asked for; without, a token is in {TOKEN}",
+    )
     add("--ca", help="a file of CA certificates for the management port; without, the public ones")
     add("--certificate-name", default="", help="the name in splunkd's certificate, if it is not the host's")
     add("--address", default="127.0.0.1", help="of this machine, as the Splunk reaches it")
@@ -190,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--patience", type=float, default=900.0, metavar="SECONDS", help="after which the run is given up")
     add("--grace", type=float, default=240.0, metavar="SECONDS", help="after which a check is; at least two intervals")
     add("--pause", type=float, default=2.0, metavar="SECONDS", help="between two looks")
-    return parser
+    return options
 
 
 def _positive(text: str) -> int:

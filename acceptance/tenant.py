@@ -124,7 +124,12 @@ def main(arguments: Sequence[str], console: Console = Console()) -> int:
         console.tell(str(error).replace(_NO_PAGE, ""))
         return 2
     tenant = Tenant(account, network, 60 * given.watch, console.tell, console.stop, console.monotonic)
-    report = ask(tenant, questions)
+    hidden = {
+        account.tenant_id: "<tenant>",
+        account.client_id: "<application>",
+        account.identity_client_id: "<identity>",
+    }
+    report = ask(tenant, questions).without(hidden)
     given.report.parent.mkdir(parents=True, exist_ok=True)
     for ending, text in (("txt", report.for_people()), ("json", report.as_json())):
         Path(f"{given.report}.{ending}").write_text(text, encoding="utf-8")
