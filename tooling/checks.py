@@ -22,6 +22,8 @@ LINTERS: tuple[tuple[str, tuple[str | Path, ...]], ...] = (
     ("mypy", (PYTHON, "-m", "mypy")),
 )
 JUNIT = paths.LOGS / "pytest.xml"
+# Tests wait for other processes and for timers: a third worker has the two cores meanwhile.
+WORKERS = 3
 # Quiet enough to leave out pytest's own last line: the summary here has its numbers.
 PYTEST = (
     PYTHON,
@@ -30,7 +32,7 @@ PYTEST = (
     "-qq",
     "--tb=short",
     "-n",
-    "2",
+    str(WORKERS),
     "--dist",
     "worksteal",
     f"--junit-xml={JUNIT}",

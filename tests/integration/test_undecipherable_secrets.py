@@ -15,7 +15,7 @@ PAIR = KeyPair()
 CERTIFIED = {"auth_type": "certificate", "certificate": PAIR.pem, "private_key": PAIR.key_pem, "client_secret": ""}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def moved(install: Install) -> Installation:
     """Give an installation with an account of each type and a proxy with a login."""
     installation = set_up(install(), regions="eu", user=USER, password=PASSWORD)
@@ -62,18 +62,6 @@ def test_each_is_said_by_its_own_name_and_mended_where_the_sentence_leads(moved:
         assert moved.run(of).status == 0
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_such_an_account_can_be_removed_and_others_added(moved: Installation, shape: str) -> None:
-    moved.splunkd.passwords.change_secret(shape)
-    moved.save_proxy(moved.cloud.proxy, user=USER, password=PASSWORD)
-    moved.save_account("another")
-    moved.splunkd.web.delete(f"{APP}_{KIND}/of_certified")
-    moved.splunkd.web.delete(f"{APP}_account/certified")
-    names = [entry["name"] for entry in moved.splunkd.web.get(f"{APP}_account", count="-1")["entry"]]
-    assert sorted(names) == ["another", "corp"]
-    assert row(moved, "another")["feeds"].startswith("Can feed")
-
-
 def test_a_secret_of_which_nothing_is_stored_is_missing_also_after_a_look_at_the_page(moved: Installation) -> None:
     for stanza in list(moved.splunkd.conf.local("passwords", APP)):
         if "conf-ta_defender_alerts_account" in stanza:
@@ -83,3 +71,14 @@ def test_a_secret_of_which_nothing_is_stored_is_missing_also_after_a_look_at_the
         assert row(moved, "corp")["tenant_id"] == moved.tenant.guid
     moved.edit_account(client_secret=CLIENT_SECRET)
     assert moved.run(NARROW).status == 0
+
+
+def test_such_an_account_can_be_removed_and_others_added(moved: Installation) -> None:
+    moved.splunkd.passwords.change_secret("encrypted")
+    moved.save_proxy(moved.cloud.proxy, user=USER, password=PASSWORD)
+    moved.save_account("another")
+    moved.splunkd.web.delete(f"{APP}_{KIND}/of_certified")
+    moved.splunkd.web.delete(f"{APP}_account/certified")
+    names = [entry["name"] for entry in moved.splunkd.web.get(f"{APP}_account", count="-1")["entry"]]
+    assert sorted(names) == ["another", "corp"]
+    assert row(moved, "another")["feeds"].startswith("Can feed")

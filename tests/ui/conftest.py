@@ -38,12 +38,13 @@ def browser_profile() -> Iterator[BrowserContext]:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder for the pictures of pages: $UI_PICTURES, else a temporary one."""
+def pictures() -> Path | None:
+    """Give the folder for the pictures of pages, $UI_PICTURES; without it none are made."""
     named = os.environ.get("UI_PICTURES")
-    folder = Path(named) if named else tmp_path_factory.mktemp("pictures")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    if not named:
+        return None
+    Path(named).mkdir(parents=True, exist_ok=True)
+    return Path(named)
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +58,9 @@ def splunk(
 
 
 @pytest.fixture
-def workplace(browser_profile: BrowserContext, splunk: tuple[Splunkd, Web], pictures: Path) -> Iterator[Workplace]:
+def workplace(
+    browser_profile: BrowserContext, splunk: tuple[Splunkd, Web], pictures: Path | None
+) -> Iterator[Workplace]:
     """Give a browser before the setup pages of an add-on that nobody has set up yet."""
     splunkd, web = splunk
     browser_profile.clear_cookies()

@@ -82,7 +82,7 @@ class Workplace:
     cloud: MicrosoftCloud
     web: Web
     page: Page
-    pictures: Path
+    pictures: Path | None
     complaints: list[str] = field(default_factory=list)
     foreign_requests: list[str] = field(default_factory=list)
     seen_refusals: int = 0
@@ -202,9 +202,10 @@ class Workplace:
         raise AssertionError(f"{key} never comes to {target}")
 
     def picture(self, name: str) -> None:
-        """Keep a picture of what can be seen once nothing is being loaded."""
+        """Keep a picture of what can be seen once nothing is being loaded, where pictures are wanted."""
         expect(self.page.locator('[data-test="wait-spinner"]')).to_have_count(0)
-        self.page.screenshot(path=self.pictures / f"{name}.png", animations="disabled")
+        if self.pictures:
+            self.page.screenshot(path=self.pictures / f"{name}.png", animations="disabled")
 
     # What went over the wire, and what is stored.
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
+from defender_alerts.diagnostics import account as account_check
 from defender_alerts.diagnostics.account import (
     AccountCheck,
     KindCheck,
@@ -253,9 +254,9 @@ def test_one_token_that_takes_too_long_leaves_its_kind_unchecked_and_the_others_
     hold = faults.Hold()
     polled.cloud.faults.add(LOGIN, hold, times=None, when=asks_for(GRAPH))
     account = account_of(polled.tenant, polled.application)
-    found = findings(check_account(account, way_to(polled.cloud), seconds=5.0))
+    found = findings(check_account(account, way_to(polled.cloud), seconds=3.0))
     hold.gate.set()
-    late = (Verdict.UNCHECKED, "no answer within 5 s")
+    late = (Verdict.UNCHECKED, "no answer within 3 s")
     assert found["defender_graph_alerts"] == found["defender_incidents"] == late
     assert found["defender_endpoint_alerts"] == found["defender_siem_alerts"] == (Verdict.FEEDS, "")
 
@@ -283,7 +284,10 @@ def silent_proxy() -> Iterator[Proxy]:
         yield Proxy("http", "127.0.0.1", server.getsockname()[1])
 
 
-def test_a_proxy_that_never_answers_is_named_however_patient_the_settings_are(polled: PolledInput) -> None:
+def test_a_proxy_that_never_answers_is_named_however_patient_the_settings_are(
+    polled: PolledInput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_check, "_LONGEST_WAIT", 0.5)
     with silent_proxy() as proxy:
         patient = dataclasses.replace(way_to(polled.cloud), proxy=proxy, timeout=300.0)
         with pytest.raises(ConnectionFailedError, match=r"Configuration > (Proxy|Network)"):
@@ -293,8 +297,8 @@ def test_a_proxy_that_never_answers_is_named_however_patient_the_settings_are(po
 def test_what_has_not_come_when_the_time_is_over_is_not_checked(polled: PolledInput) -> None:
     with silent_proxy() as proxy:
         patient = dataclasses.replace(way_to(polled.cloud), proxy=proxy, timeout=300.0)
-        found = check_account(account_of(polled.tenant, polled.application), patient, seconds=2.0)
-    assert {(one.finding, one.detail) for one in found.kinds} == {(Verdict.UNCHECKED, "no answer within 2 s")}
+        found = check_account(account_of(polled.tenant, polled.application), patient, seconds=1.0)
+    assert {(one.finding, one.detail) for one in found.kinds} == {(Verdict.UNCHECKED, "no answer within 1 s")}
 
 
 def test_a_check_comes_back_as_it_was_kept() -> None:

@@ -35,7 +35,7 @@ def proxy_of(cloud: MicrosoftCloud, kind: str, *, at: str = "", user: str = "", 
 
 def refusal(cloud: MicrosoftCloud, proxy: Proxy, *, ca_pem: str | None = None) -> str:
     with pytest.raises(AddonError) as refused:
-        check_proxy(proxy, (COMMERCIAL,), cloud.ca_pem if ca_pem is None else ca_pem, seconds=2.0)
+        check_proxy(proxy, (COMMERCIAL,), cloud.ca_pem if ca_pem is None else ca_pem, seconds=0.5)
     return str(refused.value)
 
 
