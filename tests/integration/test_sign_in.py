@@ -178,6 +178,11 @@ def test_a_code_that_entra_id_no_longer_takes_is_told_from_a_sign_in_that_has_en
 def test_an_account_that_is_changed_to_another_application_or_removed_keeps_no_tokens(signing: Signing) -> None:
     installation = signing.installation
     signing.sign_in()
+    calls = len(installation.cloud.journal.calls(LOGIN_HOST))
+    # The client's own secret may be renewed, which tries out the account with the sign-in that is kept.
+    installation.edit_account(ACCOUNT, auth_type="user", client_secret=installation.secret)
+    assert len(installation.cloud.journal.calls(LOGIN_HOST)) > calls
+    assert row(installation, ACCOUNT)["signed_in_as"] == ANNA
     assert signing.stored_tokens()
     other = installation.tenant.add_application(secret=installation.secret)
     installation.edit_account(ACCOUNT, auth_type="user", client_id=other.client_id)

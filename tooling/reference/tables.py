@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft import aadsts, clouds
+from defender_alerts.microsoft.account import USER
 
 from tooling import paths
 
@@ -18,6 +19,8 @@ _PLACEHOLDERS = {
     "tenant": "tenant",
     "owner": "account or input",
     "unusual": "",
+    "user": "*the person*",
+    "redirect_uri": "that the message names",
     "hint": " The message names the other resource.",
     "consent": "the consent page that the message names",
 }
@@ -104,9 +107,16 @@ def aadsts_codes() -> Iterator[str]:
     for code in sorted({advice.code for advice in aadsts.ADVICE}):
         rows = [advice for advice in aadsts.ADVICE if advice.code == code]
         # What fits the account's own tenant first; a row for another tenant says so.
-        rows.sort(key=lambda advice: advice.of_input)
-        told = [f"{'*Tenant of an input:* ' if row.of_input else ''}{_filled(row.sentence)}" for row in rows]
+        rows.sort(key=lambda advice: (advice.of_input, advice.auth_type == USER))
+        told = [f"{_whom(row)}{_filled(row.sentence)}" for row in rows]
         yield f"| AADSTS{code} | {'<br>'.join(dict.fromkeys(told))} |"
+
+
+def _whom(row: aadsts.Advice) -> str:
+    """Give the beginning of a row's advice that says whom it is for; empty for all."""
+    if row.auth_type == USER:
+        return "*Signed in as a user:* "
+    return "*Tenant of an input:* " if row.of_input else ""
 
 
 def _filled(sentence: str) -> str:
