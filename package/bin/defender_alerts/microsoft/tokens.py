@@ -227,6 +227,7 @@ class TokenSource:
         self._assertions: Assertions | None = None
         self._identity: MachineIdentity | None = None
         self._person: PersonsTokens | None = None
+        self._tenant = account.tenant_guid
 
     def acquire(self, resource: str, hint: str = "") -> Token:
         """Return a token for ``resource``; ``msal`` renews it five minutes before it expires.
@@ -272,13 +273,15 @@ class TokenSource:
             ConnectionFailedError, ServiceError, UnexpectedAnswerError: the configuration can't be read.
             StoppedError: the process was asked to stop.
         """
-        if self._account.tenant_guid:
-            return self._account.tenant_guid
-        request = Request("GET", f"{self._authority}/v2.0/.well-known/openid-configuration")
-        return self._caller.call(request, _read_tenant, _explain_unavailable)
+        if not self._tenant:
+            request = Request("GET", f"{self._authority}/v2.0/.well-known/openid-configuration")
+            self._tenant = self._caller.call(request, _read_tenant, _explain_unavailable)
+        return self._tenant
 
     def _must_be_of_the_tenant(self, claims: Mapping[str, Any]) -> None:
         """Refuse a managed identity of another tenant: what it reads would be filed under the wrong one.
+
+        A token that can't be read is not refused.
 
         Raises:
             ConfigurationError: the token names another tenant.
