@@ -25,6 +25,7 @@ from standins.microsoft.samples import siem_alert
 from standins.search import IndexedEvent, SearchKnowledge, events_of_log
 from standins.splunkd import IndexedEvent as Collected
 from standins.splunkd import Splunkd
+from standins.splunkd.scheduler import Scheduler
 from standins.splunkweb import Web
 from ui.dashboards import Dashboards
 
@@ -68,17 +69,17 @@ INTRODUCTION = """
 
   The pages are the add-on's own. Splunk and Microsoft's cloud behind them are stand-ins: nothing leaves this machine.
   You are logged in as admin. Two accounts are there, one with a secret and one with a certificate, and an input of each
-  kind, which has collected once:
+  kind, which go on collecting:
 
 {collected}
 
   What to try:
 
-  - Configuration > Accounts > Add, with what is below. Mistype something: it is refused as Microsoft would refuse it.
-  - The same with the other application: the table of accounts says which permission is missing, and for which input.
-  - Inputs > Create New Input with that account: the column Health tells what it lacks.
+  - Configuration > Accounts > Add, with the values below. Mistype one: it is refused as Microsoft would refuse it.
+  - The same with the other application: the accounts table shows which permission is missing for which input.
+  - Inputs > Create New Input with that account: it starts within seconds, and the column Health shows how it goes.
   - Inputs: three of them bring the same alerts, says the column Health. Disable two.
-  - Overview, Incidents, Health: the dashboards, searched in what the inputs have collected.
+  - Overview, Incidents, Health: the dashboards, searching what the inputs have collected.
   - Configuration > Accounts: delete the account contoso, which two inputs use.
 
     Tenant                    {tenant}
@@ -117,6 +118,13 @@ def main() -> None:
         web = stack.enter_context(Web(splunkd, paths.APP, port=free_port()))
         found = indexed([event for run in runs for event in run], time.time())
         web.show_dashboards(Dashboards(SearchKnowledge.load(paths.PACKAGE), lambda: searchable(found, splunkd)).draw)
+
+        def kept(event: Collected) -> tuple[Collected]:
+            found.extend(indexed([event], time.time()))
+            return (event,)
+
+        # An input that is made on the pages collects as well, and all go on at their intervals.
+        stack.enter_context(Scheduler(splunkd, pipeline=kept))
         sys.stdout.write(
             INTRODUCTION.format(
                 configuration=web.page("configuration"),

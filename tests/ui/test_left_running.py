@@ -15,6 +15,15 @@ import requests
 
 from tooling import paths
 
+NEW_INPUT = {
+    "name": "newcomer",
+    "account": "contoso",
+    "index": "main",
+    "interval": "60",
+    "start_time": "-7d",
+    "overlap": "600",
+}
+
 
 def shows(address: str, *words: str) -> str:
     """Give a page that can be had, with these words on it."""
@@ -51,6 +60,19 @@ def test_it_has_accounts_and_collected_inputs_of_every_kind_and_says_where_and_w
             shown_alert = shows(f"{app}/defender_alerts_overview", "New alerts", "80 alerts were updated")
             shows(f"{app}/defender_incidents", "The most severe open ones first")
             shows(f"{app}/defender_alerts_health", "contoso_siem")
+            # An input that somebody makes there runs by itself.
+            browser = requests.Session()
+            browser.get(addresses[1], timeout=60)
+            [token] = [value for name, value in browser.cookies.items() if name.startswith("splunkweb_csrf_token_")]
+            made = browser.post(
+                f"{app.partition('/app/')[0]}/splunkd/__raw/servicesNS/nobody/{paths.APP}/{paths.APP}_defender_graph_alerts",
+                data={**NEW_INPUT, "output_mode": "json"},
+                headers={"X-Splunk-Form-Key": token, "X-Requested-With": "XMLHttpRequest"},
+                timeout=120,
+            )
+            assert made.status_code in {200, 201}, made.text
+            while "newcomer" not in shows(f"{app}/defender_alerts_health", "contoso_siem"):
+                assert process.poll() is None
             # As a click on an alert leads on to it.
             address = html.unescape(re.findall(r'href="([^"]*form\.alert=[^"]+)"', shown_alert)[0])
             shows(urljoin(app, address), "Versions", "ms:defender:graph:alerts")
