@@ -120,6 +120,9 @@ def main(arguments: Sequence[str], console: Console = Console()) -> int:
     try:
         account = _account(given, console)
         network = _network(given, console)
+    except EOFError:
+        console.tell(f"Nobody is there to be asked. Set {', '.join(ENVIRONMENT.values())} in the environment.")
+        return 2
     except (ConfigurationError, OSError, ValueError) as error:
         console.tell(str(error).replace(_NO_PAGE, ""))
         return 2

@@ -428,6 +428,16 @@ def test_a_client_id_that_is_none_is_said_before_anything_is_asked(customer: Cus
     assert not list(customer.cloud.journal)
 
 
+def test_what_nobody_answers_is_to_be_in_the_environment(customer: Customer) -> None:
+    def nobody(_: str) -> str:
+        raise EOFError
+
+    console = tenant.Console(environment={}, ask=nobody, ask_secret=nobody, tell=customer.said.append)
+    for given in ((), ("ACCEPT_TENANT",), ("ACCEPT_TENANT", "ACCEPT_CLIENT_ID")):
+        assert tenant.main(["--tenant"], replace(console, environment=dict.fromkeys(given, customer.tenant.guid))) == 2
+        assert "ACCEPT_CLIENT_SECRET" in customer.said[-1]
+
+
 def test_ctrl_c_leaves_a_report_of_what_is_known(customer: Customer, tmp_path: Path) -> None:
     class Interrupted(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
