@@ -25,6 +25,7 @@ COLLECTING = (
         "collect/page.py",
         "microsoft/aadsts.py",
         "microsoft/tokens.py",
+        "microsoft/entra_refusals.py",
         "collect/region.py",
         "collect/delivery.py",
         "collect/events.py",
@@ -203,7 +204,8 @@ NO_LIMITS = {
     "microsoft.tokens._JWT_PARTS": "a format",
     "microsoft.aadsts.ADVICE": "Microsoft's codes",
     "microsoft.aadsts._OF_INPUTS": "Microsoft's codes",
-    "microsoft.tokens._TRANSIENT": "Microsoft's codes",
+    "microsoft.aadsts._OF_PERSONS": "Microsoft's codes",
+    "microsoft.entra_refusals._TRANSIENT": "Microsoft's codes",
     "microsoft.transport.body._GZIP_WINDOW": "a format",
     "microsoft.transport.client._REDIRECTS": "codes of HTTP",
     "microsoft.transport.client.Request.accepts": "codes of HTTP",
@@ -272,7 +274,8 @@ def _value(limit: str) -> Any:
         names.insert(0, parts.pop())
     value: Any = importlib.import_module(f"defender_alerts.{'.'.join(parts)}")
     for name in names:
-        value = getattr(value, name)
+        # A named tuple keeps the defaults of its fields apart.
+        value = getattr(value, "_field_defaults", {}).get(name) or getattr(value, name)
     return value
 
 

@@ -32,8 +32,9 @@ from defender_alerts.errors import (
 from defender_alerts.input_kinds import KINDS, Kind
 from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.account import CLIENT_SECRET, Account
+from defender_alerts.microsoft.entra_refusals import consent_address
 from defender_alerts.microsoft.network import Network
-from defender_alerts.microsoft.tokens import Token, TokenSource, consent_address
+from defender_alerts.microsoft.tokens import Token, TokenSource
 from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers
 from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.settings import is_guid

@@ -1,10 +1,7 @@
-"""Acquires an application's tokens from Entra ID with ``msal``.
+"""Acquires an account's tokens from Entra ID with ``msal``.
 
-``msal`` requests two discovery documents before a token, some of them from the commercial cloud whatever the account's
-cloud is. They contain nothing that the table of clouds does not, so this module answers those requests itself, and a
-poll needs one call to Entra ID.
-
-Source: Microsoft, "OAuth 2.0 client credentials flow". ``aadsts`` explains refusals.
+Source: Microsoft, "OAuth 2.0 client credentials flow". ``user_sign_in`` and ``managed_identity`` have the other ways,
+``entra_refusals`` explains refusals.
 """
 
 from __future__ import annotations
@@ -20,17 +17,16 @@ from urllib.parse import quote
 
 from defender_alerts.errors import (
     AddonError,
-    AuthenticationError,
     ConfigurationError,
-    ServiceError,
     UnexpectedAnswerError,
 )
-from defender_alerts.settings import unusual
 
-from .account import CERTIFICATE, CLIENT_SECRET, MANAGED_IDENTITY, Account
+from .account import CERTIFICATE, MANAGED_IDENTITY, Account
 from .client_certificate import UNSUPPORTED_ALGORITHM
 from .clouds import Cloud
-from .transport.client import Answer, Caller, Callers, Refusal, Request, microsofts_words
+from .entra_http import EntraHttp, token_endpoint, unavailable
+from .entra_refusals import TokenRequest, called, codes_of, quoted, refused
+from .transport.client import Answer, Caller, Callers, Request
 
 if TYPE_CHECKING:
     from .client_certificate.assertion import Assertions
@@ -38,26 +34,13 @@ if TYPE_CHECKING:
     from .managed_identity.identity import MachineIdentity
     from .user_sign_in import Entered, PersonsTokens
 
-_CORRELATION = re.compile(r"Correlation ID: ([0-9a-fA-F-]{36})")
 _JWT_PARTS = 3  # header, claims, signature
-_AADSTS = re.compile(r"AADSTS(\d+)")
 _ISSUER = re.compile(r"https://[^/]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/v2\.0", re.IGNORECASE)
-
-
 _IMPORTING = threading.Lock()
-
-
 _Way = Callable[[Any, str], Mapping[str, Any]]
 """Asks ``msal``'s application for a token for a scope; a refusal is an answer too."""
-_UNKNOWN = "Entra ID refuses the account {account}. Look the code up in Microsoft's list of AADSTS error codes."
-_CREDENTIALS = {
-    CLIENT_SECRET: "client secret",
-    CERTIFICATE: "certificate and private key",
-    MANAGED_IDENTITY: "managed identity",
-}
 # The first assertion, one with the server's time, and one with the other algorithm.
 _MOST_ASSERTIONS = 3
-_TRANSIENT = frozenset({90006, 90012, 90024, 90033, 90055, 50196})
 
 
 class DelegatedPermissions(tuple[str, ...]):
@@ -95,95 +78,6 @@ def _claims(token: str) -> Mapping[str, Any]:
     return claims if isinstance(claims, dict) else {}
 
 
-def _token_endpoint(authority: str) -> str:
-    return f"{authority}/oauth2/v2.0/token"
-
-
-class _Response:
-    """The parts of a response that ``msal`` uses."""
-
-    def __init__(self, status_code: int, text: str) -> None:
-        self.status_code = status_code
-        self.text = text
-        self.headers: Mapping[str, str] = {}
-
-    def raise_for_status(self) -> None:
-        """Do nothing: the caller has raised errors already."""
-
-
-class _EntraHttp:
-    """The HTTP client for ``msal``: it answers discovery itself and sends token requests through the caller."""
-
-    def __init__(self, authority: str, caller: Caller) -> None:
-        self._authority = authority
-        self._caller = caller
-
-    def get(self, url: str, **_: Any) -> _Response:
-        if not url.startswith(f"{self._authority}/"):
-            raise UnexpectedAnswerError(f"msal asks for {url}, which is not of the account's cloud")
-        return _Response(
-            200,
-            json.dumps(
-                {
-                    "issuer": f"{self._authority}/v2.0",
-                    "authorization_endpoint": f"{self._authority}/oauth2/v2.0/authorize",
-                    "token_endpoint": _token_endpoint(self._authority),
-                }
-            ),
-        )
-
-    def post(
-        self,
-        url: str,
-        params: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        **_: Any,
-    ) -> _Response:
-        request = Request(
-            "POST",
-            url,
-            params=tuple((params or {}).items()),
-            form=data,
-            headers=headers or {},
-            accepts=frozenset({200, 400, 401, 403}),
-        )
-        return self._caller.call(request, _read_response, _explain_unavailable)
-
-    def close(self) -> None:
-        """Do nothing: the session belongs to the caller."""
-
-
-def _read_response(answer: Answer) -> _Response:
-    text = answer.text()
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict) or not (_is_token(body) or "error" in body):
-        raise UnexpectedAnswerError(
-            f"The token endpoint answered {answer.status} with something that is not Entra ID's{_beginning(text)}. "
-            "Look for a proxy, portal or filter in between that asks for a login."
-        )
-    return _Response(answer.status, text)
-
-
-def _is_token(body: Mapping[str, Any]) -> bool:
-    """Whether this is a token with a lifetime in seconds, which older endpoints send as a string."""
-    return isinstance(body.get("access_token"), str) and str(body.get("expires_in", "")).isdecimal()
-
-
-def _beginning(text: str) -> str:
-    """The beginning of an answer for a message, unless it may contain a token."""
-    return "" if "_token" in text else f", but begins with {text[:80]!r}"
-
-
-def _explain_unavailable(refusal: Refusal) -> AddonError:
-    return ServiceError(
-        f"Entra ID ({refusal.host}) is not issuing tokens at the moment; the next run tries again.{refusal.quoted()}"
-    )
-
-
 def _read_tenant(answer: Answer) -> str:
     try:
         issuer = _ISSUER.fullmatch(str(json.loads(answer.text())["issuer"]))
@@ -195,14 +89,6 @@ def _read_tenant(answer: Answer) -> str:
             "the account instead of the domain: in Entra ID, Overview > Tenant ID."
         )
     return issuer.group(1).lower()
-
-
-def consent_address(cloud: Cloud, tenant_id: str, client_id: str) -> str:
-    """Where an administrator of a tenant lets an application in, with all that it asks for.
-
-    Source: Microsoft, "Admin consent on the Microsoft identity platform".
-    """
-    return f"https://{cloud.authority_host}/{quote(tenant_id)}/adminconsent?client_id={client_id}"
 
 
 class TokenSource:
@@ -245,9 +131,9 @@ class TokenSource:
             # The text before "/.default" becomes the audience byte for byte, so it must not be normalised.
             result = self._machine().ask(resource) if self._account.is_direct else self._ask(f"{resource}/.default")
         if "access_token" not in result:
-            if self._account.is_direct and not _codes(result):
+            if self._account.is_direct and not codes_of(result):
                 raise self._machine().refused(result)
-            raise self._refused(result, resource, hint)
+            raise self._refused(result, TokenRequest(resource, hint))
         value = str(result["access_token"])
         claims = _claims(value)
         tenant = str(claims.get("tid") or self._account.tenant_id).lower()
@@ -275,7 +161,7 @@ class TokenSource:
         """
         if not self._tenant:
             request = Request("GET", f"{self._authority}/v2.0/.well-known/openid-configuration")
-            self._tenant = self._caller.call(request, _read_tenant, _explain_unavailable)
+            self._tenant = self._caller.call(request, _read_tenant, unavailable)
         return self._tenant
 
     def _must_be_of_the_tenant(self, claims: Mapping[str, Any]) -> None:
@@ -290,7 +176,7 @@ class TokenSource:
         if named and named != self.tenant():
             raise ConfigurationError(
                 f"The managed identity of this machine belongs to the tenant {named}, not to the "
-                f"{_called(self._account)}, and reads its own tenant alone. Correct the tenant, or choose Vouches for "
+                f"{called(self._account)}, and reads its own tenant alone. Correct the tenant, or choose Vouches for "
                 "an application, with a multitenant one."
             )
 
@@ -330,8 +216,8 @@ class TokenSource:
             result = self._asked(lambda application, _: redeem(application, flow, answer), "")
         if "access_token" not in result:
             if answer.get("code"):
-                refuse_worn(_codes(result), _quoted(result))
-            raise self._refused(result, resource, "", redirect_uri=str(flow.get("redirect_uri") or ""))
+                refuse_worn(codes_of(result), quoted(result))
+            raise self._refused(result, TokenRequest(resource, redirect_uri=str(flow.get("redirect_uri") or "")))
         return entered(self._account, result)
 
     def _by_itself(self, application: Any, scope: str) -> Mapping[str, Any]:
@@ -360,12 +246,12 @@ class TokenSource:
             if (
                 "access_token" in result
                 or self._assertions is None
-                or not self._assertions.another_may_do(_codes(result))
+                or not self._assertions.another_may_do(codes_of(result))
             ):
                 break
             again = way(application, scope)
             # A refusal of the other algorithm does not explain why the first assertion was refused.
-            if UNSUPPORTED_ALGORITHM not in _codes(again):
+            if UNSUPPORTED_ALGORITHM not in codes_of(again):
                 result = again
         return result
 
@@ -396,7 +282,7 @@ class TokenSource:
                 client_credential=credential,
                 authority=self._authority,
                 instance_discovery=False,
-                http_client=_EntraHttp(self._authority, self._caller),
+                http_client=EntraHttp(self._authority, self._caller),
             )
         return self._application
 
@@ -413,53 +299,13 @@ class TokenSource:
 
         where = f"Correct the account {account.name} under Configuration > Accounts."
         self._pair = read_pair(account.certificate, account.private_key, where)
-        audience = _token_endpoint(self._authority)
+        audience = token_endpoint(self._authority)
         self._assertions = Assertions(self._pair, account.client_id, audience, self._caller.clock.now)
         return {"client_assertion": self._assertions.make}
 
-    def _refused(
-        self, result: Mapping[str, Any], resource: str, hint: str, *, redirect_uri: str = "http://localhost"
-    ) -> AddonError:
-        codes = _codes(result)
-        quoted = _quoted(result)
-        if _TRANSIENT.intersection(codes) or result.get("error") == "temporarily_unavailable":
-            return ServiceError(f"Entra ID is not issuing tokens at the moment; the next run tries again.{quoted}")
-        from .aadsts import ADVICE
-
-        account = self._account
-        fitting = (
-            row
-            for row in ADVICE
-            if row.auth_type in {"", account.credential, account.auth_type}
-            and (account.tenant_of_input or not row.of_input)
-        )
-        advice = next((row for row in fitting if row.code in codes), None)
-        sentence = advice.sentence if advice else _UNKNOWN
-        error = advice.error if advice else AuthenticationError
-        filled = sentence.format(
-            account=account.name,
-            owner=f"input {account.tenant_of_input}" if account.tenant_of_input else f"account {account.name}",
-            tenant=_called(account),
-            resource=resource,
-            hint=hint and f" {hint}",
-            consent=consent_address(self._cloud, account.tenant_id, account.client_id),
-            client_id=account.client_id,
-            unusual=unusual(account.client_secret),
-            credential=_CREDENTIALS[account.credential],
-            user=account.signed_in_as or "the person who signs in",
-            redirect_uri=redirect_uri,
-            thumbprint=self._pair.certificate.sha1.hex().upper() if self._pair else "",
-            identity=account.identity_client_id,
-            audience=self._cloud.exchange_audience,
-        )
-        return error(filled + quoted)
-
-
-def _called(account: Account) -> str:
-    """The tenant in a sentence, behind an article."""
-    if account.tenant_of_input:
-        return f"tenant {account.tenant_id} of the input {account.tenant_of_input}"
-    return f"tenant of the account {account.name}"
+    def _refused(self, result: Mapping[str, Any], asked: TokenRequest) -> AddonError:
+        thumbprint = self._pair.certificate.sha1.hex().upper() if self._pair else ""
+        return refused(result, self._account, self._cloud, asked._replace(thumbprint=thumbprint))
 
 
 def _permissions(claims: Mapping[str, Any]) -> tuple[str, ...]:
@@ -468,29 +314,6 @@ def _permissions(claims: Mapping[str, Any]) -> tuple[str, ...]:
     if isinstance(scopes, str):
         return DelegatedPermissions(scopes.split())
     return tuple(str(role) for role in roles) if isinstance(roles, list) else ()
-
-
-def _quoted(result: Mapping[str, Any]) -> str:
-    """Microsoft's words and correlation id in a refusal, to be appended to a sentence."""
-    description = _description(result)
-    correlation = result.get("correlation_id") or _first(_CORRELATION.search(description))
-    return f" Microsoft says: {microsofts_words(description)}. (correlation id {correlation or 'not given'})"
-
-
-def _description(result: Mapping[str, Any]) -> str:
-    return str(result.get("error_description") or result.get("error") or "")
-
-
-def _codes(result: Mapping[str, Any]) -> list[int]:
-    """The AADSTS codes in a refusal."""
-    match = _AADSTS.search(_description(result))
-    given = result.get("error_codes")
-    codes = given if isinstance(given, list) and given else [match.group(1)] if match else []
-    return [int(code) for code in codes if isinstance(code, int) or (isinstance(code, str) and code.isdecimal())]
-
-
-def _first(match: re.Match[str] | None) -> str:
-    return match.group(1) if match else ""
 
 
 class ResourceBearer:
