@@ -42,6 +42,7 @@ class Story:
         expiring: by runs of an account whose secret, and of one whose certificate, expires soon.
         refused: by runs without permission, and with a secret that is no longer known.
         unreachable: by a run of which one region's host doesn't answer.
+        signed_out: by one of an account for which a person has to sign in; not among the events of most tests.
     """
 
     well: Sequence[IndexedEvent]
@@ -50,10 +51,11 @@ class Story:
     expiring: Sequence[IndexedEvent]
     refused: Sequence[IndexedEvent]
     unreachable: Sequence[IndexedEvent]
+    signed_out: Sequence[IndexedEvent]
 
     @functools.cached_property
     def events(self) -> list[IndexedEvent]:
-        """All of it, newest first."""
+        """All of it but the last, newest first."""
         return newest_first([*self.well, *self.late, *self.throttled, *self.expiring, *self.refused, *self.unreachable])
 
     @property
@@ -175,7 +177,11 @@ class _Recorder:
         here.application.secrets[:], here.application.roles = secrets, dict(ROLES)
         cloud.faults.add(SIEM_HOST, faults.ShowCertificate(Certificate.UNKNOWN_AUTHORITY), times=None)
         self._run(SIEM, SOC)
-        return Story(well, late, throttled, expiring, refused, self._lines())
+        unreachable = self._lines()
+        here.save_account("person", auth_type="user")
+        self._add(GRAPH, "person", account="person")
+        self._run(GRAPH, "person")
+        return Story(well, late, throttled, expiring, refused, unreachable, self._lines())
 
     def _add(self, source: Source, name: str, **fields: str) -> None:
         if source is SIEM:

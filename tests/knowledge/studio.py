@@ -30,7 +30,8 @@ LOG_FIELDS = frozenset(
     {
         "account", "action", "calls", "certificate_expires_in_days", "exc_l", "lag_seconds", "log_level", "new", "outcome",
         "late_at_least_max", "late_at_least_p99", "late_at_most_max", "late_share", "overlap_seconds",
-        "paced_seconds", "pid", "region", "seconds", "secret_expires_in_days", "tenant", "throttled_seconds", "watermark",
+        "paced_seconds", "pid", "region", "seconds", "secret_expires_in_days", "sign_in_expires_in_days", "tenant",
+        "throttled_seconds", "watermark",
     }
 )  # fmt: skip
 """What searches may read of the inputs' log. That real lines have them is what ``test_health.py`` tests."""

@@ -91,9 +91,10 @@ def only(table: Table, column: str) -> str:
 
 
 def test_a_line_of_the_log_has_its_fields_by_splunks_defaults_alone(knowledge: SearchKnowledge, summary: Story) -> None:
-    for event in summary.events:
+    events = [*summary.events, *summary.signed_out]
+    for event in events:
         assert not settings_for(knowledge.props, source=event.source, sourcetype=event.sourcetype, host=event.host)
-    assert {name for event in summary.events for name in knowledge.search_fields(event)} >= LOG_FIELDS
+    assert {name for event in events for name in knowledge.search_fields(event)} >= LOG_FIELDS
 
 
 def test_each_line_is_one_event(summary: Story) -> None:
@@ -234,7 +235,7 @@ def test_uccs_dashboard_lists_the_errors_that_are_chosen(knowledge: SearchKnowle
 
 
 def test_every_search_of_the_view_gives_something(knowledge: SearchKnowledge, summary: Story) -> None:
-    results = view(knowledge, summary.events, summary.now)
+    results = view(knowledge, newest_first([*summary.events, *summary.signed_out]), summary.now + 60)
     # The events are those of the log alone.
     elsewhere = {"ds_versions", "ds_volume", "ds_latency"}
     assert {name for name, table in results.items() if not table.rows} == elsewhere
@@ -445,6 +446,10 @@ def test_credentials_that_expire_are_told_until_they_are_renewed(knowledge: Sear
     ]
     renewed = view(knowledge, summary.events, summary.now)["ds_expiring"].rows
     assert [row["Account"] for row in renewed] == [["certified"]]
+    to_sign_in = view(knowledge, [*summary.well, *summary.signed_out], summary.now + 60)["ds_expiring"].rows
+    assert [(row["Account"], row["Credential"], row["Days left"]) for row in to_sign_in] == [
+        (["person"], ["sign-in of a user"], ["0"])
+    ]
 
 
 def test_a_figure_on_top_is_the_one_column_of_its_search(knowledge: SearchKnowledge, summary: Story) -> None:
@@ -559,6 +564,8 @@ def test_credentials_about_to_expire_are_found_until_they_are_renewed(
     ]
     assert found(saved(EXPIRING, knowledge, soon, summary.now), "account") == [("certified",), ("corp",)]
     assert saved(EXPIRING, knowledge, summary.events, summary.now) == []
+    to_sign_in = saved(EXPIRING, knowledge, [*summary.events, *summary.signed_out], summary.now + 60)
+    assert found(to_sign_in, "account", "credential", "expires_in_days") == [("person", "sign-in of a user", "0")]
 
 
 def test_a_lost_permission_is_found_with_what_to_do(knowledge: SearchKnowledge, summary: Story) -> None:

@@ -38,6 +38,10 @@ class AuthenticationError(AddonError):
     exit_status = 2
 
 
+class SignInNeededError(AuthenticationError):
+    """A person has to sign in: nobody has, or the sign-in is no longer good."""
+
+
 class AccessDeniedError(AddonError):
     """The credentials are valid, but a permission is missing.
 

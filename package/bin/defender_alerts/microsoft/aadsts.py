@@ -15,6 +15,7 @@ from defender_alerts.errors import (
     AddonError,
     AuthenticationError,
     ConfigurationError,
+    SignInNeededError,
     UnknownResourceError,
 )
 
@@ -49,7 +50,7 @@ def _about_identity(code: int, sentence: str) -> Advice:
 
 
 def _about_person(code: int, sentence: str) -> Advice:
-    return Advice(code, AuthenticationError, sentence, USER)
+    return Advice(code, SignInNeededError, sentence, USER)
 
 
 _TENANT = "Correct the tenant id of the {owner}: in Entra ID, Overview > Tenant ID. Check its cloud as well."

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from defender_alerts.errors import AuthenticationError, ConfigurationError, UnexpectedAnswerError
+from defender_alerts.errors import AuthenticationError, ConfigurationError, SignInNeededError, UnexpectedAnswerError
 from defender_alerts.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -168,15 +168,15 @@ def must_be_of(account: Account, tenant: str) -> None:
         )
 
 
-def not_signed_in(account: str, signed_in_as: str) -> AuthenticationError:
+def not_signed_in(account: str, signed_in_as: str) -> SignInNeededError:
     """The error of an account without a sign-in that can be read."""
     if signed_in_as:
-        return AuthenticationError(
+        return SignInNeededError(
             f"The sign-in of {signed_in_as} for the account {account} can't be read: it was removed, or "
             "encrypted with another splunk.secret, as on another host. Press Sign in again under Configuration > "
             "Accounts on this host; the inputs go on from their checkpoints."
         )
-    return AuthenticationError(
+    return SignInNeededError(
         f"Nobody has signed in for the account {account}. Press Sign in under Configuration > Accounts; its "
         "inputs go on from their checkpoints."
     )
@@ -205,7 +205,7 @@ class PersonsTokens:
         """``msal``'s answer for a scope: a token, perhaps one that came before, or a refusal.
 
         Raises:
-            AuthenticationError: nobody has signed in.
+            SignInNeededError: nobody has signed in.
         """
         kept = self._kept.get(scope)
         if kept is not None and now < kept.until - _RENEWAL:

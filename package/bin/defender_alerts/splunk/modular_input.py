@@ -19,6 +19,7 @@ from defender_alerts.errors import (
     AddonError,
     ConfigurationError,
     IncompleteError,
+    SignInNeededError,
     StoppedError,
     StreamClosedError,
     exit_status,
@@ -101,6 +102,7 @@ class _InputRun:
         self._now: Callable[[], int] = machine_time
         self._last_errors: list[LastError] = []
         self._sign_in: StoredRefreshTokens | None = None
+        self._signs_in_for = ""
 
     def run(self) -> int:
         """Run to the end, whatever happens: the stream is closed, and what failed is a sentence in the log."""
@@ -242,6 +244,7 @@ class _InputRun:
         """The place of a person's refresh token, which this input keeps fresh."""
         from .refresh_tokens import StoredRefreshTokens
 
+        self._signs_in_for = account
         self._sign_in = StoredRefreshTokens(
             self._splunkd, account, writer=self._stanza_name, log=self._log, hide=self._redaction.hide
         )
@@ -304,7 +307,10 @@ class _InputRun:
         )
 
     def _fail(self, failure: AddonError, now: int, **where: str) -> None:
-        self._say(failure, **where)
+        # Health and a saved search list sign-ins by their days.
+        is_over = self._signs_in_for and isinstance(failure, SignInNeededError)
+        days = {"account": self._signs_in_for, "sign_in_expires_in_days": "0"} if is_over else {}
+        self._say(failure, **where, **days)
         self._note(failure, now, **where)
 
     def _say(self, failure: AddonError, **where: str) -> None:
