@@ -89,7 +89,9 @@ def test_a_person_signs_in_and_the_account_says_who_since_when_until_when_and_wh
     shown = row(signing.installation, ACCOUNT)
     assert (shown["signed_in_as"], shown["signed_in_at"]) == (ANNA, answer["signed_in_at"])
     assert shown["signed_in_until"] > shown["signed_in_at"][:10]
-    assert shown["feeds"] == answer["check"]["feeds"]
+    day = shown["signed_in_at"][:10]
+    assert shown["feeds"].startswith(f"Signed in as {ANNA} since {day}, until {shown['signed_in_until']} unless")
+    assert shown["feeds"].endswith(f" Inputs see only what this person may see. {answer['check']['feeds']}")
     assert "Can feed" in shown["feeds"]
     assert signing.leaks() == []
     given = signing.installation.cloud.entra.sign_ins
