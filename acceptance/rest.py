@@ -36,8 +36,6 @@ class _NameOfCertificate(requests.adapters.HTTPAdapter):
 
     def __init__(self, name: str) -> None:
         self._name = name
-        # Splunk's own certificate has a common name alone.
-        urllib3.disable_warnings(urllib3.exceptions.SubjectAltNameWarning)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -59,6 +57,8 @@ class Splunk:
         # Neither a proxy, nor a CA bundle, nor a .netrc of the environment.
         self._session.trust_env = False
         self._session.verify = ca or True
+        # Splunk's own certificate has a common name alone, and that is no news.
+        urllib3.disable_warnings(urllib3.exceptions.SubjectAltNameWarning)
         if certificate_name:
             self._session.mount("https://", _NameOfCertificate(certificate_name))
 

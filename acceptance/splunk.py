@@ -151,7 +151,7 @@ def _report(
     # 1.0.2 has no TLS 1.3; every later one that Splunk ships has.
     openssl = {True: "1.1.1 or later, by its TLS", False: "1.0.2, or TLS 1.3 is off, by its TLS"}["TLSv1.3" in tls]
     whole = {**about, "OpenSSL of its Python": openssl if tls else "not seen"}
-    settings = {"every": str(options.every), "long": f"{options.long} minutes"}
+    settings = {"every": str(options.every), "long": f"{options.long:.0f} minutes"}
     report = Report("Splunk", whole, [asked.answer(seen) for asked in CHECKS], stopped, settings)
     return report.without(hidden)
 
@@ -185,7 +185,13 @@ def parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=0, help="of the stand-in cloud's proxy; 0 takes a free one")
     add("--app", default="", metavar="PATH", help="the add-on's tarball on the Splunk's server, if it isn't installed")
     add("--index", default="", help="an index that is there, in place of one that is made and deleted")
-    add("--long", type=int, default=0, metavar="MINUTES", help="also a run of so many minutes; 70 is more than an hour")
+    add(
+        "--long",
+        type=float,
+        default=0.0,
+        metavar="MINUTES",
+        help="also a run that lasts so long; 70 is an hour and more",
+    )
     add("--keep", action="store_true", help="leave everything there; --clean-up takes it back")
     add("--clean-up", action="store_true", help="take back what an earlier run has left, and nothing else")
     add("--notes", type=Path, default=NOTES, help="where it is noted what was made")

@@ -12,7 +12,7 @@ from knowledge.current_events import GRAPH
 from standins.microsoft.cloud import MicrosoftCloud
 
 from acceptance.checks import Verdict
-from acceptance.judging import CHECKS
+from acceptance.judging import BATCH, CHECKS
 from acceptance.observed import Confirmation, Found, Huge, Row, Seen, Stopped
 from acceptance.scene import Scene, Shown
 
@@ -235,3 +235,11 @@ def test_no_answer_holds_the_content_of_an_event(good: Seen) -> None:
     }
     bad = [ASKED[name].answer(way(good)).seen for name, ways in OTHERWISE.items() for way in ways]
     assert [seen for seen in bad for text in texts | values if text in seen] == []
+
+
+def test_a_batch_that_comes_twice_after_an_interruption_is_no_fault(good: Seen) -> None:
+    stopped = there(good.stopped)
+    (first, *_), most = stopped.found, BATCH
+    for again, verdict in ((most, Verdict.YES), (most + 1, Verdict.NO)):
+        seen = with_stopped(found=[*stopped.found, *[first] * again])(good)
+        assert ASKED["goes-on-after-it"].answer(seen).verdict is verdict
