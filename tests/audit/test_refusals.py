@@ -1,4 +1,4 @@
-"""Refusals of an audit in their own words: see tests/docs/test_troubleshooting.py."""
+"""Refusals of an audit in their own words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences for administrators that no other test names, each provoked: see tests/docs/test_troubleshooting.py."""
+"""Sentences for administrators that no other test provokes."""
 
 from __future__ import annotations
 
