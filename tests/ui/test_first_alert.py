@@ -97,3 +97,14 @@ def test_from_the_configuration_page_to_the_first_alert(
     assert 0 < clicks() <= MOST_CLICKS
     assert typist.fields <= MOST_FIELDS
     assert f"{typist.fields} typed fields and {clicks()} clicks" in DOCUMENT.read_text(encoding="utf-8")
+
+    # What the pages say of it afterwards, and what is said when the secret is deleted in Entra ID.
+    workplace.expand("corp")
+    expect(workplace.row("corp").locator('[data-column="health"]')).to_contain_text("Collecting, ")
+    expect(workplace.page.get_by_text("Overlap (s)")).to_be_visible()
+    workplace.picture("status-first-alert")
+    workplace.application.secrets.clear()
+    workplace.page.get_by_role("button", name="Check this input").click()
+    checked = workplace.page.get_by_role("region", name="Check of corp")
+    expect(checked.get_by_role("listitem").first).to_contain_text("AADSTS7000215")
+    workplace.picture("doctor-first-alert")
