@@ -63,7 +63,7 @@ class WornAddressError(AuthenticationError):
 def worn(reason: str) -> WornAddressError:
     """The error for an address that can't be redeemed."""
     return WornAddressError(
-        f"{reason} Press Sign in again, and paste the whole address that the browser shows at the end of that sign-in "
+        f"{reason} Begin the sign-in again, and paste the whole address that the browser shows at its end "
         f"within {CODE_SECONDS // 60} minutes."
     )
 
