@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from knowledge import cost, siem_events
+from knowledge import cost, siem_events, studio
 from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, INCIDENT, SOURCE_STANZA, SPLIT_ALERT, Kind
 from knowledge.current_fields import every_kind
 from knowledge.siem_events import PROCESSED
@@ -15,6 +15,7 @@ from knowledge.test_cim import DOCUMENT
 from standins.microsoft.samples import facts, siem_alert
 from standins.search import Fields, IndexedEvent, SearchKnowledge
 from standins.search.eval_expressions import as_field, parse_eval
+from standins.search.reports import read_search
 
 from tooling import paths
 
@@ -116,6 +117,25 @@ def test_the_local_copy_makes_rows_of_fields_that_are_there(knowledge: SearchKno
     read = set(re.findall(r"(?:values|min|max)\((\w+)\)", stats)) | set(stats.partition(" by ")[2].split())
     assert read <= fields.keys()
     assert "mitre_technique_id" in read
+
+
+def searches() -> list[str]:
+    """Give the searches of the pages for analysts that begin with one of our macros."""
+    text = SEARCHES + DOCUMENT.with_name("soc.md").read_text(encoding="utf-8")
+    blocks = [
+        "\n".join(line.strip() for line in block.splitlines())
+        for block in re.findall(r"(?:^    .*\n)+", text, re.MULTILINE)
+    ]
+    return [block for block in blocks if block.startswith("`defender_alerts_")]
+
+
+@pytest.mark.parametrize("search", searches())
+def test_each_search_for_analysts_reads_as_splunk_reads_it(knowledge: SearchKnowledge, search: str) -> None:
+    read_search(search, knowledge.macros, studio.event_fields(knowledge))
+
+
+def test_there_are_searches_for_analysts() -> None:
+    assert len(searches()) > 10
 
 
 def confirmations() -> list[tuple[str, str, str]]:
