@@ -280,7 +280,8 @@ def _found(
     if granted:
         refusals = [answer for one in granted if (answer := one.answers.get(kind.name)) is not None]
         documented = kind.access.for_persons if of_person else kind.access.roles
-        least = _least(documented, refusals)
+        # To a person too, APIs may name what they ask of an application.
+        least = documented[0] if of_person and documented else _least(documented, refusals)
         return KindCheck(kind.name, Verdict.MISSING, f"{kind.access.service} {least}{_DELEGATED if of_person else ''}")
     open_ones = [outcome for outcome in own if not isinstance(outcome, UnknownResourceError)]
     if not open_ones:
