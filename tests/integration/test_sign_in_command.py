@@ -103,7 +103,7 @@ def test_at_a_terminal_a_person_signs_in_by_an_address_longer_than_its_lines(
     shown = terminal.until("here: ")
     assert "http://localhost" in shown
     address = sign_in(installation.cloud, page_in(shown), PERSON)
-    terminal.type(f"{address}&session_state={LONG}")
+    terminal.type(address.replace("?", f"?ahead={LONG}&", 1))
     assert terminal.end() == 0, terminal.shown
     assert f"Signed in as {PERSON}." in terminal.shown
     assert "Can feed Defender alerts (Microsoft Graph)" in terminal.shown
