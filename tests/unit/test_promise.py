@@ -105,4 +105,4 @@ class Promise(History):
 
 
 TestThePromise = pytest.mark.timeout(600)(Promise.TestCase)
-TestThePromise.settings = settings(SETTINGS, max_examples=20)
+TestThePromise.settings = settings(SETTINGS, max_examples=30)

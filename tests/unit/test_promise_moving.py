@@ -356,7 +356,7 @@ class IncidentsWithAlertsInside(WithAlerts):
 
 def _tested(model: type[Moving]) -> Any:
     case = pytest.mark.timeout(600)(model.TestCase)
-    case.settings = settings(SETTINGS, max_examples=6)
+    case.settings = settings(SETTINGS, max_examples=8)
     return case
 
 
