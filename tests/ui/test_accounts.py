@@ -193,17 +193,17 @@ def test_a_permission_that_is_missing_is_read_in_the_accounts_row_as_soon_as_it_
 
 def test_the_form_asks_for_what_the_chosen_credential_needs_and_nothing_else(workplace: Workplace) -> None:
     dialog = workplace.add_account()
-    assert dialog.pressed("auth_type") == "Client secret"
+    assert dialog.chosen("auth_type") == "Client secret"
     shown, hidden = OF_SECRET, OF_CERTIFICATE
     for label in ("Certificate", "Client secret"):
-        dialog.choose_button("auth_type", label)
+        dialog.choose("auth_type", label)
         shown, hidden = hidden, shown
         for field in shown:
             expect(dialog.field(field)).to_be_visible()
         for field in hidden:
             expect(dialog.field(field)).to_have_count(0)
     # With a person the application proves itself by either.
-    dialog.choose_button("auth_type", "Sign in as a user")
+    dialog.choose("auth_type", "Sign in as a user")
     for field in (*shown, *hidden):
         expect(dialog.field(field)).to_be_visible()
     expect(dialog.field("auth_type")).to_contain_text("Inputs see only what this person may see.")
@@ -211,13 +211,13 @@ def test_the_form_asks_for_what_the_chosen_credential_needs_and_nothing_else(wor
     for field in OF_IDENTITY:
         expect(dialog.field(field)).to_have_count(0)
     # No credential at all, and where the identity itself has the permissions, no application either.
-    dialog.choose_button("auth_type", "Managed identity")
+    dialog.choose("auth_type", "Managed identity")
     for field in (*shown, *hidden):
         expect(dialog.field(field)).to_have_count(0)
     for field in OF_IDENTITY:
         expect(dialog.field(field)).to_be_visible()
     expect(dialog.field("auth_type")).to_contain_text("not on Splunk Cloud")
-    dialog.choose_button("identity_mode", "Has permissions of its own")
+    dialog.choose("identity_mode", "Has permissions of its own")
     dialog.type(name="corp", tenant_id=workplace.tenant.guid)
     workplace.picture("account-add-managed-identity")
     dialog.tick("skip_check")
@@ -234,7 +234,7 @@ def test_an_account_with_a_certificate_is_saved_and_edited_without_its_key_being
     fields = workplace.account_fields()
     del fields["client_secret"]
     dialog = workplace.add_account()
-    dialog.choose_button("auth_type", "Certificate")
+    dialog.choose("auth_type", "Certificate")
     dialog.type(**fields, certificate=pair.pem, private_key=pair.key_pem)
     dialog.box("private_key").scroll_into_view_if_needed()
     workplace.picture("account-add-certificate")
@@ -247,7 +247,7 @@ def test_an_account_with_a_certificate_is_saved_and_edited_without_its_key_being
     assert workplace.splunkd.leaks_of(pair.key_lines()[3]) == []
 
     edit = workplace.act("corp", "Edit")
-    assert edit.pressed("auth_type") == "Certificate"
+    assert edit.chosen("auth_type") == "Certificate"
     assert edit.value("private_key") == "******"
     expect(edit.field("client_secret")).to_have_count(0)
     workplace.picture("account-edit-certificate")
@@ -262,7 +262,7 @@ def test_a_key_with_a_passphrase_is_refused_with_the_command_that_converts_it(wo
     fields = workplace.account_fields()
     del fields["client_secret"]
     dialog = workplace.add_account()
-    dialog.choose_button("auth_type", "Certificate")
+    dialog.choose("auth_type", "Certificate")
     dialog.type(**fields, certificate=pair.pem, private_key=pair.encrypted_key_pem())
     dialog.press("Add")
     assert "openssl pkcs8 -topk8 -nocrypt -in encrypted.pem -out key.pem" in dialog.refusal()
@@ -282,7 +282,7 @@ def test_what_cannot_be_a_certificate_is_complained_of_before_anything_is_sent(w
     right = {**workplace.account_fields(), "certificate": KeyPair().pem, "private_key": KeyPair().key_pem}
     del right["client_secret"]
     dialog = workplace.add_account()
-    dialog.choose_button("auth_type", "Certificate")
+    dialog.choose("auth_type", "Certificate")
     for field, text, complaint in NO_CERTIFICATE:
         dialog.type(**{**right, field: text})
         dialog.press("Add")
@@ -296,7 +296,7 @@ def test_changing_to_a_certificate_needs_both_of_its_fields(workplace: Workplace
     workplace.have_account()
     workplace.open("configuration")
     dialog = workplace.act("corp", "Edit")
-    dialog.choose_button("auth_type", "Certificate")
+    dialog.choose("auth_type", "Certificate")
     dialog.press("Update")
     dialog.expect_complaint("Field Certificate is required")
     dialog.type(certificate=pair.pem, private_key=pair.key_pem)

@@ -96,7 +96,7 @@ def test_an_account_is_saved_signed_in_by_the_pasted_address_feeds_its_input_and
     signing_in: SigningIn, workplace: Workplace
 ) -> None:
     form = workplace.add_account()
-    form.choose_button("auth_type", "Sign in as a user")
+    form.choose("auth_type", "Sign in as a user")
     form.type(**workplace.account_fields())
     form.save("Add")
     row = workplace.row("corp")
