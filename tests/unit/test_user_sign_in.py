@@ -196,7 +196,7 @@ def test_where_entra_id_refuses_the_token_it_is_looked_once_whether_somebody_has
 def test_an_account_that_nobody_has_signed_in_for_asks_nothing_of_entra_id(signed: Signed) -> None:
     signed.polled.cloud.journal.clear()
     with pytest.raises(AuthenticationError, match="Nobody has signed in for the account corp"):
-        signed.polled.poll(auth_type=USER)
+        signed.polled.poll(auth_type=USER, refresh_tokens=MemoryTokens("of an account of that name before"))
     with pytest.raises(
         AuthenticationError, match=r"The sign-in of anna@contoso.com for the account corp can't be read"
     ):

@@ -29,6 +29,8 @@ REFRESH_DAYS = 90
 _RENEWAL = 300 * TICKS_PER_SECOND
 # A code or the secret behind it is wrong: unknown, expired, redeemed before, of another redirect URI, without verifier.
 _WORN = frozenset({70000, 70008, 54005, 500112, 501481})
+# Microsoft: decide on ``error``, since codes may change. The second is what a changed policy gets.
+_OVER = frozenset({"invalid_grant", "interaction_required"})
 _SHOWN = ("code", "error", "error_description", "error_uri", "state")
 
 
@@ -216,7 +218,7 @@ class PersonsTokens:
         if store is None or not self._refresh_token:
             raise not_signed_in(self._account.name, self._account.signed_in_as)
         result = application.acquire_token_by_refresh_token(self._refresh_token, [scope])
-        if result.get("error") == "invalid_grant":
+        if result.get("error") in _OVER:
             # Somebody may have signed in again since it was read.
             latest = store.current()
             if latest and latest != self._refresh_token:
