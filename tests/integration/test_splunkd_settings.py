@@ -13,9 +13,9 @@ from standins.splunkd import Fault
 
 def test_a_run_waits_for_a_splunkd_that_starts_and_says_so(installed: Installation) -> None:
     installed.publish("eu", installed.alerts(3))
-    fault = installed.splunkd.faults.add(Fault("conf-ta_defender_alerts_settings", status=503, times=5))
+    fault = installed.splunkd.faults.add(Fault("conf-ta_defender_alerts_settings", status=503, times=2))
     run = installed.run(NARROW)
-    assert fault.hits == 5
+    assert fault.hits == 2
     assert (run.status, len(run.events)) == (0, 3)
     [line] = [line for line in installed.log(NARROW) if "splunkd is busy or starting" in line.text]
     assert "up to 120 s" in line.text

@@ -135,6 +135,9 @@ class _Server(ThreadingHTTPServer):
 class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "Splunkd"
+    # An answer's head and body go out together, as those of the stand-in splunkd do.
+    wbufsize = -1
+    disable_nagle_algorithm = True
     sys_version = ""
     server: _Server
 
