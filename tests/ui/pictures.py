@@ -117,6 +117,8 @@ def _others(workplace: Workplace, theme: str, width: int) -> None:
     for kind in (GRAPH, SIEM):
         workplace.add_input(kind)
         _keep(workplace, f"add-{kind.name}-{end}")
+        workplace.dialog().press("Advanced")
+        _keep(workplace, f"add-{kind.name}-advanced-{end}")
     workplace.open_menu_of_inputs()
     _keep(workplace, f"inputs-menu-{end}")
     workplace.open("configuration")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from defender_alerts.errors import ConnectionFailedError
+from defender_alerts.errors import ConnectionFailedError, UnexpectedAnswerError
 from defender_alerts.microsoft.json_stream import BrokenRecord, Record, cut_array, cut_envelope
 from defender_alerts.times import seconds
 from hypothesis import assume, example, given, settings
@@ -220,8 +220,15 @@ def test_a_refusal_with_an_odd_body_is_a_refusal_all_the_same(
 # The cutter alone.
 
 
-def pieces(whole: bytes, size: int) -> Iterator[bytes]:
-    return (whole[start : start + size] for start in range(0, len(whole), size))
+READ = 65_536
+"""So much is read at a time, at least: what arrives in smaller pieces is put together first."""
+
+
+def pieces(whole: bytes, size: int, cut: int = 0) -> Iterator[bytes]:
+    """The text in pieces, of which the first ends at the cut: the white space before it makes it a read of its own."""
+    yield b" " * READ + whole[:cut]
+    for start in range(cut, len(whole), size):
+        yield whole[start : start + size]
 
 
 def is_record(value: Any) -> bool:
@@ -232,17 +239,17 @@ def good(number: int) -> bytes:
     return b'{"id":"%d","t":"x","tags":["a","b"]}' % number
 
 
-Cut = Callable[[bytes, int], "list[Record | BrokenRecord]"]
+Cut = Callable[[bytes, int, int], "list[Record | BrokenRecord]"]
 
 
-def as_array(inner: bytes, size: int) -> list[Record | BrokenRecord]:
-    return list(cut_array(pieces(b"[" + inner + b"]", size), is_record))
+def as_array(inner: bytes, size: int, cut: int) -> list[Record | BrokenRecord]:
+    return list(cut_array(pieces(b"[" + inner + b"]", size, cut), is_record))
 
 
-def as_envelope(inner: bytes, size: int) -> list[Record | BrokenRecord]:
+def as_envelope(inner: bytes, size: int, cut: int) -> list[Record | BrokenRecord]:
     whole = b'{"a":1,"value":[' + inner + b'],"@odata.nextLink":"u"}'
     around: dict[str, Any] = {}
-    found = list(cut_envelope(pieces(whole, size), around, is_record))
+    found = list(cut_envelope(pieces(whole, size, cut), around, is_record))
     assert around == {"a": "1", "@odata.nextLink": "u"}
     return found
 
@@ -283,6 +290,10 @@ FRAGMENTS = st.lists(
 ).map(b"".join)
 
 
+SIZES = st.sampled_from([1, 7, 50, READ])
+CUTS = st.integers(min_value=0, max_value=150)
+
+
 def is_cut_off_or_closed(odd: bytes) -> bool:
     """Tell whether nobody can know that this is one odd record among others.
 
@@ -305,15 +316,15 @@ def is_cut_off_or_closed(odd: bytes) -> bool:
 
 
 @settings(max_examples=300)
-@given(odd=FRAGMENTS, size=st.integers(min_value=1, max_value=50), as_one=st.sampled_from([as_array, as_envelope]))
-@example(odd=b'{"id":"1,"t":"x"', size=7, as_one=as_array)
-@example(odd=b'"', size=3, as_one=as_envelope)
-@example(odd=b"[1,", size=3, as_one=as_array)
-@example(odd=b"]", size=1, as_one=as_envelope)
-@example(odd=b'{"a":', size=50, as_one=as_envelope)
-def test_no_text_of_a_record_keeps_its_neighbours_back(odd: bytes, size: int, as_one: Cut) -> None:
+@given(odd=FRAGMENTS, size=SIZES, cut=CUTS, as_one=st.sampled_from([as_array, as_envelope]))
+@example(odd=b'{"id":"1,"t":"x"', size=7, cut=0, as_one=as_array)
+@example(odd=b'"', size=3, cut=0, as_one=as_envelope)
+@example(odd=b"[1,", size=3, cut=0, as_one=as_array)
+@example(odd=b"]", size=1, cut=0, as_one=as_envelope)
+@example(odd=b'{"a":', size=50, cut=0, as_one=as_envelope)
+def test_no_text_of_a_record_keeps_its_neighbours_back(odd: bytes, size: int, cut: int, as_one: Cut) -> None:
     assume(not is_cut_off_or_closed(odd))
-    found = delivered(as_one(b",".join([good(1), odd, good(2), good(3)]), size))
+    found = delivered(as_one(b",".join([good(1), odd, good(2), good(3)]), size, cut))
     assert found[0] == good(1)
     assert found[-2:] == [good(2), good(3)]
 
@@ -328,13 +339,40 @@ def test_no_text_of_a_record_keeps_its_neighbours_back(odd: bytes, size: int, as
         min_size=1,
         max_size=3,
     ),
-    size=st.integers(min_value=1, max_value=50),
+    size=SIZES,
+    cut=CUTS,
     as_one=st.sampled_from([as_array, as_envelope]),
 )
-def test_whatever_is_JSON_costs_nothing(values: list[Any], size: int, as_one: Cut) -> None:
+def test_whatever_is_JSON_costs_nothing(values: list[Any], size: int, cut: int, as_one: Cut) -> None:
     texts = [json.dumps(value).encode() for value in values]
-    elements = as_one(b",".join([good(1), *texts, good(2)]), size)
+    elements = as_one(b",".join([good(1), *texts, good(2)]), size, cut)
     assert [one.raw.encode() for one in elements if isinstance(one, Record)] == [good(1), *texts, good(2)]
+
+
+SHORT = {
+    **{name: odd for name, odd in LEFT_OUT.items() if len(odd) < 100},
+    **{name: b'{"id":"2","t":"x",' + odd + b"}" for name, odd in ODD_MEMBERS.items() if len(odd) < 100},
+    "escapes and letters of four bytes": '{"id":"2","t":"x","a":"\\ud83d\\ude00\\n\U0001f600ü","n":-1.5e+3}'.encode(),
+}
+
+
+@pytest.mark.parametrize("as_one", [as_array, as_envelope])
+@pytest.mark.parametrize("odd", SHORT)
+def test_it_makes_no_difference_after_which_byte_a_read_ends(odd: str, as_one: Cut) -> None:
+    inner = b",".join([good(1), SHORT[odd], good(2), good(3)])
+
+    def outcome(cut: int) -> Any:
+        try:
+            elements = as_one(inner, READ, cut)
+        except (ConnectionFailedError, UnexpectedAnswerError) as error:
+            return type(error)
+        return delivered(elements), [isinstance(element, BrokenRecord) for element in elements]
+
+    at_once = outcome(0)
+    # From within the record before it to within the one behind it; what stands before them is up to 16 bytes long.
+    assert [
+        cut for cut in range(len(good(1)) - 4, len(good(1)) + len(SHORT[odd]) + 24) if outcome(cut) != at_once
+    ] == []
 
 
 INCIDENT = b'{"id":"1","t":"x","inside":[{"id":"8","t":"x"},{"id":"9","t":"x"},{"deep":[[{"id":"7","t":"x"},1]]}]}'

@@ -59,6 +59,19 @@ def test_names_and_addresses_are_taken_as_they_are(host: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "host", ["::1", "[::1]", " [::1] ", "[0:0:0:0:0:0:0:1]", "[::ffff:10.0.0.1]", "[FE80::1%eth0]"]
+)
+@pytest.mark.parametrize("kind", ["http", "https", "socks5"])
+def test_an_address_with_or_without_brackets_has_them_once_in_the_url(kind: str, host: str) -> None:
+    proxy = read_proxy(
+        {**PROXY, "proxy_type": kind, "proxy_url": host, "proxy_username": "jo"}, {"proxy_password": "pw"}
+    )
+    assert proxy.url == f"{kind}://jo:pw@[{host.strip(' []')}]:3128"
+    address = urllib3.util.parse_url(proxy.url)
+    assert (str(address.host).strip("[]").lower(), address.port) == (proxy.host.lower(), 3128)
+
+
+@pytest.mark.parametrize(
     ("host", "known_as"),
     [
         ("büro.example", "xn--bro-hoa.example"),
