@@ -30,8 +30,8 @@ def test_the_configuration_page_opens_with_its_tabs_and_no_account(workplace: Wo
 
 def test_an_account_is_refused_with_the_wrong_secret_and_listed_with_the_right_one(workplace: Workplace) -> None:
     dialog = workplace.add_account()
-    workplace.picture("account-add")
     dialog.type(**{**workplace.account_fields(), "client_secret": "wrong-secret"})
+    workplace.picture("account-add")
     dialog.press("Add")
     sentence = dialog.refusal()
     workplace.picture("account-add-wrong-secret")
