@@ -113,7 +113,9 @@ def test_an_account_is_saved_signed_in_by_the_pasted_address_feeds_its_input_and
     signing_in.finish(dialog, signing_in.come_back(dialog))
     signing_in.expect_done(dialog)
     expect(dialog).to_contain_text("Can feed Defender alerts (Microsoft Graph)")
-    expect(dialog).to_contain_text("Missing permission for Defender for Endpoint alerts: WindowsDefenderATP Alert.Read (d")
+    expect(dialog).to_contain_text(
+        "Missing permission for Defender for Endpoint alerts: WindowsDefenderATP Alert.Read (d"
+    )
     expect(dialog.get_by_role("textbox")).to_have_count(0)
     workplace.picture("sign-in-done")
     dialog.get_by_role("button", name="Close").click()
