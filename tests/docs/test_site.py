@@ -28,6 +28,11 @@ def test_the_site_is_made_strictly_and_no_page_loads_anything_from_elsewhere(tmp
     assert {page.stem for page in pages} >= {document.stem for document in docs.SOURCES.glob("*.md")}
     loaded = re.compile(r"""<(?:script|img|link)\b[^>]*\b(?:src|href)=["'](?:https?:)?//""")
     assert [page.name for page in pages if loaded.search(page.read_text(encoding="utf-8"))] == []
+    # A table or list that has no blank line before it is text to MkDocs, though a list to GitHub.
+    unmade = re.compile(r"<p>(?:(?!</p>).)*?(?:^|\n|<p>)(?:\||- |\d+\. )", re.DOTALL)
+    assert {
+        page.name: found[0][-80:] for page in pages if (found := unmade.search(page.read_text(encoding="utf-8")))
+    } == {}
 
 
 def test_every_page_begins_with_its_title() -> None:
