@@ -15,7 +15,7 @@ import msal
 import msal.managed_identity
 import pytest
 from defender_alerts.diagnostics import api_probe
-from defender_alerts.diagnostics.account import Verdict, check_account, warnings
+from defender_alerts.diagnostics.account import KindCheck, Verdict, check_account, explained_in_tenant, warnings
 from defender_alerts.diagnostics.context import Context
 from defender_alerts.errors import (
     AddonError,
@@ -498,6 +498,14 @@ def test_an_account_of_a_managed_identity_has_no_secret_and_does_not_expire() ->
         "corp", {**STANZA, "client_id": GUID, "identity_client_id": GUID}, {"client_secret": "old"}
     )
     assert (federated.identity_mode, federated.client_secret) == ("federated", "")
+
+
+def test_a_permission_that_an_input_of_the_identitys_own_tenant_misses_is_not_looked_for_in_an_application(
+    scene: Scene,
+) -> None:
+    account = scene.account("direct").in_tenant_of("emea", scene.polled.tenant.guid)
+    missing = KindCheck("defender_graph_alerts", Verdict.MISSING, "Microsoft Graph SecurityAlert.Read.All")
+    assert "the managed identity lacks the permission" in explained_in_tenant(account, missing)
 
 
 @pytest.mark.parametrize("mode", ["federated", "direct"])

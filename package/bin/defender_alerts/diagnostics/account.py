@@ -364,7 +364,7 @@ def explained(name: str, one: KindCheck, *, is_direct: bool = False) -> str:
 
 def explained_in_tenant(account: Account, one: KindCheck) -> str:
     """Why an account can't feed a kind of input in the tenant that it is for, and what to do."""
-    if not account.tenant_of_input or one.finding not in _SAID_OF_OTHER_TENANT:
+    if account.is_direct or not account.tenant_of_input or one.finding not in _SAID_OF_OTHER_TENANT:
         return explained(account.name, one, is_direct=account.is_direct)
     return _SAID_OF_OTHER_TENANT[one.finding].format(
         name=account.name,
@@ -376,7 +376,7 @@ def explained_in_tenant(account: Account, one: KindCheck) -> str:
 
 _MISSING_OF_IDENTITY = (
     "The account {name} can't feed {kind}: the managed identity lacks the permission {detail}. The portal has no page "
-    "for it: assign it with the commands in the documentation (Register, Managed identity). Azure keeps the "
+    "for it: assign it with the commands in the documentation (Set up > Managed identity). Azure keeps the "
     "identity's tokens for up to a day, and only later ones have the new permission; then edit the account and save "
     "it: that checks again."
 )
