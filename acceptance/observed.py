@@ -109,6 +109,7 @@ class Seen:
         updated: new versions of alerts, and what is found of them.
         huge: the huge alert.
         stopped: the input that was disabled.
+        restarted: the input that was at work when Splunk was restarted.
         outcomes: what the logs of the inputs say of their runs' ends.
         hosts: on how many hosts each input has run.
         refused_expressions: lines of splunkd.log about expressions that Splunk refuses.
@@ -130,6 +131,7 @@ class Seen:
     updated: tuple[Sequence[Shown], Sequence[Found]] | None = None
     huge: Huge | None = None
     stopped: Stopped | None = None
+    restarted: Stopped | None = None
     outcomes: Sequence[str] | None = None
     hosts: Mapping[str, int] | None = None
     refused_expressions: Sequence[str] | None = None

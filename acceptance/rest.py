@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from defender_alerts.splunk.names import APP
 OURS = f"servicesNS/nobody/{APP}"
 """The add-on's namespace, where its macros are known."""
 _SECONDS = (10, 600)
+_INFO = "services/server/info"
 _MOST_ROWS = 50_000
 """limits.conf.spec, [restapi] maxresultrows."""
 
@@ -53,6 +55,7 @@ class Splunk:
 
     def __init__(self, uri: str, *, ca: str | None = None, certificate_name: str = "") -> None:
         self.uri = uri.rstrip("/")
+        self._again: Callable[[], None] = lambda: None
         self._session = requests.Session()
         # Neither a proxy, nor a CA bundle, nor a .netrc of the environment.
         self._session.trust_env = False
@@ -68,8 +71,10 @@ class Splunk:
         Raises:
             SplunkError: they are wrong, or splunkd can't be reached.
         """
+        self._session.headers.pop("Authorization", None)
         answer = self._call("POST", "services/auth/login", {}, {"username": user, "password": password})
         self._session.headers["Authorization"] = f"Splunk {answer['sessionKey']}"
+        self._again = lambda: self.log_in(user, password)
 
     def use_token(self, token: str) -> None:
         """Use an authentication token, or a session key."""
@@ -142,6 +147,25 @@ class Splunk:
         """
         content: dict[str, Any] = self.get(path)["entry"][0]["content"]
         return content
+
+    def restart(self, wait: Callable[[], bool]) -> None:
+        """Restart Splunk, and log in again.
+
+        Args:
+            wait: waits a while between two looks; False gives up.
+
+        Raises:
+            SplunkError: Splunk refuses it, or is not back in time.
+        """
+        before = self.content(_INFO).get("startup_time")
+        self._call("POST", "services/server/control/restart", {}, {})
+        while wait():
+            # While it restarts it does not answer, and then not everybody yet.
+            with suppress(SplunkError):
+                self._again()
+                if self.content(_INFO).get("startup_time") != before:
+                    return
+        raise SplunkError("Splunk was restarted, and is not back.")
 
     def search(self, search: str) -> list[dict[str, Any]]:
         """Run a search over all time and return its results.

@@ -46,6 +46,7 @@ class Options:
         grace: the same, of something else; at least two intervals.
         pause: seconds between two looks.
         long: seconds that the long run lasts; 0 for none.
+        disruptive: whether Splunk is restarted.
     """
 
     app: str = ""
@@ -55,6 +56,7 @@ class Options:
     grace: float = 240.0
     pause: float = 2.0
     long: float = 0.0
+    disruptive: bool = False
 
 
 class Run:
@@ -114,6 +116,11 @@ class Run:
         else:
             self.seen.why["long_run"] = "It takes --long."
         self.look_into_logs()
+        # Last, for what a restart breaks off says so in the logs.
+        if self._options.disruptive:
+            self._restart()
+        else:
+            self.seen.why["restarted"] = "It takes --disruptive."
 
     def prepare(self) -> None:
         """Refuse, install, and make the way to the stand-in cloud."""
@@ -225,28 +232,61 @@ class Run:
         """Disable an input in the middle of its backlog, and enable it again."""
         self._say("filling the stand-in cloud with a backlog")
         late, shown = self._scene.late, self._scene.show_backlog()
-        source = shown[0].event.source
-        gate = _Gate(_HOST.format(late.own["region"]))
-        endpoint = self._scene.cloud.endpoint("commercial")
-        endpoint.before_answer = gate
-        try:
-            self._save_input(late)
-            self._say("waiting for its first batch")
-            self._until(lambda: self._has_begun(gate, source), "the backlog's first batch")
+
+        def disable() -> None:
             self._say("disabling it")
             making.switch(self._splunk, late, enabled=False)
             with _given_up():
                 self._until(lambda: bool(self._outcomes(late)), "the end of its run", most=self._options.grace)
+
+        def enable() -> None:
+            self._say("enabling it again")
+            making.switch(self._splunk, late, enabled=True)
+
+        self.seen.stopped = self._interrupted(late, shown, disable, enable)
+
+    def _restart(self) -> None:
+        """Restart Splunk in the middle of a backlog."""
+        this = self._scene.restarted
+        shown = self._scene.backlog_of(this, self.seen.stopped.shown if self.seen.stopped else ())
+
+        def restart() -> None:
+            self._say("restarting Splunk")
+            self._splunk.restart(self._still_waits())
+
+        self.seen.restarted = self._interrupted(this, shown, restart, lambda: None)
+
+    def _still_waits(self) -> Callable[[], bool]:
+        """Give a function that waits a little, and says whether to wait on."""
+        end = time.monotonic() + self._options.patience
+
+        def wait() -> bool:
+            time.sleep(self._options.pause)
+            return time.monotonic() < end
+
+        return wait
+
+    def _interrupted(
+        self, this: Input, shown: Sequence[Shown], interrupt: Callable[[], None], go_on: Callable[[], None]
+    ) -> Stopped:
+        """Let an input collect a backlog, and interrupt it after its first batch."""
+        source = shown[0].event.source
+        gate = _Gate(_HOST.format(this.own["region"]))
+        endpoint = self._scene.cloud.endpoint("commercial")
+        endpoint.before_answer = gate
+        try:
+            self._save_input(this)
+            self._say("waiting for its first batch")
+            self._until(lambda: self._has_begun(gate, source), "the backlog's first batch")
+            interrupt()
             delivered = self._counts().get(source, 0)
         finally:
             endpoint.before_answer = None
             gate.open()
-        self._say("enabling it again")
-        making.switch(self._splunk, late, enabled=True)
+        go_on()
         with _given_up():
             self._wait_for(shown, "the rest of the backlog")
-        outcomes = self._outcomes(late)
-        self.seen.stopped = Stopped(shown, delivered, outcomes, self._events(late))
+        return Stopped(shown, delivered, self._outcomes(this), self._events(this))
 
     def _long(self) -> None:
         """Keep a run going for more than an hour: the API asks it, in the middle of the backlog, to wait."""

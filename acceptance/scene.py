@@ -115,6 +115,7 @@ class Scene:
         self.huge = Input("defender_graph_alerts", f"{self.tag}_huge", self.by_certificate)
         self.late = Input("defender_endpoint_alerts", f"{self.tag}_backlog", self.by_certificate, {"region": "eu"})
         self.lasting = Input("defender_endpoint_alerts", f"{self.tag}_lasting", self.by_certificate, {"region": "uk"})
+        self.restarted = Input("defender_endpoint_alerts", f"{self.tag}_restart", self.by_certificate, {"region": "au"})
         self._now = self.cloud.clock.now()
         self._number = 0
 
@@ -169,6 +170,12 @@ class Scene:
             api.put(self.other, raw)
             shown.append(self._shown("of the backlog", ENDPOINT.sourcetype, self.late, "eu", at, raw.decode()))
         return shown
+
+    def backlog_of(self, this: Input, shown: Sequence[Shown]) -> list[Shown]:
+        """The same alerts, as another input collects them."""
+        region, before = this.own["region"], f":{self.late.own['region']}:{self.late.name}"
+        after = f":{region}:{this.name}"
+        return [replace(one, event=replace(one.event, source=one.event.source.replace(before, after))) for one in shown]
 
     def _put(self, sourcetype: str, name: str, raw: str) -> None:
         members = json.loads(raw)

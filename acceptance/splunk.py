@@ -128,6 +128,7 @@ def _run_options(options: argparse.Namespace) -> Options:
         grace=options.grace,
         pause=options.pause,
         long=options.long * 60.0,
+        disruptive=options.disruptive,
     )
 
 
@@ -151,7 +152,11 @@ def _report(
     # 1.0.2 has no TLS 1.3; every later one that Splunk ships has.
     openssl = {True: "1.1.1 or later, by its TLS", False: "1.0.2, or TLS 1.3 is off, by its TLS"}["TLSv1.3" in tls]
     whole = {**about, "OpenSSL of its Python": openssl if tls else "not seen"}
-    settings = {"every": str(options.every), "long": f"{options.long:.0f} minutes"}
+    settings = {
+        "every": str(options.every),
+        "long": f"{options.long:.0f} minutes",
+        "disruptive": str(options.disruptive),
+    }
     report = Report("Splunk", whole, [asked.answer(seen) for asked in CHECKS], stopped, settings)
     return report.without(hidden)
 
@@ -192,6 +197,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="MINUTES",
         help="also a run that lasts so long; 70 is an hour and more",
     )
+    add("--disruptive", action="store_true", help="also restart Splunk: only one that you throw away")
     add("--keep", action="store_true", help="leave everything there; --clean-up takes it back")
     add("--clean-up", action="store_true", help="take back what an earlier run has left, and nothing else")
     add("--notes", type=Path, default=NOTES, help="where it is noted what was made")

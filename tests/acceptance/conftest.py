@@ -24,7 +24,7 @@ def options(splunkd: Splunkd, folder: Path) -> list[str]:
         *("--splunk", splunkd.server_uri, "--user", "admin"),
         *("--ca", str(splunkd.home / "etc" / "auth" / "server.pem"), "--certificate-name", CERTIFICATE),
         *("--notes", str(folder / "notes"), "--report", str(folder / "report")),
-        *("--pause", "0.3", "--every", "40", "--backlog", "300"),
+        *("--pause", "0.15", "--every", "40", "--backlog", "300"),
     ]
 
 

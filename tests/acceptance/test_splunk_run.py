@@ -37,7 +37,7 @@ def test_a_splunk_that_is_as_assumed_answers_yes_to_everything_and_is_left_as_it
 ) -> None:
     before = left_in(splunkd)
     with Scheduler(splunkd, minute=MINUTE):
-        status, lines = accept(splunkd, "--long", str(LONG))
+        status, lines = accept(splunkd, "--long", str(LONG), "--disruptive")
     found = answers(tmp_path)
     assert {
         name: answer["seen"] for name, answer in found.items() if answer["verdict"] not in {"yes", "not asked"}
@@ -147,7 +147,7 @@ def test_each_of_ten_defects_and_more_at_once_is_reported(
 def test_every_check_has_an_answer_in_the_table_that_is_looked_for() -> None:
     names = [asked.check.name for asked in CHECKS]
     assert len(names) == len(set(names))
-    assert {defect.check for defect in DEFECTS} | NOT_ASKED | {"long-run"} < set(names)
+    assert {defect.check for defect in DEFECTS} | NOT_ASKED | {"long-run", "goes-on-after-restart"} < set(names)
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,8 @@ class Scheduler:
                 (process.kill if self._kills else process.terminate)()
         for key in self._started.keys() - enabled.keys():
             del self._started[key]
+        if self._splunkd.is_restarting:
+            return
         now = time.monotonic()
         for key, interval in enabled.items():
             is_due = key not in self._started or now - self._started[key] >= interval / 60 * self._minute

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import threading
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
 
 _COMMAND_SECONDS = 120
+_LONGEST_END = 30
+"""Seconds for an input that has been asked to stop."""
 
 
 class Splunkd(AbstractContextManager["Splunkd"]):
@@ -63,7 +67,9 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         self.sessions = Sessions()
         self.modular = ModularInputs(children, self.conf)
         metadata = Metadata(home)
-        self.server = Server(self.conf, self.kvstore)
+        self.server = Server(self.conf, self.kvstore, self._restart)
+        self.is_restarting = False
+        self._restarts: list[threading.Thread] = []
         self.searches = Searches(home / "etc" / "apps" / app.name, self._home.read_logs)
         self.passwords = Passwords(home, self.conf)
         configs = Configs(self.conf, metadata)
@@ -82,6 +88,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
                 ("search", "jobs"): self.searches.jobs,
                 ("search", "v2", "jobs"): self.searches.jobs,
                 ("server", "info"): self.server.info,
+                ("server", "control"): self.server.control,
                 ("kvstore", "status"): self.server.kvstore_status,
                 ("apps", "local"): self.server.apps,
                 ("authentication", "current-context"): self.server.current_context,
@@ -114,6 +121,8 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for thread in self._restarts:
+            thread.join()
         self._end_processes()
         self._port.close()
         self._children.close()
@@ -130,6 +139,30 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         self.faults.clear()
         self.sessions.expire()
         self._rest.journal.clear()
+
+    def _restart(self) -> None:
+        """Go down and come back, as far as anybody outside sees it: inputs are asked to stop, sessions are over."""
+
+        def restart() -> None:
+            running = [process for process in [*self._processes] if process.running()]
+            for process in running:
+                process.terminate()
+            self._port.close()
+            self.sessions.expire()
+            end = time.monotonic() + _LONGEST_END
+            # Whoever started them waits for them.
+            while any(process.running() for process in running):
+                if time.monotonic() > end:
+                    raise AssertionError("an input does not end")
+                time.sleep(0.05)
+            self.server.startup_time += 1
+            self._port.open()
+            self.is_restarting = False
+
+        self.is_restarting = True
+        thread = threading.Thread(target=restart, name="restart")
+        self._restarts.append(thread)
+        thread.start()
 
     def _end_processes(self) -> None:
         for process in self._processes:

@@ -8,7 +8,7 @@ has the same words as kvstore/status in other states is assumed.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from standins.splunkd.answers import BUILD, VERSION, Answer, Entry, Refusal, feed
 from standins.splunkd.endpoints.configs import boolean
@@ -26,9 +26,12 @@ _INDEX_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
 class Server:
     """The instance about itself."""
 
-    def __init__(self, conf: ConfFiles, store: KVStore) -> None:
+    def __init__(self, conf: ConfFiles, store: KVStore, restart: Callable[[], None]) -> None:
         self._conf = conf
         self._store = store
+        self._restart = restart
+        self.startup_time = 1_774_000_000
+        """Epoch seconds of splunkd's start, as server/info has it; each restart raises it."""
         self.clear()
 
     def clear(self) -> None:
@@ -44,6 +47,7 @@ class Server:
             "serverName": "standin",
             "host": "standin",
             "guid": GUID,
+            "startup_time": self.startup_time,
             "os_name": "Linux",
             "product_type": "enterprise",
             "server_roles": ["indexer", "kv_store"],
@@ -53,6 +57,15 @@ class Server:
             "kvStoreStatus": self._store.state.value,
         }
         return feed("/services/server/info", [Entry("server-info", "/services/server/info", content)], context.mode)
+
+    def control(self, context: Context, path: list[str]) -> Answer:
+        """server/control/restart (REST API Reference "System"): it is answered, and then splunkd goes down."""
+        title = "/services/server/control"
+        if path != ["restart"] or context.request.method != "POST":
+            raise Refusal(404, "Not Found")
+        context.user.require("restart_splunkd")
+        self._restart()
+        return feed(title, [], context.mode)
 
     def current_context(self, context: Context, _: list[str]) -> Answer:
         """authentication/current-context (REST API Reference "Access"): who calls, with which capabilities."""
