@@ -346,16 +346,18 @@ def test_something_else_at_the_address_is_not_azures(scene: Scene, answer: Answe
     assert says in str(error)
 
 
-def nobody() -> tuple[str, int]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        host, port = server.getsockname()
-        return host, port
+@pytest.fixture
+def nowhere() -> Iterator[IdentityServices]:
+    """Ports that are taken, so that nobody else answers there, and on which nothing listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield IdentityServices(taken.getsockname(), taken.getsockname())
 
 
 def test_a_machine_without_any_identity_service_is_told_from_one_whose_agent_is_down(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, nowhere: IdentityServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scene.polled.identity_services = IdentityServices(nobody(), nobody())
+    scene.polled.identity_services = nowhere
     error = scene.refused()
     assert isinstance(error, ConnectionFailedError)
     assert "No identity service answers on this machine: it is not an Azure VM" in str(error)
@@ -519,8 +521,10 @@ def test_the_check_at_save_reads_what_the_identity_or_its_application_may(scene:
     assert ("App registrations" in missing) == (mode == "federated")
 
 
-def test_the_check_at_save_refuses_an_account_where_no_identity_service_answers(scene: Scene) -> None:
-    scene.polled.identity_services = IdentityServices(nobody(), nobody())
+def test_the_check_at_save_refuses_an_account_where_no_identity_service_answers(
+    scene: Scene, nowhere: IdentityServices
+) -> None:
+    scene.polled.identity_services = nowhere
     with pytest.raises(ConnectionFailedError, match="No identity service answers on this machine"):
         check_account(scene.account(), scene.polled.network())
 
