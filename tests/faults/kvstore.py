@@ -68,7 +68,7 @@ def _read_only(stage: Processes) -> None:
 
 
 def _run_without_waiting(stage: Processes) -> Ran:
-    """A poll in this process, with the add-on's own store, whose two minutes pass at once."""
+    """A poll in this process, with the add-on's own store, in which no wait takes its time."""
     installed = stage.installed
     splunkd, stop = installed.splunkd, NoWaiting()
     log, kept = listening()
@@ -160,9 +160,9 @@ def _unusable(
     provoked: str,
     provoke: Callable[[Processes], object],
     *says: str,
-    subjects: Sequence[Subject] | None = None,
+    run: Callable[[Processes], Ran] = Processes.run,
 ) -> Row[Processes]:
-    return Row(name, provoked, provoke, NOTHING, 3, says, WHEN_OVER, subjects)
+    return Row(name, provoked, provoke, NOTHING, 3, says, WHEN_OVER, run=run)
 
 
 KV_STORE: Group[Processes] = Group(
@@ -223,6 +223,7 @@ KV_STORE: Group[Processes] = Group(
             lambda stage: stage.installed.splunkd.kvstore.refuse_next(1_000),
             "The checkpoint could not be read in the KV store (HTTP 503: Service Unavailable; splunkd calls the store "
             "ready). See splunkd.log and mongod.log, and `splunk show kvstore-status`. " + NOTHING_LOST,
+            run=_run_without_waiting,
         ),
         Row(
             "refused",
@@ -293,7 +294,7 @@ KV_STORE: Group[Processes] = Group(
             _read_only,
             "The checkpoint could not be saved in the KV store (HTTP 503: KV Store is in read-only mode.; splunkd calls "
             "the store ready). See splunkd.log and mongod.log, and `splunk show kvstore-status`. " + NOTHING_LOST,
-            subjects=SUBJECTS,
+            run=_run_without_waiting,
         ),
         Row(
             "save that fails after the write",
