@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens
 from defender_alerts.splunk.rest_client import Splunkd as Client
+from defender_alerts.splunk.sign_ins import SignInsUnderWay
 from integration.installation import APP, LOGIN_HOST, RESOURCE, Installation
 from integration.saving import refusal_of, row
 from standins.microsoft.browser import sign_in
@@ -26,6 +27,7 @@ DELEGATED = {
 }
 ACCOUNT, ANNA = "person", "anna@contoso.com"
 GRAPH_KIND = "defender_graph_alerts"
+SIGN_INS = "ta_defender_alerts_sign_ins"
 
 
 @dataclass
@@ -34,6 +36,8 @@ class Signing:
 
     installation: Installation
     person: Person
+    given_before: frozenset[str] = frozenset()
+    """The tokens and codes of earlier tests."""
 
     def order(self, action: str, user: str = "admin", **fields: str) -> dict[str, Any]:
         """What a page gets."""
@@ -58,9 +62,15 @@ class Signing:
 
     def leaks(self) -> list[str]:
         """The files and logs that hold a token or a code which Entra ID has given."""
-        sign_ins = self.installation.cloud.entra.sign_ins
-        secrets = [*sign_ins.refresh_tokens, *sign_ins.codes]
+        secrets = {*given_by(self.installation)} - self.given_before
+        assert secrets
         return [leak for secret in secrets for leak in self.installation.splunkd.leaks_of(secret)]
+
+
+def given_by(installation: Installation) -> list[str]:
+    """The refresh tokens and codes that Entra ID has given so far."""
+    sign_ins = installation.cloud.entra.sign_ins
+    return [*sign_ins.refresh_tokens, *sign_ins.codes]
 
 
 @pytest.fixture
@@ -68,7 +78,11 @@ def signing(fresh: Installation) -> Signing:
     fresh.application.let_people_sign_in(DELEGATED)
     person = fresh.tenant.add_person(ANNA)
     fresh.save_account(ACCOUNT, auth_type="user")
-    return Signing(fresh, person)
+    return Signing(fresh, person, frozenset(given_by(fresh)))
+
+
+def client_of(installation: Installation) -> Client:
+    return Client(installation.splunkd.server_uri, installation.splunkd.session_key())
 
 
 def save_graph_input(installation: Installation, name: str, **fields: str) -> None:
@@ -103,7 +117,7 @@ def test_start_answers_what_a_page_needs_and_nothing_secret(signing: Signing) ->
     answer = signing.order("start")
     assert sorted(answer) == ["expires_in", "redirect_uri", "url"]
     assert (answer["redirect_uri"], answer["expires_in"]) == ("http://localhost", 600)
-    [document] = signing.installation.splunkd.kvstore.documents("ta_defender_alerts_sign_ins")
+    [document] = signing.installation.splunkd.kvstore.documents(SIGN_INS)
     assert json.loads(document["flow"])["code_verifier"] not in json.dumps(answer)
 
 
@@ -217,7 +231,7 @@ def test_a_renewal_that_cannot_be_stored_is_said_and_when_the_sign_in_ends(signi
     installation = signing.installation
     signing.sign_in()
     save_graph_input(installation, "old")
-    client = Client(installation.splunkd.server_uri, installation.splunkd.session_key())
+    client = client_of(installation)
     token = StoredRefreshTokens(client, ACCOUNT).current()
     signing.order("forget")
     StoredRefreshTokens(client, ACCOUNT, now=lambda: time.time() - 70 * 86_400).replace(token)
@@ -251,3 +265,42 @@ def test_an_input_of_an_account_without_sign_in_has_a_remark(signing: Signing) -
     assert shown["remarks"] == "Nobody has signed in for its account."
     signing.sign_in()
     assert row(signing.installation, "early", GRAPH_KIND)["remarks"] == ""
+
+
+def test_a_sign_in_that_was_begun_more_than_ten_minutes_ago_is_over_and_swept_away(signing: Signing) -> None:
+    store, client = signing.installation.splunkd.kvstore, client_of(signing.installation)
+    signing.start()
+    assert SignInsUnderWay(client, ACCOUNT, "admin", now=lambda: time.time() + 601).take() is None
+    assert store.documents(SIGN_INS) == []
+    signing.start()
+    SignInsUnderWay(client, ACCOUNT, "sc_admin", now=lambda: time.time() + 601).begin({"state": "another"})
+    assert [json.loads(one["flow"])["state"] for one in store.documents(SIGN_INS)] == ["another"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"client_id": "11111111-2222-3333-4444-555555555555"}, "The account was changed after this sign-in was begun"),
+        ({"auth_type": "client_secret"}, "The account person does not sign in as a user"),
+    ],
+)
+def test_a_sign_in_for_an_account_that_was_changed_meanwhile_is_refused(
+    signing: Signing, changed: dict[str, str], says: str
+) -> None:
+    address = signing.address()
+    client_of(signing.installation).post("configs", "conf-ta_defender_alerts_account", ACCOUNT, **changed)
+    assert says in refusal_of(lambda: signing.order("finish", address=address))
+    assert signing.stored_tokens() == []
+
+
+def test_a_redirect_uri_may_be_https_and_is_refused_where_entra_id_would_refuse_it(signing: Signing) -> None:
+    own = "https://splunk.example/en-US/app/TA_defender_alerts/sign_in"
+    signing.installation.application.redirect_uris[own] = "web"
+    url = signing.order("start", redirect_uri=own)["url"]
+    address = sign_in(signing.installation.cloud, url, ANNA)
+    assert address.startswith(own)
+    assert signing.order("finish", address=address)["signed_in_as"] == ANNA
+    for wrong in ("http://splunk.example/", "javascript:alert(1)", "http://127.0.0.1"):
+        assert "is neither https nor http://localhost" in refusal_of(
+            lambda wrong=wrong: signing.order("start", redirect_uri=wrong)  # type: ignore[misc]
+        )
