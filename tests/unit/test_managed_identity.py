@@ -149,6 +149,18 @@ def test_the_agent_of_an_arc_server_is_shown_its_challenge(arc: Scene, mode: str
     assert [dict(one.query)["api-version"] for one in (first, second)] == ["2020-06-01", "2020-06-01"]
 
 
+@pytest.mark.parametrize("mode", ["federated", "direct"])
+def test_neither_the_challenge_nor_a_token_is_in_any_log(
+    arc: Scene, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        arc.poll(mode)
+    [secret] = [one.read_text(encoding="ascii") for one in arc.machine.challenges.iterdir()]
+    assert "eyJ" not in caplog.text
+    assert secret not in caplog.text
+    assert "url=http://localhost:40342/metadata/identity/oauth2/token" in caplog.text
+
+
 def test_an_identity_of_a_government_cloud_vouches_there(scene: Scene) -> None:
     cloud = scene.polled.cloud
     tenant = cloud.entra.add_tenant(domain="agency.onmicrosoft.us", cloud="gcc_high")
