@@ -20,6 +20,7 @@ _SETTINGS = f"{OURS}/configs/conf-{SETTINGS_CONF}"
 """Where settings are taken back: the page takes no proxy without an address, so it can't be emptied there."""
 INDEXES = "services/data/indexes"
 APPS = "services/apps/local"
+INSTALLED = f"{APPS}/{element(APP)}"
 _PROXY_FIELDS = ("proxy_enabled", "proxy_type", "proxy_url", "proxy_port", "proxy_username", "proxy_rdns")
 _TYPES = {"proxy_enabled": "0", "proxy_type": "http", "proxy_rdns": "0"}
 
@@ -77,22 +78,33 @@ def refuse_if_in_use(splunk: Splunk) -> None:
         )
 
 
-def install(splunk: Splunk, notes: Notes, path: str) -> None:
-    """Install the add-on from a path that the server can read, if it isn't there.
+def is_installed(splunk: Splunk, path: str) -> bool:
+    """Whether the add-on is there; if not, it has to be said where its tarball is.
 
     Raises:
         RefusedError: it is not there, and there is no path.
+        SplunkError: Splunk doesn't say.
+    """
+    if splunk.has(INSTALLED):
+        return True
+    if path:
+        return False
+    raise RefusedError(
+        f"{APP} is not installed on this Splunk. Install it, or give --app the path of its tarball on that server."
+    )
+
+
+def install(splunk: Splunk, notes: Notes, path: str, restart: Callable[[], None]) -> None:
+    """Install the add-on from a path that the server can read, and restart Splunk where it does not know its pages yet.
+
+    Raises:
         SplunkError: Splunk can't install it.
     """
-    app = f"{APPS}/{element(APP)}"
-    if splunk.has(app):
-        return
-    if not path:
-        raise RefusedError(
-            f"{APP} is not installed on this Splunk. Install it, or give --app the path of its tarball on that server."
-        )
-    notes.add(Note("the add-on", "delete", app))
+    notes.add(Note("the add-on", "delete", INSTALLED))
+    # REST API Reference, apps/local: the name is then a path or an address, from which it is installed.
     splunk.post(APPS, {"name": path, "filename": "true"})
+    if not splunk.has(ACCOUNTS):
+        restart()
 
 
 def steps(scene: Scene, splunk: Splunk, address: tuple[str, int], *, makes_index: bool) -> Iterator[Step]:

@@ -20,7 +20,7 @@ from acceptance import making
 from acceptance.making import Step
 from acceptance.notes import Notes
 from acceptance.observed import Confirmation, Found, Huge, Row, Seen, Stopped
-from acceptance.rest import OURS, Splunk, SplunkError, element
+from acceptance.rest import OURS, Splunk, SplunkError
 from acceptance.scene import Input, Scene, Shown
 from tooling import paths
 
@@ -118,18 +118,21 @@ class Run:
         self.look_into_logs()
         # Last, for what a restart breaks off says so in the logs.
         if self._options.disruptive:
-            self._restart()
+            self._restart_at_work()
         else:
             self.seen.why["restarted"] = "It takes --disruptive."
 
     def prepare(self) -> None:
         """Refuse, install, and make the way to the stand-in cloud."""
-        # In this order: a Splunk without the add-on has nothing of its own, and nothing to be asked for it.
-        if self._splunk.has(f"{making.APPS}/{element(APP)}"):
+        is_installed = making.is_installed(self._splunk, self._options.app)
+        # A Splunk without the add-on has nothing of its own, and nothing to be asked for it.
+        if is_installed:
             making.refuse_if_in_use(self._splunk)
         self._notes.begin(self._splunk.uri)
-        making.install(self._splunk, self._notes, self._options.app)
-        there = str(self._splunk.content(f"{making.APPS}/{element(APP)}").get("version") or "")
+        if not is_installed:
+            self._say("installing the add-on")
+            making.install(self._splunk, self._notes, self._options.app, self._restart)
+        there = str(self._splunk.content(making.INSTALLED).get("version") or "")
         self.seen.version = (there, _version_here())
         makes_index = not self._options.index
         for step in making.steps(self._scene, self._splunk, self._address, makes_index=makes_index):
@@ -245,26 +248,21 @@ class Run:
 
         self.seen.stopped = self._interrupted(late, shown, disable, enable)
 
-    def _restart(self) -> None:
+    def _restart_at_work(self) -> None:
         """Restart Splunk in the middle of a backlog."""
         this = self._scene.restarted
         shown = self._scene.backlog_of(this, self.seen.stopped.shown if self.seen.stopped else ())
+        self.seen.restarted = self._interrupted(this, shown, self._restart, lambda: None)
 
-        def restart() -> None:
-            self._say("restarting Splunk")
-            self._splunk.restart(self._still_waits())
-
-        self.seen.restarted = self._interrupted(this, shown, restart, lambda: None)
-
-    def _still_waits(self) -> Callable[[], bool]:
-        """Give a function that waits a little, and says whether to wait on."""
+    def _restart(self) -> None:
+        self._say("restarting Splunk")
         end = time.monotonic() + self._options.patience
 
         def wait() -> bool:
             time.sleep(self._options.pause)
             return time.monotonic() < end
 
-        return wait
+        self._splunk.restart(wait)
 
     def _interrupted(
         self, this: Input, shown: Sequence[Shown], interrupt: Callable[[], None], go_on: Callable[[], None]

@@ -188,7 +188,12 @@ def parser() -> argparse.ArgumentParser:
     add("--address", default="127.0.0.1", help="of this machine, as the Splunk reaches it")
     add("--listen", default="", help="the address to listen on, if it is not --address, such as 0.0.0.0")
     add("--port", type=int, default=0, help="of the stand-in cloud's proxy; 0 takes a free one")
-    add("--app", default="", metavar="PATH", help="the add-on's tarball on the Splunk's server, if it isn't installed")
+    add(
+        "--app",
+        default="",
+        metavar="PATH",
+        help="its tarball on Splunk's server, if it isn't installed; may restart Splunk",
+    )
     add("--index", default="", help="an index that is there, in place of one that is made and deleted")
     add(
         "--long",

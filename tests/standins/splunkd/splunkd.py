@@ -19,7 +19,7 @@ from standins.splunkd.endpoints.configs import Configs, boolean
 from standins.splunkd.endpoints.inputs import DataInputs
 from standins.splunkd.endpoints.search import Searches
 from standins.splunkd.endpoints.secrets import storage_passwords
-from standins.splunkd.endpoints.server import Server
+from standins.splunkd.endpoints.server import UNTIL_RESTART, Server
 from standins.splunkd.faults import Call, Faults
 from standins.splunkd.handlers import Handlers
 from standins.splunkd.home import Home
@@ -156,6 +156,8 @@ class Splunkd(AbstractContextManager["Splunkd"]):
                     raise AssertionError("an input does not end")
                 time.sleep(0.05)
             self.server.startup_time += 1
+            for path in self._home.apps.rglob(f"*{UNTIL_RESTART}"):
+                path.rename(path.with_suffix(".conf"))
             self._port.open()
             self.is_restarting = False
 

@@ -8,6 +8,9 @@ has the same words as kvstore/status in other states is assumed.
 from __future__ import annotations
 
 import re
+import shutil
+import tarfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from standins.splunkd.answers import BUILD, VERSION, Answer, Entry, Refusal, feed
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from standins.splunkd.context import Context
     from standins.splunkd.kvstore import KVStore
 
+UNTIL_RESTART = ".until-restart"
+"""The ending of a conf file that counts from the next restart on."""
 GUID = "6F0B1C34-1D0B-4E43-9C0B-3F6B1D6C8A11"
 _INDEX_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
 
@@ -93,8 +98,19 @@ class Server:
         return feed("/services/kvstore/status", [entry], context.mode)
 
     def apps(self, context: Context, path: list[str]) -> Answer:
-        """apps/local[/<app>], read only."""
+        """apps/local[/<app>]: read, install from a path, uninstall.
+
+        Source: REST API Reference, "apps/local" (name, filename, update). Assumed: of an app that has just been installed,
+        handlers and kinds of inputs are there from the next restart on.
+        """
         title = "/servicesNS/nobody/system/apps/local"
+        if context.request.method == "POST" and not path:
+            context.user.require("install_apps")
+            return self._installed(context, title)
+        if context.request.method == "DELETE" and path and path[0] in self._conf.apps():
+            context.user.require("install_apps")
+            shutil.rmtree(self._conf.directory(path[0]))
+            return feed(title, [], context.mode)
         entries = []
         for app in self._conf.apps():
             stanzas = self._conf.of_app("app", app)
@@ -114,6 +130,22 @@ class Server:
         if not found:
             raise Refusal(404, f"Could not find object id={path[0]}")
         return feed(title, found, context.mode)
+
+    def _installed(self, context: Context, title: str) -> Answer:
+        file = Path(context.arguments.get("name", ""))
+        if not boolean(context.arguments.get("filename")):
+            raise Refusal(400, "not modelled: an app that is made")
+        if not file.is_file():
+            raise Refusal(400, f"Unable to install app: '{file}' does not exist.")
+        with tarfile.open(file) as tarball:
+            (name,) = {member.name.partition("/")[0] for member in tarball.getmembers()}
+            if name in self._conf.apps():
+                raise Refusal(409, f"App '{name}' already exists. Use the 'update' argument.")
+            tarball.extractall(self._conf.directory(name).parent)  # noqa: S202 - our own
+        for hidden in ("restmap", "inputs"):
+            path = self._conf.directory(name) / "default" / f"{hidden}.conf"
+            path.rename(path.with_suffix(UNTIL_RESTART))
+        return feed(title, [Entry(name, title, {})], context.mode, status=201)
 
     def data_indexes(self, context: Context, path: list[str]) -> Answer:
         """data/indexes, data/indexes/_validateName."""
