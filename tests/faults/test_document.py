@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from defender_alerts.checkpoint import checkpoint
-from defender_alerts.collect import delivery, poll, region
+from defender_alerts.collect import delivery, poll, reader
 from defender_alerts.microsoft.apis import siem_alerts
 from faults.table import BEGIN, DOCUMENT, GROUPS, matrix, parts
 
@@ -35,6 +35,6 @@ def test_the_numbers_in_the_document_are_those_of_the_code() -> None:
         f"waits {poll.LONGEST_HANDOVER:.0f} s",
         f"an answer of {siem_alerts.MOST_RECORDS:,} alerts or more",
         f"more than {checkpoint.MOST_SEEN:,} versions",
-        f"{region.LONGEST_ANSWER_KEPT // 1_000_000} million characters",
+        f"{reader.LONGEST_ANSWER_KEPT // 1_000_000} million characters",
     ):
         assert sentence in text, sentence

@@ -27,13 +27,13 @@ def test_sparse_answers_widen_the_windows_up_to_eight_days() -> None:
     widths = []
     for _ in range(6):
         widths.append(width.window(0, 100 * DAY).width // DAY)
-        width.fitted(100, 5_000)
+        width.fitted(100 / 5_000)
     assert widths == [1, 2, 4, 8, 8, 8]
 
 
 def test_nearly_empty_answers_widen_them_at_once() -> None:
     width = WindowWidth(1)
-    width.fitted(77, 5_000)
+    width.fitted(77 / 5_000)
     assert width.window(0, 100 * DAY).width == 8 * DAY
 
 
@@ -52,7 +52,7 @@ def test_a_window_does_not_reach_into_what_a_full_answer_has_shown_until_it_gets
     width = WindowWidth(1)
     width.narrow(width.window(0, 100 * DAY), [20 * hour, *[22 * hour] * 9])
     assert width.window(0, 100 * DAY) == Window(0, 12 * hour)
-    width.fitted(0, 5_000)
+    width.fitted(0)
     assert width.window(12 * hour, 100 * DAY) == Window(12 * hour, 20 * hour)
     assert width.window(20 * hour, 100 * DAY).width == 8 * 12 * hour
 
@@ -66,7 +66,7 @@ def test_a_full_answer_that_begins_where_its_window_does_halves_it_and_no_more()
 
 def test_behind_a_crowd_windows_are_as_wide_as_before_it() -> None:
     width = WindowWidth(1)
-    width.fitted(1_250, 5_000)
+    width.fitted(1_250 / 5_000)
     width.narrow(width.window(0, 100 * DAY), [0] * 10)
     assert width.window(0, 100 * DAY).width == 1
     width.passed_full_instant()
@@ -75,7 +75,7 @@ def test_behind_a_crowd_windows_are_as_wide_as_before_it() -> None:
 
 def test_answers_of_a_good_size_keep_the_width() -> None:
     width = WindowWidth(1)
-    width.fitted(1_250, 5_000)
+    width.fitted(1_250 / 5_000)
     assert width.window(0, 100 * DAY).width == DAY
 
 
@@ -101,6 +101,6 @@ def test_whatever_is_cut_short_the_windows_cover_the_time_once(cut: list[bool], 
         if width.can_narrow(window) and next(decisions, False):
             width.narrow(window, [])
             continue
-        width.fitted(0, 5_000)
+        width.fitted(0)
         start = window.end
     assert start == until

@@ -242,8 +242,9 @@ class _Noted:
             (one.version.fingerprint, (one.version.time, one.identity)) for one in versions if one.identity
         )
 
-    def window_complete(self) -> None:
+    def window_complete(self) -> int:
         """Do nothing: versions are noted on arrival."""
+        return 0
 
     def taken(self) -> dict[bytes, tuple[int, str]]:
         """The versions collected since the last call."""

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
 from defender_alerts.checkpoint.checkpoint import MARGIN
+from defender_alerts.checkpoint.versions import Version
 from defender_alerts.errors import (
     AccessDeniedError,
     AddonError,
@@ -39,6 +40,9 @@ MOST_PAGES = 1_000
 MOST_READINGS = 3
 # After an expansion has failed, it is tried again after this many answers at most.
 MOST_UNEXPANDED = 64
+# The most characters of new versions that are kept until their answer is whole; a window with more is narrowed, however
+# few its records. They make up most of the process's peak memory, and of what is read twice in a backlog.
+LONGEST_ANSWER_KEPT = 6_000_000
 # All times, in ticks.
 _EVER = Window(0, seconds(253_402_214_400))
 # Errors that expanding records may cause.
@@ -58,8 +62,12 @@ class Recipient(Protocol):
     def receive(self, versions: Iterator[RecordVersion], mode: DeliveryMode) -> None:
         """Take one answer's versions as they arrive; any of them may come again, in this answer or a later one."""
 
-    def window_complete(self) -> None:
-        """The versions taken since the last call make up a complete window."""
+    def window_complete(self) -> int:
+        """Learn that the versions taken since the last call make up a complete window.
+
+        Returns:
+            how many characters of them were kept.
+        """
 
 
 class Span(NamedTuple):
@@ -241,9 +249,9 @@ class RegionReader:
                 page = self._page(request, query, _Counted(), most=1)
             except (CutShortError, RefusedQueryError):
                 raise CutShortError(with_records.times) from None
-        recipient.window_complete()
+        characters = recipient.window_complete()
         self.asked.count(with_records)
-        self._width.fitted(with_records.received, most)
+        self._width.fitted(max(with_records.received / most, characters / LONGEST_ANSWER_KEPT))
         reached = first.whole_up_to(window.end)
         return Span(window.start, reached, is_last=reached < window.end)
 
@@ -372,6 +380,23 @@ class RegionReader:
         )
 
 
+def kept(versions: Iterator[Version]) -> list[Version]:
+    """Take versions that are kept until their answer is whole.
+
+    Raises:
+        CutShortError: they are too many.
+    """
+    taken: list[Version] = []
+    characters = 0
+    for version in versions:
+        characters += len(version.raw)
+        taken.append(version)
+        if characters > LONGEST_ANSWER_KEPT:
+            # The window is split by these times: halving alone would fetch a crowded instant forty times.
+            raise CutShortError([one.time for one in taken if not one.is_split])
+    return taken
+
+
 class _Counted:
     """Passes versions on to a recipient, if there is one, and remembers their fingerprints."""
 
@@ -391,8 +416,9 @@ class _Counted:
             self.marks.add(one.version.fingerprint)
             yield one
 
-    def window_complete(self) -> None:
+    def window_complete(self) -> int:
         """Do nothing: no version is kept."""
+        return 0
 
 
 def _median(times: Sequence[int]) -> int:

@@ -231,5 +231,6 @@ class _Wanted:
         del mode
         self.recollection.deliver(versions, self.delivery)
 
-    def window_complete(self) -> None:
+    def window_complete(self) -> int:
         """Do nothing: no version is kept."""
+        return 0

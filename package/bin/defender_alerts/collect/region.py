@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from defender_alerts.checkpoint.checkpoint import MOST_SEEN
@@ -21,12 +21,9 @@ from .delivery import Delivery
 from .events import EventSink, Origin
 from .lateness import Lateness
 from .missing_alerts import MissingAlerts
-from .page import CutShortError, RecordVersion
-from .reader import DeliveryMode, RegionReader, Span
+from .page import RecordVersion
+from .reader import DeliveryMode, RegionReader, Span, kept
 from .recollection import PendingRecollection
-
-# Most characters of new records kept in memory to be sorted; a window with more is narrowed, however few its records.
-LONGEST_ANSWER_KEPT = 24_000_000
 
 # A first run may start at the very limit of Microsoft's retention. By the time it reads, the limit may have moved by up
 # to this much, which is no gap to warn of.
@@ -163,16 +160,17 @@ class RegionCollector:
         self._missing_alerts.begin_answer()
         new = self._new(versions)
         if mode is DeliveryMode.KEPT:
-            self._kept = list(_kept(new))
+            self._kept = kept(new)
         else:
             self._delivery.as_they_come(new)
             self._missing_alerts.delivered()
 
-    def window_complete(self) -> None:
+    def window_complete(self) -> int:
         """Deliver the kept versions."""
-        kept, self._kept = self._kept, []
-        self._delivery.in_time_order(kept)
+        complete, self._kept = self._kept, []
+        self._delivery.in_time_order(complete)
         self._missing_alerts.delivered()
+        return sum(len(version.raw) for version in complete)
 
     def _new(self, versions: Iterator[RecordVersion]) -> Iterator[Version]:
         for one in versions:
@@ -305,21 +303,3 @@ class RegionCollector:
             "overlap_seconds": self._overlap // TICKS_PER_SECOND,
             **self._lateness.summary(delivered.new - delivered.split_alerts),
         }
-
-
-def _kept(versions: Iterable[Version]) -> Iterator[Version]:
-    """Pass versions on, as long as they are not too many to be kept.
-
-    Raises:
-        CutShortError: they are.
-    """
-    characters = 0
-    times: list[int] = []
-    for version in versions:
-        characters += len(version.raw)
-        if not version.is_split:
-            times.append(version.time)
-        if characters > LONGEST_ANSWER_KEPT:
-            # The window is split by these times: halving alone would fetch a crowded instant forty times.
-            raise CutShortError(times)
-        yield version

@@ -61,9 +61,9 @@ class WindowWidth:
         oldest = min(times, default=0)
         self._oldest_left_out = oldest if oldest - window.start >= self._width else 0
 
-    def fitted(self, records: int, most_records: int) -> None:
-        """Widen after a complete answer of ``records`` out of at most ``most_records``."""
-        factor = next((growth.factor for growth in _GROWTHS if records * growth.times_as_many < most_records), 1)
+    def fitted(self, filled: float) -> None:
+        """Widen after a complete answer that was ``filled`` to this fraction of what one answer may hold."""
+        factor = next((growth.factor for growth in _GROWTHS if filled * growth.times_as_many < 1), 1)
         self._width = self._usual = min(_WIDEST, self._width * factor)
 
     def passed_full_instant(self) -> None:
