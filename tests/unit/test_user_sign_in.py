@@ -27,6 +27,7 @@ from standins.microsoft.directory import Application, Tenant
 from standins.microsoft.graph_samples import graph_alert
 from standins.microsoft.people import Person
 from standins.polling import SECRET, PolledInput, trust_once
+from standins.sources import SOURCES, Source
 
 ANNA = "anna@contoso.com"
 LOGIN, GOV_LOGIN = "login.microsoftonline.com", "login.microsoftonline.us"
@@ -282,6 +283,8 @@ def test_tokens_of_another_tenant_than_the_accounts_are_refused(signed: Signed) 
     ("body", "says"),
     [
         (b'{"access_token": "x", "expires_in": 3600}', "has not given all tokens that a sign-in needs"),
+        (b'{"access_token": "x", "expires_in": 3600, "id_token": "x"}', "an ID token that can't be read"),
+        (b'{"access_token": "x", "expires_in": 3600, "id_token": "x.W10.x"}', "an ID token that can't be read"),
         (b"<html>Sign in to the network</html>", "not Entra ID's"),
     ],
 )
@@ -290,6 +293,36 @@ def test_an_answer_without_what_a_sign_in_needs_is_an_error(signed: Signed, body
     login.add(LOGIN, faults.Body(body), times=None, when=lambda request: request.path.endswith("/token"))
     with pytest.raises(UnexpectedAnswerError, match=says):
         signed.sign_in()
+    if b'"id_token": "x"' in body:
+        with pytest.raises(UnexpectedAnswerError, match=says):
+            signed.poll()
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.kind)
+def test_each_kind_of_input_collects_with_the_token_of_a_person(signed: Signed, source: Source) -> None:
+    cloud, tenant = signed.polled.cloud, signed.polled.tenant
+    record = source.make(1, cloud.clock.now() - seconds(60))
+    source.publish(cloud, tenant, [record])
+    polled = source.input(cloud, tenant, signed.polled.application)
+    signed.polled.application.roles = {}
+    assert polled.poll(auth_type=USER, signed_in_as=ANNA, refresh_tokens=signed.tokens).failures == []
+    assert polled.sink.raws() == [record.decode()]
+
+
+def test_a_clock_that_is_wrong_keeps_no_token_beyond_its_end(signed: Signed) -> None:
+    signed.polled.cloud.clock.skew(-7_200)
+    source = signed.source(signed.account())
+    first = source.acquire(GRAPH).value
+    assert source.acquire(GRAPH).value == first
+    signed.polled.cloud.clock.skew(-7_200 + 3_400)
+    source.acquire(MDE)
+    assert source.acquire(GRAPH).value != first
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "http://localhost/?state=a", "?code=%ff&x", "\u0000"])
+def test_anything_may_be_pasted(address: str) -> None:
+    with pytest.raises(AuthenticationError, match="This is not the address at which a sign-in ends"):
+        read_address(address)
 
 
 @pytest.mark.parametrize(

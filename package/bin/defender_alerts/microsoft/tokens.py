@@ -233,7 +233,7 @@ class TokenSource:
 
             self._person = PersonsTokens(self._account)
         person = self._person
-        return lambda application, scope: person.ask(application, scope, self._caller.clock.now())
+        return lambda application, scope: person.ask(application, scope, self._caller.clock.now)
 
     def _ask(self, scope: str) -> Mapping[str, Any]:
         return self._asked(self._by_person() if self._account.is_of_user else self._by_itself, scope)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from defender_alerts.errors import AuthenticationError, ConfigurationError, SignInNeededError, UnexpectedAnswerError
@@ -96,8 +96,11 @@ def read_address(address: str) -> dict[str, str]:
     Raises:
         WornAddressError: it is not such an address.
     """
-    parts = urlsplit("".join(address.split()))
-    answer = dict(parse_qsl(parts.query or parts.fragment, keep_blank_values=True))
+    try:
+        parts = urlsplit("".join(address.split()))
+        answer = dict(parse_qsl(parts.query or parts.fragment, keep_blank_values=True))
+    except ValueError:
+        answer = {}
     answer = {name: value for name, value in answer.items() if name in _SHOWN}
     if not answer.get("state") or not (answer.get("code") or answer.get("error")):
         raise worn("This is not the address at which a sign-in ends: it begins with the redirect URI and has a code.")
@@ -109,17 +112,32 @@ def redeem(application: Any, flow: Mapping[str, Any], answer: Mapping[str, str])
 
     Raises:
         WornAddressError: the address is of another sign-in.
+        UnexpectedAnswerError: the answer can't be read.
     """
     # At DEBUG it would write the code and its verifier, wherever somebody has told logging to write.
     logging.getLogger("msal.token_cache").setLevel(logging.INFO)
     if answer["state"] != flow["state"]:
         raise worn("This address is of another sign-in than the one that was begun last.")
     try:
-        result: Mapping[str, Any] = application.acquire_token_by_auth_code_flow(dict(flow), dict(answer))
+        result = _read(lambda: application.acquire_token_by_auth_code_flow(dict(flow), dict(answer)))
     except RuntimeError as error:
         # The message of msal's holds the nonces.
         raise worn("Entra ID's answer is of another sign-in than the one that was begun.") from error
     return result
+
+
+def _read(ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What ``msal`` answers; it takes ID tokens for granted.
+
+    Raises:
+        UnexpectedAnswerError: there is none that can be read.
+    """
+    try:
+        return ask()
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        raise UnexpectedAnswerError(
+            "Entra ID's answer has an ID token that can't be read. Look for a proxy that changes answers."
+        ) from error
 
 
 def refuse_worn(codes: list[int], quoted: str) -> None:
@@ -145,7 +163,7 @@ def entered(account: Account, result: Mapping[str, Any]) -> Entered:
         raise UnexpectedAnswerError(
             "Entra ID has not given all tokens that a sign-in needs. Sign in again; if that does not help, report it."
         )
-    if claims.get("aud") != account.client_id.lower():
+    if str(claims.get("aud")).lower() != account.client_id.lower():
         raise UnexpectedAnswerError(
             "Entra ID's tokens are for another application than the account's. Sign in again; if that does not help, "
             "report it."
@@ -203,29 +221,35 @@ class PersonsTokens:
         self._kept: dict[str, _Kept] = {}
         self._refresh_token = ""
 
-    def ask(self, application: Any, scope: str, now: int) -> Mapping[str, Any]:
+    def ask(self, application: Any, scope: str, now: Callable[[], int]) -> Mapping[str, Any]:
         """``msal``'s answer for a scope: a token, perhaps one that came before, or a refusal.
+
+        Args:
+            application: ``msal``'s.
+            scope: what the token is for.
+            now: the server's clock, in ticks, which is this machine's before the first answer.
 
         Raises:
             SignInNeededError: nobody has signed in.
+            UnexpectedAnswerError: the answer can't be read.
         """
         kept = self._kept.get(scope)
-        if kept is not None and now < kept.until - _RENEWAL:
+        if kept is not None and now() < kept.until - _RENEWAL:
             return kept.result
         store = self._account.refresh_tokens
         if store is not None and self._account.signed_in_as:
             self._refresh_token = self._refresh_token or store.current()
         if store is None or not self._refresh_token:
             raise not_signed_in(self._account.name, self._account.signed_in_as)
-        result = application.acquire_token_by_refresh_token(self._refresh_token, [scope])
+        result = _read(lambda: application.acquire_token_by_refresh_token(self._refresh_token, [scope]))
         if result.get("error") in _OVER:
             # Somebody may have signed in again since it was read.
             latest = store.current()
             if latest and latest != self._refresh_token:
                 self._refresh_token = latest
-                result = application.acquire_token_by_refresh_token(latest, [scope])
+                result = _read(lambda: application.acquire_token_by_refresh_token(latest, [scope]))
         if "access_token" in result:
-            self._kept[scope] = _Kept(result, now + int(result.get("expires_in") or 0) * TICKS_PER_SECOND)
+            self._kept[scope] = _Kept(result, now() + int(result.get("expires_in") or 0) * TICKS_PER_SECOND)
             if result.get("refresh_token"):
                 self._refresh_token = str(result["refresh_token"])
                 store.renewed(self._refresh_token)
