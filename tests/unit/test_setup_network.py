@@ -33,9 +33,9 @@ def proxy_of(cloud: MicrosoftCloud, kind: str, *, at: str = "", user: str = "", 
     return Proxy(kind, where.host, where.port, user, password, remote_dns=True)
 
 
-def refusal(cloud: MicrosoftCloud, proxy: Proxy, *, ca_pem: str | None = None) -> str:
+def refusal(cloud: MicrosoftCloud, proxy: Proxy, *, ca_pem: str | None = None, seconds: float = 2.0) -> str:
     with pytest.raises(AddonError) as refused:
-        check_proxy(proxy, (COMMERCIAL,), cloud.ca_pem if ca_pem is None else ca_pem, seconds=0.5)
+        check_proxy(proxy, (COMMERCIAL,), cloud.ca_pem if ca_pem is None else ca_pem, seconds=seconds)
     return str(refused.value)
 
 
@@ -117,7 +117,7 @@ def test_before_there_is_an_account_a_way_to_one_cloud_is_enough(cloud: Microsof
     ("kind", "at"), [("http", "socks5"), ("http", "https"), ("https", "http"), ("https", "socks5"), ("socks5", "http")]
 )
 def test_a_proxy_of_another_type_is_said_to_be_none_of_this_one(cloud: MicrosoftCloud, kind: str, at: str) -> None:
-    message = refusal(cloud, proxy_of(cloud, kind, at=at))
+    message = refusal(cloud, proxy_of(cloud, kind, at=at), seconds=0.5)
     assert re.match(f"{kind}h?://.* accepts connections but does not behave like a proxy of this type", message)
     assert message.endswith("Correct Type, Host or Port under Configuration > Proxy.")
 
