@@ -328,7 +328,7 @@ def test_what_the_panels_show_agrees(knowledge: SearchKnowledge, summary: Story)
         lags = [row["Lag (min)"][0] for row in rows]
         assert only(results["ds_lag"], "minutes") == max(lags, key=float)
         inputs = {(row["Kind"][0], row["Input"][0]) for row in rows}
-        assert only(results["ds_notice"], "text").startswith(f"What {len(inputs)} inputs ")
+        assert only(results["ds_notice"], "text").startswith(f"{len(inputs)} inputs ")
 
 
 def test_the_delay_is_shown_with_advice_by_what_is_certain_alone(knowledge: SearchKnowledge, summary: Story) -> None:
