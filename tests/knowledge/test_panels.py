@@ -144,7 +144,7 @@ def test_a_view_without_events_says_what_to_do(view: Any, knowledge: SearchKnowl
     runner = Runner(dashboard, knowledge, {})
     (row,) = runner.run(name, [], scene.NOW_SECONDS).rows
     assert row["text"][0].startswith("**")
-    assert re.search(r"Inputs|Click an alert|Try another", row["text"][0])
+    assert re.search(r"Inputs|Open an alert|Try another", row["text"][0])
 
 
 @every_view
