@@ -37,6 +37,8 @@ class Asked:
     def answer(self, seen: Seen) -> Answer:
         """Answer the question, or say why it was not asked."""
         for name in self.needs:
+            if name in seen.failed:
+                return Answer(self.check, Verdict.UNANSWERED, seen.failed[name])
             if getattr(seen, name) is None:
                 why = seen.why.get(name, "The run ended before.")
                 return Answer(self.check, Verdict.NOT_ASKED, why)

@@ -118,6 +118,7 @@ class Seen:
         tls: versions that Splunk's Python spoke to the stand-in cloud.
         long_run: seconds that the long run has lasted, and its outcome.
         why: why something was not asked, by the name of the attribute.
+        failed: why something that was asked has no answer, in the same way.
     """
 
     version: tuple[str, str] | None = None
@@ -140,6 +141,7 @@ class Seen:
     tls: Sequence[str] | None = None
     long_run: tuple[float, str] | None = None
     why: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 def unlike(shown: Sequence[Shown], found: Iterable[Found]) -> dict[str, int]:

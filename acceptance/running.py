@@ -60,7 +60,7 @@ class Options:
 
 
 class Run:
-    """A run; what it has seen so far is in ``seen``, whatever happens.
+    """A run: what it has seen so far is in ``seen``, and whether it has made anything in ``has_begun``.
 
     Args:
         splunk: where, with somebody logged in.
@@ -82,6 +82,7 @@ class Run:
         say: Callable[[str], None],
     ) -> None:
         self.seen = Seen()
+        self.has_begun = False
         self._splunk = splunk
         self._scene = scene
         self._address = address
@@ -100,27 +101,36 @@ class Run:
             TooLateError: what Splunk was to do has not come.
         """
         self.prepare()
-        self._confirm()
+        self._alone(self._confirm, "confirmations")
         self._say("filling the stand-in cloud")
         self._scene.fill()
         for this in self._scene.inputs:
             self._save_input(this)
         self._collect()
-        self._latest()
-        self._models()
-        self._update()
-        self._huge()
-        self._disable()
+        self._alone(self._fetch_fields, "rows")
+        self._alone(self._latest, "latest")
+        self._alone(self._models, "models")
+        self._alone(self._update, "updated")
+        self._alone(self._huge, "huge")
+        self._alone(self._disable, "stopped")
         if self._options.long:
-            self._long()
+            self._alone(self._long, "long_run")
         else:
             self.seen.why["long_run"] = "It takes --long."
-        self.look_into_logs()
+        self._alone(self._look_into_logs, "outcomes", "hosts", "refused_expressions", "errors", "python_complaints")
         # Last, for what a restart breaks off says so in the logs.
         if self._options.disruptive:
-            self._restart_at_work()
+            self._alone(self._restart_at_work, "restarted")
         else:
             self.seen.why["restarted"] = "It takes --disruptive."
+
+    def _alone(self, ask: Callable[[], None], *names: str) -> None:
+        """Ask something that others don't depend on: where it fails, its own answers alone are missing."""
+        try:
+            ask()
+        except (SplunkError, TooLateError) as error:
+            self._say("that failed")
+            self.seen.failed.update(dict.fromkeys(names, str(error)))
 
     def prepare(self) -> None:
         """Refuse, install, and make the way to the stand-in cloud."""
@@ -129,6 +139,7 @@ class Run:
         if is_installed:
             making.refuse_if_in_use(self._splunk)
         self._notes.begin(self._splunk.uri)
+        self.has_begun = True
         if not is_installed:
             self._say("installing the add-on")
             making.install(self._splunk, self._notes, self._options.app, self._restart)
@@ -177,8 +188,12 @@ class Run:
         self._say("fetching all events")
         self.seen.shown, self.seen.found = shown, self._events()
         self.seen.tls = sorted(self._scene.cloud.journal.tls_versions)
+
+    def _fetch_fields(self) -> None:
+        """Fetch all fields of the samples."""
+        shown = self.seen.shown or ()
         known = {one.event.raw: one for one in shown}
-        rows = []
+        rows: list[Row] = []
         for source in sorted({one.event.source for one in shown}):
             self._say(f"fetching all fields of {source.partition(':')[0]}")
             found = self._splunk.search(f"{self._of(source)} | fields *")
@@ -310,7 +325,7 @@ class Run:
         gate.let_out_one()
         return False
 
-    def look_into_logs(self) -> None:
+    def _look_into_logs(self) -> None:
         """Read what the inputs and splunkd have logged since the run began."""
         self._say("looking into the logs")
         source = f'source="*ta_defender_alerts_*_{self._scene.tag}_*.log"'

@@ -8,8 +8,10 @@ import getpass
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from standins.microsoft.cloud import MicrosoftCloud
@@ -28,7 +30,7 @@ PASSWORD = "SPLUNK_PASSWORD"  # noqa: S105 - the name of a variable
 TOKEN = "SPLUNK_TOKEN"  # noqa: S105 - the name of a variable
 NOTES = paths.TOOLCHAIN / "acceptance-notes.jsonl"
 REPORT = paths.OUTPUT / "acceptance-splunk"
-_HOUR = 3_600
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def main(
@@ -59,10 +61,21 @@ def main(
         _log_in(splunk, options.user, environment, ask)
         if options.clean_up:
             return _clean_up(splunk, notes, say)
+        _refuse_loopback(options)
         return _ask(splunk, notes, options, say=say, show=show)
     except (RefusedError, NotesError, SplunkError) as error:
         show(f"{error}")
+    except KeyboardInterrupt:
+        show("Stopped. If anything was made it is noted: the same command with --clean-up takes it back.")
     return 2
+
+
+def _refuse_loopback(options: argparse.Namespace) -> None:
+    if (urlsplit(options.splunk).hostname or "") not in _LOOPBACK and options.address in _LOOPBACK:
+        raise RefusedError(
+            "This Splunk is on another machine: give --address the name or address by which it reaches this one, "
+            "where the stand-in cloud is."
+        )
 
 
 def _log_in(splunk: Splunk, user: str, environment: Mapping[str, str], ask: Callable[[str], str]) -> None:
@@ -93,8 +106,10 @@ def _ask(
     show: Callable[[str], None],
 ) -> int:
     """Do a whole run; what it has made is taken back, however it ends."""
-    about = _about(splunk)
-    stopped = ""
+    info = splunk.content("services/server/info")
+    about, stopped = _about(info), ""
+    hidden = {urlsplit(options.splunk).hostname or "": "<splunk>", options.address: "<address>", options.user: "<user>"}
+    hidden |= {str(info.get(name) or ""): "<splunk>" for name in ("serverName", "host")}
     with MicrosoftCloud(listen=(options.listen or options.address, options.port)) as cloud:
         scene = Scene(cloud, options.index, every=options.every, backlog=options.backlog)
         scene.index = options.index or scene.tag
@@ -102,13 +117,20 @@ def _ask(
         run = Run(splunk, scene, address, notes=notes, options=_run_options(options), say=say)
         try:
             run.carry_out()
-        except (SplunkError, TooLateError) as error:
-            stopped = str(error)
         except KeyboardInterrupt:
             stopped = "Ctrl-C."
-        if notes.exist and not options.keep:
+        except (SplunkError, TooLateError, NotesError) as error:
+            if not run.has_begun:
+                raise
+            stopped = str(error)
+        except Exception as error:
+            if not run.has_begun:
+                raise
+            # A defect of this program: what was seen so far is worth a report, and what was made is taken back.
+            traceback.print_exc()
+            stopped = f"The program itself failed: {type(error).__name__}."
+        if run.has_begun and not options.keep:
             stopped = " ".join([stopped, *take_back(notes, splunk, say)]).strip()
-    hidden = {urlsplit(options.splunk).hostname or "": "<splunk>", options.address: "<address>", options.user: "<user>"}
     report = _report(run.seen, about, stopped, options, hidden)
     _write(report, options.report)
     show("")
@@ -132,9 +154,8 @@ def _run_options(options: argparse.Namespace) -> Options:
     )
 
 
-def _about(splunk: Splunk) -> dict[str, str]:
+def _about(info: Mapping[str, Any]) -> dict[str, str]:
     """What tells this Splunk from others, and no name."""
-    info = splunk.content("services/server/info")
     return {
         "Splunk": f"{info.get('version', '?')} ({info.get('build', '?')})",
         "product": str(info.get("product_type", "?")),

@@ -74,13 +74,16 @@ def behind_the_last(line: str) -> None:
         raise CrashError
 
 
-def test_ctrl_c_takes_everything_back_at_once(
-    splunkd: Splunkd, accept: Accept, left_in: LeftIn, tmp_path: Path
+@pytest.mark.parametrize(
+    ("what", "said"), [(KeyboardInterrupt, "Ctrl-C."), (KeyError, "The program itself failed: KeyError.")]
+)
+def test_ctrl_c_and_a_defect_of_the_program_take_everything_back_at_once(  # noqa: PLR0917 - pytest passes them by name
+    splunkd: Splunkd, accept: Accept, left_in: LeftIn, tmp_path: Path, what: type[BaseException], said: str
 ) -> None:
     before = left_in(splunkd)
-    status, lines = accept(splunkd, *FIRST, on_line=At(5, KeyboardInterrupt))
+    status, lines = accept(splunkd, *FIRST, on_line=At(5, what))
     assert status == 2
-    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["stopped"] == "Ctrl-C."
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["stopped"] == said
     assert left_in(splunkd) == before, lines
     assert not (tmp_path / "notes").exists()
 

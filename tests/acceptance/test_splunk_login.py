@@ -77,6 +77,16 @@ def test_who_does_not_get_in_is_told_and_nothing_is_noted(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_splunk_on_another_machine_has_to_be_told_where_the_cloud_is(splunkd: Splunkd, tmp_path: Path) -> None:
+    lines: list[str] = []
+    uri = splunkd.server_uri.replace("127.0.0.1", "127.0.0.2")
+    arguments = ["--splunk", uri, "--ca", certificate(splunkd), "--certificate-name", NAME]
+    arguments += ["--notes", str(tmp_path / "notes"), "--report", str(tmp_path / "report")]
+    environment = {"SPLUNK_TOKEN": splunkd.session_key()}
+    assert command.main(arguments, environment=environment, show=lines.append) == 2
+    assert "--address" in lines[-1]
+
+
 def test_a_splunk_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
     lines: list[str] = []
     arguments = ["--splunk", "https://127.0.0.1:9", "--user", "admin", "--notes", str(tmp_path / "notes")]

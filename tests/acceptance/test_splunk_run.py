@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from standins.splunkd import IndexedEvent, Splunkd
+from standins.splunkd import Fault, IndexedEvent, Splunkd
 from standins.splunkd.scheduler import Scheduler
 
 from acceptance.judging import CHECKS
@@ -107,8 +107,9 @@ DEFECTS = (
     Defect("fields-of-evidence", "transforms.conf", r"MV_ADD = true", ""),
     Defect("event-types-and-tags", "eventtypes.conf", r'sourcetype="wdatp:alerts"', 'sourcetype="wdatp:alert"'),
     Defect("cim", "eventtypes.conf", r'sourcetype="wdatp:alerts"', 'sourcetype="wdatp:alert"'),
-    Defect("latest", "macros.conf", r"dedup defender_tenant id keepempty=true", "head 7"),
 )
+# A search that Splunk refuses, and the one check that has no answer then.
+REFUSED, UNANSWERED = "defender_alerts_each_once", "latest"
 LINES = (
     ("CalcFieldProcessor", "Invalid eval expression for 'EVAL-dest' in stanza [ms:defender:graph:alerts]"),
     ("PersistentScript", "From {/opt/splunk/etc/apps/TA_defender_alerts/bin/defender_alerts_status.py}: broken"),
@@ -131,6 +132,7 @@ def test_each_of_ten_defects_and_more_at_once_is_reported(
         Splunkd(tmp_path / "splunk", app, splunk_pythons["3.9"]) as splunkd,
         Scheduler(splunkd, minute=MINUTE, pipeline=Pipeline(), kills=True),
     ):
+        splunkd.faults.add(Fault("search/v2/jobs", body=REFUSED, status=400, text="Error in 'dedup' command."))
 
         def complain(line: str) -> None:
             if "looking into the logs" in line:
@@ -141,6 +143,7 @@ def test_each_of_ten_defects_and_more_at_once_is_reported(
     found = answers(tmp_path)
     missed = {defect.check: found[defect.check] for defect in DEFECTS if found[defect.check]["verdict"] != "NO"}
     assert missed == {}
+    assert [name for name, answer in found.items() if answer["verdict"] == "no answer"] == [UNANSWERED]
     assert status == 1
 
 
