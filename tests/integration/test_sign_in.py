@@ -304,3 +304,15 @@ def test_a_redirect_uri_may_be_https_and_is_refused_where_entra_id_would_refuse_
         assert "is neither https nor http://localhost" in refusal_of(
             lambda wrong=wrong: signing.order("start", redirect_uri=wrong)  # type: ignore[misc]
         )
+
+
+def test_a_sign_in_as_somebody_else_that_cannot_be_stored_leaves_nobody_signed_in(signing: Signing) -> None:
+    signing.sign_in()
+    signing.person = signing.installation.tenant.add_person("bob@contoso.com")
+    address = signing.address()
+    signing.installation.splunkd.faults.add(Fault("storage/passwords", frozenset({"POST"}), skip=2, status=503))
+    assert "503" in refusal_of(lambda: signing.order("finish", address=address))
+    signing.installation.splunkd.faults.clear()
+    assert row(signing.installation, ACCOUNT)["feeds"].startswith("Not signed in.")
+    assert signing.sign_in()["signed_in_as"] == "bob@contoso.com"
+    assert row(signing.installation, ACCOUNT)["signed_in_as"] == "bob@contoso.com"

@@ -28,7 +28,13 @@ def conf(path: Path) -> configparser.ConfigParser:
 
 
 @pytest.mark.parametrize(
-    "closed", ["ta_defender_alerts_account", "collections/ta_defender_alerts_checkpoints", "passwords"]
+    "closed",
+    [
+        "ta_defender_alerts_account",
+        "collections/ta_defender_alerts_checkpoints",
+        "collections/ta_defender_alerts_sign_ins",
+        "passwords",
+    ],
 )
 def test_only_administrators_may_read_and_write(built_app: Path, closed: str) -> None:
     stanza = conf(built_app / "metadata/default.meta")[closed]

@@ -1,4 +1,4 @@
-"""A stand-in for Microsoft's cloud: Entra ID's token endpoint, the SIEM API, Defender for Endpoint, and Graph security.
+"""A stand-in for Microsoft's cloud: Entra ID, the SIEM API, Defender for Endpoint, and Graph security.
 
 It speaks the real protocols to unmodified clients: TLS with certificates of a throw-away authority, Microsoft's own host
 names, HTTP/1.1 with keep-alive and gzip, JWTs signed in RS256. It lives in the threads of one process; a host has no

@@ -132,11 +132,11 @@ class SignIn:
         )
         network = load_settings(self._splunkd).network
         check = check_account(signed_in, network, seconds=_LONGEST_CHECK)
+        if account.signed_in_as not in {"", signed_in.signed_in_as}:
+            # If a write below fails, no input may see with one person's eyes and name another.
+            self._note(signed_in_as="", signed_in_at="")
         StoredRefreshTokens(self._splunkd, account.name).replace(kept.token)
-        self._splunkd.post(
-            "configs",
-            f"conf-{ACCOUNT_CONF}",
-            account.name,
+        self._note(
             signed_in_as=signed_in.signed_in_as,
             signed_in_at=signed_in.signed_in_at,
             last_check=check.dump(),
@@ -153,10 +153,12 @@ class SignIn:
         StoredRefreshTokens(self._splunkd, self._name).forget()
         self._under_way.take()
         if self._splunkd.stanza(ACCOUNT_CONF, self._name) is not None:
-            self._splunkd.post(
-                "configs", f"conf-{ACCOUNT_CONF}", self._name, signed_in_as="", signed_in_at="", last_check=""
-            )
+            self._note(signed_in_as="", signed_in_at="", last_check="")
         return {}
+
+    def _note(self, **fields: str) -> None:
+        """Write fields of the account."""
+        self._splunkd.post("configs", f"conf-{ACCOUNT_CONF}", self._name, **fields)
 
     def _account(self) -> Account:
         account = load_account(self._splunkd, self._name)
