@@ -1,6 +1,6 @@
 """Pictures of the dashboards, drawn by Splunk's own dashboard packages in Chromium from what the stand-in's searches give.
 
-Run it by hand when a dashboard has changed (docs/dashboards.md says how); it takes a minute, and half a gigabyte of npm packages in
+Run it by hand when a dashboard has changed (docs/architecture.md says how); it takes a minute, and half a gigabyte of npm packages in
 .toolchain/. It fails where the packages find fault with a definition, where a search was asked for that isn't the dashboard's, or
 never asked for, and where a drill-down leads elsewhere than it should.
 """
