@@ -19,7 +19,6 @@ _KILL = """for process in /proc/[0-9]*; do
   fi
 done"""
 """Without pkill, which the image may not have. The word is a pattern that does not match itself."""
-_RESTART = "sudo -u splunk /opt/splunk/bin/splunk restart"
 
 
 class NoContainerError(Exception):
@@ -27,31 +26,25 @@ class NoContainerError(Exception):
 
 
 @dataclass(frozen=True)
-class Disruption:
-    """Something that is done to a Splunk in the middle of a backlog.
+class Kill:
+    """Something that is killed in the middle of a backlog.
 
     Attributes:
         name: its id.
-        what: is done, for a line on the screen.
-        scripts: what a shell in the container runs, one after the other.
-        restarts: whether splunkd is another process afterwards.
+        what: in a sentence.
+        script: what a shell in the container runs.
+        restarts: whether Splunk has to be restarted to have it again.
     """
 
     name: str
     what: str
-    scripts: tuple[str, ...]
+    script: str
     restarts: bool = False
 
 
-DISRUPTIONS = (
-    Disruption("kill-input", "killing the input's process", (_KILL.format(word="[d]efender_endpoint_alerts.py"),)),
-    Disruption("restart", "restarting Splunk", (_RESTART,), restarts=True),
-    Disruption(
-        "kill-kvstore",
-        "killing the KV store, and restarting Splunk",
-        (_KILL.format(word="[/]mongod"), "sleep 60", _RESTART),
-        restarts=True,
-    ),
+KILLS = (
+    Kill("kill-input", "the input's process", _KILL.format(word="[d]efender_endpoint_alerts.py")),
+    Kill("kill-kvstore", "the KV store's process", _KILL.format(word="[/]mongod"), restarts=True),
 )
 
 

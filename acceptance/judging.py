@@ -11,6 +11,7 @@ from knowledge import cim
 
 from acceptance import observed
 from acceptance.checks import Answer, Check, Verdict, yes_if
+from acceptance.container import KILLS
 from acceptance.observed import Difference, Huge, Row, Seen, Stopped
 
 BATCH = 1_000
@@ -183,6 +184,14 @@ def _goes_on(stopped: Stopped) -> tuple[list[str], str]:
     if again > BATCH:
         wrong.append(f"{again} there again, more than a batch of {BATCH}")
     return wrong, f"{len(stopped.shown)} versions, {again} of them twice"
+
+
+def _killed(name: str) -> Callable[[Seen], tuple[list[str], str]]:
+    def judge(seen: Seen) -> tuple[list[str], str]:
+        stopped = (seen.killed or {}).get(name)
+        return _goes_on(stopped) if stopped else (["the run ended before it went on"], "")
+
+    return judge
 
 
 def _done(seen: Seen) -> tuple[list[str], str]:
@@ -438,6 +447,18 @@ CHECKS = (
         ),
         ("restarted",),
         lambda seen: _goes_on(_there(seen.restarted)),
+    ),
+    *(
+        Asked(
+            Check(
+                f"goes-on-after-{kill.name}",
+                f"Does an input go on where it was, and lose nothing, when {kill.what} was killed?",
+                "--disruptive: it is killed in the middle of a backlog; a batch of 1,000 may come twice.",
+            ),
+            ("killed",),
+            _killed(kill.name),
+        )
+        for kill in KILLS
     ),
     Asked(
         Check("runs-end-well", "Did all runs of the inputs end well?", "action=run_done in their logs in _internal."),

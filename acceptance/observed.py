@@ -110,6 +110,7 @@ class Seen:
         huge: the huge alert.
         stopped: the input that was disabled.
         restarted: the input that was at work when Splunk was restarted.
+        killed: the inputs that were at work when something was killed, by what was.
         outcomes: what the logs of the inputs say of their runs' ends.
         hosts: on how many hosts each input has run.
         refused_expressions: lines of splunkd.log about expressions that Splunk refuses.
@@ -133,6 +134,7 @@ class Seen:
     huge: Huge | None = None
     stopped: Stopped | None = None
     restarted: Stopped | None = None
+    killed: Mapping[str, Stopped] | None = None
     outcomes: Sequence[str] | None = None
     hosts: Mapping[str, int] | None = None
     refused_expressions: Sequence[str] | None = None

@@ -17,6 +17,7 @@ from standins.microsoft.faults import throttled
 from standins.microsoft.odata_query import Query
 
 from acceptance import making
+from acceptance.container import KILLS, Container, Kill, NoContainerError
 from acceptance.making import Step
 from acceptance.notes import Notes
 from acceptance.observed import Confirmation, Found, Huge, Row, Seen, Stopped
@@ -46,7 +47,7 @@ class Options:
         grace: the same, of something else; at least two intervals.
         pause: seconds between two looks.
         long: seconds that the long run lasts; 0 for none.
-        disruptive: whether Splunk is restarted.
+        container: that is disrupted; None for none.
     """
 
     app: str = ""
@@ -56,7 +57,7 @@ class Options:
     grace: float = 240.0
     pause: float = 2.0
     long: float = 0.0
-    disruptive: bool = False
+    container: Container | None = None
 
 
 class Run:
@@ -119,16 +120,18 @@ class Run:
             self.seen.why["long_run"] = "It takes --long."
         self._alone(self._look_into_logs, "outcomes", "hosts", "refused_expressions", "errors", "python_complaints")
         # Last, for what a restart breaks off says so in the logs.
-        if self._options.disruptive:
+        container = self._options.container
+        if container:
             self._alone(self._restart_at_work, "restarted")
+            self._alone(lambda: self._kill(container), "killed")
         else:
-            self.seen.why["restarted"] = "It takes --disruptive."
+            self.seen.why |= dict.fromkeys(("restarted", "killed"), "It takes --disruptive.")
 
     def _alone(self, ask: Callable[[], None], *names: str) -> None:
         """Ask something that others don't depend on: where it fails, its own answers alone are missing."""
         try:
             ask()
-        except (SplunkError, TooLateError) as error:
+        except (SplunkError, TooLateError, NoContainerError) as error:
             self._say("that failed")
             self.seen.failed.update(dict.fromkeys(names, str(error)))
 
@@ -268,6 +271,28 @@ class Run:
         this = self._scene.restarted
         shown = self._scene.backlog_of(this, self.seen.stopped.shown if self.seen.stopped else ())
         self.seen.restarted = self._interrupted(this, shown, self._restart, lambda: None)
+
+    def _kill(self, container: Container) -> None:
+        """Kill one thing after the other in the middle of a backlog."""
+        killed: dict[str, Stopped] = {}
+        self.seen.killed = killed
+        for number, kill in enumerate(KILLS):
+            killed[kill.name] = self._killed(container, self._scene.killed(number), kill)
+
+    def _killed(self, container: Container, this: Input, kill: Kill) -> Stopped:
+        shown = self._scene.backlog_of(this, self.seen.stopped.shown if self.seen.stopped else ())
+
+        def act() -> None:
+            self._say(f"killing {kill.what}")
+            container.run_script(kill.script)
+
+        def go_on() -> None:
+            if kill.restarts:
+                with _given_up():
+                    self._until(lambda: bool(self._outcomes(this)), "a run to end without it", most=self._options.grace)
+                self._restart()
+
+        return self._interrupted(this, shown, act, go_on)
 
     def _restart(self) -> None:
         self._say("restarting Splunk")

@@ -134,6 +134,12 @@ class Scene:
             self._put(kind.sourcetype, "members that are null", nulls)
         self._show_split()
 
+    def killed(self, number: int) -> Input:
+        """The input that has the backlog to collect while the n-th thing is killed."""
+        # A region each: answers are held back by host.
+        region = ("swa", "ina")[number]
+        return Input(self.late.kind, f"{self.tag}_killed_{number}", self.by_certificate, {"region": region})
+
     def update(self) -> list[Shown]:
         """Let the first three alerts of Graph be updated, and return their new versions."""
         versions = []

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from standins.microsoft.cloud import MicrosoftCloud
 
+from acceptance.container import Container, NoContainerError
 from acceptance.judging import CHECKS
 from acceptance.making import RefusedError
 from acceptance.notes import Notes, NotesError, take_back
@@ -31,6 +32,7 @@ TOKEN = "SPLUNK_TOKEN"  # noqa: S105 - the name of a variable
 NOTES = paths.TOOLCHAIN / "acceptance-notes.jsonl"
 REPORT = paths.OUTPUT / "acceptance-splunk"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_CONTAINER = Container()
 
 
 def main(
@@ -39,6 +41,7 @@ def main(
     environment: Mapping[str, str] = os.environ,
     ask: Callable[[str], str] = getpass.getpass,
     show: Callable[[str], None] = print,
+    container: Container = _CONTAINER,
 ) -> int:
     """Run the program and give its exit status: 0 all well, 1 something is wrong, 2 it could not be asked.
 
@@ -47,6 +50,7 @@ def main(
         environment: may hold a password or a token.
         ask: asks for a password without echo.
         show: prints a line.
+        container: that --disruptive disrupts.
     """
     options = parser().parse_args(arguments)
     began = dt.datetime.now(dt.UTC)
@@ -62,8 +66,10 @@ def main(
         if options.clean_up:
             return _clean_up(splunk, notes, say)
         _refuse_loopback(options)
-        return _ask(splunk, notes, options, say=say, show=show)
-    except (RefusedError, NotesError, SplunkError) as error:
+        if options.disruptive:
+            container.must_be(options.splunk)
+        return _ask(splunk, notes, options, container if options.disruptive else None, say=say, show=show)
+    except (RefusedError, NotesError, SplunkError, NoContainerError) as error:
         show(f"{error}")
     except KeyboardInterrupt:
         show("Stopped. If anything was made it is noted: the same command with --clean-up takes it back.")
@@ -101,6 +107,7 @@ def _ask(
     splunk: Splunk,
     notes: Notes,
     options: argparse.Namespace,
+    container: Container | None,
     *,
     say: Callable[[str], None],
     show: Callable[[str], None],
@@ -114,7 +121,7 @@ def _ask(
         scene = Scene(cloud, options.index, every=options.every, backlog=options.backlog)
         scene.index = options.index or scene.tag
         address = (options.address, cloud.proxy.port)
-        run = Run(splunk, scene, address, notes=notes, options=_run_options(options), say=say)
+        run = Run(splunk, scene, address, notes=notes, options=_run_options(options, container), say=say)
         try:
             run.carry_out()
         except KeyboardInterrupt:
@@ -141,7 +148,7 @@ def _ask(
     return report.status
 
 
-def _run_options(options: argparse.Namespace) -> Options:
+def _run_options(options: argparse.Namespace, container: Container | None) -> Options:
     return Options(
         app=options.app,
         index=options.index,
@@ -150,7 +157,7 @@ def _run_options(options: argparse.Namespace) -> Options:
         grace=options.grace,
         pause=options.pause,
         long=options.long * 60.0,
-        disruptive=options.disruptive,
+        container=container,
     )
 
 
@@ -223,7 +230,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="MINUTES",
         help="also a run that lasts so long; 70 is an hour and more",
     )
-    add("--disruptive", action="store_true", help="also restart Splunk: only one that you throw away")
+    add(
+        "--disruptive", action="store_true", help="also restart and kill: only the container of acceptance/compose.yaml"
+    )
     add("--keep", action="store_true", help="leave everything there; --clean-up takes it back")
     add("--clean-up", action="store_true", help="take back what an earlier run has left, and nothing else")
     add("--notes", type=Path, default=NOTES, help="where it is noted what was made")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from standins.splunkd import Splunkd
+from standins.splunkd.kvstore import KVStoreState
 
 from acceptance import splunk as command
+from acceptance.container import KILLS, Container
 
 PASSWORD = "changed-already"
 CERTIFICATE = "SplunkServerDefaultCert"
@@ -28,6 +33,27 @@ def options(splunkd: Splunkd, folder: Path) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class Docker:
+    """Docker's command-line program with the stand-in Splunk for the container: a script that it does not know fails."""
+
+    splunkd: Splunkd
+
+    def __call__(self, words: Sequence[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        """Do what is asked."""
+        kill_input, kill_store = (kill.script for kill in KILLS)
+        if words[-1] == kill_input:
+            for process in [*self.splunkd._processes]:
+                if process.running():
+                    process.kill()
+        elif words[-1] == kill_store:
+            self.splunkd.kvstore.state = KVStoreState.FAILED
+        elif words[-3:] != ("port", "splunk", "8089"):
+            return subprocess.CompletedProcess(words, 1, "", "unknown")
+        port = urlsplit(self.splunkd.server_uri).port
+        return subprocess.CompletedProcess(words, 0, f"127.0.0.1:{port}\n", "")
+
+
 @pytest.fixture
 def accept(tmp_path: Path) -> Accept:
     """Give a function that runs the command."""
@@ -40,7 +66,8 @@ def accept(tmp_path: Path) -> Accept:
             on_line(line)
 
         arguments: Sequence[str] = [*options(splunkd, tmp_path), *more]
-        status = command.main(arguments, environment={}, ask=lambda _: PASSWORD, show=show)
+        container = Container(Docker(splunkd))
+        status = command.main(arguments, environment={}, ask=lambda _: PASSWORD, show=show, container=container)
         return status, lines
 
     return run

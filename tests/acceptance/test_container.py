@@ -7,11 +7,14 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+from standins.splunkd import Splunkd
 
-from acceptance.container import DISRUPTIONS, FILE, Container, NoContainerError
+from acceptance import splunk as command
+from acceptance.container import FILE, KILLS, Container, NoContainerError
 
 
 @dataclass
@@ -46,10 +49,9 @@ def test_the_container_of_the_compose_file_is_disrupted(uri: str) -> None:
     docker = Docker()
     container = Container(docker)
     container.must_be(uri)
-    for disruption in DISRUPTIONS:
-        for script in disruption.scripts:
-            container.run_script(script)
-    assert docker.scripts == [script for disruption in DISRUPTIONS for script in disruption.scripts]
+    for kill in KILLS:
+        container.run_script(kill.script)
+    assert docker.scripts == [kill.script for kill in KILLS]
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,21 @@ def test_no_other_splunk_is(uri: str, published: str, status: int) -> None:
     assert docker.scripts == []
 
 
+def test_a_splunk_that_is_not_the_container_is_refused_before_anything_is_changed(
+    splunkd: Splunkd, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    given = (
+        *("--splunk", splunkd.server_uri, "--user", "admin", "--certificate-name", "SplunkServerDefaultCert"),
+        *("--ca", str(splunkd.home / "etc" / "auth" / "server.pem"), "--notes", str(tmp_path / "notes")),
+        "--disruptive",
+    )
+    environment = {command.PASSWORD: "changed-already"}
+    assert command.main(given, environment=environment, show=said.append, container=Container(Docker())) == 2
+    assert "compose.yaml" in said[-1]
+    assert not (tmp_path / "notes").exists()
+
+
 def test_without_docker_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(NoContainerError, match="FileNotFoundError"):
@@ -77,7 +94,7 @@ def test_without_docker_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_script_that_kills_finds_what_it_names_and_not_itself() -> None:
     name = f"victim-of-{os.getpid()}"
-    script = DISRUPTIONS[0].scripts[0].replace("[d]efender_endpoint_alerts.py", f"[v]{name[1:]}")
+    script = KILLS[0].script.replace("[d]efender_endpoint_alerts.py", f"[v]{name[1:]}")
     with subprocess.Popen([name, "60"], executable="/bin/sleep") as victim:
         try:
             assert subprocess.run(["sh", "-c", script], check=False, timeout=60).returncode == 0

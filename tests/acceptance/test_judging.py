@@ -12,6 +12,7 @@ from knowledge.current_events import GRAPH
 from standins.microsoft.cloud import MicrosoftCloud
 
 from acceptance.checks import Verdict
+from acceptance.container import KILLS
 from acceptance.judging import BATCH, CHECKS
 from acceptance.observed import Confirmation, Found, Huge, Row, Seen, Stopped
 from acceptance.scene import Scene, Shown
@@ -54,6 +55,7 @@ def good(scene: Scene) -> Seen:
         huge=Huge(huge, 1, len(huge.event.raw), dict(huge.fields)),
         stopped=Stopped(shown[:9], 4, ("stopped", "done"), [found(one) for one in shown[:9]]),
         restarted=Stopped(shown[:9], 4, ("done",), [found(one) for one in shown[:9]]),
+        killed={one.name: Stopped(shown[:9], 4, (), [found(each) for each in shown[:9]]) for one in KILLS},
         outcomes=("done", "stopped"),
         hosts={"graph": 1},
         refused_expressions=(),
@@ -114,6 +116,15 @@ def with_first_found(**other: Any) -> Callable[[Seen], Seen]:
 def with_stopped(**other: Any) -> Callable[[Seen], Seen]:
     """See something else of the input that was disabled."""
     return lambda seen: replace(seen, stopped=replace(there(seen.stopped), **other))
+
+
+def with_lost_after(name: str) -> Callable[[Seen], Seen]:
+    """Let everything be lost after something was killed."""
+
+    def change(seen: Seen) -> Seen:
+        return replace(seen, killed={**there(seen.killed), name: replace(there(seen.stopped), found=[])})
+
+    return change
 
 
 def with_huge(**other: Any) -> Callable[[Seen], Seen]:
@@ -186,6 +197,7 @@ OTHERWISE: Mapping[str, Sequence[Callable[[Seen], Seen]]] = {
         lambda seen: replace(seen, restarted=replace(there(seen.restarted), found=there(seen.restarted).found[1:])),
         lambda seen: replace(seen, restarted=replace(there(seen.restarted), delivered=9)),
     ],
+    **{f"goes-on-after-{one.name}": [changed("killed", {}), with_lost_after(one.name)] for one in KILLS},
     "runs-end-well": [changed("outcomes", ("done", "failed")), changed("outcomes", ())],
     "one-host": [changed("hosts", {"graph": 2}), changed("hosts", {})],
     "no-refused-expressions": [

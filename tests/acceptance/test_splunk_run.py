@@ -14,6 +14,7 @@ import pytest
 from standins.splunkd import Fault, IndexedEvent, Splunkd
 from standins.splunkd.scheduler import Scheduler
 
+from acceptance.container import KILLS
 from acceptance.judging import CHECKS
 
 Accept = Callable[..., tuple[int, list[str]]]
@@ -150,7 +151,11 @@ def test_each_of_ten_defects_and_more_at_once_is_reported(
 def test_every_check_has_an_answer_in_the_table_that_is_looked_for() -> None:
     names = [asked.check.name for asked in CHECKS]
     assert len(names) == len(set(names))
-    assert {defect.check for defect in DEFECTS} | NOT_ASKED | {"long-run", "goes-on-after-restart"} < set(names)
+    assert {defect.check for defect in DEFECTS} | NOT_ASKED | {
+        "long-run",
+        "goes-on-after-restart",
+        *(f"goes-on-after-{kill.name}" for kill in KILLS),
+    } < set(names)
 
 
 @pytest.mark.parametrize(

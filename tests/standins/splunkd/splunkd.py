@@ -25,7 +25,7 @@ from standins.splunkd.handlers import Handlers
 from standins.splunkd.home import Home
 from standins.splunkd.https import ManagementPort
 from standins.splunkd.inputrun import InputProcess, InputRun
-from standins.splunkd.kvstore import KVStore
+from standins.splunkd.kvstore import KVStore, KVStoreState
 from standins.splunkd.modular import ModularInputs, Scheme, metadata_xml, parameters_xml
 from standins.splunkd.passwords import Passwords
 from standins.splunkd.rest import Rest, session_mark
@@ -158,6 +158,9 @@ class Splunkd(AbstractContextManager["Splunkd"]):
             self.server.startup_time += 1
             for path in self._home.apps.rglob(f"*{UNTIL_RESTART}"):
                 path.rename(path.with_suffix(".conf"))
+            if self.kvstore.state is KVStoreState.FAILED:
+                # mongod is started with splunkd.
+                self.kvstore.state = KVStoreState.READY
             self._port.open()
             self.is_restarting = False
 
