@@ -21,6 +21,7 @@ from defender_alerts.splunk.inputs import find_input
 from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.log import Redaction, logger_on
 from defender_alerts.splunk.names import ACCOUNT_CONF
+from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens
 from defender_alerts.splunk.rest_client import SplunkdError
 from defender_alerts.splunk.searching import SplunkIndex
 from defender_alerts.splunk.stored_settings import load_account, load_settings
@@ -106,7 +107,9 @@ def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction:
             f"The account {polling.account} of the input {options.input} does not exist, or this user may not read it. "
             "Log in as a user with the role admin or sc_admin."
         )
-    account = load_account(splunkd, polling.account).in_tenant_of(polling.name, polling.tenant_id)
+    account = load_account(
+        splunkd, polling.account, lambda name: StoredRefreshTokens(splunkd, name, hide=redaction.hide)
+    ).in_tenant_of(polling.name, polling.tenant_id)
     redaction.hide(splunkd.session_key, *account.secrets, *(network.proxy.secrets if network.proxy else ()))
     if options.search_head:
         there = Login(options.search_head, options.search_username, SEARCH_TOKEN)
