@@ -105,6 +105,7 @@ def signed(polled: PolledInput) -> Signed:
 
 
 REFUSED = (
+    (70000, "does not know the stored sign-in of anna@contoso.com"),
     (700082, "has ended: no input has used it for 90 days"),
     (70008, "has ended: no input has used it for 90 days"),
     (700084, "is registered for a single-page application, whose sign-ins end after a day"),

@@ -126,6 +126,11 @@ _OF_PERSONS = (
         )
         for code in (700082, 70008)
     ),
+    _about_person(
+        70000,
+        "Entra ID does not know the stored sign-in of {user} for the account {account}, as where the client ID was "
+        "changed in the conf file. " + _AGAIN,
+    ),
     *(_about_person(code, _REGISTER_AS_WEB) for code in (700084, 9002325, 9002327)),
     _about_person(
         50173,
