@@ -128,7 +128,7 @@ def _cim(seen: Seen) -> tuple[list[str], str]:
     for row in rows:
         # Of what a record has nothing for nobody can make a field: those are faults of the expected fields as well.
         expected = {str(fault) for fault in cim.load().faults(row.shown.fields)}
-        faults = [fault for fault in cim.load().faults(dict(row.fields)) if str(fault) not in expected]
+        faults = [fault for fault in cim.load().faults(observed.without_others(row)) if str(fault) not in expected]
         wrong += [f"{name} of {row.shown.sample}" for name in dict.fromkeys(name for name, _ in faults)]
     return wrong, f"{len(rows)} events"
 

@@ -181,7 +181,8 @@ def differences(rows: Iterable[Row], wanted: Callable[[Shown, str], bool]) -> li
                 continue
             before, after = values(expected, name), values(row.fields, name)
             if name in CLASSES:
-                before, after = tuple(sorted(before)), tuple(sorted(after))
+                # Other apps have event types and tags of their own for all events.
+                before, after = (tuple(sorted(our_classes() & {*each})) for each in (before, after))
             if before != after:
                 members = json.loads(row.shown.event.raw) if members is None else members
                 is_null = name in members and members[name] is None
@@ -208,6 +209,22 @@ def made_fields() -> frozenset[str]:
             elif setting.startswith("LOOKUP-"):
                 names |= set(value.partition(" OUTPUT ")[2].split())
     return frozenset(names | aliases() | {"defender_evidence_pieces"})
+
+
+def without_others(row: Row) -> dict[str, str | list[str]]:
+    """The fields of a sample without what other apps have added: fields, event types and tags of their own."""
+    known = row.shown.fields.keys() | made_fields()
+    fields = {name: value for name, value in row.fields.items() if name in known}
+    for name in CLASSES & fields.keys():
+        fields[name] = [value for value in values(fields, name) if value in our_classes()]
+    return fields
+
+
+@cache
+def our_classes() -> frozenset[str]:
+    """The names of the add-on's event types, and its tags."""
+    knowledge = our_knowledge()
+    return frozenset(knowledge.eventtypes) | {tag for tags in knowledge.tags.values() for tag in tags}
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -157,14 +157,18 @@ class Splunk:
         Raises:
             SplunkError: Splunk refuses it, or is not back in time.
         """
-        before = self.content(_INFO).get("startup_time")
+        before, was_away = self.content(_INFO).get("startup_time"), False
         self._call("POST", "services/server/control/restart", {}, {})
         while wait():
-            # While it restarts it does not answer, and then not everybody yet.
-            with suppress(SplunkError):
+            try:
                 self._again()
-                if self.content(_INFO).get("startup_time") != before:
-                    return
+                after = self.content(_INFO).get("startup_time")
+            except SplunkError:
+                # While it restarts it does not answer, and then not everybody yet.
+                was_away = True
+                continue
+            if after != before or (after is None and was_away):
+                return
         raise SplunkError("Splunk was restarted, and is not back.")
 
     def search(self, search: str) -> list[dict[str, Any]]:
@@ -178,7 +182,8 @@ class Splunk:
         text = search if search.lstrip().startswith("|") else f"search {search}"
         rows = str(_MOST_ROWS)
         form = {"search": text, "exec_mode": "oneshot", "earliest_time": "0", "latest_time": "now"}
-        answer = self._call("POST", f"{OURS}/search/v2/jobs", {}, {**form, "count": rows, "max_count": rows})
+        path = f"servicesNS/{element(self._user)}/{APP}/search/v2/jobs"
+        answer = self._call("POST", path, {}, {**form, "count": rows, "max_count": rows})
         failed = [str(one["text"]) for one in answer.get("messages", ()) if one["type"] in {"FATAL", "ERROR"}]
         if failed:
             raise SplunkError(f"A search failed in Splunk: {' '.join(failed)}")
@@ -186,6 +191,11 @@ class Splunk:
         if len(results) >= _MOST_ROWS:
             raise SplunkError(f"A search gave {_MOST_ROWS} results or more.")
         return results
+
+    @cached_property
+    def _user(self) -> str:
+        """Who is logged in."""
+        return str(self.content("services/authentication/current-context")["username"])
 
     def documents(self, collection: str, fields: str) -> list[dict[str, Any]]:
         """Documents of a collection of the add-on's, with these fields alone.

@@ -14,7 +14,7 @@ from standins.microsoft.cloud import MicrosoftCloud
 from acceptance.checks import Verdict
 from acceptance.container import KILLS
 from acceptance.judging import BATCH, CHECKS
-from acceptance.observed import Confirmation, Found, Huge, Row, Seen, Stopped
+from acceptance.observed import Confirmation, Found, Huge, Row, Seen, Stopped, values
 from acceptance.scene import Scene, Shown
 
 ASKED = {asked.check.name: asked for asked in CHECKS}
@@ -253,6 +253,23 @@ def test_no_answer_holds_the_content_of_an_event(good: Seen) -> None:
     }
     bad = [ASKED[name].answer(way(good)).seen for name, ways in OTHERWISE.items() for way in ways]
     assert [seen for seen in bad for text in texts | values if text in seen] == []
+
+
+def test_event_types_and_tags_of_other_apps_are_nobody_s_fault_here(good: Seen) -> None:
+    rows = [
+        Row(
+            row.shown,
+            {
+                **row.fields,
+                "eventtype": [*values(row.fields, "eventtype"), "nix-all"],
+                "tag": [*tags, "malware", "attack"],
+            },
+        )
+        for row in good.rows or ()
+        for tags in [values(row.fields, "tag")]
+    ]
+    for name in ("event-types-and-tags", "cim"):
+        assert ASKED[name].answer(replace(good, rows=rows)).verdict is Verdict.YES
 
 
 def test_a_batch_that_comes_twice_after_an_interruption_is_no_fault(good: Seen) -> None:
