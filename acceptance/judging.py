@@ -194,6 +194,13 @@ def _killed(name: str) -> Callable[[Seen], tuple[list[str], str]]:
     return judge
 
 
+def _default_index(seen: Seen) -> tuple[list[str], str]:
+    counts = dict(seen.default_index or {})
+    in_main = counts.pop("main", 0)
+    wrong = [f"{sum(counts.values())} events are in another index"] if counts else []
+    return wrong or ([] if in_main else ["there is no event"]), f"{in_main} events are in main"
+
+
 def _done(seen: Seen) -> tuple[list[str], str]:
     outcomes = seen.outcomes or ()
     wrong = sorted({outcome for outcome in outcomes if outcome not in {"done", "stopped"}})
@@ -438,6 +445,16 @@ CHECKS = (
         ),
         ("stopped",),
         lambda seen: _goes_on(_there(seen.stopped)),
+    ),
+    Asked(
+        Check(
+            "default-index",
+            "Do the events of an input whose index is default go into the index main?",
+            "--disruptive: an input is given that index. Its events stay there.",
+            ("I4",),
+        ),
+        ("default_index",),
+        _default_index,
     ),
     Asked(
         Check(

@@ -111,6 +111,7 @@ class Seen:
         stopped: the input that was disabled.
         restarted: the input that was at work when Splunk was restarted.
         killed: the inputs that were at work when something was killed, by what was.
+        default_index: how many events each index has of an input whose index is "default".
         outcomes: what the logs of the inputs say of their runs' ends.
         hosts: on how many hosts each input has run.
         refused_expressions: lines of splunkd.log about expressions that Splunk refuses.
@@ -134,6 +135,7 @@ class Seen:
     huge: Huge | None = None
     stopped: Stopped | None = None
     restarted: Stopped | None = None
+    default_index: Mapping[str, int] | None = None
     killed: Mapping[str, Stopped] | None = None
     outcomes: Sequence[str] | None = None
     hosts: Mapping[str, int] | None = None

@@ -122,10 +122,11 @@ class Run:
         # Last, for what a restart breaks off says so in the logs.
         container = self._options.container
         if container:
+            self._alone(self._use_default_index, "default_index")
             self._alone(self._restart_at_work, "restarted")
             self._alone(lambda: self._kill(container), "killed")
         else:
-            self.seen.why |= dict.fromkeys(("restarted", "killed"), "It takes --disruptive.")
+            self.seen.why |= dict.fromkeys(("restarted", "killed", "default_index"), "It takes --disruptive.")
 
     def _alone(self, ask: Callable[[], None], *names: str) -> None:
         """Ask something that others don't depend on: where it fails, its own answers alone are missing."""
@@ -165,9 +166,9 @@ class Run:
         if step.form is not None:
             self.seen.saved[name] = ""
 
-    def _save_input(self, this: Input) -> None:
-        """Make an input."""
-        step = making.input_step(this, interval=self._options.interval, index=self._index)
+    def _save_input(self, this: Input, index: str = "") -> None:
+        """Make an input, whose index is that of the run unless told otherwise."""
+        step = making.input_step(this, interval=self._options.interval, index=index or self._index)
         self._save(f"an input of the kind {this.kind}, {this.name.rpartition('_')[2]}", step)
 
     def _confirm(self) -> None:
@@ -265,6 +266,15 @@ class Run:
             making.switch(self._splunk, late, enabled=True)
 
         self.seen.stopped = self._interrupted(late, shown, disable, enable)
+
+    def _use_default_index(self) -> None:
+        """Let an input write into the index that it is given as "default"; its events can't be taken back."""
+        self._save_input(self._scene.default, "default")
+        search = f'index=* source="*:{self._scene.default.name}" | fields index | stats count by index'
+        self._say("waiting for events in the default index")
+        with _given_up():
+            self._until(lambda: bool(self._splunk.search(search)), "events there", most=self._options.grace)
+        self.seen.default_index = _by(self._splunk.search(search), "index")
 
     def _restart_at_work(self) -> None:
         """Restart Splunk in the middle of a backlog."""

@@ -56,6 +56,7 @@ def good(scene: Scene) -> Seen:
         stopped=Stopped(shown[:9], 4, ("stopped", "done"), [found(one) for one in shown[:9]]),
         restarted=Stopped(shown[:9], 4, ("done",), [found(one) for one in shown[:9]]),
         killed={one.name: Stopped(shown[:9], 4, (), [found(each) for each in shown[:9]]) for one in KILLS},
+        default_index={"main": 2},
         outcomes=("done", "stopped"),
         hosts={"graph": 1},
         refused_expressions=(),
@@ -193,6 +194,7 @@ OTHERWISE: Mapping[str, Sequence[Callable[[Seen], Seen]]] = {
         lambda seen: with_stopped(found=[*there(seen.stopped).found * 200])(seen),
         with_stopped(delivered=9),
     ],
+    "default-index": [changed("default_index", {}), changed("default_index", {"main": 2, "default": 1})],
     "goes-on-after-restart": [
         lambda seen: replace(seen, restarted=replace(there(seen.restarted), found=there(seen.restarted).found[1:])),
         lambda seen: replace(seen, restarted=replace(there(seen.restarted), delivered=9)),

@@ -14,7 +14,6 @@ import pytest
 from standins.splunkd import Fault, IndexedEvent, Splunkd
 from standins.splunkd.scheduler import Scheduler
 
-from acceptance.container import KILLS
 from acceptance.judging import CHECKS
 
 Accept = Callable[..., tuple[int, list[str]]]
@@ -148,14 +147,9 @@ def test_each_of_ten_defects_and_more_at_once_is_reported(
     assert status == 1
 
 
-def test_every_check_has_an_answer_in_the_table_that_is_looked_for() -> None:
-    names = [asked.check.name for asked in CHECKS]
-    assert len(names) == len(set(names))
-    assert {defect.check for defect in DEFECTS} | NOT_ASKED | {
-        "long-run",
-        "goes-on-after-restart",
-        *(f"goes-on-after-{kill.name}" for kill in KILLS),
-    } < set(names)
+def test_each_defect_is_one_that_a_check_looks_for_and_there_are_ten_at_least() -> None:
+    assert {defect.check for defect in DEFECTS} | NOT_ASKED | {UNANSWERED} <= {asked.check.name for asked in CHECKS}
+    assert len({defect.check for defect in DEFECTS}) >= 10
 
 
 @pytest.mark.parametrize(

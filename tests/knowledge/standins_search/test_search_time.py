@@ -193,3 +193,24 @@ def test_a_pipe_in_a_string_is_none(make_app: MakeApp) -> None:
     event = IndexedEvent(raw="{}", time=None, source="s", sourcetype="st", host="h", index="main")
     (row,) = SearchKnowledge.load(make_app(props(""))).search('index=main | eval x="a|b"', [event])
     assert row["x"] == "a|b"
+
+
+def test_what_is_read_of_events_makes_no_difference_to_what_a_search_finds(make_app: MakeApp) -> None:
+    """Of events that are left out nothing is read, nor where only indexed fields are kept: by search and by where it is the same."""
+    knowledge = SearchKnowledge.load(make_app(props("EVAL-c = a.b\n")))
+    events = [
+        IndexedEvent('{"a":"1","b":"2"}', str(time), "s", "st", "h", index) for time, index in ((1, "x"), (2, "y"))
+    ]
+    (all_fields,) = knowledge.search("index=x | fields *", events)
+    assert (all_fields["c"], all_fields["_raw"]) == ("12", '{"a":"1","b":"2"}')
+    kept = {name: all_fields[name] for name in ("index", "_raw", "_time")}
+    assert knowledge.search("index=x | fields index", events) == [kept]
+    assert knowledge.search("c=12 index=x | fields index", events) == [kept]
+    assert knowledge.search("index=x | fields c", events) == [{"c": "12", "_raw": kept["_raw"], "_time": "1"}]
+
+
+def test_makeresults_makes_one_row_and_nothing_else_begins_a_search(make_app: MakeApp) -> None:
+    knowledge = SearchKnowledge.load(make_app(props("")))
+    assert knowledge.search('| makeresults | eval a="x" | eval b=a."y"', []) == [{"a": "x", "b": "xy"}]
+    with pytest.raises(NotModelledError):
+        knowledge.search("| tstats count", [])

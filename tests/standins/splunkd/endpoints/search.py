@@ -62,9 +62,9 @@ class Searches:
     def add(self, events: Iterable[IndexedEvent]) -> None:
         """Index what an input has written, by the settings of props.conf that hold for it."""
         for event in events:
-            indexed = self._known().index(
-                event.raw, event.time, event.source, event.sourcetype, event.host, event.index
-            )
+            # Assumed, see docs/unknowns.md: "default" is the instance's default index, which is main.
+            index = "main" if event.index == "default" else event.index
+            indexed = self._known().index(event.raw, event.time, event.source, event.sourcetype, event.host, index)
             # Without a time of its own an event has that of its arrival.
             arrived = f"{time.time():.3f}"
             self.events += [one if one.time is not None else replace(one, time=arrived) for one in indexed]
