@@ -52,7 +52,9 @@ def main(
         show: prints a line.
         container: that --disruptive disrupts.
     """
-    options = parser().parse_args(arguments)
+    # "--splunk --help" lacks the address: argparse would say that, and not help.
+    wants_help = not {"-h", "--help"}.isdisjoint(arguments)
+    options = parser().parse_args(["--help"] if wants_help else arguments)
     began = dt.datetime.now(dt.UTC)
 
     def say(text: str) -> None:

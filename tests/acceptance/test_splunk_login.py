@@ -87,6 +87,16 @@ def test_a_splunk_on_another_machine_has_to_be_told_where_the_cloud_is(splunkd: 
     assert "--address" in lines[-1]
 
 
+@pytest.mark.parametrize("arguments", [["--splunk", "--help"], ["--splunk", "https://x:8089", "-h"]])
+def test_the_options_are_listed_without_an_address_too(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        program.main(arguments)
+    assert ended.value.code == 0
+    assert "--certificate-name" in capsys.readouterr().out
+
+
 def test_a_splunk_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
     lines: list[str] = []
     arguments = ["--splunk", "https://127.0.0.1:9", "--user", "admin", "--notes", str(tmp_path / "notes")]
