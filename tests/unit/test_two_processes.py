@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from defender_alerts.checkpoint.checkpoint import CheckpointKey, Reset
+from defender_alerts.collect import reader
 from defender_alerts.collect.delivery import BATCH_VERSIONS
 from defender_alerts.collect.poll import LONGEST_HANDOVER
 from defender_alerts.errors import CheckpointError
@@ -17,6 +18,12 @@ from defender_alerts.splunk.resetting import delete_input
 from defender_alerts.times import parse_iso, seconds
 from standins.microsoft.samples import siem_alert
 from standins.polling import MemorySink, NoWaiting, PolledInput
+
+
+@pytest.fixture(autouse=True)
+def answers_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backlog comes in one answer, whose batches follow each other."""
+    monkeypatch.setattr(reader, "LONGEST_ANSWER_KEPT", 100_000_000)
 
 
 def _alerts(polled: PolledInput, count: int) -> list[str]:
