@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from defender_alerts.collect import reader
 from defender_alerts.errors import IncompleteError
 from defender_alerts.times import TICKS_PER_SECOND, iso, parse_iso, seconds
 from standins.microsoft.cloud import MicrosoftCloud
@@ -160,8 +161,10 @@ class Full:
     ids=lambda full: full.source.kind,
 )
 def test_thousands_of_records_of_which_some_move_are_delivered_once_in_time_order_at_half_of_the_limits(
-    cloud: MicrosoftCloud, full: Full
+    cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch, full: Full
 ) -> None:
+    # The numbers of records alone: how many calls long answers cost is in test_past_limits.py.
+    monkeypatch.setattr(reader, "LONGEST_ANSWER_KEPT", 100_000_000)
     polled = _collect(cloud, full.source, full.volume)
     assert _is_in_time_order(polled)
     assert len(cloud.journal.calls(full.source.host)) <= full.most_calls
