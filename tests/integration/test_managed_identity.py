@@ -35,6 +35,8 @@ def test_an_account_is_changed_to_the_identity_of_the_vm_and_its_input_collects_
         alerts = fresh.alerts(2)
         fresh.publish("eu", alerts)
         run = fresh.run(NARROW, env=identity_service.environment(machine.vm_address, fresh.splunkd.home))
+    # The other tests of this Splunk sign in with its secret.
+    fresh.edit_account(auth_type="client_secret", client_secret=fresh.secret, identity_client_id="")
     assert (run.status, run.stderr) == (0, [])
     assert [event.raw for event in run.events] == texts(alerts)
     [done] = actions(fresh.log(NARROW), "region_done")

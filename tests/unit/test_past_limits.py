@@ -223,6 +223,36 @@ def test_an_instant_that_moves_for_any_number_of_readings_is_whole_or_left_to_th
 
 
 @pytest.mark.parametrize("source", [ENDPOINT, GRAPH], ids=lambda source: source.kind)
+def test_an_instant_that_is_too_long_to_be_kept_but_on_one_page_is_whole_however_much_of_it_moves(
+    cloud: MicrosoftCloud, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "LONGEST_ANSWER_KEPT", 20_000)
+    polled = source.input(cloud, *customer(cloud))
+    polled.let_time_pass()
+    now = cloud.clock.freeze(cloud.clock.now() // TICKS_PER_SECOND * TICKS_PER_SECOND)
+    shelf, put = source.shelf(cloud), [source.make(number, now - 2 * DAY) for number in range(30)]
+    source.publish(cloud, polled.tenant, put)
+    shown = list(put)
+
+    def move(query: Query) -> None:
+        """Update another record before each answer."""
+        del query
+        number = len(put) - 30
+        put.append(source.make(number, now - seconds(200 - number)))
+        shown[number] = put[-1]
+        source.publish(cloud, polled.tenant, [put[-1]])
+
+    shelf.before_answer = move
+    assert polled.poll().failures == []
+    shelf.before_answer = None
+    assert len(put) > 30 + reader.MOST_READINGS
+    assert polled.poll().failures == []
+    taken = Counter(polled.sink.raws())
+    assert {raw.decode() for raw in shown} <= set(taken) <= {raw.decode() for raw in put}
+    assert set(taken.values()) == {1}
+
+
+@pytest.mark.parametrize("source", [ENDPOINT, GRAPH], ids=lambda source: source.kind)
 def test_an_instant_of_any_size_is_collected_as_far_as_records_can_be_skipped_and_then_by_links(
     cloud: MicrosoftCloud, source: Source
 ) -> None:

@@ -272,6 +272,7 @@ def test_each_error_has_a_category_of_the_log_and_the_exit_status_of_the_contrac
         errors.ConfigurationError: ("configuration_error", 2),
         errors.UnknownResourceError: ("configuration_error", 2),
         errors.AuthenticationError: ("authentication_error", 2),
+        errors.SignInNeededError: ("authentication_error", 2),
         errors.AccessDeniedError: ("permission_error", 1),
         errors.ConnectionFailedError: ("connection_error", 1),
         errors.BrokenAnswerError: ("connection_error", 1),

@@ -299,7 +299,7 @@ class RegionReader:
         """Read an instant page by page, until two readings in a row return the same versions.
 
         A record that is updated meanwhile leaves the instant, and those after it move up across a page boundary, where
-        they may be missed.
+        they may be missed. An instant on a single page, too long to be kept but not full, has no such boundary.
 
         Returns:
             The time up to which it was read, and why it is incomplete (empty if it is complete).
@@ -308,16 +308,20 @@ class RegionReader:
         try:
             for _ in range(MOST_READINGS):
                 counted = _Counted(recipient)
-                reached = self._all_pages(window, query, counted).whole_up_to(window.end)
-                if counted.marks == before:
+                page, is_single = self._all_pages(window, query, counted)
+                reached = page.whole_up_to(window.end)
+                if is_single or counted.marks == before:
                     return reached, ""
                 before = counted.marks
         except RefusedQueryError as error:
             return reached, str(error)
         return reached, f"They move while they are read: {MOST_READINGS} readings differ."
 
-    def _all_pages(self, window: Window, query: Query, recipient: Recipient) -> PageReading:
+    def _all_pages(self, window: Window, query: Query, recipient: Recipient) -> tuple[PageReading, bool]:
         """Read an instant page by page.
+
+        Returns:
+            the last page, and whether it is the only one.
 
         Raises:
             RefusedQueryError: the service refuses to page that far.
@@ -333,7 +337,7 @@ class RegionReader:
             if further is None and page.received >= self._api.most_records and not links:
                 further = self._api.request(query._replace(skip=received))
             if further is None:
-                return page
+                return page, received == page.received and not links
             request = further
 
     def _page(
