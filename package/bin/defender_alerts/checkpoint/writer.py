@@ -18,8 +18,8 @@ class CheckpointWriter:
     """Saves one checkpoint and detects other processes that save it too.
 
     The KV store has no compare-and-set, so a second process can't be locked out. Each save carries the random id of
-    the run that wrote it, and the id is read again before each batch: when one run takes over from another, only the
-    batch that both have started comes twice.
+    the run that wrote it, and the id is read again before each batch and before its save: when one run takes over from
+    another, only the batch that both have started comes twice.
 
     Args:
         checkpoint: as it was read; the caller moves it forward.
@@ -42,6 +42,8 @@ class CheckpointWriter:
         self._store = store
         self._writer = writer
         self._predecessor: str | None = checkpoint.writer
+        # What the previous run, which was killed, has saved late, until the next save of this one.
+        self._late_save: tuple[str, int] | None = None
         self._now = now
         self._has_older = has_older
         self._known_at = now()
@@ -63,12 +65,13 @@ class CheckpointWriter:
             self.checkpoint.collected = self._now()
         self._store.save(self.checkpoint.document())
         self._known_at = self._now()
+        self._late_save = None
         self.saves += 1
         if last and self._has_older:
             self._store.delete_older(self.checkpoint.key, self.checkpoint.generation)
 
     def ensure_owner(self) -> None:
-        """Check that nobody else has saved, reset or deleted the checkpoint; to be called before a batch is written.
+        """Check that nobody else has saved, reset or deleted it; to be called before a batch is written, and saved.
 
         A run checks before its first save, since another process may have done all the work after the checkpoint was
         read. If two check at the same time, both save and check again before they write; the one that saved first then
@@ -98,8 +101,10 @@ class CheckpointWriter:
         writer, revision = who_saved(head)
         if (writer, revision) == (self.checkpoint.writer, self.checkpoint.revision):
             return
+        if (writer, revision) == self._late_save:
+            return
         if writer == self._predecessor and revision < self.checkpoint.revision:
-            # A late save of the previous run, which was killed. Overwrite it once.
-            self._predecessor = None
+            # Overwrite it once.
+            self._predecessor, self._late_save = None, (writer, revision)
             return
         raise CheckpointTakenError("another process has saved the checkpoint meanwhile")
