@@ -143,9 +143,9 @@ def test_killed_when_its_save_is_carried_out_but_before_it_hears_of_it_it_repeat
 ) -> None:
     scene = Scene(installed, target)
     process = scene.start(pause_at)
-    # The answer to the save is lost; what it asks splunkd next, to find out why, is kept.
+    # The answer to the save is lost. What it asks splunkd before is for another process; what it asks next, why, is kept.
     lost = installed.splunkd.faults.add(Fault(SAVES, frozenset({"POST"}), times=1, dropped=True, applied=True))
-    held = scene.hold("", "GET")
+    held = scene.hold("", "GET", skip=1)
     process.resume_stdout()
     first = scene.kill_at(held, process)
     assert lost.hits == 1

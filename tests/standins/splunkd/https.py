@@ -184,6 +184,10 @@ class _Listener(ThreadingMixIn, HTTPServer):
     def closes_idle(self) -> bool:
         return self._owner.closes_idle
 
+    def is_idle(self) -> bool:
+        with self._lock:
+            return not self._open
+
     def shutdown_connections(self) -> None:
         with self._lock:
             self._ending = True
@@ -214,6 +218,11 @@ class ManagementPort:
     closes_idle: bool = False
     _listener: _Listener | None = None
     _thread: threading.Thread | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every connection has ended, and with it what a process that has ended had asked for."""
+        return self._listener is None or self._listener.is_idle()
 
     def open(self) -> None:
         """Listen; the first time on a free port, later on the same one."""

@@ -225,6 +225,11 @@ class Splunkd(AbstractContextManager["Splunkd"]):
             self._children.launch_conf.clear()
 
     @property
+    def is_idle(self) -> bool:
+        """Whether everything has been carried out that processes asked for which have ended."""
+        return self._port.is_idle
+
+    @property
     def journal(self) -> list[Call]:
         """Every call received so far, in the order in which they were answered."""
         return self._rest.journal
