@@ -57,7 +57,8 @@ def machine() -> str:
     models = [text for text in _lines(Path("/proc/cpuinfo")) if text.startswith("model name")]
     model = models[0].partition(":")[2].strip() if models else platform.machine()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{model}, {os.cpu_count()} processors, {memory:.0f} GB, {platform.system()} {platform.release().partition("-")[0]}"
+    system = f"{platform.system()} {platform.release().partition('-')[0]}"
+    return f"{model}, {os.cpu_count()} processors, {memory:.0f} GB, {system}"
 
 
 def document(rows: Sequence[Row], date: str) -> None:
