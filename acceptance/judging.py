@@ -85,6 +85,13 @@ def _time(seen: Seen) -> tuple[list[str], str]:
     return wrong or ([] if off else ["there is no event"]), f"{len(off)} events, none off by more than a millisecond"
 
 
+def _newest(seen: Seen) -> tuple[list[str], str]:
+    first = [*(seen.first or ())]
+    newest = sorted((event.time for event in seen.found or ()), reverse=True)[: len(first)]
+    wrong = [f"{sum(one != other for one, other in zip(first, newest, strict=False))} of {len(first)} are others"]
+    return ([] if first == newest else wrong) if first else ["there is no event"], f"{len(first)} events"
+
+
 def _placed(seen: Seen) -> tuple[list[str], str]:
     pairs = [*observed.by_version(seen.shown or (), seen.found or ())]
     wrong = [
@@ -297,10 +304,40 @@ CHECKS = (
     ),
     Asked(
         Check(
+            "lists-paired",
+            "Does mvzip end with the shorter of its lists, and is it null if one of them is?",
+            "Search 5.",
+            ("S11",),
+        ),
+        ("confirmations",),
+        _confirmed(5),
+    ),
+    Asked(
+        Check(
+            "rows-without-a-group",
+            "Does eventstats give nothing to rows that lack a field of its by?",
+            "Search 6.",
+            ("S14",),
+        ),
+        ("confirmations",),
+        _confirmed(6),
+    ),
+    Asked(
+        Check(
+            "newest-first",
+            "Does head behind streaming commands take the newest events?",
+            "The first 20 events of the inputs.",
+            ("S10",),
+        ),
+        ("found", "first"),
+        _newest,
+    ),
+    Asked(
+        Check(
             "every-version-once",
             "Is every version in the index once, byte for byte?",
             "Inputs of each kind collect the samples of the search-time tests from the stand-in cloud.",
-            ("I1",),
+            ("I1", "R4"),
         ),
         ("shown", "found"),
         _once,
@@ -432,7 +469,7 @@ CHECKS = (
             "disabled-in-backlog",
             "Does splunkd ask an input that is disabled to stop, before it kills it?",
             "An input is disabled in the middle of its backlog: its log has outcome=stopped.",
-            ("R10",),
+            ("R10", "R4"),
         ),
         ("stopped",),
         lambda seen: _stopped(_there(seen.stopped)),

@@ -103,6 +103,7 @@ class Seen:
         confirmations: the searches of docs/unknowns.md.
         shown: what the cloud had shown when the events were fetched, without the huge one.
         found: all events of the inputs, without the huge one.
+        first: the times of the first of them that head takes.
         rows: the samples among them, with all fields.
         latest: how many alerts the macro `defender_alerts_latest` shows by source, and is to show.
         models: how many events each data model has by sourcetype, and is to have.
@@ -128,6 +129,7 @@ class Seen:
     confirmations: Sequence[Confirmation] | None = None
     shown: Sequence[Shown] | None = None
     found: Sequence[Found] | None = None
+    first: Sequence[float] | None = None
     rows: Sequence[Row] | None = None
     latest: tuple[Mapping[str, int], Mapping[str, int]] | None = None
     models: tuple[Mapping[str, int], Mapping[str, int]] | None = None

@@ -18,7 +18,25 @@ from tooling import paths
 CHECKS: Mapping[str, Sequence[Check]] = {"splunk": [asked.check for asked in SPLUNK], "tenant": TENANT}
 """All questions, by the option that asks them."""
 UNKNOWNS, ACCEPT = paths.ROOT / "docs" / "unknowns.md", paths.ROOT / "docs" / "accept.md"
-BY_HAND = "by hand"
+_EYES, _SIGN_IN = "by hand: it takes eyes", "by hand: somebody has to sign in"
+BY_HAND: Mapping[str, str] = {
+    "S9": "by hand: no field of a search job tells it",
+    "S12": _EYES,
+    "S13": _EYES,
+    "R6": "by hand",
+    "R8": "by hand",
+    "R12": "by hand",
+    "R13": _EYES,
+    "R14": "by hand: it takes Splunk Cloud",
+    "R15": "by hand",
+    "R16": "by hand",
+    "R17": "by hand",
+    "M3": "by hand: the program only reads",
+    "M4": _EYES,
+    "M15": _SIGN_IN,
+    "M16": _SIGN_IN,
+}
+"""Why no program asks a row, in a few words."""
 ROW = re.compile(r"^(\| ([SIRM]\d+[a-z]?) \|.*(?<!\\)\|).*(?<!\\)\|$", re.MULTILINE)
 """A row but for its last cell, and its number."""
 _TABLE = re.compile(
@@ -29,9 +47,9 @@ _TABLE = re.compile(
 
 
 def settling(row: str) -> str:
-    """The names of the questions that settle a row."""
+    """The names of the questions that settle a row, or why there is none."""
     names = [f"`{check.name}`" for checks in CHECKS.values() for check in checks if row in check.settles]
-    return ", ".join(names) or BY_HAND
+    return ", ".join(names) or BY_HAND[row]
 
 
 def unknowns(text: str) -> str:

@@ -108,6 +108,7 @@ class Run:
         for this in self._scene.inputs:
             self._save_input(this)
         self._collect()
+        self._alone(self._take_first, "first")
         self._alone(self._fetch_fields, "rows")
         self._alone(self._latest, "latest")
         self._alone(self._models, "models")
@@ -192,6 +193,12 @@ class Run:
         self._say("fetching all events")
         self.seen.shown, self.seen.found = shown, self._events()
         self.seen.tls = sorted(self._scene.cloud.journal.tls_versions)
+
+    def _take_first(self) -> None:
+        """Have head take the first events, behind commands that stream as those of the dashboards do."""
+        search = f'index={self._index} source="*:{self._scene.tag}_*" | fields {_INDEXED} | eval accept_time=_time'
+        rows = self._splunk.search(f"{search} | head {_FIRST}")
+        self.seen.first = [float(row["accept_time"]) for row in rows]
 
     def _fetch_fields(self) -> None:
         """Fetch all fields of the samples."""
@@ -451,6 +458,7 @@ class Run:
 
 
 _LOOKS = 5
+_FIRST = 20
 _HOST = "{}.api.security.microsoft.com"
 _NAMES = {making.NETWORK: "the CA certificates", making.PROXY: "the proxy", making.INDEXES: "the index"}
 _OUR_SCRIPTS = re.compile(rf"{APP}|defender_alerts")

@@ -45,9 +45,10 @@ def good(scene: Scene) -> Seen:
     seen = Seen(
         version=("0.1.0", "0.1.0"),
         saved=dict.fromkeys(("the CA certificates", "the proxy", "the account with a secret", "an input of Graph"), ""),
-        confirmations=[Confirmation(number, "end", "end") for number in range(1, 5)],
+        confirmations=[Confirmation(number, "end", "end") for number in range(1, 7)],
         shown=shown,
         found=[found(one) for one in shown],
+        first=sorted((found(one).time for one in shown), reverse=True)[:5],
         rows=[Row(one, dict(one.fields)) for one in shown],
         latest=({"graph": 3}, {"graph": 3}),
         models=({"wdatp:alerts": 3}, {"wdatp:alerts": 3}),
@@ -100,7 +101,7 @@ def with_saved(name: str) -> Callable[[Seen], Seen]:
 
 def with_confirmation(number: int) -> Callable[[Seen], Seen]:
     """Let a search give something else."""
-    others = [Confirmation(other, "end", "end" if other != number else "") for other in range(1, 5)]
+    others = [Confirmation(other, "end", "end" if other != number else "") for other in range(1, 7)]
     return changed("confirmations", others)
 
 
@@ -165,6 +166,9 @@ OTHERWISE: Mapping[str, Sequence[Callable[[Seen], Seen]]] = {
     "mvmap-loops": [with_confirmation(2)],
     "path-into-text": [with_confirmation(3)],
     "backslash": [with_confirmation(4)],
+    "lists-paired": [with_confirmation(5)],
+    "rows-without-a-group": [with_confirmation(6)],
+    "newest-first": [lambda seen: replace(seen, first=[*there(seen.first)][::-1]), changed("first", [])],
     "every-version-once": [
         lambda seen: replace(seen, found=there(seen.found)[1:]),
         lambda seen: replace(seen, found=[*there(seen.found), there(seen.found)[0]]),

@@ -89,7 +89,11 @@ class Defect:
     by: str = ""
 
 
+SEARCHES = ("json-sees-all", "mvmap-loops", "path-into-text", "backslash", "lists-paired", "rows-without-a-group")
+"""The checks that run a search of docs/unknowns.md."""
 DEFECTS = (
+    *(Defect(name) for name in SEARCHES),
+    Defect("newest-first"),
     Defect("every-version-once"),
     Defect("host-source-sourcetype"),
     Defect("updates"),
@@ -132,6 +136,9 @@ def test_each_of_ten_defects_and_more_at_once_is_reported(
         Splunkd(tmp_path / "splunk", app, splunk_pythons["3.9"]) as splunkd,
         Scheduler(splunkd, minute=MINUTE, pipeline=Pipeline(), kills=True),
     ):
+        nothing = json.dumps({"messages": [], "results": []}).encode()
+        for body in ("makeresults", r"head\+20"):
+            splunkd.faults.add(Fault("search/v2/jobs", body=body, status=200, content=nothing))
         splunkd.faults.add(Fault("search/v2/jobs", body=REFUSED, status=400, text="Error in 'dedup' command."))
 
         def complain(line: str) -> None:

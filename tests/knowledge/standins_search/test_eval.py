@@ -87,8 +87,6 @@ DOCUMENTED: list[tuple[str, dict[str, Any], Any]] = [
         ["initial value", "a", "b", "last value"],
     ),
     ('mvjoin(base, " OR ")', {"base": ["a", "b", "c"]}, "a OR b OR c"),
-    # [M] mvrange: "an ending number (which is excluded from the field)"
-    ("mvrange(1, 4)", {}, ["1", "2", "3"]),
     # [T] spath
     (
         'spath(_raw, "vendorProductSet.product.desc.locDesc")',

@@ -176,6 +176,8 @@ def test_a_rename_to_a_field_that_is_there_is_refused() -> None:
         ("max(1,n)", 10),
         ("mvcount(missing)", None),
         ("mvrange(0,0)", None),
+        # Search Reference, mvrange: "an ending number (which is excluded from the field)"
+        ("mvrange(1, 4)", ["1", "2", "3"]),
         ('split("a:b",":")', ["a", "b"]),
         ('tonumber("x")', None),
         ("missing>=1", None),

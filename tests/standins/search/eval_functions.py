@@ -234,14 +234,6 @@ def _mvjoin(arguments: Sequence[Value]) -> Value:
     return delimiter.join(values) if values and delimiter is not None else None
 
 
-def _mvrange(arguments: Sequence[Value]) -> Value:
-    """Documented, of two whole numbers: from the first up to the second, which is left out, in steps of 1."""
-    first, end = arguments
-    if not isinstance(first, int) or not isinstance(end, int):
-        raise NotModelledError(f"mvrange of {arguments}")
-    return as_value([str(number) for number in range(first, end)])
-
-
 FUNCTIONS = {
     "case": EvalFunction(_case, 2, _ANY_NUMBER),
     "coalesce": EvalFunction(_coalesce, 1, _ANY_NUMBER),
@@ -258,7 +250,6 @@ FUNCTIONS = {
     "mvdedup": EvalFunction(_mvdedup, 1, 1),
     "mvindex": EvalFunction(_mvindex, 2, 3),
     "mvjoin": EvalFunction(_mvjoin, 2, 2),
-    "mvrange": EvalFunction(_mvrange, 2, 2),
     "null": EvalFunction(lambda _: None, 0, 0),
     "nullif": EvalFunction(_nullif, 2, 2),
     "replace": EvalFunction(_replace, 3, 3),

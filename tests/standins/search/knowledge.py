@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from standins.search.lookups import LookupTable, read_lookups, read_tables
 from standins.search.pipeline import expand_macros, kept_fields, run_search, split_at_pipes
 from standins.search.props import check_props, settings_for
 from standins.search.refusal import NotModelledError
+from standins.search.reports import read_search
+from standins.search.rows import When
 from standins.search.search_terms import parse_terms, read_terms
 
 Fields = dict[str, str | list[str]]
@@ -117,18 +120,21 @@ class SearchKnowledge:
     def search(self, search: str, events: Iterable[IndexedEvent]) -> list[Fields]:
         """What a search, macros and all, returns of these events; they reach its first pipe newest first.
 
-        Of events that its terms leave out nothing is read, nor where it keeps no field but those that are indexed.
+        Of events that its terms leave out nothing is read, nor where it keeps no field but those that are indexed. One that
+        begins with ``| makeresults`` makes what it works on, with all that dashboards may do.
         """
         newest_first = sorted(events, key=lambda event: float(event.time or "inf"), reverse=True)
         expanded = expand_macros(search, self.macros)
         terms, *commands = split_at_pipes(expanded)
+        if not terms.strip():
+            found = read_search(expanded, {}, ()).run((), When.of("0", "now", time.time())).rows
+            return [_plain(row) for row in found]
         read: Callable[[IndexedEvent], Values] = self._values
-        if terms.strip():
-            names, matches = read_terms(terms)
-            if names <= _INDEXED:
-                newest_first = [event for event in newest_first if matches(_indexed(event))]
-                kept = kept_fields(commands[0]) if commands else None
-                read = _indexed if kept is not None and kept <= _INDEXED else read
+        names, matches = read_terms(terms)
+        if names <= _INDEXED:
+            newest_first = [event for event in newest_first if matches(_indexed(event))]
+            kept = kept_fields(commands[0]) if commands else None
+            read = _indexed if kept is not None and kept <= _INDEXED else read
         found = run_search(expanded, [read(event) for event in newest_first])
         return [_plain(row) for row in found]
 

@@ -37,20 +37,14 @@ def expand_macros(search: str, macros: Conf, *, depth: int = 10) -> str:
 
 
 def run_search(search: str, rows: Rows) -> Rows:
-    """The rows that a search without macros makes of these, the newest first; ``| makeresults`` makes one of its own.
+    """The rows that a search without macros makes of these, the newest first.
 
     Raises:
         NotModelledError: a command, or options of one, that isn't modelled.
     """
     terms, *commands = split_at_pipes(search)
-    if terms.strip():
-        matches = parse_terms(terms)
-        found = [row for row in rows if matches(row)]
-    else:
-        generating, *commands = commands
-        if generating.strip() != "makeresults":
-            raise NotModelledError(f"a search that begins with {generating.strip()}")
-        found = [{}]
+    matches = parse_terms(terms)
+    found = [row for row in rows if matches(row)]
     for command in commands:
         name, _, arguments = command.strip().partition(" ")
         if name not in _COMMANDS:

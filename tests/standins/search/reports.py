@@ -56,7 +56,7 @@ class Search:
 
 
 def read_search(search: str, macros: Conf, fields: Iterable[str], lookups: LookupTables | None = None) -> Search:
-    """Read a search that begins with events.
+    """Read a search that begins with events, with ``| tstats`` or with ``| makeresults``.
 
     Args:
         search: its text; macros are replaced.
@@ -72,9 +72,9 @@ def read_search(search: str, macros: Conf, fields: Iterable[str], lookups: Looku
     if not first.strip():
         generating, *others = others
         name, _, arguments = generating.strip().partition(" ")
-        if name != "tstats":
+        if name not in _GENERATING:
             raise NotModelledError(f"a search that begins with {name}")
-        return _read([_tstats(arguments)], others, frozenset(INTERNAL), lookups or {})
+        return _read([_GENERATING[name](arguments)], others, frozenset(INTERNAL), lookups or {})
     return _read([_events(first)], others, frozenset(fields) | INTERNAL, lookups or {})
 
 
@@ -191,4 +191,15 @@ def _tstats(arguments: str) -> Command:
     return Command(reads | {by}, lambda _: frozenset({by, name}), run)
 
 
+def _makeresults(arguments: str) -> Command:
+    """``makeresults`` without options: one row that has only the time of the search."""
+    options("", "makeresults", arguments)
+
+    def run(_: Table, when: When) -> Table:
+        return Table([{"_time": [str(as_number(when.now))]}])
+
+    return Command(frozenset(), lambda _: frozenset({"_time"}), run)
+
+
+_GENERATING = {"makeresults": _makeresults, "tstats": _tstats}
 _COMMANDS = {**ROW_COMMANDS, **TABLE_COMMANDS}
