@@ -275,8 +275,6 @@ def test_each_error_has_a_category_of_the_log_and_the_exit_status_of_the_contrac
         errors.SignInNeededError: ("authentication_error", 2),
         errors.AccessDeniedError: ("permission_error", 1),
         errors.ConnectionFailedError: ("connection_error", 1),
-        errors.BrokenAnswerError: ("connection_error", 1),
-        errors.SlowAnswerError: ("connection_error", 1),
         errors.UnknownHostError: ("connection_error", 1),
         errors.ServiceError: ("server_error", 1),
         errors.StrainedError: ("server_error", 1),

@@ -63,14 +63,6 @@ class ConnectionFailedError(AddonError):
     category = "connection_error"
 
 
-class BrokenAnswerError(ConnectionFailedError):
-    """An answer broke off; a request for less data may succeed."""
-
-
-class SlowAnswerError(ConnectionFailedError):
-    """The host did not answer in time; a request for less data may succeed."""
-
-
 class UnknownHostError(ConnectionFailedError):
     """The host name can't be resolved, either here or by the proxy."""
 

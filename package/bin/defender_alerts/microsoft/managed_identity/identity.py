@@ -25,7 +25,7 @@ from defender_alerts.microsoft.transport.client import Caller, Callers, microsof
 from defender_alerts.microsoft.transport.server_clock import ServerClock
 
 from .http_client import IdentityHttp
-from .session import open_session
+from .session import LONGEST_CONNECT, open_session
 
 
 class MachineIdentity:
@@ -43,7 +43,7 @@ class MachineIdentity:
         services = callers.network.identity_services
         caller = Caller(
             open_session(services),
-            timeout=callers.network.timeout,
+            timeout=(LONGEST_CONNECT, callers.network.timeout),
             # The machine's own service does not tell the time of Microsoft's.
             clock=ServerClock(callers.machine, callers.monotonic),
             stop=callers.stop,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
+from urllib.parse import urlsplit
 
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from defender_alerts.microsoft.network import IdentityServices
 from defender_alerts.microsoft.transport.body import ACCEPT_ENCODING
@@ -46,29 +44,14 @@ class _FixedAddress(HTTPAdapter):
     """Connects to one address, whatever the host in the URL resolves to."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        self._pools = {"http": _pool_class(address)}
+        self._address = address
         super().__init__()
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
+        """The connections to the address; the method is there for subclasses (requests 2.32)."""
+        host, port = self._address
+        return self.poolmanager.connection_from_host(host, port, scheme="http")
 
-
-def _pool_class(address: tuple[str, int]) -> type[HTTPConnectionPool]:
-    class Connection(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            timeout = self.timeout if isinstance(self.timeout, (int, float)) else LONGEST_CONNECT
-            try:
-                opened = socket.create_connection(address, min(timeout, LONGEST_CONNECT))
-            except socket.timeout as error:
-                raise ConnectTimeoutError(self, f"{address[0]} did not take the connection") from error
-            except OSError as error:
-                raise NewConnectionError(self, f"Failed to establish a new connection: {error}") from error
-            opened.settimeout(timeout)
-            return opened
-
-    class Pool(HTTPConnectionPool):
-        ConnectionCls: Any = Connection
-
-    return Pool
+    def add_headers(self, request: PreparedRequest, **_: Any) -> None:
+        """Name the host of the URL, as if it had been resolved."""
+        request.headers["Host"] = urlsplit(str(request.url)).netloc

@@ -24,7 +24,6 @@ import urllib3
 
 from defender_alerts.errors import (
     AddonError,
-    BrokenAnswerError,
     ConnectionFailedError,
     ServiceError,
     StoppedError,
@@ -51,6 +50,7 @@ LARGEST_TEXT = 1_000_000
 # Headers with the request ids of Microsoft's services, of Azure Front Door and of its predecessor.
 _MICROSOFTS_HEADERS = ("request-id", "client-request-id", "x-ms-", "x-azure-ref", "x-msedge-ref")
 _TITLE = re.compile(r"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
+_HOST = re.compile(r"(?:https?:)?//(?:[^/?#@]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?=[:/?#]|\Z)", re.IGNORECASE)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Retried in addition to every 5xx: the service timed out waiting for the request, or throttles.
 _MAY_PASS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -192,7 +192,7 @@ class Caller:
         self,
         session: Session,
         *,
-        timeout: float,
+        timeout: float | tuple[float, float],
         clock: ServerClock,
         stop: Stop,
         log: logging.Logger,
@@ -266,10 +266,8 @@ class Caller:
         began = time.monotonic()
         host = urllib3.util.parse_url(request.url).host or request.url
         self.calls += 1
-        answer: Answer | None = None
         try:
-            response = self._send(request, headers)
-            with response:
+            with self._send(request, headers) as response:
                 date = self.clock.observe(response.headers.get("Date"))
                 answer = Answer(response, date, self.stop)
                 self._log.debug(
@@ -287,45 +285,33 @@ class Caller:
             failure = no_answer(host, error, self._session)
             if not failure.may_pass:
                 raise failure.error from error
-            self._drop_connections()
-            # Once an answer has begun, the failure is that of the answer, not of the connection.
-            broke = answer is not None and type(failure.error) is ConnectionFailedError
-            raise _Retry(failure.reason, BrokenAnswerError(str(failure.error)) if broke else failure.error) from error
-        except _NoAddressError as error:
-            raise _redirected(host, None) from error
+            self._session.close()
+            raise _Retry(failure.reason, failure.error) from error
         except ConnectionFailedError as error:
-            self._drop_connections()
-            broken = BrokenAnswerError(f"{host}: {error}. The next run tries again.")
+            # The rest of a broken answer must not be taken for the next one.
+            self._session.close()
+            broken = ConnectionFailedError(f"{host}: {error}. The next run tries again.")
             raise _Retry("broken off", broken) from error
 
-    def _drop_connections(self) -> None:
-        """Close connections, so that the rest of a broken answer is not taken for the next one."""
-        self._session.close()
-
     def _send(self, request: Request, headers: Mapping[str, str]) -> requests.Response:
-        try:
-            return self._session.request(
-                request.method,
-                request.url,
-                params=request.params or None,
-                data=request.form,
-                headers=dict(headers),
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-            )
-        except requests.RequestException:
-            raise
-        except ValueError as error:
-            # requests parses a redirect's target even if it is told not to follow it (2.32.5).
-            raise _NoAddressError from error
+        return self._session.request(
+            request.method,
+            request.url,
+            params=request.params or None,
+            data=request.form,
+            headers=dict(headers),
+            timeout=self._timeout,
+            allow_redirects=False,
+            stream=True,
+        )
 
     def _refused(
         self, host: str, answer: Answer, explain: Explain, token: str | None, may_pass: frozenset[int]
     ) -> Exception:
         status = answer.status
         if status in _REDIRECTS:
-            return _redirected(host, urllib3.util.parse_url(answer.headers.get("Location", "")).host)
+            target = _HOST.match(answer.headers.get("Location", ""))
+            return _redirected(host, target.group(1) if target else "nowhere")
         refusal = _refusal(host, answer)
         foreign = _not_microsofts(refusal, answer)
         if status == HTTPStatus.UNAUTHORIZED and token is not None and foreign is None:
@@ -407,10 +393,6 @@ class Callers(NamedTuple):
         )
 
 
-class _NoAddressError(Exception):
-    """An answer redirects to something that is not a URL."""
-
-
 class _Retry(Exception):  # noqa: N818 - no error: the reason for another try
     def __init__(self, reason: str, error: AddonError, *, status: int = 0, wait: float | None = None) -> None:
         super().__init__(reason)
@@ -420,10 +402,10 @@ class _Retry(Exception):  # noqa: N818 - no error: the reason for another try
         self.wait = wait
 
 
-def _redirected(host: str, target: str | None) -> AddonError:
+def _redirected(host: str, target: str) -> AddonError:
     return UnexpectedAnswerError(
-        f"{host} redirects to {target or 'nowhere'}, which is not followed: the answer would not be Microsoft's. Look "
-        "for a proxy, portal or filter in between that asks for a login."
+        f"{host} redirects to {target}, which is not followed: the answer would not be Microsoft's. Look for a "
+        "proxy, portal or filter in between that asks for a login."
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any, Callable
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.util.connection import create_connection
 
 # Long enough for three attempts of TCP to open a connection (RFC 6298).
 LONGEST_CONNECT = 10.0
@@ -57,16 +58,12 @@ class _Connection(HTTPSConnection):
             raise NewConnectionError(self, f"The name could not be resolved: {error}") from error
         dead: list[str] = []
         failure: OSError = OSError("the name has no address")
-        for family, kind, protocol, _, address in addresses:
-            opened = socket.socket(family, kind, protocol)
+        # Not urllib3's own choice: behind a proxy it leaves Nagle's algorithm on, and each POST waits 40 ms.
+        options, longest = self.default_socket_options, min(timeout, LONGEST_CONNECT)
+        for *_, address in addresses:
             try:
-                # Not urllib3's own choice: behind a proxy it leaves Nagle's algorithm on, and each POST waits 40 ms.
-                for option in self.default_socket_options:
-                    opened.setsockopt(*option)
-                opened.settimeout(min(timeout, LONGEST_CONNECT))
-                opened.connect(address)
+                opened: socket.socket = create_connection(address[:2], longest, socket_options=options)
             except OSError as error:
-                opened.close()
                 if isinstance(error, socket.timeout):
                     dead.append(str(address[0]))
                 failure = error

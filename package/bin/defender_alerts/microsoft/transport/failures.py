@@ -14,7 +14,6 @@ from defender_alerts.errors import (
     AddonError,
     ConfigurationError,
     ConnectionFailedError,
-    SlowAnswerError,
     UnknownHostError,
 )
 
@@ -193,7 +192,6 @@ _ROWS = (
         "time-out",
         "{host} did not answer in time ({detail}). Check that port 443 to it is open; a slow proxy may need a higher "
         "request timeout under Configuration > Network.",
-        SlowAnswerError,
     ),
     _Row("^SSLError", "no TLS", _FAILED),
     _Row("", "no connection", _FAILED),

@@ -123,6 +123,10 @@ class Session(requests.Session):
 
     has_own_ca = False
 
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Follow nothing: ``requests`` parses the target even if it is told not to follow it, and may fail (2.32.5)."""
+        del resp
+
     @property
     def has_login(self) -> bool:
         """Whether it sends a user name and password to the proxy."""
