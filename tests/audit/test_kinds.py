@@ -14,7 +14,7 @@ import pytest
 from defender_alerts.audit import compare
 from defender_alerts.audit.compare import AuditContext, AuditRequest, Discrepancy, RegionReport, audit
 from defender_alerts.collect.poll import PollContext
-from defender_alerts.splunk.searching import IDENTIFYING
+from defender_alerts.input_kinds import KINDS
 from defender_alerts.times import seconds
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.graph_samples import graph_alert, graph_incident
@@ -33,7 +33,7 @@ class TakenIndex:
     warnings: Sequence[str] = ()
 
     def versions(self, source: str, start: int, end: int) -> Iterator[tuple[Mapping[str, Any], int]]:
-        names = IDENTIFYING[self.polled.kind]
+        names = KINDS[self.polled.kind].identified_by
         counts = Counter(one.version.raw for one in self.polled.sink.taken if not one.version.is_split)
         times = {one.version.raw: one.version.time for one in self.polled.sink.taken}
         assert {one.origin.source for one in self.polled.sink.taken} == {source}

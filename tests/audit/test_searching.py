@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from audit.audited import PASSWORD, Audited
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.splunk.cli.login import Login, log_in
-from defender_alerts.splunk.searching import IDENTIFYING, SplunkIndex
+from defender_alerts.splunk.searching import SplunkIndex
 from standins.microsoft import ticks
-from standins.microsoft.endpoint_samples import endpoint_alert
-from standins.microsoft.graph_samples import graph_alert, graph_incident
-from standins.microsoft.samples import siem_alert
 from standins.search import IndexedEvent as Indexed
+from standins.sources import SOURCES
 
 NOW = 17_000_000_000_000_000
-SAMPLES: dict[str, Callable[[int, int], bytes]] = {
-    "defender_graph_alerts": graph_alert,
-    "defender_incidents": graph_incident,
-    "defender_endpoint_alerts": endpoint_alert,
-    "defender_siem_alerts": siem_alert,
-}
+SAMPLES = {source.kind: source.make for source in SOURCES}
 
 
 def indexed(kind: str, number: int) -> Indexed:
@@ -54,10 +46,6 @@ def test_what_a_search_reads_of_an_event_identifies_its_version(audited: Audited
     api = KINDS[kind].read("corp", stanza).in_region(region, "commercial")
     expected = [(api.identify(json.loads(SAMPLES[kind](number, NOW))), count) for number, count in ((3, 2), (4, 1))]
     assert sorted((api.identify(members), count) for members, count in rows) == sorted(expected)
-
-
-def test_every_kind_can_be_searched() -> None:
-    assert IDENTIFYING.keys() == KINDS.keys()
 
 
 def test_alerts_that_were_cut_out_of_incidents_are_no_incidents(audited: Audited) -> None:

@@ -10,7 +10,6 @@ from integration.installation import APP, Installation
 from standins.splunkd import WebError
 
 ENDPOINT, GRAPH = "https://api.securitycenter.microsoft.com", "https://graph.microsoft.com"
-ALL_ROLES = {ENDPOINT: ("Alert.Read.All",), GRAPH: ("SecurityAlert.Read.All", "SecurityIncident.Read.All")}
 ACCOUNTS, PASSWORDS, SETTINGS = "ta_defender_alerts_account", "passwords", "ta_defender_alerts_settings"
 """Conf files."""
 

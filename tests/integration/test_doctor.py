@@ -22,6 +22,7 @@ from integration.installation import (
     Installation,
 )
 from standins.microsoft.faults import Status
+from standins.sources import CURRENT, ROLES, Source
 
 CHECKS = (
     "input",
@@ -220,21 +221,11 @@ def test_a_missing_permission_is_named_as_in_entra_id(fresh: Installation) -> No
     assert "Alert.Read.All" in api["found"] + api["advice"]
 
 
-@pytest.mark.parametrize(
-    ("kind", "own"),
-    [
-        ("defender_endpoint_alerts", {"region": "global"}),
-        ("defender_graph_alerts", {}),
-        ("defender_incidents", {"alerts": "split"}),
-    ],
-)
-def test_todays_apis_are_asked_for_one_record(fresh: Installation, kind: str, own: dict[str, str]) -> None:
-    fresh.application.roles = {
-        "https://api.securitycenter.microsoft.com": ("Alert.Read.All",),
-        "https://graph.microsoft.com": ("SecurityAlert.Read.All", "SecurityIncident.Read.All"),
-    }
+@pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
+def test_todays_apis_are_asked_for_one_record(fresh: Installation, source: Source) -> None:
+    fresh.application.roles = dict(ROLES)
     fresh.save_account()
-    fresh.save_current_input(kind, "modern", **own)
+    fresh.save_current_input(source.kind, "modern", **source.form)
     fresh.cloud.journal.clear()
     done = visit(fresh, "--input", "modern", "--json")
     assert done.status == 0, done.out

@@ -7,17 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
+from defender_alerts.input_kinds import KINDS
 from defender_alerts.times import epoch
 from integration.installation import DAY, MINUTE, Installation, is_whole, texts
 from standins.microsoft.graph_samples import graph_alert
 from standins.sources import CURRENT, INCIDENTS, ROLES, Source
 from standins.splunkd import InputRun
-
-OWN = {
-    "defender_endpoint_alerts": {"region": "global"},
-    "defender_graph_alerts": {},
-    "defender_incidents": {"alerts": "split"},
-}
 
 
 @pytest.fixture
@@ -30,19 +25,12 @@ def _add(installation: Installation, source: Source) -> str:
     """The name of an input of this kind, added once for all tests of an installation."""
     name = f"one_{source.kind}"
     if f"[{source.kind}://{name}]" not in installation.stored("inputs"):
-        installation.save_current_input(source.kind, name, **OWN[source.kind])
+        installation.save_current_input(source.kind, name, **source.form)
     return name
 
 
 def _raws(run: InputRun, sourcetype: str) -> list[str]:
     return [event.raw for event in run.events if event.sourcetype == sourcetype]
-
-
-SOURCETYPES = {
-    "defender_endpoint_alerts": "ms:defender:atp:alerts",
-    "defender_graph_alerts": "ms:defender:graph:alerts",
-    "defender_incidents": "ms365:defender:incident",
-}
 
 
 def _some(installation: Installation, source: Source, count: int) -> Sequence[bytes]:
@@ -60,13 +48,13 @@ def test_an_input_delivers_what_is_there_then_what_is_new_and_nothing_again(
     with allowed.splunkd.starting_anew():
         first = allowed.run(name, kind=source.kind)
     assert (first.status, is_whole(first), first.stderr) == (0, True, [])
-    assert _raws(first, SOURCETYPES[source.kind]) == texts(raws)
+    assert _raws(first, KINDS[source.kind].sourcetype) == texts(raws)
     assert {event.source for event in first.events} == {f"{source.kind}:{allowed.tenant.guid}:{source.region}:{name}"}
     assert {event.host for event in first.events} == {source.host}
     updated = source.make(7, allowed.cloud.clock.now() - MINUTE)
     source.publish(allowed.cloud, allowed.tenant, [updated])
     second = allowed.run(name, kind=source.kind)
-    assert (second.status, _raws(second, SOURCETYPES[source.kind])) == (0, [updated.decode()])
+    assert (second.status, _raws(second, KINDS[source.kind].sourcetype)) == (0, [updated.decode()])
     (done,) = (line for line in allowed.log(name, kind=source.kind) if line.fields.get("action") == "region_done")
     assert (done.fields["outcome"], done.fields["new"], done.fields["calls"]) == ("done", "1", "1")
 
@@ -105,7 +93,7 @@ def test_alerts_cut_out_of_incidents_are_events_of_their_own_once(allowed: Insta
 
 def test_a_deleted_input_takes_the_memory_of_its_alerts_with_it(allowed: Installation) -> None:
     name = "short_lived"
-    allowed.save_current_input(INCIDENTS.kind, name, **OWN[INCIDENTS.kind])
+    allowed.save_current_input(INCIDENTS.kind, name, **INCIDENTS.form)
     now = allowed.cloud.clock.now()
     allowed.cloud.graph("commercial").incidents.put(
         allowed.tenant, INCIDENTS.make(1, now - DAY), alerts=[graph_alert(4, now - DAY)]

@@ -19,12 +19,6 @@ from standins.key_pairs import KeyPair, rsa_key
 from standins.sources import CURRENT, ROLES, Source
 from standins.splunkd import WebError
 
-OWN = {
-    "defender_endpoint_alerts": {"region": "global"},
-    "defender_graph_alerts": {},
-    "defender_incidents": {"alerts": "split"},
-}
-
 
 @pytest.fixture(scope="module")
 def old_python(splunk_pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -96,7 +90,7 @@ def test_the_siem_input_collects(there: Installation) -> None:
 @pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
 def test_each_input_of_todays_apis_is_added_on_its_page_and_collects(there: Installation, source: Source) -> None:
     name = f"old_{source.kind}"
-    there.save_current_input(source.kind, name, **OWN[source.kind])
+    there.save_current_input(source.kind, name, **source.form)
     now = there.cloud.clock.now()
     raws = [source.make(number, now - DAY + number * MINUTE) for number in range(1, 21)]
     source.publish(there.cloud, there.tenant, raws)

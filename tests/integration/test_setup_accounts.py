@@ -9,16 +9,17 @@ import pytest
 from defender_alerts.splunk.rest_client import Splunkd
 from defender_alerts.splunk.stored_settings import account_secrets, load_account
 from integration.installation import APP, KIND, LOGIN_HOST, RESOURCE, Installation
-from integration.saving import ACCOUNTS, ALL_ROLES, GRAPH, PASSWORDS, refusal_of, row, warned
+from integration.saving import ACCOUNTS, GRAPH, PASSWORDS, refusal_of, row, warned
 from standins.key_pairs import KeyPair, rsa_key
 from standins.microsoft.faults import captive_portal
+from standins.sources import ROLES
 
 AUDIENCES = 4
 """Graph's, Defender for Endpoint's and the two of the SIEM API: each is asked for a token, side by side."""
 
 
 def test_an_account_that_works_is_saved_with_its_secret_encrypted(fresh: Installation) -> None:
-    fresh.application.roles = ALL_ROLES
+    fresh.application.roles = ROLES
     fresh.save_account("works")
     assert [call.host for call in fresh.cloud.journal] == [LOGIN_HOST] * AUDIENCES
     assert "[works]" in fresh.stored(ACCOUNTS)
@@ -137,14 +138,14 @@ def test_skip_check_saves_an_account_unseen_and_is_itself_never_stored(fresh: In
     assert "[unseen]" in fresh.stored(ACCOUNTS)
     assert "skip_check" not in fresh.stored(ACCOUNTS)
     assert row(fresh, "unseen")["feeds"] == "Not checked yet."
-    fresh.application.roles = ALL_ROLES
+    fresh.application.roles = ROLES
     fresh.save_account("seen", skip_check="0")
     assert len(fresh.cloud.journal) == AUDIENCES
     assert "skip_check" not in fresh.stored(ACCOUNTS)
 
 
 def test_editing_an_account_without_a_new_secret_keeps_the_stored_one(fresh: Installation) -> None:
-    fresh.application.roles = ALL_ROLES
+    fresh.application.roles = ROLES
     fresh.save_account("edited")
     fresh.save_input("of_edited", account="edited", regions="eu")
     fresh.cloud.journal.clear()
@@ -215,7 +216,7 @@ def test_missing_permissions_come_with_the_answer_and_stand_in_the_table_until_a
     assert feeds.startswith("Can feed Defender alerts (Microsoft Graph). Missing permission for Defender incidents")
     assert row(fresh, "lacking")["feeds"] == feeds
     # As the page does it when somebody opens the account and presses Update.
-    fresh.application.roles = ALL_ROLES
+    fresh.application.roles = ROLES
     answer = fresh.edit_account("lacking")
     assert warned(answer) == []
     assert "Missing" not in row(fresh, "lacking")["feeds"]

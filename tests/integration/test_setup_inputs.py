@@ -11,19 +11,14 @@ from typing import Any
 
 import pytest
 from defender_alerts.input_kinds import KINDS
-from integration.installation import APP, KIND, LOGIN_HOST, OTHER_RESOURCE, REGIONS, RESOURCE, Installation, texts
+from integration.installation import APP, KIND, LOGIN_HOST, OTHER_RESOURCE, REGIONS, Installation, texts
 from integration.log import errors
-from integration.saving import ACCOUNTS, ALL_ROLES, refusal_of, row, warned
+from integration.saving import ACCOUNTS, refusal_of, row, warned
 from standins.microsoft import faults
+from standins.sources import ROLES, SOURCES
 from standins.splunkd import IndexedEvent, KVStoreState
 
-OWN_FIELDS: dict[str, dict[str, str]] = {
-    "defender_graph_alerts": {},
-    "defender_incidents": {"alerts": "none"},
-    "defender_endpoint_alerts": {"region": "global"},
-    "defender_siem_alerts": {"regions": "eu", "resource": RESOURCE},
-}
-"""What the page sends beside the fields that every kind has."""
+FORMS = {source.kind: source.form for source in SOURCES}
 
 
 def save_input(installation: Installation, kind: str, name: str, **fields: str) -> dict[str, Any]:
@@ -47,7 +42,7 @@ def tidy(fresh: Installation) -> Iterator[Installation]:
 
 
 def test_an_input_whose_alerts_another_one_brings_is_saved_with_a_warning_that_names_it(tidy: Installation) -> None:
-    tidy.application.roles = ALL_ROLES
+    tidy.application.roles = ROLES
     tidy.save_account("shared")
     account = {"account": "shared"}
     assert warned(save_input(tidy, "defender_graph_alerts", "all_alerts", **account)) == []
@@ -78,20 +73,20 @@ def test_an_input_that_its_account_could_not_feed_is_saved_with_a_warning(tidy: 
     [warning] = warned(save_input(tidy, "defender_incidents", "in_vain", account="unpermitted", alerts="none"))
     assert "The account unpermitted can't feed Defender incidents (Microsoft Graph)" in warning
     assert "Microsoft Graph SecurityIncident.Read.All" in warning
-    tidy.application.roles = ALL_ROLES
+    tidy.application.roles = ROLES
     tidy.edit_account("unpermitted")
     assert row(tidy, "in_vain", "defender_incidents")["remarks"] == ""
 
 
 def test_an_input_of_another_tenant_is_saved_once_that_tenant_lets_the_application_in(tidy: Installation) -> None:
-    tidy.application.roles = ALL_ROLES
+    tidy.application.roles = ROLES
     tidy.save_account("many")
     customer = tidy.cloud.entra.add_tenant(domain="fabrikam.onmicrosoft.com", name="Fabrikam")
     of_it = {"account": "many", "tenant_id": f" {customer.guid} "}
     client = tidy.application.client_id
 
     def refused(kind: str = "defender_graph_alerts", **fields: str) -> str:
-        own = {**OWN_FIELDS[kind], **of_it, **fields}
+        own = {**FORMS[kind], **of_it, **fields}
         return refusal_of(lambda: save_input(tidy, kind, "of_fabrikam", **own))
 
     let_in = f"open https://login.microsoftonline.com/{customer.guid}/adminconsent?client_id={client} and accept"
@@ -108,7 +103,7 @@ def test_an_input_of_another_tenant_is_saved_once_that_tenant_lets_the_applicati
     assert f"The tenant {customer.guid}, which the input names, does not know https://graph.microsoft.com" in refused()
     assert "of_fabrikam" not in tidy.stored("inputs")
     customer.resources = known
-    application.roles = ALL_ROLES
+    application.roles = ROLES
     answer = save_input(tidy, "defender_graph_alerts", "of_fabrikam", **of_it)
     assert answer["entry"][0]["content"]["tenant_id"] == customer.guid
     run = tidy.run("of_fabrikam", kind="defender_graph_alerts")
@@ -126,7 +121,7 @@ def test_an_input_of_another_tenant_is_saved_once_that_tenant_lets_the_applicati
 def test_an_input_of_another_tenant_is_saved_where_there_is_no_way_to_Microsoft_yet(tidy: Installation) -> None:
     tidy.save_account("unchecked", skip_check="1")
     save_input(tidy, "defender_graph_alerts", "early", account="unchecked", tenant_id="nowhere.onmicrosoft.com")
-    tidy.application.roles = ALL_ROLES
+    tidy.application.roles = ROLES
     tidy.save_account("checked")
     tidy.cloud.faults.add(LOGIN_HOST, faults.ResetBeforeHeaders(), times=None)
     save_input(tidy, "defender_graph_alerts", "in_an_outage", account="checked", tenant_id="nowhere.onmicrosoft.com")
@@ -162,7 +157,7 @@ def test_an_input_that_asks_for_what_can_not_be_had_is_refused_when_it_is_added_
 ) -> None:
     tidy.save_account("asking", skip_check="1")
     for kind in KINDS:
-        own = OWN_FIELDS[kind]
+        own = FORMS[kind]
         message = refusal_of(lambda: save_input(tidy, kind, "wrong", account="asking", **own, **{field: value}))  # noqa: B023
         assert words in message
     assert "wrong" not in tidy.stored("inputs")

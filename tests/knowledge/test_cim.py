@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
-from knowledge import cim, siem_events
+from defender_alerts.input_kinds import KINDS
+from knowledge import cim, current_events, siem_events
 from knowledge.current_events import INCIDENT
 from knowledge.every_sample import SOURCES, Source, our_knowledge
 from standins.search import Fields, SearchKnowledge
@@ -21,6 +22,14 @@ RecordProperty = Callable[[str, object], None]
 
 DOCUMENT = paths.ROOT / "docs" / "enterprise-security.md"
 every_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.sourcetype)
+
+
+def test_every_sourcetype_has_samples() -> None:
+    written = {name for kind in KINDS.values() for name in (kind.sourcetype, kind.split_sourcetype) if name}
+    assert {source.sourcetype for source in SOURCES} == written, "knowledge/every_sample.py"
+    assert {"wdatp:alerts", *(kind.sourcetype for kind in current_events.KINDS)} == written, (
+        "knowledge/current_events.py"
+    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from knowledge import current_events, siem_events
-from knowledge.current_events import ENDPOINT, GRAPH, INCIDENT, SOURCE_STANZA, SPLIT_ALERT
+from knowledge.current_events import GRAPH, KINDS, SOURCE_STANZA
 from standins.microsoft.hostile_text import HOSTILE_TEXT, HUGE_COMMAND_LINE, HostileText, pretty
 from standins.search import IndexedEvent, NotModelledError, SearchKnowledge
 from standins.search.props import INDEX_TIME, settings_for
@@ -52,7 +52,7 @@ WRITTEN = (
         (siem_events.record(), siem_events.record(UserName=None, LogOnUsers=None)),
         "MachineName",
     ),
-    *(_current(kind) for kind in (ENDPOINT, GRAPH, INCIDENT, SPLIT_ALERT)),
+    *map(_current, KINDS),
 )
 every_sourcetype = pytest.mark.parametrize("written", WRITTEN, ids=lambda written: written.sourcetype)
 

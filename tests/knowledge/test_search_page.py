@@ -51,7 +51,7 @@ def values(fields: Fields, name: str) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
-@pytest.mark.parametrize("at", range(4), ids=["wdatp:alerts", *(kind.sourcetype for kind in ALERTS)])
+@pytest.mark.parametrize("at", range(1 + len(ALERTS)), ids=["wdatp:alerts", *(kind.sourcetype for kind in ALERTS)])
 def test_the_search_for_malware_finds_it_in_every_source(knowledge: SearchKnowledge, at: int) -> None:
     alerts = {number: each[at] for number, each in events().items()}
     search, _, kept = search_behind("malware").partition(" | fields ")

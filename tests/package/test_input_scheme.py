@@ -8,20 +8,13 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from package.test_configuration import INPUTS
 
 # Splunk gives these to every input; a scheme that declares one is refused or shadows Splunk's own.
 RESERVED = {"index", "interval", "host", "source", "sourcetype", "disabled", "persistentQueueSize", "queueSize"}
 
 
-FIELDS = {
-    "defender_graph_alerts": {"severities", "service_sources"},
-    "defender_incidents": {"alerts"},
-    "defender_endpoint_alerts": {"region", "severities"},
-    "defender_siem_alerts": {"regions", "resource", "machine_groups"},
-}
-
-
-@pytest.fixture(params=FIELDS)
+@pytest.fixture(params=INPUTS)
 def kind(request: pytest.FixtureRequest) -> str:
     """Give each kind of input."""
     return str(request.param)
@@ -53,5 +46,4 @@ def test_it_introduces_itself(scheme: ET.Element, kind: str) -> None:
 
 def test_it_declares_the_fields_of_the_page_and_none_of_splunks(scheme: ET.Element, kind: str) -> None:
     arguments = {argument.get("name") for argument in scheme.iterfind("endpoint/args/arg")}
-    assert arguments == {"name", "account", "tenant_id", "start_time", "overlap"} | FIELDS[kind]
-    assert arguments & RESERVED == set()
+    assert arguments == INPUTS[kind].keys() - RESERVED

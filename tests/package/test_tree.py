@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from defender_alerts.input_kinds import KINDS
 from standins.search.conf import read_conf
 
 from tooling import paths, tree
@@ -118,7 +119,7 @@ def test_splunk_is_told_the_two_pythons(built_app: Path) -> None:
 
 def test_splunk_starts_the_inputs_without_a_shell(built_app: Path) -> None:
     inputs = read_conf(built_app / "default" / "inputs.conf")
-    assert len(inputs) == 4
+    assert inputs.keys() == KINDS.keys()
     assert {stanza["start_by_shell"] for stanza in inputs.values()} == {"false"}
 
 

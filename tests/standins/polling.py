@@ -21,7 +21,7 @@ from defender_alerts.collect.poll import Plan, PollContext, PollResult, poll
 from defender_alerts.errors import CheckpointError, StreamClosedError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft.account import Account
-from defender_alerts.microsoft.apis.base import Api, OwnSettings
+from defender_alerts.microsoft.apis.base import Alerts, Api, OwnSettings
 from defender_alerts.microsoft.apis.odata import ODataApi
 from defender_alerts.microsoft.apis.siem_alerts import RESOURCES, SiemApi
 from defender_alerts.microsoft.network import IdentityServices, Network, Proxy
@@ -172,6 +172,11 @@ class ChangedSettings:
     def regions(self) -> tuple[str, ...]:
         """Those of the settings."""
         return self.own.regions
+
+    @property
+    def brings(self) -> Alerts | None:
+        """Those of the settings."""
+        return self.own.brings
 
     def in_region(self, region: str, cloud: str) -> Api:
         """The changed API of a region."""

@@ -1,4 +1,4 @@
-"""The four kinds of input as sources of records, so that one test can run over all of them."""
+"""The kinds of input as sources of records, so that one test can run over all of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from defender_alerts.input_kinds import KINDS
+
+from standins.microsoft import hosts
 from standins.microsoft.call_limits import CallMeter
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.directory import Application, Tenant
@@ -14,10 +17,10 @@ from standins.microsoft.graph_samples import graph_alert, graph_incident
 from standins.microsoft.samples import siem_alert
 from standins.polling import SECRET, PolledInput
 
-ROLES = {
-    "https://graph.microsoft.com": ("SecurityAlert.Read.All", "SecurityIncident.Read.All"),
-    "https://api.securitycenter.microsoft.com": ("Alert.Read.All",),
-}
+ROLES: dict[str, tuple[str, ...]] = {}
+for _kind in KINDS.values():
+    for _audience in _kind.audiences("commercial") if _kind.access.roles else ():
+        ROLES[_audience] = (*ROLES.get(_audience, ()), _kind.access.roles[0])
 """What a tenant's administrator has to consent to for every kind of input."""
 
 
@@ -32,6 +35,7 @@ class Source:
         make: a record, from its number and version time in ticks; the same number is the same record.
         shelf: where the stand-in keeps them.
         own: settings of the kind's own.
+        form: what the page sends beside the fields that every kind has.
         moves: a record is updated in place, so that its former version is no longer shown.
         meter: of the API's calls; None where the stand-in knows no limit.
     """
@@ -42,6 +46,7 @@ class Source:
     make: Callable[..., bytes]
     shelf: Callable[[MicrosoftCloud], Any]
     own: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict)
     moves: bool = True
     meter: Callable[[MicrosoftCloud], CallMeter] | None = None
 
@@ -76,6 +81,7 @@ SIEM = Source(
     "wdatp-alertexporter-eu.windows.com",
     siem_alert,
     lambda cloud: cloud.siem("eu"),
+    form={"regions": "eu", "resource": hosts.SIEM_RESOURCES[0]},
     moves=False,
 )
 ENDPOINT = Source(
@@ -84,6 +90,7 @@ ENDPOINT = Source(
     "api.securitycenter.microsoft.com",
     _same(endpoint_alert),
     lambda cloud: cloud.endpoint("commercial"),
+    form={"region": "global"},
     meter=lambda cloud: cloud.endpoint("commercial").meter,
 )
 GRAPH = Source(
@@ -100,6 +107,7 @@ INCIDENTS = Source(
     "graph.microsoft.com",
     graph_incident,
     lambda cloud: cloud.graph("commercial").incidents,
+    form={"alerts": "split"},
     meter=lambda cloud: cloud.graph("commercial").meter,
 )
 SOURCES = (SIEM, ENDPOINT, GRAPH, INCIDENTS)

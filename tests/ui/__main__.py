@@ -23,6 +23,7 @@ from standins.microsoft.endpoint_samples import endpoint_alert
 from standins.microsoft.graph_samples import graph_alert, graph_incident, incident_alerts
 from standins.microsoft.samples import siem_alert
 from standins.search import IndexedEvent, SearchKnowledge, events_of_log
+from standins.sources import ROLES
 from standins.splunkd import IndexedEvent as Collected
 from standins.splunkd import Splunkd
 from standins.splunkd.scheduler import Scheduler
@@ -37,7 +38,6 @@ SPLUNK_WEB_PORT = 8000
 REGIONS = ("us", "eu", "uk")
 INCIDENTS = 20
 GRAPH, ENDPOINT = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"
-ROLES = {GRAPH: ("SecurityAlert.Read.All", "SecurityIncident.Read.All"), ENDPOINT: ("Alert.Read.All",)}
 FEWER_ROLES = {GRAPH: ("SecurityAlert.Read.All",)}
 
 

@@ -9,16 +9,13 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 import pytest
 from playwright.sync_api import expect
 from standins.key_pairs import KeyPair, rsa_key
+from standins.sources import ROLES
 from ui.form import Form
 from ui.workplace import APP, GRAPH, INCIDENTS, SECRET, SIEM, Workplace, content
 
 ACCOUNT_CONF = "ta_defender_alerts_account"
 OF_SECRET, OF_CERTIFICATE = ("client_secret", "secret_expires"), ("certificate", "private_key")
 OF_IDENTITY = ("identity_mode", "identity_client_id")
-READ_ALL = {
-    "https://api.securitycenter.microsoft.com": ("Alert.Read.All",),
-    "https://graph.microsoft.com": ("SecurityAlert.Read.All", "SecurityIncident.Read.All"),
-}
 
 
 def test_the_configuration_page_opens_with_its_tabs_and_no_account(workplace: Workplace) -> None:
@@ -182,7 +179,7 @@ def test_a_permission_that_is_missing_is_read_in_the_accounts_row_as_soon_as_it_
     workplace.open("configuration")
     expect(workplace.row("corp")).to_contain_text(missing)
 
-    workplace.application.roles = READ_ALL
+    workplace.application.roles = dict(ROLES)
     dialog = workplace.act("corp", "Edit")
     dialog.save("Update")
     expect(row).to_contain_text(

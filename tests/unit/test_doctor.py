@@ -26,6 +26,7 @@ from standins.microsoft import faults
 from standins.microsoft.certificates import Certificate
 from standins.microsoft.proxy import ProxyAddress
 from standins.polling import PolledInput, http_proxy
+from standins.sources import ROLES
 
 LOGIN, SIEM = "login.microsoftonline.com", "wdatp-alertexporter-eu.windows.com"
 GRAPH = "https://graph.microsoft.com"
@@ -228,10 +229,7 @@ def test_a_missing_role_is_named_and_the_api_is_asked_whether_another_one_will_d
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_asks_for_one_record(polled: PolledInput, kind: str) -> None:
     polled.kind = kind
-    polled.application.roles = {
-        GRAPH: ("SecurityAlert.Read.All", "SecurityIncident.Read.All"),
-        "https://api.securitycenter.microsoft.com": ("Alert.Read.All",),
-    }
+    polled.application.roles = dict(ROLES)
     context = case_of(polled)
     (api,) = context.apis.values()
     found = api_probe.records(context, api.host)

@@ -29,11 +29,11 @@ from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.directory import Application, Tenant
 from standins.microsoft.wire import Request
 from standins.polling import SECRET, PolledInput, http_proxy
+from standins.sources import ROLES
 
 LOGIN, GOV_LOGIN = "login.microsoftonline.com", "login.microsoftonline.us"
 ENDPOINT, GRAPH = "https://api.securitycenter.microsoft.com", "https://graph.microsoft.com"
 SIEM, OTHER_SIEM = hosts.SIEM_RESOURCES
-ALL_ROLES = {ENDPOINT: ("Alert.Read.All",), GRAPH: ("SecurityAlert.Read.All", "SecurityIncident.Read.All")}
 
 
 def account_of(tenant: Tenant, application: Application) -> Account:
@@ -60,7 +60,7 @@ def asks_for(audience: str) -> Callable[[Request], bool]:
 def test_an_account_with_all_permissions_feeds_every_kind_and_is_asked_once_for_each_audience(
     polled: PolledInput,
 ) -> None:
-    polled.application.roles = dict(ALL_ROLES)
+    polled.application.roles = dict(ROLES)
     found = check(polled)
     assert findings(found) == dict.fromkeys(KINDS, (Verdict.FEEDS, ""))
     assert found.feeds_all
@@ -240,7 +240,7 @@ def test_entra_id_in_trouble_is_no_reason_to_refuse(polled: PolledInput) -> None
 def test_trouble_about_one_api_beside_tokens_for_the_others_is_that_apis_alone(
     polled: PolledInput, fault: faults.Fault, words: str
 ) -> None:
-    polled.application.roles = dict(ALL_ROLES)
+    polled.application.roles = dict(ROLES)
     polled.cloud.faults.add(LOGIN, fault, times=None, when=asks_for(ENDPOINT))
     found = findings(check(polled))
     finding, because = found.pop("defender_endpoint_alerts")
@@ -250,7 +250,7 @@ def test_trouble_about_one_api_beside_tokens_for_the_others_is_that_apis_alone(
 
 
 def test_one_token_that_takes_too_long_leaves_its_kind_unchecked_and_the_others_found(polled: PolledInput) -> None:
-    polled.application.roles = dict(ALL_ROLES)
+    polled.application.roles = dict(ROLES)
     hold = faults.Hold()
     polled.cloud.faults.add(LOGIN, hold, times=None, when=asks_for(GRAPH))
     account = account_of(polled.tenant, polled.application)
@@ -263,7 +263,7 @@ def test_one_token_that_takes_too_long_leaves_its_kind_unchecked_and_the_others_
 
 def test_all_audiences_are_asked_side_by_side(polled: PolledInput) -> None:
     """Each answer waits until all four requests are there: one after the other, none would ever be answered."""
-    polled.application.roles = dict(ALL_ROLES)
+    polled.application.roles = dict(ROLES)
     hold = faults.Hold()
     there = []
 

@@ -38,10 +38,10 @@ def conf(name: str) -> configparser.ConfigParser:
 def api_hosts() -> Iterator[str]:
     """Give the hosts of the APIs, the inputs in the order of the Inputs page."""
     yield from ("| input | cloud | region | host |", "|---|---|---|---|")
-    for api, inputs in _INPUTS_OF_AN_API.items():
-        for row in clouds.ENDPOINTS:
-            if row.api == api:
-                yield f"| {inputs} | {clouds.cloud(row.cloud).label} | `{row.region}` | {row.host} |"
+    # An API that the table above lacks is an error: its hosts would be missing on the page.
+    for row in sorted(clouds.ENDPOINTS, key=lambda row: [*_INPUTS_OF_AN_API].index(row.api)):
+        inputs = _INPUTS_OF_AN_API[row.api]
+        yield f"| {inputs} | {clouds.cloud(row.cloud).label} | `{row.region}` | {row.host} |"
 
 
 def login_hosts() -> Iterator[str]:

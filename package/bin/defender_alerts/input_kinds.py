@@ -18,6 +18,7 @@ class Kind(NamedTuple):
         name: of the modular input and the UCC service; part of ``source``.
         title: on the pages.
         sourcetype: of its events.
+        identified_by: the members of a record that identify its version, as ``Api.identify`` reads them.
         read: validates the settings that only this kind has; raises ``ConfigurationError``.
         access: the permissions that an application needs to read the API.
         audiences: the token audiences that the API accepts in a cloud; empty if the cloud does not offer the API.
@@ -27,6 +28,7 @@ class Kind(NamedTuple):
     name: str
     title: str
     sourcetype: str
+    identified_by: tuple[str, ...]
     read: Callable[[str, Mapping[str, str]], OwnSettings]
     access: Access
     audiences: Callable[[str], tuple[str, ...]]
@@ -40,6 +42,7 @@ KINDS = {
             name="defender_graph_alerts",
             title="Defender alerts (Microsoft Graph)",
             sourcetype="ms:defender:graph:alerts",
+            identified_by=("id", "lastUpdateDateTime"),
             read=graph_alerts.read_settings,
             access=graph_alerts.ACCESS,
             audiences=partial(clouds.audiences, graph_alerts.API),
@@ -49,6 +52,7 @@ KINDS = {
             title="Defender incidents (Microsoft Graph)",
             sourcetype="ms365:defender:incident",
             split_sourcetype="ms365:defender:incident:alerts",
+            identified_by=("id", "lastUpdateDateTime"),
             read=incidents.read_settings,
             access=incidents.ACCESS,
             audiences=partial(clouds.audiences, graph_alerts.API),
@@ -57,6 +61,7 @@ KINDS = {
             name="defender_endpoint_alerts",
             title="Defender for Endpoint alerts",
             sourcetype="ms:defender:atp:alerts",
+            identified_by=("id", "lastUpdateTime"),
             read=endpoint_alerts.read_settings,
             access=endpoint_alerts.ACCESS,
             audiences=partial(clouds.audiences, endpoint_alerts.API),
@@ -65,6 +70,7 @@ KINDS = {
             name="defender_siem_alerts",
             title="Defender SIEM alerts",
             sourcetype="wdatp:alerts",
+            identified_by=("FullId", "AlertPart", "LastProcessedTimeUtc"),
             read=siem_alerts.read_settings,
             access=siem_alerts.ACCESS,
             audiences=siem_alerts.audiences,

@@ -29,13 +29,6 @@ from .rest_client import message_of
 
 MOST_ROWS = 20_000
 
-# The members that identify a version, by kind of input: those that ``Api.identify`` reads.
-IDENTIFYING = {
-    "defender_graph_alerts": ("id", "lastUpdateDateTime"),
-    "defender_incidents": ("id", "lastUpdateDateTime"),
-    "defender_endpoint_alerts": ("id", "lastUpdateTime"),
-    "defender_siem_alerts": ("FullId", "AlertPart", "LastProcessedTimeUtc"),
-}
 # Types of Splunk's messages about a search; INFO and DEBUG don't matter.
 _FAILURES = frozenset({"FATAL", "ERROR"})
 _REMARKS = frozenset({"WARN"})
@@ -53,7 +46,7 @@ class SplunkIndex:
         self._service = service
         self._kind = kind.name
         self._sourcetype = kind.sourcetype
-        self._members = IDENTIFYING[kind.name]
+        self._members = kind.identified_by
         self._warnings: dict[str, None] = {}
 
     @property

@@ -38,12 +38,40 @@ class Access(NamedTuple):
         return not self.roles or not {*self.roles, *self.delegated}.isdisjoint(permissions)
 
 
+# Graph's name for the product whose alerts the SIEM API and the endpoint API return.
+ENDPOINT_PRODUCT = frozenset({"microsoftDefenderForEndpoint"})
+
+
+class Alerts(NamedTuple):
+    """Which alerts of a tenant an input collects; an empty set means all.
+
+    Attributes:
+        sources: Defender products, as Graph names them.
+        severities: of the alerts.
+        stores: the regions that store them. The SIEM API has a host for each; the other APIs' hosts show all.
+        groups: device groups.
+    """
+
+    sources: frozenset[str] = frozenset()
+    severities: frozenset[str] = frozenset()
+    stores: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+
+    def meets(self, other: Alerts) -> bool:
+        """Whether an alert can belong to both."""
+        return all(not one or not another or one & another for one, another in zip(self, other))
+
+
 class OwnSettings(Protocol):
     """The settings that only one kind of input has."""
 
     @property
     def regions(self) -> tuple[str, ...]:
         """The regions to collect."""
+
+    @property
+    def brings(self) -> Alerts | None:
+        """The alerts that an input with these settings collects; None if it collects none."""
 
     def in_region(self, region: str, cloud: str) -> Api:
         """The API of a region, with these settings' filters.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from defender_alerts.microsoft.transport.rate_limit import Limit
 from defender_alerts.settings import cleaned
 
-from .base import Access
+from .base import ENDPOINT_PRODUCT, Access, Alerts
 from .odata import Collection, ODataApi, any_of, chosen
 
 API = "endpoint"
@@ -56,6 +56,11 @@ class EndpointSettings(NamedTuple):
     def regions(self) -> tuple[str, ...]:
         """One region: each host shows the whole tenant."""
         return (self.region,)
+
+    @property
+    def brings(self) -> Alerts:
+        """The alerts of endpoints with these severities."""
+        return Alerts(ENDPOINT_PRODUCT, frozenset(self.severities))
 
     def in_region(self, region: str, cloud: str) -> ODataApi:
         """The API with these settings' filters.

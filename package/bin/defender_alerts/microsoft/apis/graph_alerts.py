@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from defender_alerts.microsoft.transport.rate_limit import Limit
 
-from .base import Access
+from .base import Access, Alerts
 from .odata import Collection, ODataApi, any_of, chosen
 
 API = "graph"
@@ -58,6 +58,11 @@ class GraphSettings(NamedTuple):
     service_sources: tuple[str, ...]
     # One: Graph has no regions.
     regions: tuple[str, ...] = (REGION,)
+
+    @property
+    def brings(self) -> Alerts:
+        """The alerts of these products and severities."""
+        return Alerts(frozenset(self.service_sources), frozenset(self.severities))
 
     def in_region(self, region: str, cloud: str) -> ODataApi:
         """The API with these settings' filters.

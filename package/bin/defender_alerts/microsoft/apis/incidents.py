@@ -17,7 +17,7 @@ from typing import NamedTuple
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.settings import cleaned
 
-from .base import Access
+from .base import Access, Alerts
 from .graph_alerts import API, HEADERS, LIMITS, REGION
 from .odata import Collection, ODataApi
 
@@ -44,6 +44,11 @@ class IncidentSettings(NamedTuple):
     alerts: str
     # One: Graph has no regions.
     regions: tuple[str, ...] = (REGION,)
+
+    @property
+    def brings(self) -> Alerts | None:
+        """All alerts, if incidents come with theirs."""
+        return None if self.alerts == "none" else Alerts()
 
     def in_region(self, region: str, cloud: str) -> ODataApi:
         """The API with these settings' expansion.

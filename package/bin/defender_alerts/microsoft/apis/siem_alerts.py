@@ -30,7 +30,7 @@ from defender_alerts.microsoft.transport.rate_limit import Limit
 from defender_alerts.settings import cleaned, split_list
 from defender_alerts.times import iso, parse_iso, seconds
 
-from .base import Access, Query
+from .base import ENDPOINT_PRODUCT, Access, Alerts, Query
 from .refusals import about, out_of_service
 
 API = "siem"
@@ -52,6 +52,11 @@ class SiemSettings(NamedTuple):
     regions: tuple[str, ...]
     resource: str
     machine_groups: tuple[str, ...]
+
+    @property
+    def brings(self) -> Alerts:
+        """The alerts of endpoints in these regions and device groups."""
+        return Alerts(ENDPOINT_PRODUCT, stores=frozenset(self.regions), groups=frozenset(self.machine_groups))
 
     def in_region(self, region: str, cloud: str) -> SiemApi:
         """The API of a region with these settings' filters.

@@ -14,10 +14,6 @@ from defender_alerts.errors import ConfigurationError
 from defender_alerts.input_kinds import KINDS, Kind
 from defender_alerts.microsoft.account import DIRECT, MANAGED_IDENTITY, USER, Account
 from defender_alerts.microsoft.apis.base import Api, OwnSettings
-from defender_alerts.microsoft.apis.endpoint_alerts import EndpointSettings
-from defender_alerts.microsoft.apis.graph_alerts import GraphSettings
-from defender_alerts.microsoft.apis.incidents import IncidentSettings
-from defender_alerts.microsoft.apis.siem_alerts import SiemSettings
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.user_sign_in import not_signed_in
 from defender_alerts.settings import (
@@ -31,9 +27,6 @@ from defender_alerts.settings import (
 )
 from defender_alerts.times import iso, parse_start, seconds
 
-# Graph's name for the product whose alerts the SIEM API and the endpoint API return.
-_ENDPOINT = frozenset({"microsoftDefenderForEndpoint"})
-_ANY: frozenset[str] = frozenset()
 # The clocks of this host and of the user may differ, and filling in a form takes a while.
 _SLACK = seconds(3_600)
 
@@ -63,46 +56,6 @@ class SavedInput:
             return None
         account, tenant_id = (cleaned(stanza.get(field) or "") for field in ("account", "tenant_id"))
         return cls(kind, name, account, tenant_id, not is_true(stanza.get("disabled")), own)
-
-
-@dataclass(frozen=True)
-class _Alerts:
-    """Which alerts of a tenant an input collects; an empty set means all.
-
-    Attributes:
-        sources: Defender products, as Graph names them.
-        severities: of the alerts.
-        stores: the regions that store them. The SIEM API has a host for each; the other APIs' hosts show all.
-        groups: machine groups.
-    """
-
-    sources: frozenset[str] = _ANY
-    severities: frozenset[str] = _ANY
-    stores: frozenset[str] = _ANY
-    groups: frozenset[str] = _ANY
-
-    def meets(self, other: _Alerts) -> bool:
-        """Whether an alert can belong to both."""
-        pairs = (
-            (self.sources, other.sources),
-            (self.severities, other.severities),
-            (self.stores, other.stores),
-            (self.groups, other.groups),
-        )
-        return all(not one or not another or one & another for one, another in pairs)
-
-
-def _alerts(own: OwnSettings) -> _Alerts | None:
-    """The alerts of an input with these settings; None if it collects none."""
-    if isinstance(own, SiemSettings):
-        return _Alerts(_ENDPOINT, stores=frozenset(own.regions), groups=frozenset(own.machine_groups))
-    if isinstance(own, EndpointSettings):
-        return _Alerts(_ENDPOINT, frozenset(own.severities))
-    if isinstance(own, GraphSettings):
-        return _Alerts(frozenset(own.service_sources), frozenset(own.severities))
-    if isinstance(own, IncidentSettings) and own.alerts != "none":
-        return _Alerts()
-    return None
 
 
 @dataclass(frozen=True)
@@ -186,7 +139,7 @@ def _same(
 def _in_common(this: SavedInput, other: SavedInput) -> str:
     if this.kind == other.kind == "defender_incidents":
         return "incidents"
-    mine, theirs = _alerts(this.own), _alerts(other.own)
+    mine, theirs = this.own.brings, other.own.brings
     return "alerts" if mine and theirs and mine.meets(theirs) else ""
 
 
