@@ -23,8 +23,9 @@ from acceptance.notes import Notes, NotesError, take_back
 from acceptance.observed import Seen
 from acceptance.report import Report
 from acceptance.rest import Splunk, SplunkError
-from acceptance.running import Options, Run, TooLateError
+from acceptance.running import Run
 from acceptance.scene import Scene
+from acceptance.session import Options, TooLateError
 from tooling import paths
 
 PASSWORD = "SPLUNK_PASSWORD"  # noqa: S105 - the name of a variable
