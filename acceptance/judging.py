@@ -12,7 +12,7 @@ from knowledge import cim
 from acceptance import observed
 from acceptance.checks import Answer, Check, Verdict, yes_if
 from acceptance.container import KILLS
-from acceptance.observed import Difference, Huge, Row, Seen, Stopped
+from acceptance.observed import Difference, Huge, Row, Seen, Spoilt, Stopped
 
 BATCH = 1_000
 """The most that may come twice after an incident (docs/reliability.md)."""
@@ -199,6 +199,50 @@ def _killed(name: str) -> Callable[[Seen], tuple[list[str], str]]:
         return _goes_on(stopped) if stopped else (["the run ended before it went on"], "")
 
     return judge
+
+
+def _python(seen: Seen) -> tuple[list[str], str]:
+    _, openssl = seen.openssl or ("", "")
+    return ([] if openssl else ["it can't be started"]), openssl
+
+
+def _openssl(seen: Seen) -> tuple[list[str], str]:
+    splunk, openssl = seen.openssl or ("", "")
+    wanted = "OpenSSL 1.0.2" if splunk.startswith("9.") else "OpenSSL 3."
+    return ([] if openssl.startswith(wanted) else [f"Splunk {splunk} has {openssl or 'none'}"]), openssl
+
+
+def _no_shell(seen: Seen) -> tuple[list[str], str]:
+    lines = seen.above_inputs or ()
+    wrong = sorted({line for line in lines if not _SHELLS.isdisjoint(line.split())})
+    return wrong or ([] if lines else ["no process of an input was there"]), "; ".join(sorted({*lines}))
+
+
+_SHELLS = frozenset({"sh", "bash", "dash", "ash", "busybox"})
+
+
+def _spoilt(spoilt: Spoilt) -> tuple[list[str], str]:
+    wrong = [f"splunkd gives {shape}" for shape in spoilt.given if shape == "JSON"]
+    if not spoilt.is_said:
+        wrong.append("the input's log does not say so")
+    return wrong or ([] if spoilt.given else ["splunkd has no such secret"]), f"splunkd gives {', '.join(spoilt.given)}"
+
+
+def _handler_errors(seen: Seen) -> tuple[list[str], str]:
+    lines = [*(seen.handler_errors or ())]
+    wrong = [line for line in lines if not _OF_HANDLERS.search(line)]
+    wrong = [f"{len(wrong)} of {len(lines)} lines are no errors of PersistentScript"] if wrong else []
+    return wrong or ([] if lines else ["splunkd.log does not have it"]), f"{len(lines)} lines"
+
+
+_OF_HANDLERS = re.compile(r" (?:ERROR|WARN|FATAL) +PersistentScript .*defender_alerts_status")
+"""As --self looks for them (package/bin/defender_alerts/splunk/installation/logs.py)."""
+
+
+def _wants_certificates(seen: Seen) -> tuple[list[str], str]:
+    return (
+        [] if seen.wants_certificates else ["the input's log does not name the setting"]
+    ), "its log names the setting"
 
 
 def _default_index(seen: Seen) -> tuple[list[str], str]:
@@ -513,6 +557,67 @@ CHECKS = (
             _killed(kill.name),
         )
         for kill in KILLS
+    ),
+    Asked(
+        Check(
+            "python39",
+            "Does splunk cmd python3.9 exist?",
+            "--disruptive: it is started in the container.",
+            ("R6",),
+        ),
+        ("openssl",),
+        _python,
+    ),
+    Asked(
+        Check(
+            "openssl",
+            "Is Splunk's Python linked with OpenSSL 1.0.2 up to 9.4, and with OpenSSL 3 from 10.0 on?",
+            "--disruptive: it is asked in the container.",
+            ("R1",),
+            informs=True,
+        ),
+        ("openssl",),
+        _openssl,
+    ),
+    Asked(
+        Check(
+            "no-shell",
+            "Is there no shell above a running input?",
+            "--disruptive: the container's processes, in the middle of a backlog.",
+            ("R8",),
+        ),
+        ("above_inputs",),
+        _no_shell,
+    ),
+    Asked(
+        Check(
+            "spoilt-secret",
+            "Does an input say so if splunkd can't decrypt its secret?",
+            "--disruptive: the stored secret of an account of its own is changed, and Splunk is restarted.",
+            ("R15",),
+        ),
+        ("spoilt",),
+        lambda seen: _spoilt(_there(seen.spoilt)),
+    ),
+    Asked(
+        Check(
+            "errors-of-handlers",
+            "Does splunkd.log have what a persistent handler writes to standard error?",
+            "--disruptive: a handler's script is given a line that writes, and Splunk is restarted.",
+            ("R12",),
+        ),
+        ("handler_errors",),
+        _handler_errors,
+    ),
+    Asked(
+        Check(
+            "client-certificates",
+            "Does an input name requireClientCert where splunkd demands client certificates?",
+            "--disruptive: Splunk is restarted with that setting, and without it again.",
+            ("R16",),
+        ),
+        ("wants_certificates",),
+        _wants_certificates,
     ),
     Asked(
         Check("runs-end-well", "Did all runs of the inputs end well?", "action=run_done in their logs in _internal."),

@@ -132,29 +132,22 @@ def steps(scene: Scene, splunk: Splunk, address: tuple[str, int], *, makes_index
     wanted = {**before, "proxy_enabled": "1", "proxy_type": "http", "proxy_url": host, "proxy_port": str(port)}
     yield Step(Note("the proxy", "post", f"{_SETTINGS}/proxy", before), PROXY, wanted)
     yield Step(Note("checkpoints of the inputs", "documents", scene.tag))
-    for name, tenant, application, credential in (
-        (
-            scene.by_secret,
-            scene.tenant,
-            scene.application,
-            {"auth_type": "client_secret", "client_secret": scene.application.secrets[0].value},
-        ),
-        (
-            scene.by_certificate,
-            scene.other,
-            scene.certified,
-            {"auth_type": "certificate", "certificate": scene.pair.pem, "private_key": scene.pair.key_pem},
-        ),
-    ):
-        yield Step(
-            Note(f"the account {name}", "delete", f"{ACCOUNTS}/{name}"),
-            ACCOUNTS,
-            {"name": name, **_account(tenant, application), **credential},
-        )
+    yield account_step(scene, scene.by_secret)
+    pair = {"auth_type": "certificate", "certificate": scene.pair.pem, "private_key": scene.pair.key_pem}
+    yield _account_step(scene.by_certificate, scene.other, scene.certified, pair)
 
 
-def _account(tenant: Tenant, application: Application) -> dict[str, str]:
-    return {"cloud": tenant.cloud, "tenant_id": tenant.guid, "client_id": application.client_id, "skip_check": "0"}
+def account_step(scene: Scene, name: str) -> Step:
+    """An account with a client secret."""
+    secret = {"auth_type": "client_secret", "client_secret": scene.application.secrets[0].value}
+    return _account_step(name, scene.tenant, scene.application, secret)
+
+
+def _account_step(name: str, tenant: Tenant, application: Application, credential: Mapping[str, str]) -> Step:
+    form = {"cloud": tenant.cloud, "tenant_id": tenant.guid, "client_id": application.client_id, "skip_check": "0"}
+    return Step(
+        Note(f"the account {name}", "delete", f"{ACCOUNTS}/{name}"), ACCOUNTS, {"name": name, **form, **credential}
+    )
 
 
 def input_step(this: Input, *, interval: int, index: str) -> Step:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from defender_alerts.splunk.names import CHECKPOINTS
 
+from acceptance.container import CHANGES, Change, Container, NoContainerError
 from acceptance.rest import OURS, Splunk, SplunkError, element
 
 _INPUTS_OF_DOCUMENTS = ("input", "split_alerts_input")
@@ -26,8 +27,9 @@ class Note:
 
     Attributes:
         what: it is, for people.
-        undo: ``delete`` the object at the path, ``post`` the form to it, or delete the ``documents`` of inputs.
-        path: below the management port; of documents the beginning of the names of the inputs.
+        undo: ``delete`` the object at the path, ``post`` the form to it, delete the ``documents`` of inputs, or take a
+            change of the ``container`` back.
+        path: below the management port; of documents the beginning of the names of the inputs; the name of a change.
         form: what is posted.
     """
 
@@ -98,8 +100,41 @@ class Notes:
             raise NotesError(f"{self._path} can't be written ({error}).") from error
 
 
-def take_back(notes: Notes, splunk: Splunk, say: Callable[[str], None]) -> list[str]:
+def change(container: Container, this: Change, notes: Notes) -> None:
+    """Note a change of the container, then make it; it counts from the next restart on.
+
+    Raises:
+        NotesError: it can't be noted, so it is not made.
+        NoContainerError: Docker refuses it.
+    """
+    notes.add(Note(this.what, "container", this.name))
+    container.run_script(this.do)
+
+
+def undo_changes(notes: Notes, container: Container, say: Callable[[str], None]) -> None:
+    """Take the changes of the container back, which may keep everybody from logging in.
+
+    Raises:
+        NotesError: the notes can't be read.
+        NoContainerError: the Splunk is not the container, or Docker refuses.
+    """
+    uri, noted = notes.read()
+    changes = [note for note in noted if note.undo == "container"]
+    if changes:
+        container.must_be(uri)
+    for note in changes:
+        say(f"taking back: {note.what}")
+        container.undo(CHANGES[note.path])
+
+
+def take_back(notes: Notes, splunk: Splunk, container: Container, say: Callable[[str], None]) -> list[str]:
     """Take back everything that is noted, the latest first; go on where something can't be.
+
+    Args:
+        notes: what is noted.
+        splunk: where, with somebody logged in.
+        container: that was changed, if a note says so.
+        say: tells how far it is.
 
     Returns:
         What could not be taken back, a sentence each. The notes are gone if there is none.
@@ -114,8 +149,11 @@ def take_back(notes: Notes, splunk: Splunk, say: Callable[[str], None]) -> list[
     for note in noted:
         say(f"taking back: {note.what}")
         try:
-            _UNDO[note.undo](splunk, note)
-        except SplunkError as error:
+            if note.undo != "container":
+                _UNDO[note.undo](splunk, note)
+            elif container.undo(CHANGES[note.path]):
+                splunk.log_in_again()
+        except (SplunkError, NoContainerError) as error:
             left.append(f"{note.what} is still there: {error}")
     if not left:
         notes.forget()

@@ -93,6 +93,14 @@ class Stopped:
     found: Sequence[Found]
 
 
+@dataclass(frozen=True)
+class Spoilt:
+    """What comes of a secret that splunkd can't decrypt: what splunkd gives for it, and whether the input says so."""
+
+    given: Sequence[str]
+    is_said: bool
+
+
 @dataclass
 class Seen:
     """Everything that a run has seen; None is what it has not asked.
@@ -113,6 +121,11 @@ class Seen:
         restarted: the input that was at work when Splunk was restarted.
         killed: the inputs that were at work when something was killed, by what was.
         default_index: how many events each index has of an input whose index is "default".
+        openssl: the version of the Splunk, and of OpenSSL as its python3.9 says it, "" where there is no such Python.
+        above_inputs: the processes of inputs, each with the one that has started it, as in "python3.9 under splunkd".
+        spoilt: the input whose secret splunkd can't decrypt.
+        handler_errors: lines of splunkd.log that a handler has written to standard error.
+        wants_certificates: whether an input says so where splunkd demands client certificates.
         outcomes: what the logs of the inputs say of their runs' ends.
         hosts: on how many hosts each input has run.
         refused_expressions: lines of splunkd.log about expressions that Splunk refuses.
@@ -139,6 +152,11 @@ class Seen:
     restarted: Stopped | None = None
     default_index: Mapping[str, int] | None = None
     killed: Mapping[str, Stopped] | None = None
+    openssl: tuple[str, str] | None = None
+    above_inputs: Sequence[str] | None = None
+    spoilt: Spoilt | None = None
+    handler_errors: Sequence[str] | None = None
+    wants_certificates: bool | None = None
     outcomes: Sequence[str] | None = None
     hosts: Mapping[str, int] | None = None
     refused_expressions: Sequence[str] | None = None

@@ -76,6 +76,14 @@ class Splunk:
         self._session.headers["Authorization"] = f"Splunk {answer['sessionKey']}"
         self._again = lambda: self.log_in(user, password)
 
+    def log_in_again(self) -> None:
+        """Log in as before: a restart ends all sessions.
+
+        Raises:
+            SplunkError: splunkd can't be reached.
+        """
+        self._again()
+
     def use_token(self, token: str) -> None:
         """Use an authentication token, or a session key."""
         # A token is a JWT and wants Bearer (REST API User Manual, "Use Splunk authentication tokens").

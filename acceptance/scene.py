@@ -117,6 +117,7 @@ class Scene:
         self.lasting = Input("defender_endpoint_alerts", f"{self.tag}_lasting", self.by_certificate, {"region": "uk"})
         self.restarted = Input("defender_endpoint_alerts", f"{self.tag}_restart", self.by_certificate, {"region": "au"})
         self.default = Input("defender_incidents", f"{self.tag}_default", self.by_certificate, {"alerts": "none"})
+        self.spoilt = Input("defender_incidents", f"{self.tag}_spoilt", f"{self.tag}_spoilt", {"alerts": "none"})
         self._now = self.cloud.clock.now()
         self._number = 0
 

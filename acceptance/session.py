@@ -121,6 +121,22 @@ class Session:
 
         self.splunk.restart(wait)
 
+    def log_in_again(self) -> None:
+        """Log in once a restarted splunkd is back.
+
+        Raises:
+            TooLateError: it is not back in time.
+        """
+
+        def is_back() -> bool:
+            try:
+                self.splunk.log_in_again()
+            except SplunkError:
+                return False
+            return True
+
+        self.until(is_back, "its return")
+
     def interrupted(
         self, this: Input, shown: Sequence[Shown], interrupt: Callable[[], None], go_on: Callable[[], None]
     ) -> Stopped:

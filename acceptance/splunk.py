@@ -19,7 +19,7 @@ from standins.microsoft.cloud import MicrosoftCloud
 from acceptance.container import Container, NoContainerError
 from acceptance.judging import CHECKS
 from acceptance.making import RefusedError
-from acceptance.notes import Notes, NotesError, take_back
+from acceptance.notes import Notes, NotesError, take_back, undo_changes
 from acceptance.observed import Seen
 from acceptance.report import Report
 from acceptance.rest import Splunk, SplunkError
@@ -65,13 +65,15 @@ def main(
     notes = Notes(options.notes)
     splunk = Splunk(options.splunk, ca=options.ca, certificate_name=options.certificate_name)
     try:
+        if options.clean_up and notes.exist:
+            undo_changes(notes, container, say)
         _log_in(splunk, options.user, environment, ask)
         if options.clean_up:
-            return _clean_up(splunk, notes, say)
+            return _clean_up(splunk, notes, container, say)
         _refuse_loopback(options)
         if options.disruptive:
             container.must_be(options.splunk)
-        return _ask(splunk, notes, options, container if options.disruptive else None, say=say, show=show)
+        return _ask(splunk, notes, options, container, say=say, show=show)
     except (RefusedError, NotesError, SplunkError, NoContainerError) as error:
         show(f"{error}")
     except KeyboardInterrupt:
@@ -96,11 +98,11 @@ def _log_in(splunk: Splunk, user: str, environment: Mapping[str, str], ask: Call
         raise RefusedError(f"Give --user, whose password is asked for, or an authentication token in {TOKEN}.")
 
 
-def _clean_up(splunk: Splunk, notes: Notes, say: Callable[[str], None]) -> int:
+def _clean_up(splunk: Splunk, notes: Notes, container: Container, say: Callable[[str], None]) -> int:
     if not notes.exist:
         say("nothing is noted, so nothing is left")
         return 0
-    left = take_back(notes, splunk, say)
+    left = take_back(notes, splunk, container, say)
     for sentence in left:
         say(sentence)
     return 1 if left else 0
@@ -110,7 +112,7 @@ def _ask(
     splunk: Splunk,
     notes: Notes,
     options: argparse.Namespace,
-    container: Container | None,
+    container: Container,
     *,
     say: Callable[[str], None],
     show: Callable[[str], None],
@@ -118,13 +120,14 @@ def _ask(
     """Do a whole run; what it has made is taken back, however it ends."""
     info = splunk.content("services/server/info")
     about, stopped = _about(info), ""
+    run_options = _run_options(options, container if options.disruptive else None)
     hidden = {urlsplit(options.splunk).hostname or "": "<splunk>", options.address: "<address>", options.user: "<user>"}
     hidden |= {str(info.get(name) or ""): "<splunk>" for name in ("serverName", "host")}
     with MicrosoftCloud(listen=(options.listen or options.address, options.port)) as cloud:
         scene = Scene(cloud, options.index, every=options.every, backlog=options.backlog)
         scene.index = options.index or scene.tag
         address = (options.address, cloud.proxy.port)
-        run = Run(splunk, scene, address, notes=notes, options=_run_options(options, container), say=say)
+        run = Run(splunk, scene, address, notes=notes, options=run_options, say=say)
         try:
             run.carry_out()
         except KeyboardInterrupt:
@@ -140,7 +143,7 @@ def _ask(
             traceback.print_exc()
             stopped = f"The program itself failed: {type(error).__name__}."
         if run.has_begun and not options.keep:
-            stopped = " ".join([stopped, *take_back(notes, splunk, say)]).strip()
+            stopped = " ".join([stopped, *take_back(notes, splunk, container, say)]).strip()
     report = _report(run.seen, about, stopped, options, hidden)
     _write(report, options.report)
     show("")

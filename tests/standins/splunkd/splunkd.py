@@ -161,6 +161,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
             if self.kvstore.state is KVStoreState.FAILED:
                 # mongod is started with splunkd.
                 self.kvstore.state = KVStoreState.READY
+            self._port.requires_certificate = self._wants_certificates()
             self._port.open()
             self.is_restarting = False
 
@@ -168,6 +169,16 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         thread = threading.Thread(target=restart, name="restart")
         self._restarts.append(thread)
         thread.start()
+
+    def _wants_certificates(self) -> bool:
+        """Whether server.conf says so, in whichever app (requireClientCert: "default is false")."""
+        stanzas = (self.conf.of_app("server", app).get("sslConfig", {}) for app in ("system", *self.conf.apps()))
+        return any(boolean(stanza.get("requireClientCert")) for stanza in stanzas)
+
+    def restart(self) -> None:
+        """Restart it, as its command line does: when this returns it is back."""
+        self._restart()
+        self._restarts[-1].join()
 
     def _end_processes(self) -> None:
         for process in self._processes:
