@@ -147,14 +147,18 @@ def test_more_than_the_largest_body_is_refused_and_never_held(
         tracemalloc.stop()
 
 
-def test_ten_gigabytes_of_white_space_end_a_region_and_nothing_else(polled: PolledInput) -> None:
+def test_gigabytes_of_white_space_end_a_region_and_nothing_else(
+    polled: PolledInput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert body.LARGEST_BODY == 1_000_000_000
+    monkeypatch.setattr(body, "LARGEST_BODY", 30_000_000)
     polled.regions = ("eu", "us")
     alert = siem_alert(1, polled.cloud.clock.now() - seconds(60))
     polled.cloud.siem("us").add(polled.tenant, alert)
-    polled.cloud.faults.add(EU, faults.GzipFlood(10_000_000_000), times=None)
+    polled.cloud.faults.add(EU, faults.GzipFlood(1_000_000_000), times=None)
     result = polled.poll()
     assert [one.outcome for one in result.outcomes] == ["failed", "done"]
-    assert "The answer is larger than 1,000,000,000 bytes" in str(result.failures[0])
+    assert "The answer is larger than 30,000,000 bytes" in str(result.failures[0])
     assert polled.sink.raws() == [alert.decode()]
     assert len(polled.cloud.journal.calls(EU)) == 1
 

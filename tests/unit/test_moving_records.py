@@ -178,7 +178,7 @@ def test_thousands_of_records_of_which_some_move_are_delivered_once_in_time_orde
 @pytest.mark.parametrize("order", ["newest_first", "oldest_first", "none"])
 @pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
 def test_it_is_so_whatever_the_order_of_the_records(cloud: MicrosoftCloud, source: Source, order: str) -> None:
-    _collect(cloud, source, Volume(1_000, crowd=120, moving=10, requests=28), page=20, order=order)
+    _collect(cloud, source, Volume(400, crowd=120, moving=10, requests=18), page=20, order=order)
     assert len(cloud.journal.calls(source.host)) <= 300
 
 
@@ -187,7 +187,7 @@ def test_it_is_so_whatever_the_order_of_the_records(cloud: MicrosoftCloud, sourc
 def test_it_is_so_whatever_the_links_to_further_pages_do(
     cloud: MicrosoftCloud, source: Source, behaviour: dict[str, Any]
 ) -> None:
-    _collect(cloud, source, Volume(600, crowd=120, moving=6, requests=24), page=20, **behaviour)
+    _collect(cloud, source, Volume(300, crowd=120, moving=6, requests=16), page=20, **behaviour)
     assert len(cloud.journal.calls(source.host)) <= 320
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from defender_alerts.checkpoint.checkpoint import CheckpointKey, Reset
-from defender_alerts.collect import reader
-from defender_alerts.collect.delivery import BATCH_VERSIONS
+from defender_alerts.collect import delivery, reader
 from defender_alerts.collect.poll import LONGEST_HANDOVER
 from defender_alerts.errors import CheckpointError
 from defender_alerts.splunk.resetting import delete_input
@@ -19,10 +18,13 @@ from defender_alerts.times import parse_iso, seconds
 from standins.microsoft.samples import siem_alert
 from standins.polling import MemorySink, NoWaiting, PolledInput
 
+BATCH = 100
+
 
 @pytest.fixture(autouse=True)
-def answers_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_batches_of_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A backlog comes in one answer, whose batches follow each other."""
+    monkeypatch.setattr(delivery, "BATCH_VERSIONS", BATCH)
     monkeypatch.setattr(reader, "LONGEST_ANSWER_KEPT", 100_000_000)
 
 
@@ -74,7 +76,7 @@ def _reset(polled: PolledInput, start: int) -> None:
 
 
 def test_the_last_save_of_a_run_alone_says_when_the_place_was_collected(polled: PolledInput) -> None:
-    _alerts(polled, 1_500)
+    _alerts(polled, 150)
     assert polled.poll().failures == []
     *before, first = [document["collected"] for document in polled.store.history]
     assert len(before) > 1
@@ -108,8 +110,7 @@ def test_a_quiet_poll_reads_once_and_saves_once(polled: PolledInput) -> None:
 
 def test_two_processes_that_begin_at_once_lose_nothing_and_repeat_a_batch_or_two(polled: PolledInput) -> None:
     """Both read the store before either has saved: as close as two processes can come."""
-    alerts = _alerts(polled, 6_000)
-    polled.most_records = 10_000
+    alerts = _alerts(polled, 600)
     other = _another(polled)
     _let_two_read_at_once(polled)
     threads = [threading.Thread(target=process.poll) for process in (polled, other)]
@@ -120,14 +121,14 @@ def test_two_processes_that_begin_at_once_lose_nothing_and_repeat_a_batch_or_two
     assert polled.poll().failures == []
     delivered = polled.sink.raws() + other.sink.raws()
     assert set(delivered) == set(alerts)
-    assert len(delivered) - len(alerts) <= 2 * BATCH_VERSIONS
+    assert len(delivered) - len(alerts) <= 2 * BATCH
 
 
 def test_a_process_that_was_held_up_until_another_had_finished_leaves_all_to_it(
     polled: PolledInput, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It read the store first and would save last: over everything that the other one has noted down."""
-    alerts = _alerts(polled, 2_500)
+    alerts = _alerts(polled, 250)
     slow = _another(polled)
     usual = polled.store.checkpoints_of
 
@@ -153,7 +154,7 @@ def test_what_a_dead_process_saves_late_is_saved_over_once(
     """Splunkd may carry out the save of a killed process when the next one is long at work; a second was not killed."""
     polled.overlap = 7_200
     assert _another(polled).poll().failures == []
-    alerts = _alerts(polled, 3_500)
+    alerts = _alerts(polled, 350)
     left = dict(polled.store.history[-1])
 
     def saves_late(written: int) -> None:
@@ -170,7 +171,7 @@ def test_what_a_dead_process_saves_late_is_saved_over_once(
 def test_a_run_that_finds_another_at_work_goes_on_once_and_then_leaves_the_region_to_it(
     polled: PolledInput, caplog: pytest.LogCaptureFixture
 ) -> None:
-    alerts = _alerts(polled, 3_500)
+    alerts = _alerts(polled, 350)
 
     def another_saves(_: int) -> None:
         (document,) = polled.store.documents.values()
@@ -181,7 +182,7 @@ def test_a_run_that_finds_another_at_work_goes_on_once_and_then_leaves_the_regio
     assert ([one.outcome for one in result.outcomes], result.failures) == (["taken", "taken"], [])
     assert polled.stop.waits == [LONGEST_HANDOVER / 2] * 2
     assert "region=eu is left: another process has saved the checkpoint meanwhile" in caplog.text
-    assert polled.sink.raws() == alerts[:2_000]
+    assert polled.sink.raws() == alerts[:200]
 
 
 @pytest.mark.parametrize(("saves_in", "outcomes"), [(1, ["taken", "taken"]), (2, ["taken"])])
@@ -189,7 +190,7 @@ def test_a_run_takes_over_only_from_another_that_saves_no_more(
     polled: PolledInput, saves_in: int, outcomes: list[str]
 ) -> None:
     """In the first half of the wait it may finish its batch; one that saves in the second half is at work."""
-    _alerts(polled, 2_500)
+    _alerts(polled, 250)
 
     def another_saves(_: int = 0) -> None:
         (document,) = polled.store.documents.values()
@@ -209,7 +210,7 @@ def test_a_run_takes_over_only_from_another_that_saves_no_more(
 
 
 def test_a_store_that_fails_at_the_handover_fails_the_region(polled: PolledInput) -> None:
-    _alerts(polled, 2_500)
+    _alerts(polled, 250)
 
     def another_saves(_: int) -> None:
         (document,) = polled.store.documents.values()
@@ -254,7 +255,7 @@ def test_nothing_that_stands_in_a_document_keeps_a_run_out(polled: PolledInput, 
 def test_an_odd_document_that_appears_during_a_run_costs_one_handover_and_loses_nothing(
     polled: PolledInput, odd: dict[str, Any]
 ) -> None:
-    alerts = _alerts(polled, 2_500)
+    alerts = _alerts(polled, 250)
 
     def made_odd(written: int) -> None:
         if written == 1:
@@ -271,7 +272,7 @@ def test_an_odd_document_that_appears_during_a_run_costs_one_handover_and_loses_
 def test_a_place_that_was_reset_during_a_run_keeps_the_reset(
     polled: PolledInput, caplog: pytest.LogCaptureFixture
 ) -> None:
-    alerts = _alerts(polled, 2_500)
+    alerts = _alerts(polled, 250)
     write = polled.sink.write
     start = polled.cloud.clock.now() - seconds(7_200)
 
@@ -296,7 +297,7 @@ def test_a_place_that_was_reset_during_a_run_keeps_the_reset(
 @pytest.mark.parametrize("what", ["deleted", "reset"])
 def test_a_run_goes_on_with_nothing_that_has_begun_anew_since_its_input_was(polled: PolledInput, what: str) -> None:
     """A new input of the same name may have another index: what it has not collected yet is its own to collect."""
-    alerts = _alerts(polled, 2 * BATCH_VERSIONS)
+    alerts = _alerts(polled, 2 * BATCH)
     anew = _another(polled)
     late = siem_alert(100_000, polled.cloud.clock.now() - seconds(60))
 
@@ -310,7 +311,7 @@ def test_a_run_goes_on_with_nothing_that_has_begun_anew_since_its_input_was(poll
 
     _behind_each_batch(polled, begin_anew)
     assert [one.outcome for one in polled.poll().outcomes] == ["taken"]
-    assert len(polled.sink.raws()) == BATCH_VERSIONS
+    assert len(polled.sink.raws()) == BATCH
     assert anew.poll().failures == []
     assert sorted(anew.sink.raws()) == sorted([*alerts, late.decode()])
 
@@ -376,11 +377,11 @@ class _WhileTheOtherGoesOn(NoWaiting):
 
 
 @pytest.mark.parametrize("begins", ["in step", "a batch later", "in the middle"])
-def test_two_processes_through_thousands_of_alerts_lose_nothing_and_repeat_two_batches_at_most(
+def test_two_processes_through_many_batches_lose_nothing_and_repeat_two_batches_at_most(
     polled: PolledInput, begins: str
 ) -> None:
     begun = polled.cloud.clock.now() - seconds(6 * 3_600)
-    raws = [siem_alert(number, begun + seconds(number)) for number in range(5_500)]
+    raws = [siem_alert(number, begun + seconds(10 * number)) for number in range(550)]
     polled.cloud.siem("eu").add_all(polled.tenant, raws)
     alerts = [raw.decode() for raw in raws]
     other = _another(polled)
@@ -398,7 +399,7 @@ def test_two_processes_through_thousands_of_alerts_lose_nothing_and_repeat_two_b
     assert polled.poll().failures == []
     delivered = polled.sink.raws() + other.sink.raws()
     assert set(delivered) == set(alerts)
-    assert len(delivered) - len(alerts) <= 2 * BATCH_VERSIONS
+    assert len(delivered) - len(alerts) <= 2 * BATCH
 
 
 def _run_to_its_end(process: PolledInput, step: _InStep) -> None:
@@ -435,8 +436,7 @@ def test_an_input_that_is_edited_in_the_middle_of_a_backlog_goes_on_in_its_next_
     """
     polled.cloud.clock.freeze(polled.cloud.clock.now())
     polled.regions = regions
-    alerts = _alerts(polled, 5_500)
-    polled.most_records = 10_000
+    alerts = _alerts(polled, 550)
     new = _another(polled)
     outcomes: list[tuple[str, str]] = []
     thread = threading.Thread(
@@ -480,7 +480,7 @@ def test_an_input_that_is_edited_in_the_middle_of_a_backlog_goes_on_in_its_next_
     assert outcomes == [("eu", "taken"), *((region, "done") for region in regions[1:]), ("eu", "done")]
     delivered = polled.sink.raws() + new.sink.raws()
     assert set(delivered) == set(alerts)
-    assert len(delivered) - len(alerts) <= BATCH_VERSIONS
+    assert len(delivered) - len(alerts) <= BATCH
 
 
 @pytest.mark.parametrize("jump", [-10 * 365 * 86_400, -86_400, -3_600, -45, 45, 3_600, 86_400])

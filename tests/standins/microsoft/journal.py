@@ -52,8 +52,6 @@ class Call:
     """Lower-case names, only those of `KEPT_HEADERS`."""
     form: tuple[tuple[str, str], ...]
     """A form body's fields, secrets replaced by ``***``."""
-    token: str | None
-    """The ``uti`` claim of the bearer token, checked or not; None without one."""
     at: int
     """Ticks of the cloud's clock when the request had been read."""
     began: float

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import json
 import ssl
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-
-import jwt
 
 from standins.microsoft import ticks
 from standins.microsoft.certificates import Authority, Certificate
@@ -170,7 +166,6 @@ class Origins:
                 if name in KEPT_HEADERS
             ),
             form=tuple((name, "***" if name in _SECRET_FIELDS else value) for name, value in request.form),
-            token=_token_id(request.headers.get("authorization", "")),
             at=self.clock.now(),
             began=time.monotonic(),
         )
@@ -190,16 +185,3 @@ def _checked(request: Request | None) -> Request | None:
     except UnicodeDecodeError as error:
         raise BadRequestError("the URL and the form are UTF-8") from error
     return request
-
-
-@functools.lru_cache(maxsize=64)
-def _token_id(authorization: str) -> str | None:
-    scheme, _, token = authorization.partition(" ")
-    if scheme != "Bearer":
-        return None
-    try:
-        claims = jwt.decode(token, options={"verify_signature": False})
-    except (jwt.InvalidTokenError, json.JSONDecodeError):
-        return None
-    identity = claims.get("uti")
-    return identity if isinstance(identity, str) else None

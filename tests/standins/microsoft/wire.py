@@ -11,6 +11,7 @@ import struct
 import termios
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -49,17 +50,17 @@ class Request:
     body: bytes = b""
     version: str = "HTTP/1.1"
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The path, percent-decoded."""
         return unquote(self.target.partition("?")[0])
 
-    @property
+    @cached_property
     def query(self) -> Headers:
         """The query's pairs in order, decoded as a form is (``+`` is a blank)."""
         return tuple(parse_qsl(self.target.partition("?")[2], keep_blank_values=True, errors="strict"))
 
-    @property
+    @cached_property
     def form(self) -> Headers:
         """The pairs of a form body; none if the body isn't declared as a form."""
         declared = self.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -177,4 +177,3 @@ def test_the_journal_keeps_the_scope_and_no_secret(
     everything = repr(list(cloud.journal))
     assert "'right'" not in everything
     assert token not in everything
-    assert cloud.journal.calls("wdatp-alertexporter-eu.windows.com")[0].token == application.issued[0].identity
