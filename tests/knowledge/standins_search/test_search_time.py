@@ -182,7 +182,8 @@ def test_a_setting_may_go_on_in_the_next_line_and_hold_quotes_and_equals_signs(m
 
 
 @pytest.mark.parametrize(
-    "search", ["a=1 | stats count", "a=1 | sort a", "a=1 | dedup a", "a=1 | fields a*", "`m(1)`", "word"]
+    "search",
+    ["a=1 | stats list(a)", "a=1 | sort a", "a=1 | dedup a consecutive=true", "a=1 | fields a*", "`m(1)`", "word"],
 )
 def test_searches_that_are_not_modelled_are_refused(make_app: MakeApp, search: str) -> None:
     with pytest.raises(NotModelledError):

@@ -16,11 +16,11 @@ from standins.search.json_fields import json_fields
 from standins.search.kv_fields import kv_fields
 from standins.search.limits import SearchLimits
 from standins.search.lookups import LookupTable, read_lookups, read_tables
-from standins.search.pipeline import expand_macros, kept_fields, run_search, split_at_pipes
+from standins.search.pipeline import expand_macros, kept_fields, split_at_pipes
 from standins.search.props import check_props, settings_for
 from standins.search.refusal import NotModelledError
-from standins.search.reports import read_search
-from standins.search.rows import When
+from standins.search.reports import read_commands, read_search
+from standins.search.rows import Table, When
 from standins.search.search_terms import parse_terms, read_terms
 
 Fields = dict[str, str | list[str]]
@@ -126,17 +126,19 @@ class SearchKnowledge:
         newest_first = sorted(events, key=lambda event: float(event.time or "inf"), reverse=True)
         expanded = expand_macros(search, self.macros)
         terms, *commands = split_at_pipes(expanded)
+        when = When.of("0", "now", time.time())
         if not terms.strip():
-            found = read_search(expanded, {}, ()).run((), When.of("0", "now", time.time())).rows
-            return [_plain(row) for row in found]
+            return [_plain(row) for row in read_search(expanded, {}, ()).run((), when).rows]
         read: Callable[[IndexedEvent], Values] = self._values
         names, matches = read_terms(terms)
         if names <= _INDEXED:
             newest_first = [event for event in newest_first if matches(_indexed(event))]
             kept = kept_fields(commands[0]) if commands else None
             read = _indexed if kept is not None and kept <= _INDEXED else read
-        found = run_search(expanded, [read(event) for event in newest_first])
-        return [_plain(row) for row in found]
+        found = Table([row for row in map(read, newest_first) if matches(row)])
+        for command in read_commands(commands, {}):
+            found = command.run(found, when)
+        return [_plain(row) for row in found.rows]
 
     def _values_of(self, event: IndexedEvent) -> Values:
         settings = settings_for(self.props, source=event.source, sourcetype=event.sourcetype, host=event.host)

@@ -91,8 +91,13 @@ def read_chain(search: str, base: Search, macros: Conf, lookups: LookupTables | 
     return _read([], others, base.fields, lookups or {})
 
 
-def _read(begin: list[Command], texts: Sequence[str], fields: frozenset[str], lookups: LookupTables) -> Search:
-    commands = list(begin)
+def read_commands(texts: Sequence[str], lookups: LookupTables) -> list[Command]:
+    """Read what stands behind the first pipe.
+
+    Raises:
+        NotModelledError: something in it isn't known.
+    """
+    commands = []
     for text in texts:
         name, _, arguments = text.strip().partition(" ")
         if name == "lookup":
@@ -104,6 +109,11 @@ def _read(begin: list[Command], texts: Sequence[str], fields: frozenset[str], lo
         if name not in _COMMANDS:
             raise NotModelledError(f"the search command {name!r}")
         commands.append(_COMMANDS[name](arguments.strip()))
+    return commands
+
+
+def _read(begin: list[Command], texts: Sequence[str], fields: frozenset[str], lookups: LookupTables) -> Search:
+    commands = [*begin, *read_commands(texts, lookups)]
     for command in commands:
         if missing := command.reads - fields:
             raise UnknownFieldError(f"{sorted(missing)} in {' | '.join(texts)}")

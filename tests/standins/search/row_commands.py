@@ -106,7 +106,9 @@ def _table(arguments: str) -> Command:
 
 
 def _fields(arguments: str) -> Command:
-    """Documented: with ``-`` the fields that go; else those that stay, and ``_time`` and ``_raw`` with them."""
+    """Documented: with ``-`` the fields that go; else those that stay, and ``_time`` and ``_raw`` with them; ``*`` is all."""
+    if arguments == "*":
+        return Command(frozenset(), unchanged, lambda table, _: table)
     if not arguments.startswith("-"):
         kept = frozenset(names_in(arguments))
 

@@ -78,11 +78,11 @@ def names_in(text: str) -> list[str]:
     """The fields of a list, quoted or not.
 
     Raises:
-        NotModelledError: there are none.
+        NotModelledError: there are none, or one has a wildcard.
     """
     names = [quoted or plain for quoted, plain in re.findall(r'"([^"]+)"|([^\s,"]+)', text)]
-    if not names:
-        raise NotModelledError("a list of fields without any")
+    if not names or "*" in text:
+        raise NotModelledError(f"the list of fields {text!r}")
     return names
 
 
