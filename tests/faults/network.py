@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from defender_alerts.collect.poll import Plan
 from defender_alerts.microsoft.apis.base import Api
 from defender_alerts.microsoft.apis.odata import ODataApi
@@ -28,7 +26,7 @@ _NOWHERE = "nowhere.windows.invalid"
 
 def _wrong_password(stage: Polls) -> None:
     stage.cloud.proxy_credentials = ("splunk", "right")
-    stage.polled.proxy = replace(http_proxy(stage.cloud.proxy), username="splunk", password="wrong")
+    stage.polled.proxy = http_proxy(stage.cloud.proxy)._replace(username="splunk", password="wrong")
 
 
 def _unresolved(stage: Polls) -> None:
@@ -43,7 +41,7 @@ def _unresolved(stage: Polls) -> None:
 
     stage.patch.setenv("HTTPS_PROXY", stage.cloud.proxy.url())
     stage.patch.setenv("NO_PROXY", ".invalid")
-    stage.network = lambda network: replace(network, proxy=None)
+    stage.network = lambda network: network._replace(proxy=None)
     stage.plan = plan
 
 

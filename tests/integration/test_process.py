@@ -7,12 +7,13 @@ import re
 import pytest
 from integration.installation import Installation
 
-# Guessing encodings; what a refusal means; signing with a certificate; what only pages and searches use. Certificates are read in any poll
-# for which CA certificates are saved, as they are here.
+# Guessing encodings; making classes of tables; what a refusal means; signing with a certificate; what only pages, commands and searches
+# use. Certificates are read in any poll for which CA certificates are saved, as they are here.
 NEEDLESS = (
     "chardet",
     "charset_normalizer",
     "ctypes",
+    "dataclasses",
     "defender_alerts.audit.compare",
     "defender_alerts.diagnostics",
     "defender_alerts.microsoft.aadsts",
@@ -20,9 +21,12 @@ NEEDLESS = (
     "defender_alerts.microsoft.client_certificate.openssl",
     "defender_alerts.microsoft.client_certificate.key_pair",
     "defender_alerts.splunk.pages",
+    "defender_alerts.splunk.refresh_tokens",
+    "solnlib",
+    "splunk.",
     "splunktaucclib",
 )
-NEEDED = {"defender_alerts.collect.poll", "msal.application", "requests", "solnlib.log", "splunklib.binding"}
+NEEDED = {"defender_alerts.collect.poll", "msal.application", "requests", "splunklib.binding"}
 
 
 @pytest.fixture

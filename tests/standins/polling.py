@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -261,7 +261,7 @@ class PolledInput:
     def poll(self, **account: Any) -> PollResult:
         """Poll once; ``account`` replaces fields of the account."""
         plan = self.plan()
-        plan = plan._replace(account=replace(plan.account, **account))
+        plan = plan._replace(account=plan.account._replace(**account))
         given = PollContext(
             self.network(),
             self.store,

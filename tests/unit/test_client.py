@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 
 import pytest
 from defender_alerts.errors import AddonError
@@ -110,7 +109,7 @@ def test_each_type_of_proxy_leads_to_microsoft_with_credentials(kind: str) -> No
     with MicrosoftCloud(proxy_credentials=("splunk@corp", "p@ss:w/rd%?")) as cloud:
         polled = _through(cloud, kind)
         assert polled.proxy is not None
-        polled.proxy = replace(polled.proxy, username="splunk@corp", password="p@ss:w/rd%?", remote_dns=True)
+        polled.proxy = polled.proxy._replace(username="splunk@corp", password="p@ss:w/rd%?", remote_dns=True)
         alert = _alert(polled)
         assert polled.poll().failures == []
         assert polled.sink.raws() == [alert]
@@ -139,7 +138,7 @@ def test_without_a_proxy_in_the_settings_the_environments_is_used(
     polled: PolledInput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", polled.cloud.proxy.url())
-    network = replace(polled.network(), proxy=None)
+    network = polled.network()._replace(proxy=None)
     polled.network = lambda: network  # type: ignore[method-assign]
     alert = _alert(polled)
     assert polled.poll().failures == []

@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 
 import pytest
 from defender_alerts.diagnostics.network import check_proxy
@@ -65,7 +64,7 @@ def test_each_address_that_swallows_connections_costs_its_own_short_wait_and_is_
     swallowed = [f"127.0.0.{2 + number}" for number in range(dead)]
     _name(monkeypatch, "proxy.example", *swallowed, polled.cloud.proxy.host)
     monkeypatch.setattr(connection, "LONGEST_CONNECT", 0.1)
-    polled.proxy = replace(http_proxy(polled.cloud.proxy), host="proxy.example")
+    polled.proxy = http_proxy(polled.cloud.proxy)._replace(host="proxy.example")
     polled.timeout = 600.0
     alert = siem_alert(1, polled.cloud.clock.now() - seconds(60))
     polled.cloud.siem("eu").add(polled.tenant, alert)
@@ -83,7 +82,7 @@ def test_a_host_all_of_whose_addresses_swallow_connections_is_one_that_did_not_a
 ) -> None:
     _name(monkeypatch, "proxy.example", "127.0.0.2", "127.0.0.3")
     monkeypatch.setattr(connection, "LONGEST_CONNECT", 0.1)
-    polled.proxy = replace(http_proxy(polled.cloud.proxy), host="proxy.example")
+    polled.proxy = http_proxy(polled.cloud.proxy)._replace(host="proxy.example")
     port = polled.cloud.proxy.port
     said = r"in time \(127\.0\.0\.2, 127\.0\.0\.3 of proxy\.example did not take the connection\)"
     with swallowing("127.0.0.2", port), swallowing("127.0.0.3", port), pytest.raises(AddonError, match=said):
@@ -206,14 +205,14 @@ def test_where_no_CA_is_set_an_unknown_authority_leads_to_the_setting(cloud: Mic
     network = Network(proxy=http_proxy(cloud.proxy))
     session = open_session(network, trust(""), LOGIN)
     assert not session.has_own_ca
-    assert open_session(replace(network, ca_pem=cloud.ca_pem), trust(cloud.ca_pem), LOGIN).has_own_ca
+    assert open_session(network._replace(ca_pem=cloud.ca_pem), trust(cloud.ca_pem), LOGIN).has_own_ca
 
 
 def test_an_intermediate_authority_alone_is_enough(polled: PolledInput) -> None:
     alert = siem_alert(1, polled.cloud.clock.now() - seconds(60))
     polled.cloud.siem("eu").add(polled.tenant, alert)
     polled.cloud.faults.add(None, faults.ShowCertificate(Certificate.FROM_INTERMEDIATE), times=None)
-    network = replace(polled.network(), ca_pem=polled.cloud.intermediate_pem)
+    network = polled.network()._replace(ca_pem=polled.cloud.intermediate_pem)
     polled.network = lambda: network  # type: ignore[method-assign]
     assert polled.poll().failures == []
     assert polled.sink.raws() == [alert.decode()]

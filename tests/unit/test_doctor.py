@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import logging
 import socket
@@ -43,7 +42,7 @@ def case_of(
 ) -> Context:
     """The case of a polled input; ``own`` replaces fields of its account."""
     plan = polled.plan()
-    account = dataclasses.replace(plan.account, **own)
+    account = plan.account._replace(**own)
     apis = {region: plan.own.in_region(region, account.cloud) for region in plan.own.regions}
     taken = tokens if tokens is not None else []
     return Context(plan.kind, account, network or polled.network(), apis, threading.Event(), LOG, taken.append)
@@ -74,8 +73,8 @@ def test_the_checks_come_in_the_order_in_which_one_rests_on_the_other() -> None:
 
 @pytest.mark.parametrize("kind", WAYS)
 def test_everything_is_in_order_through_each_kind_of_proxy(polled: PolledInput, kind: str) -> None:
-    proxy = dataclasses.replace(http_proxy(WAYS[kind](polled)), remote_dns=True)
-    found = examine(case_of(polled, dataclasses.replace(polled.network(), proxy=proxy)))
+    proxy = http_proxy(WAYS[kind](polled))._replace(remote_dns=True)
+    found = examine(case_of(polled, polled.network()._replace(proxy=proxy)))
     assert outcomes(found, Outcome.SKIPPED) == {("dns", LOGIN), ("dns", SIEM)}
     assert outcomes(found, Outcome.FAILED) == outcomes(found, Outcome.WARNING) == set()
     assert "issued by O=Stand-in Microsoft cloud" in found["tls", SIEM].found
@@ -84,8 +83,8 @@ def test_everything_is_in_order_through_each_kind_of_proxy(polled: PolledInput, 
 @pytest.mark.parametrize("kind", WAYS)
 def test_a_proxy_that_refuses_the_login_ends_the_way(polled: PolledInput, kind: str) -> None:
     polled.cloud.proxy_credentials = ("user", "password")
-    proxy = dataclasses.replace(http_proxy(WAYS[kind](polled)), remote_dns=True)
-    found = examine(case_of(polled, dataclasses.replace(polled.network(), proxy=proxy)))
+    proxy = http_proxy(WAYS[kind](polled))._replace(remote_dns=True)
+    found = examine(case_of(polled, polled.network()._replace(proxy=proxy)))
     assert outcomes(found, Outcome.FAILED) == {("proxy", "")}
     assert outcomes(found, Outcome.OK) == {("credentials", "")}
     assert "Configuration > Proxy" in found["proxy", ""].advice
@@ -93,7 +92,7 @@ def test_a_proxy_that_refuses_the_login_ends_the_way(polled: PolledInput, kind: 
 
 
 def test_a_proxy_whose_own_certificate_is_not_trusted_is_told_from_what_is_behind_it(polled: PolledInput) -> None:
-    network = dataclasses.replace(polled.network(), proxy=http_proxy(polled.cloud.https_proxy), ca_pem="")
+    network = polled.network()._replace(proxy=http_proxy(polled.cloud.https_proxy), ca_pem="")
     found = examine(case_of(polled, network))
     assert outcomes(found, Outcome.FAILED) == {("proxy", "")}
     assert found["proxy", ""].found.startswith("The certificate of the proxy itself is not trusted")
@@ -102,7 +101,7 @@ def test_a_proxy_whose_own_certificate_is_not_trusted_is_told_from_what_is_behin
 def test_a_proxy_that_is_not_there_is_found_by_its_port(polled: PolledInput) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = server.getsockname()[1]
-    network = dataclasses.replace(polled.network(), proxy=Proxy("http", "127.0.0.1", free))
+    network = polled.network()._replace(proxy=Proxy("http", "127.0.0.1", free))
     found = network_path.proxy(case_of(polled, network), "")
     assert (found.outcome, f"http://127.0.0.1:{free}" in found.found) == (Outcome.FAILED, True)
 
@@ -122,8 +121,8 @@ def test_a_name_that_cannot_be_resolved_is_found_where_no_proxy_does_it(polled: 
     direct = case_of(polled, Network(ca_pem=polled.cloud.ca_pem, timeout=5.0))
     assert network_path.names(direct, "login.invalid").outcome is Outcome.FAILED
     assert "127.0.0.1" in network_path.names(direct, "localhost").found
-    near = dataclasses.replace(http_proxy(polled.cloud.socks_proxy), remote_dns=False)
-    asked = case_of(polled, dataclasses.replace(polled.network(), proxy=near))
+    near = http_proxy(polled.cloud.socks_proxy)._replace(remote_dns=False)
+    asked = case_of(polled, polled.network()._replace(proxy=near))
     assert network_path.names(asked, "login.invalid").outcome is Outcome.FAILED
 
 
@@ -149,14 +148,14 @@ def test_a_certificate_that_is_not_trusted_is_shown_with_its_issuer(
     polled: PolledInput, kind: str, certificate: Certificate, issuer: str
 ) -> None:
     polled.cloud.faults.add(SIEM, faults.ShowCertificate(certificate), times=None)
-    proxy = dataclasses.replace(http_proxy(WAYS[kind](polled)), remote_dns=True)
-    found = network_path.certificate(case_of(polled, dataclasses.replace(polled.network(), proxy=proxy)), SIEM)
+    proxy = http_proxy(WAYS[kind](polled))._replace(remote_dns=True)
+    found = network_path.certificate(case_of(polled, polled.network()._replace(proxy=proxy)), SIEM)
     assert found.outcome is Outcome.FAILED
     assert f"issued by O={issuer}" in found.found
 
 
 def test_without_the_additional_authority_nothing_is_trusted_and_no_token_is_asked_for(polled: PolledInput) -> None:
-    found = examine(case_of(polled, dataclasses.replace(polled.network(), ca_pem="")))
+    found = examine(case_of(polled, polled.network()._replace(ca_pem="")))
     assert outcomes(found, Outcome.FAILED) == {("tls", LOGIN), ("tls", SIEM)}
     assert all(call.method == "HEAD" for call in polled.cloud.journal)
     assert "Additional CA certificates" in found["tls", LOGIN].advice

@@ -216,7 +216,6 @@ NO_LIMITS = {
     "collect.missing_alerts._MOST_NAMED": "how many a sentence names",
     "checkpoint.split_alerts._DAY": "a unit",
     "checkpoint.checkpoint._PARTS": "a format",
-    "collect.poll.PollContext.writer": "how long an id is",
     "collect.reader._EVER": "all times there are",
     "microsoft.json_stream._SMALLEST_READ": "how much is read at once",
     "microsoft.json_stream._EXCERPT": "how much a sentence quotes",

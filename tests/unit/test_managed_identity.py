@@ -73,7 +73,7 @@ class Scene:
         }
 
     def account(self, mode: str = "federated", identity: str | None = None) -> Account:
-        return replace(self.polled.plan().account, **self.fields(mode, identity))  # type: ignore[arg-type]
+        return self.polled.plan().account._replace(**self.fields(mode, identity))  # type: ignore[arg-type]
 
     def refused(self, *args: Any, **fields: Any) -> AddonError:
         with pytest.raises(AddonError) as caught:

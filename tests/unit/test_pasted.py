@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import unicodedata
 from pathlib import Path
@@ -80,7 +79,7 @@ def test_so_are_proxy_and_CA_certificates(character: str, tmp_path: Path) -> Non
             {name: laced(value, character) for name, value in network.items()},
         )
         plain = read_network(proxy, {"proxy_password": " secret "}, network)
-        assert dataclasses.replace(read, ca_pem="") == dataclasses.replace(plain, ca_pem="")
+        assert read._replace(ca_pem="") == plain._replace(ca_pem="")
         assert read.ca_pem == plain.ca_pem.strip() or bundle == str(path)
         assert check_ca_bundle(network["ca_bundle"]) == check_ca_bundle(laced(bundle, character)) == ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import socket
 from collections.abc import Callable, Iterator
@@ -45,7 +44,7 @@ def way_to(cloud: MicrosoftCloud) -> Network:
 
 
 def check(polled: PolledInput, **fields: Any) -> AccountCheck:
-    account = dataclasses.replace(account_of(polled.tenant, polled.application), **fields)
+    account = account_of(polled.tenant, polled.application)._replace(**fields)
     return check_account(account, way_to(polled.cloud))
 
 
@@ -202,13 +201,13 @@ def test_a_proxy_that_wants_a_password_refuses_the_account(polled: PolledInput) 
 def test_a_proxy_where_there_is_none_refuses_the_account(polled: PolledInput) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = server.getsockname()[1]
-    nowhere = dataclasses.replace(way_to(polled.cloud), proxy=Proxy("http", "127.0.0.1", free))
+    nowhere = way_to(polled.cloud)._replace(proxy=Proxy("http", "127.0.0.1", free))
     with pytest.raises(ConnectionFailedError, match="Check host, port and type under Configuration > Proxy"):
         check_account(account_of(polled.tenant, polled.application), nowhere)
 
 
 def test_a_ca_that_is_not_trusted_refuses_the_account(polled: PolledInput) -> None:
-    untrusting = dataclasses.replace(way_to(polled.cloud), ca_pem="")
+    untrusting = way_to(polled.cloud)._replace(ca_pem="")
     with pytest.raises(ConnectionFailedError, match="not trusted"):
         check_account(account_of(polled.tenant, polled.application), untrusting)
 
@@ -289,14 +288,14 @@ def test_a_proxy_that_never_answers_is_named_however_patient_the_settings_are(
 ) -> None:
     monkeypatch.setattr(account_check, "_LONGEST_WAIT", 0.5)
     with silent_proxy() as proxy:
-        patient = dataclasses.replace(way_to(polled.cloud), proxy=proxy, timeout=300.0)
+        patient = way_to(polled.cloud)._replace(proxy=proxy, timeout=300.0)
         with pytest.raises(ConnectionFailedError, match=r"Configuration > (Proxy|Network)"):
             check_account(account_of(polled.tenant, polled.application), patient)
 
 
 def test_what_has_not_come_when_the_time_is_over_is_not_checked(polled: PolledInput) -> None:
     with silent_proxy() as proxy:
-        patient = dataclasses.replace(way_to(polled.cloud), proxy=proxy, timeout=300.0)
+        patient = way_to(polled.cloud)._replace(proxy=proxy, timeout=300.0)
         found = check_account(account_of(polled.tenant, polled.application), patient, seconds=1.0)
     assert {(one.finding, one.detail) for one in found.kinds} == {(Verdict.UNCHECKED, "no answer within 1 s")}
 

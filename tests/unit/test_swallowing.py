@@ -15,10 +15,6 @@ BIN = paths.PACKAGE / "bin"
 FILES = sorted(BIN.rglob("*.py"))
 _NOTHING = (ast.Pass, ast.Continue, ast.Break)
 WITHOUT_PROXY = {
-    "solnlib.log": "writes the log",
-    "solnlib.splunkenv": "where the log is",
-    "solnlib.orphan_process_monitor": "looks at a process",
-    "solnlib.utils": "signals",
     "solnlib.credentials": "its calls are UCC's: an entry point of ours has taken the proxies away",
     "splunktaucclib.rest_handler": "the same",
     "splunktaucclib.rest_handler.admin_external": "the same",

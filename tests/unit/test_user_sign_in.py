@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -66,8 +66,8 @@ class Signed:
     tokens: MemoryTokens = field(default_factory=MemoryTokens)
 
     def account(self, **fields: Any) -> Account:
-        return replace(
-            self.polled.plan().account, auth_type=USER, signed_in_as=ANNA, refresh_tokens=self.tokens, **fields
+        return self.polled.plan().account._replace(
+            auth_type=USER, signed_in_as=ANNA, refresh_tokens=self.tokens, **fields
         )
 
     def source(self, account: Account) -> TokenSource:

@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import ConfigurationError
 from .times import parse_start
@@ -29,8 +29,7 @@ _TENANT = re.compile(
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 
-@dataclass(frozen=True)
-class Polling:
+class Polling(NamedTuple):
     """The settings that all kinds of input share.
 
     Attributes:
@@ -41,7 +40,7 @@ class Polling:
 
     name: str
     account: str
-    index: str
+    index: str  # type: ignore[assignment] # in place of a tuple's own
     interval: str
     start_time: str
     overlap: int

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from defender_alerts.errors import CheckpointError
@@ -76,7 +76,6 @@ class IncompleteRecord(NamedTuple):
     gone: int = 0
 
 
-@dataclass
 class Checkpoint:
     """How far one region has been collected; times in ticks.
 
@@ -95,18 +94,29 @@ class Checkpoint:
         held: a time that this run must not pass, since it could not be read completely; None for none.
     """
 
-    key: CheckpointKey
-    watermark: int
-    settled: int
-    seen_from: int
-    seen: Seen = field(default_factory=Seen)
-    generation: int = 0
-    revision: int = 0
-    writer: str = ""
-    typed_tenant: str = ""
-    collected: int | None = None
-    incomplete: dict[str, IncompleteRecord] = field(default_factory=dict)
+    typed_tenant = ""
     held: int | None = None
+
+    def __init__(
+        self,
+        key: CheckpointKey,
+        watermark: int,
+        settled: int,
+        seen_from: int,
+        *,
+        seen: Seen | None = None,
+        generation: int = 0,
+        revision: int = 0,
+        writer: str = "",
+        collected: int | None = None,
+        incomplete: Mapping[str, IncompleteRecord] = MappingProxyType({}),
+    ) -> None:
+        self.key = key
+        self.watermark, self.settled, self.seen_from = watermark, settled, seen_from
+        self.seen = Seen() if seen is None else seen
+        self.generation, self.revision, self.writer = generation, revision, writer
+        self.collected = collected
+        self.incomplete = dict(incomplete)
 
     @classmethod
     def first(cls, key: CheckpointKey, start: int, generation: int = 0) -> Checkpoint:

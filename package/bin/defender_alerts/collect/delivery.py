@@ -6,7 +6,6 @@ A kill at any moment repeats only what was written since the last save: at most 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts
 from defender_alerts.checkpoint.versions import Version
@@ -21,7 +20,6 @@ BATCH_VERSIONS = 1_000
 BATCH_BYTES = 2_400_000
 
 
-@dataclass
 class Delivered:
     """Counts of what a run has delivered.
 
@@ -32,10 +30,7 @@ class Delivered:
         bytes: written to the stream.
     """
 
-    new: int = 0
-    split_alerts: int = 0
-    late: int = 0
-    bytes: int = 0
+    new = split_alerts = late = bytes = 0
 
 
 class Delivery:

@@ -11,7 +11,6 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Callable, NamedTuple, Protocol
 
 from defender_alerts.checkpoint.checkpoint import (
@@ -70,44 +69,53 @@ class Store(CheckpointStore, SplitAlertStore, Protocol):
     """Stores checkpoints, and which split alerts were delivered."""
 
 
-@dataclass(frozen=True)
 class PollContext:
     """Everything that a poll needs from outside.
 
-    Attributes:
-        writer: this run's id in the documents it saves.
+    Args:
+        network: the settings.
+        store: keeps the checkpoints.
+        sink: takes the events.
+        stop: ends every wait.
+        log: of the run.
+        writer: this run's id in the documents it saves; by default, a new one.
         begun: set when the regions start: from then on a batch may be in progress that should be finished.
         machine: this machine's clock, in ticks.
         monotonic: a monotonic clock, in seconds.
         trust: makes a TLS context from the certificates in the settings.
+
+    Attributes:
         clock: the server's clock, learned from its answers.
+        caller: makes the calls.
     """
 
-    network: Network
-    store: Store
-    sink: EventSink
-    stop: Stop
-    log: logging.Logger
-    writer: str = field(default_factory=lambda: secrets.token_hex(8))
-    begun: threading.Event = field(default_factory=threading.Event)
-    machine: Callable[[], int] = machine_time
-    monotonic: Callable[[], float] = time.monotonic
-    trust: Callable[[str], ssl.SSLContext] = trust
-    clock: ServerClock = field(init=False)
-    caller: Callers = field(init=False)
-
-    def __post_init__(self) -> None:
-        callers = Callers(
-            self.network,
-            self.trust(self.network.ca_pem),
-            self.stop,
-            self.log,
-            machine=self.machine,
-            monotonic=self.monotonic,
+    def __init__(
+        self,
+        network: Network,
+        store: Store,
+        sink: EventSink,
+        stop: Stop,
+        log: logging.Logger,
+        *,
+        writer: str = "",
+        begun: threading.Event | None = None,
+        machine: Callable[[], int] = machine_time,
+        monotonic: Callable[[], float] = time.monotonic,
+        trust: Callable[[str], ssl.SSLContext] = trust,
+    ) -> None:
+        self.store, self.sink, self.stop, self.log = store, sink, stop, log
+        self.writer = writer or secrets.token_hex(8)
+        self.begun = begun or threading.Event()
+        self.clock = ServerClock(machine, monotonic)
+        self.caller = Callers(
+            network,
+            trust(network.ca_pem),
+            stop,
+            log,
+            machine=machine,
+            monotonic=monotonic,
             on_dead_addresses=self._warn_of_dead_addresses,
         )
-        object.__setattr__(self, "clock", ServerClock(self.machine, self.monotonic))
-        object.__setattr__(self, "caller", callers)
 
     def _warn_of_dead_addresses(self, host: str, dead: Sequence[str], answering: str) -> None:
         self.log.warning(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
@@ -86,16 +85,10 @@ class Span(NamedTuple):
     open: str = ""
 
 
-@dataclass
 class Asked:
     """What has been requested and received; ``start`` and ``end`` in ticks, the others are counts."""
 
-    start: int = 0
-    end: int = 0
-    windows: int = 0
-    received: int = 0
-    broken: int = 0
-    unidentified: int = 0
+    start = end = windows = received = broken = unidentified = 0
 
     def count(self, page: PageReading) -> None:
         """Add a complete answer."""
@@ -186,7 +179,7 @@ class RegionReader:
         if expansion is None or self._api is not self._full:
             raise error
         unexpanded, query = expansion.unexpanded(), self._query(window)
-        request = replace(unexpanded.request(query), failures=1)
+        request = unexpanded.request(query)._replace(failures=1)
         try:
             self._page(request, query, _Counted(), api=unexpanded)
         except AddonError:

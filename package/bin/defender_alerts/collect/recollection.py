@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey, CheckpointStore
@@ -219,8 +218,7 @@ class PendingRecollection:
         self._log.info("%s", done)
 
 
-@dataclass(frozen=True)
-class _Wanted:
+class _Wanted(NamedTuple):
     """Receives what a reader reads, for a recollection."""
 
     recollection: PendingRecollection

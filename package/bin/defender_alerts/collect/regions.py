@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from defender_alerts.errors import (
     AddonError,
@@ -27,8 +27,7 @@ _LONGEST_BATCH = 2.5
 _TICK = 0.1
 
 
-@dataclass
-class RegionOutcome:
+class RegionOutcome(NamedTuple):
     """How a region's run ended: ``done``, ``stopped``, ``taken`` by another process, ``incomplete`` or ``failed``.
 
     The last two come with a failure.

@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Union
 
@@ -187,7 +187,7 @@ def _ask(
         audiences: and the kinds of input that want a token for each.
         until: by the monotonic clock.
     """
-    stop, patient = threading.Event(), replace(network, timeout=min(network.timeout, _LONGEST_WAIT))
+    stop, patient = threading.Event(), network._replace(timeout=min(network.timeout, _LONGEST_WAIT))
     callers = Callers(patient, trust(network.ca_pem), stop, _LOG, ASKS_ONCE)
     came: queue.Queue[tuple[str, _Outcome | None]] = queue.Queue()
 

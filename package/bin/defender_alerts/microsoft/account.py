@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.settings import NAME, check_tenant_id, cleaned, is_guid, unusual
@@ -25,8 +24,7 @@ AUTH_TYPES = CLIENT_SECRET, CERTIFICATE, USER, MANAGED_IDENTITY = (
 IDENTITY_MODES = FEDERATED, DIRECT = ("federated", "direct")
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """An application in Entra ID and its credentials.
 
     Attributes:
@@ -52,18 +50,22 @@ class Account:
     cloud: str
     tenant_id: str
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: str
     secret_expires: dt.date | None = None
     auth_type: str = CLIENT_SECRET
-    certificate: str = field(default="", repr=False)
-    private_key: str = field(default="", repr=False)
+    certificate: str = ""
+    private_key: str = ""
     tenant_of_domain: str = ""
     tenant_of_input: str = ""
     signed_in_as: str = ""
     signed_in_at: str = ""
     identity_mode: str = ""
     identity_client_id: str = ""
-    refresh_tokens: RefreshTokens | None = field(default=None, repr=False, compare=False)
+    refresh_tokens: RefreshTokens | None = None
+
+    def __repr__(self) -> str:
+        """The name alone: the rest holds secrets."""
+        return f"Account({self.name})"
 
     @property
     def credential(self) -> str:
@@ -101,7 +103,7 @@ class Account:
             input_name: of the input.
             tenant_id: as the input names it; empty for none.
         """
-        return replace(self, tenant_id=tenant_id, tenant_of_input=input_name) if tenant_id else self
+        return self._replace(tenant_id=tenant_id, tenant_of_input=input_name) if tenant_id else self
 
     @property
     def expires(self) -> dt.date | None:
@@ -172,11 +174,11 @@ def read_account(
 
         pair = read_pair(certificate, cleaned(secrets.get("private_key") or ""), where)
         pair.must_be_valid(now or dt.datetime.now(dt.timezone.utc), where)
-        return replace(account, certificate=pair.certificate.pem, private_key=pair.key_pem)
+        return account._replace(certificate=pair.certificate.pem, private_key=pair.key_pem)
     client_secret = cleaned(secrets.get("client_secret") or "")
     if not client_secret:
         raise ConfigurationError(f"The account {name} has no client secret. {where}")
-    return replace(account, client_secret=client_secret, secret_expires=_read_date(stanza.get("secret_expires"), where))
+    return account._replace(client_secret=client_secret, secret_expires=_read_date(stanza.get("secret_expires"), where))
 
 
 def _read_client_id(stanza: Mapping[str, str], where: str) -> str:
@@ -200,8 +202,7 @@ def _read_managed_identity(account: Account, stanza: Mapping[str, str], where: s
             "Only a user-assigned identity can vouch for an application. Enter its client ID, or choose Has "
             f"permissions of its own (identity_mode = direct). {where}"
         )
-    return replace(
-        account,
+    return account._replace(
         client_id=_read_client_id(stanza, where) if mode == FEDERATED else "",
         identity_mode=mode,
         identity_client_id=identity,

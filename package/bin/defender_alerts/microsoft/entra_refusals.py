@@ -14,8 +14,8 @@ from .account import CERTIFICATE, CLIENT_SECRET, MANAGED_IDENTITY, Account
 from .clouds import Cloud
 from .transport.client import microsofts_words
 
-_CORRELATION = re.compile(r"Correlation ID: ([0-9a-fA-F-]{36})")
-_AADSTS = re.compile(r"AADSTS(\d+)")
+_CORRELATION = r"Correlation ID: ([0-9a-fA-F-]{36})"
+_AADSTS = r"AADSTS(\d+)"
 _UNKNOWN = "Entra ID refuses the account {account}. Look the code up in Microsoft's list of AADSTS error codes."
 _CREDENTIALS = {
     CLIENT_SECRET: "client secret",
@@ -94,7 +94,7 @@ def refused(result: Mapping[str, Any], account: Account, cloud: Cloud, asked: To
 def quoted(result: Mapping[str, Any]) -> str:
     """Microsoft's words and correlation id in a refusal, to be appended to a sentence."""
     description = _description(result)
-    correlation = result.get("correlation_id") or _first(_CORRELATION.search(description))
+    correlation = result.get("correlation_id") or _first(re.search(_CORRELATION, description))
     return f" Microsoft says: {microsofts_words(description)}. (correlation id {correlation or 'not given'})"
 
 
@@ -104,7 +104,7 @@ def _description(result: Mapping[str, Any]) -> str:
 
 def codes_of(result: Mapping[str, Any]) -> list[int]:
     """The AADSTS codes in a refusal."""
-    match = _AADSTS.search(_description(result))
+    match = re.search(_AADSTS, _description(result))
     given = result.get("error_codes")
     codes = given if isinstance(given, list) and given else [match.group(1)] if match else []
     return [int(code) for code in codes if isinstance(code, int) or (isinstance(code, str) and code.isdecimal())]

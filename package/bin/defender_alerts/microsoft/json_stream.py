@@ -32,7 +32,6 @@ _STRING_STEP = re.compile(r'"|\\.', re.DOTALL)
 _VALUE_END = re.compile(r"[,\]}]")
 _OBJECT = re.compile(r"\{")
 _OPENING = {"}": "{", "]": "["}
-_NO_UTF8 = re.compile("[\ud800-\udfff]")
 
 _SMALLEST_READ = 65_536
 _EXCERPT = 80
@@ -144,7 +143,7 @@ class _Text:
 
 def excerpt(text: str) -> str:
     """The beginning of a text for a message; bytes that were not UTF-8 become replacement characters."""
-    return _NO_UTF8.sub("\ufffd", text[:_EXCERPT])
+    return re.sub("[\ud800-\udfff]", "\ufffd", text[:_EXCERPT])
 
 
 def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iterator[Record | BrokenRecord]:

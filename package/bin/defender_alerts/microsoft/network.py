@@ -8,8 +8,8 @@ import os
 import sys
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from defender_alerts.errors import ConfigurationError
@@ -26,16 +26,19 @@ _MOST_SHOWN = 300
 _LONGEST_SOCKS_LOGIN = 127
 
 
-@dataclass(frozen=True)
-class Proxy:
+class Proxy(NamedTuple):
     """A proxy; ``kind`` is ``http``, ``https`` or ``socks5``, ``remote_dns`` only matters for SOCKS."""
 
     kind: str
     host: str
     port: int
     username: str = ""
-    password: str = field(default="", repr=False)
+    password: str = ""
     remote_dns: bool = False
+
+    def __repr__(self) -> str:
+        """Without the login."""
+        return f"Proxy({self.kind}, {self.host}, {self.port})"
 
     @property
     def url(self) -> str:
@@ -58,8 +61,7 @@ class Proxy:
         )
 
 
-@dataclass(frozen=True)
-class IdentityServices:
+class IdentityServices(NamedTuple):
     """Where the identity services of this machine are: fixed, so that no name has to be resolved.
 
     Attributes:
@@ -77,8 +79,7 @@ class IdentityServices:
     )
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """Network settings for calls to Microsoft.
 
     Attributes:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .user_sign_in import Entered, PersonsTokens
 
 _JWT_PARTS = 3  # header, claims, signature
-_ISSUER = re.compile(r"https://[^/]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/v2\.0", re.IGNORECASE)
+_ISSUER = r"(?i)https://[^/]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/v2\.0"
 _IMPORTING = threading.Lock()
 _Way = Callable[[Any, str], Mapping[str, Any]]
 """Asks ``msal``'s application for a token for a scope; a refusal is an answer too."""
@@ -80,7 +80,7 @@ def _claims(token: str) -> Mapping[str, Any]:
 
 def _read_tenant(answer: Answer) -> str:
     try:
-        issuer = _ISSUER.fullmatch(str(json.loads(answer.text())["issuer"]))
+        issuer = re.fullmatch(_ISSUER, str(json.loads(answer.text())["issuer"]))
     except (ValueError, TypeError, KeyError, RecursionError):
         issuer = None
     if issuer is None:

@@ -37,7 +37,7 @@ _START_POLL = 2.0
 _BACKOFFS = (0.25, 0.5, 1.0)
 
 # Matches the settings of limits.conf.spec, [kvstore], in splunkd's messages.
-_LIMIT = re.compile(r"\bmax_\w+|\blimits\.conf\b")
+_LIMIT = r"\bmax_\w+|\blimits\.conf\b"
 
 _NOTHING_LOST = "Nothing is lost: alerts are collected from the last checkpoint on as soon as it is back."
 
@@ -225,7 +225,7 @@ def _explain(verb: str, error: SplunkdError, status: str) -> CheckpointError:
         advice = f"The collection {CHECKPOINTS} is missing: install the add-on's whole package on this instance."
     elif error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         advice = "The session of this run may not use it; splunkd starts the next run with a new one."
-    elif limits := _LIMIT.findall(str(error)):
+    elif limits := re.findall(_LIMIT, str(error)):
         named = next((limit for limit in limits if limit.startswith("max_")), "what was lowered")
         advice = f"The limit is set in limits.conf, [kvstore]: raise {named} there, or take it out, and restart Splunk."
     elif error.status == 0:

@@ -13,23 +13,14 @@ from pathlib import Path
 from typing import Callable, TextIO
 from urllib.parse import quote, quote_plus
 
-from solnlib import log as splunk_log
-from solnlib.splunkenv import make_splunkhome_path
-
 from defender_alerts.environment import PROCESS
 from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.logfmt import key_values
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
-_CATEGORIES = {
-    "authentication_error": splunk_log.log_authentication_error,
-    "configuration_error": splunk_log.log_configuration_error,
-    "connection_error": splunk_log.log_connection_error,
-    "permission_error": splunk_log.log_permission_error,
-    "server_error": splunk_log.log_server_error,
-}
-# The format of solnlib.log.Logs (8.2), which searches and UCC's dashboard rely on.
+# The format of solnlib.log.Logs (8.2), which searches and UCC's dashboard rely on. solnlib itself is not used:
+# whichever of its modules is imported, all are, and Splunk's own splunk.rest with them.
 _FORMAT = (
     "%(asctime)s log_level=%(levelname)s pid=%(process)d tid=%(threadName)s "
     "file=%(filename)s:%(funcName)s:%(lineno)d | %(message)s"
@@ -41,9 +32,6 @@ _MASK = "******"
 
 # Lines with figures, from which Health, the saved searches and UCC's dashboard are made.
 _FIGURES = "action="
-
-# solnlib.log puts the exception's class before its message.
-_CLASS = re.compile(r"\bdefender_alerts\.errors\.\w+: ")
 
 
 class Redaction(logging.Filter):
@@ -75,12 +63,12 @@ class Redaction(logging.Filter):
         return self._pattern.sub(_MASK, text) if self._pattern else text
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Redact a record; above DEBUG also remove exception classes and line breaks."""
+        """Redact a record; above DEBUG also remove line breaks."""
         message = self.clean(record.getMessage())
         if record.levelno < self.level and not message.startswith(_FIGURES):
             return False
         if record.levelno > logging.DEBUG:
-            message = " ".join(_CLASS.sub("", message).split())
+            message = " ".join(message.split())
         record.msg, record.args = message, None
         return True
 
@@ -133,7 +121,7 @@ class _LogFile(RotatingFileHandler):
 
 def splunks_folder() -> Path:
     """The folder of Splunk's own logs, which Splunk indexes."""
-    return Path(make_splunkhome_path(["var", "log", "splunk"]))
+    return Path(os.environ["SPLUNK_HOME"], "var", "log", "splunk")
 
 
 class InputLog:
@@ -202,5 +190,5 @@ def set_level(logger: logging.Logger, redaction: Redaction, loglevel: str) -> No
 
 
 def report(logger: logging.Logger, failure: AddonError, **where: str) -> None:
-    """Log a failure under its category, with its sentence and without a traceback."""
-    _CATEGORIES[failure.category](logger, failure, full_msg=False, msg_before=key_values(**where))
+    """Log a failure under its category, as solnlib names it, with its sentence and without a traceback."""
+    logger.error('exc_l="%s" %s %s', failure.category.replace("_", " ").title(), key_values(**where), failure)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
+import signal
 import ssl
 import sys
 import threading
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from .refresh_tokens import StoredRefreshTokens
 
 _TICK = 0.1
+# splunkd's; of Windows, SIGBREAK.
+_SIGNALS = frozenset({"SIGTERM", "SIGINT", "SIGBREAK"})
 # A process ends within 5 s of being asked to stop. After _LONGEST_END seconds the regions have ended or been abandoned,
 # and only a stream that nobody reads may be left. Logging the end may take another _LONGEST_WORD seconds, if the disk
 # or the reader of standard error is slow.
@@ -107,7 +111,9 @@ class _InputRun:
     def run(self) -> int:
         """Run to the end, whatever happens: the stream is closed, and what failed is a sentence in the log."""
         began = time.monotonic()
-        self._listen_for_stop()
+        for name in _SIGNALS & signal.__dict__.keys():
+            signal.signal(getattr(signal, name), self._ask_to_end)
+        parent = os.getppid()
         # In a thread of its own, since a signal can't interrupt a hanging connection or a write to a pipe that nobody
         # reads.
         work = threading.Thread(target=self._work, name="poll", daemon=True)
@@ -115,6 +121,8 @@ class _InputRun:
         asked_at: float | None = None
         while work.is_alive():
             work.join(_TICK)
+            if os.getppid() != parent:
+                self._ask_to_end()
             if self._stream.is_abandoned():
                 self._stop.set()
             if self._stop.is_set():
@@ -193,13 +201,6 @@ class _InputRun:
         self._warn_of_sign_in(account)
         self._tell(result, plan)
         return result.failures
-
-    def _listen_for_stop(self) -> None:
-        from solnlib.orphan_process_monitor import OrphanProcessMonitor
-        from solnlib.utils import handle_teardown_signals
-
-        handle_teardown_signals(self._ask_to_end)
-        OrphanProcessMonitor(self._ask_to_end).start()
 
     def _ask_to_end(self, *_signal: object) -> None:
         self._asked_to_end = True
@@ -289,22 +290,18 @@ class _InputRun:
                 (plan.kind.split_sourcetype, collector.new_split_alerts),
             ):
                 if count:
-                    where = {"host": collector.host, "license_usage_source": collector.source}
-                    self._log_ingested(plan, sourcetype, count, **where)
-
-    def _log_ingested(self, plan: Plan, sourcetype: str, count: int, **where: str) -> None:
-        """Say it as the dashboard of UCC counts events."""
-        from solnlib.log import events_ingested
-
-        events_ingested(
-            self._log,
-            self._stanza_name,
-            sourcetype,
-            count,
-            plan.polling.index,
-            account=plan.account.name,
-            **where,
-        )
+                    # As solnlib's events_ingested (8.2), from which UCC's dashboard counts events.
+                    ingested = key_values(
+                        action="events_ingested",
+                        modular_input_name=collector.source,
+                        sourcetype_ingested=sourcetype,
+                        n_events=count,
+                        event_input=self._name,
+                        event_index=plan.polling.index,
+                        event_account=plan.account.name,
+                        event_host=collector.host,
+                    )
+                    self._log.info("%s", ingested)
 
     def _fail(self, failure: AddonError, now: int, **where: str) -> None:
         # Health and a saved search list sign-ins by their days.

@@ -17,9 +17,8 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from defender_alerts.microsoft.user_sign_in import REFRESH_DAYS
 
@@ -33,8 +32,7 @@ OLD = 86_400
 JITTER = 6 * 3_600
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """A refresh token as it is kept.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from defender_alerts.errors import ConfigurationError
@@ -176,4 +175,4 @@ def load_account(splunkd: Splunkd, name: str, keeper: Callable[[str], RefreshTok
     # Imported here, since polls of applications don't need it.
     from .refresh_tokens import StoredRefreshTokens
 
-    return replace(account, refresh_tokens=keeper(name) if keeper else StoredRefreshTokens(splunkd, name))
+    return account._replace(refresh_tokens=keeper(name) if keeper else StoredRefreshTokens(splunkd, name))

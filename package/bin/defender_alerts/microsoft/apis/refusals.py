@@ -8,7 +8,7 @@ from http import HTTPStatus
 from defender_alerts.errors import AddonError, ServiceError, StrainedError
 from defender_alerts.microsoft.transport.client import Refusal
 
-_REQUIRED = re.compile(r"required roles: *([A-Za-z][A-Za-z.,\s]*?) *(?:,\s*application roles|$)", re.IGNORECASE)
+_REQUIRED = r"(?i)required roles: *([A-Za-z][A-Za-z.,\s]*?) *(?:,\s*application roles|$)"
 
 
 def about(roles: tuple[str, ...]) -> str:
@@ -24,7 +24,7 @@ def asked_for(refusal: Refusal) -> tuple[str, ...]:
     That list is the truth: it names more than the documents do. A refusal of Graph's from 2024 lists
     ``SecurityIncident.Read.All`` for alerts as well (wazuh-documentation#7300).
     """
-    found = _REQUIRED.search(refusal.message)
+    found = re.search(_REQUIRED, refusal.message)
     return tuple(role for role in re.split(r"[,\s]+", found.group(1)) if role) if found else ()
 
 

@@ -6,7 +6,7 @@ Only public numbers, names and dates are taken from it. No arithmetic is done wi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER = 0x02, 0x03, 0x04, 0x06
 UTC_TIME, GENERALIZED_TIME, SEQUENCE, SET = 0x17, 0x18, 0x30, 0x31
@@ -21,12 +21,14 @@ class MalformedError(ValueError):
     """The bytes are not the expected DER."""
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """One value; ``content`` may belong to a private key, so ``repr`` leaves it out."""
 
     tag: int
-    content: bytes = field(repr=False)
+    content: bytes
+
+    def __repr__(self) -> str:
+        return f"Value({self.tag:#x})"
 
     def members(self, tag: int = SEQUENCE) -> tuple[Value, ...]:
         """The values in a SEQUENCE or SET.

@@ -6,7 +6,7 @@ No error message quotes what was pasted.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from defender_alerts.errors import ConfigurationError
 
@@ -25,13 +25,15 @@ _READERS = {"PRIVATE KEY": read_pkcs8, "RSA PRIVATE KEY": read_pkcs1}
 _ENCRYPTED = "ENCRYPTED"
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A certificate and its private key; ``key_pem`` is the pasted key with normal line breaks."""
+class Pair(NamedTuple):
+    """A certificate and its private key; ``key_pem`` is the pasted key with normal line breaks, without ``repr``."""
 
     certificate: Certificate
     key: PrivateKey
-    key_pem: str = field(repr=False)
+    key_pem: str
+
+    def __repr__(self) -> str:
+        return f"Pair({self.certificate.subject})"
 
     def must_be_valid(self, now: dt.datetime, where: str) -> None:
         """Check the certificate's dates.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import textwrap
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 BEGINNING = "-----BEGIN "
 # A block must not contain the beginning of another one, so that a truncated block does not swallow the next.
@@ -14,15 +13,17 @@ _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{3,40})-----([^-]*(?:-(?!----)[^-]*)*
 # A browser's input field removes line breaks, Splunk's conf files write them as \n or as a backslash at the end of a
 # line, and some pages turn them into blanks.
 _BREAKS = re.compile(r"\\[nr]?|\s+")
-_COLUMNS = 64
+_LINE = ".{1,64}"
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A PEM block; ``body`` may be a private key, so ``repr`` leaves it out."""
 
     label: str
-    body: str = field(repr=False)
+    body: str
+
+    def __repr__(self) -> str:
+        return f"Block({self.label})"
 
     @property
     def is_key(self) -> bool:
@@ -31,7 +32,7 @@ class Block:
 
     def lines(self) -> list[str]:
         """The body in lines of 64 characters."""
-        return textwrap.wrap(self.body, _COLUMNS)
+        return re.findall(_LINE, self.body)
 
     def decoded(self) -> bytes:
         """The decoded bytes.

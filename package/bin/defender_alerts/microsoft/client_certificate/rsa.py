@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from . import der
@@ -18,12 +17,14 @@ class PublicNumbers(NamedTuple):
     exponent: int
 
 
-@dataclass(frozen=True)
-class PrivateKey:
-    """An RSA private key in the form of PKCS#1 (RFC 8017, A.1.2)."""
+class PrivateKey(NamedTuple):
+    """An RSA private key in the form of PKCS#1 (RFC 8017, A.1.2), which ``repr`` leaves out."""
 
-    encoded: bytes = field(repr=False)
-    public: PublicNumbers = field(repr=False)
+    encoded: bytes
+    public: PublicNumbers
+
+    def __repr__(self) -> str:
+        return "PrivateKey()"
 
 
 class OtherKeyError(ValueError):

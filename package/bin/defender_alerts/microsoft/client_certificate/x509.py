@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from . import der, pem
 from .rsa import RSA, PublicNumbers
@@ -14,8 +14,8 @@ _EXPLICIT_VERSION = 0xA0
 # RFC 5280, appendix A.1. Other attributes don't help to recognise a name.
 _ATTRIBUTES = {b"\x55\x04\x03": "CN", b"\x55\x04\x0a": "O", b"\x55\x04\x0b": "OU"}
 _BMP_STRING = 0x1E
-_UTC_TIME = re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z")
-_GENERALIZED_TIME = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z")
+_UTC_TIME = rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z"
+_GENERALIZED_TIME = rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z"
 # RFC 5280, 4.1.2.5.1: a two-digit year below 50 means 20xx.
 _CENTURY_TURNS = 50
 
@@ -35,12 +35,11 @@ class Name(tuple[tuple[str, str], ...]):
         return dict(self).get("CN", "")
 
 
-@dataclass(frozen=True)
-class Certificate:
+class Certificate(NamedTuple):
     """One certificate; ``key`` is None if it is not an RSA key."""
 
-    encoded: bytes = field(repr=False)
-    key: PublicNumbers | None = field(repr=False)
+    encoded: bytes
+    key: PublicNumbers | None
     not_before: dt.datetime
     not_after: dt.datetime
     subject: Name
@@ -101,7 +100,7 @@ def _public_key(information: der.Value) -> PublicNumbers | None:
 def _time(value: der.Value) -> dt.datetime:
     is_short = value.tag == der.UTC_TIME
     form = _UTC_TIME if is_short else _GENERALIZED_TIME
-    match = form.match(value.of(der.UTC_TIME if is_short else der.GENERALIZED_TIME))
+    match = re.match(form, value.of(der.UTC_TIME if is_short else der.GENERALIZED_TIME))
     if match is None:
         raise der.MalformedError("a time has a form that RFC 5280 forbids")
     year, *rest = (int(group) for group in match.groups())

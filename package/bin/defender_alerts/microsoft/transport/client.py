@@ -12,11 +12,10 @@ import logging
 import random
 import re
 import ssl
-import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Callable, NamedTuple, Protocol, TypeVar
 
 import requests
@@ -49,8 +48,8 @@ LONGEST_RETRY_AFTER = 3_600.0
 LARGEST_TEXT = 1_000_000
 # Headers with the request ids of Microsoft's services, of Azure Front Door and of its predecessor.
 _MICROSOFTS_HEADERS = ("request-id", "client-request-id", "x-ms-", "x-azure-ref", "x-msedge-ref")
-_TITLE = re.compile(r"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
-_HOST = re.compile(r"(?:https?:)?//(?:[^/?#@]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?=[:/?#]|\Z)", re.IGNORECASE)
+_TITLE = r"(?i)<title[^>]*>([^<]{1,200})"
+_HOST = r"(?i)(?:https?:)?//(?:[^/?#@]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?=[:/?#]|\Z)"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Retried in addition to every 5xx: the service timed out waiting for the request, or throttles.
 _MAY_PASS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -76,8 +75,7 @@ class Bearer(Protocol):
         """Never return this token again: the API has refused it."""
 
 
-@dataclass(frozen=True)
-class RetryLimits:
+class RetryLimits(NamedTuple):
     """How many failures of one request in a row end a call.
 
     Five failures take half a minute, long enough for a front end to restart; after a longer outage the next run goes
@@ -88,11 +86,11 @@ class RetryLimits:
     throttlings: int = 10
 
 
+_PATIENT = RetryLimits()
 ASKS_ONCE = RetryLimits(failures=1, throttlings=1)
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """An HTTP request.
 
     Attributes:
@@ -105,7 +103,7 @@ class Request:
     url: str
     params: tuple[tuple[str, str], ...] = ()
     form: Mapping[str, str] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     accepts: frozenset[int] = frozenset({200})
     failures: int | None = None
     may_pass: frozenset[int] = frozenset()
@@ -168,13 +166,10 @@ class Answer:
         return collected[:LARGEST_TEXT].decode("utf-8", "replace")
 
 
-@dataclass
 class _Tries:
     """Counts what has gone wrong with one request."""
 
-    failures: int = 0
-    throttlings: int = 0
-    rejected_tokens: int = 0
+    failures = throttlings = rejected_tokens = 0
 
 
 class Caller:
@@ -196,7 +191,7 @@ class Caller:
         clock: ServerClock,
         stop: Stop,
         log: logging.Logger,
-        patience: RetryLimits = RetryLimits(),
+        patience: RetryLimits = _PATIENT,
         pace: Pace | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -310,7 +305,7 @@ class Caller:
     ) -> Exception:
         status = answer.status
         if status in _REDIRECTS:
-            target = _HOST.match(answer.headers.get("Location", ""))
+            target = re.match(_HOST, answer.headers.get("Location", ""))
             return _redirected(host, target.group(1) if target else "nowhere")
         refusal = _refusal(host, answer)
         foreign = _not_microsofts(refusal, answer)
@@ -375,7 +370,7 @@ class Callers(NamedTuple):
     trusted: ssl.SSLContext
     stop: Stop
     log: logging.Logger
-    patience: RetryLimits = RetryLimits()
+    patience: RetryLimits = _PATIENT
     machine: Callable[[], int] = machine_time
     monotonic: Callable[[], float] = time.monotonic
     on_dead_addresses: OnDeadAddresses | None = None
@@ -418,7 +413,7 @@ def _not_microsofts(refusal: Refusal, answer: Answer) -> AddonError | None:
     signed = any(name.lower().startswith(_MICROSOFTS_HEADERS) for name in answer.headers)
     if not is_page or signed or answer.headers.get("Server", "").startswith("Microsoft-"):
         return None
-    title = _TITLE.search(refusal.page)
+    title = re.search(_TITLE, refusal.page)
     named = f", a page called {microsofts_words(html.unescape(title.group(1)))!r}" if title else ""
     return UnexpectedAnswerError(
         f"{refusal.host} answered {answer.status} with something that is not Microsoft's answer{named}. Look for a "
@@ -451,4 +446,7 @@ def _refusal(host: str, answer: Answer) -> Refusal:
 
 def microsofts_words(message: str) -> str:
     """Microsoft's message as one line, without the ids that Entra ID appends."""
+    # Imported here, since most polls are refused nothing.
+    import textwrap
+
     return textwrap.shorten(message.partition("Trace ID:")[0], 300, placeholder=" …").rstrip(".")

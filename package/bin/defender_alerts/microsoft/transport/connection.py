@@ -27,8 +27,8 @@ LONGEST_CONNECT = 10.0
 # Called if addresses did not answer, with the host, those addresses, and the one that did answer.
 OnDeadAddresses = Callable[[str, Sequence[str], str], None]
 
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]*)(?=\s+[^\s=]|\s*,|\s*$)")
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_SCHEME = r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]*)(?=\s+[^\s=]|\s*,|\s*$)"
 
 
 class _Answer(http.client.HTTPResponse):
@@ -38,7 +38,9 @@ class _Answer(http.client.HTTPResponse):
         version, status, reason = super()._read_status()  # type: ignore[misc]
         if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             offered = http.client.parse_headers(self.fp).get_all("Proxy-Authenticate", [])
-            schemes = sorted({scheme for header in offered for scheme in _SCHEME.findall(_QUOTED.sub("", header))})
+            schemes = sorted(
+                {scheme for header in offered for scheme in re.findall(_SCHEME, re.sub(_QUOTED, "", header))}
+            )
             if schemes and "basic" not in {scheme.lower() for scheme in schemes}:
                 raise OSError(f"Tunnel connection failed: 407 without Basic, but with {', '.join(schemes)}")
         return version, status, reason

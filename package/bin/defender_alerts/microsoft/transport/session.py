@@ -24,7 +24,7 @@ from .connection import OnDeadAddresses, pool_class
 # X509_V_FLAG_PARTIAL_CHAIN: in OpenSSL since 1.0.2, named in ssl since Python 3.10.
 _PARTIAL_CHAIN = 0x80000
 _PROXY_SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
-_PROXY_HOST = re.compile(r"[A-Za-z0-9._-]+\Z|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]\Z")
+_PROXY_HOST = r"[A-Za-z0-9._-]+\Z|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]\Z"
 
 
 def trust(ca_pem: str, on_left_out: Callable[[str], None] | None = None) -> ssl.SSLContext:
@@ -184,7 +184,7 @@ def _must_be_an_address(proxies: Mapping[str, str]) -> None:
         urlsplit(url)
     except (urllib3.exceptions.LocationParseError, ValueError):
         address = urllib3.util.Url()
-    if address.scheme not in _PROXY_SCHEMES or not _PROXY_HOST.match(address.host or ""):
+    if address.scheme not in _PROXY_SCHEMES or not re.match(_PROXY_HOST, address.host or ""):
         raise ConfigurationError(
             "The proxy that splunkd's environment names (https_proxy or all_proxy, in small letters or capitals) has "
             "no address that can be used, such as http://proxy.example:3128. Correct it in splunk-launch.conf, or set "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from splunktaucclib.rest_handler.error import RestError
@@ -167,7 +166,7 @@ class AccountHandler(PageHandler):
                 return None
             # A missing permission may have been granted: saving again checks again.
             kept = StoredRefreshTokens(self.splunkd(), self.callerArgs.id)
-            check = check_account(replace(account, refresh_tokens=kept), load_settings(self.splunkd()).network)
+            check = check_account(account._replace(refresh_tokens=kept), load_settings(self.splunkd()).network)
         payload["last_check"] = check.dump()
         if check.tenant:
             # With the domain, so that it counts for nothing where another one is written into the conf by hand.

@@ -14,7 +14,7 @@ import datetime as dt
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Callable
 from urllib.parse import urlsplit
@@ -124,8 +124,7 @@ class SignIn:
         self._redaction.hide(entered.refresh_token)
         kept = _InMemory(entered.refresh_token)
         now = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
-        signed_in = replace(
-            account,
+        signed_in = account._replace(
             signed_in_as=entered.name,
             signed_in_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             refresh_tokens=kept,
@@ -174,7 +173,7 @@ class SignIn:
         network = load_settings(self._splunkd).network
         if network.proxy is not None:
             self._redaction.hide(*network.proxy.secrets)
-        patient = replace(network, timeout=min(network.timeout, _LONGEST_WAIT))
+        patient = network._replace(timeout=min(network.timeout, _LONGEST_WAIT))
         callers = Callers(patient, trust(network.ca_pem), threading.Event(), _LOG, ASKS_ONCE)
         cloud = clouds.cloud(account.cloud)
         return TokenSource(account, cloud, callers(cloud.authority_host), callers)
