@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tooling import browser, cim_models, debian, inspection, package, paths, steps, venvs
+from tooling import browser, cim_models, debian, docs, inspection, package, paths, steps, venvs
 from tooling.splunk_pythons import SPLUNK_PYTHONS
 
 PYTHON = venvs.DEV.python
@@ -111,6 +111,7 @@ def checks(folders: Sequence[str]) -> list[Check]:
         Check("Debian's Chromium", browser.make),
         Check(f"Debian's {' and '.join(debian.PROGRAMS)}", debian.programs),
         Check("Splunk's CIM models", cim_models.make, needs=(venv,)),
+        Check("MkDocs", docs.DOCS.make),
     ]
     found = [
         Check(venv, venvs.DEV.make),

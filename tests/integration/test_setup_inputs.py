@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -27,27 +26,13 @@ def save_input(installation: Installation, kind: str, name: str, **fields: str) 
     return installation.splunkd.web.post(f"{APP}_{kind}", {"name": name, **common, **fields})
 
 
-@pytest.fixture
-def tidy(fresh: Installation) -> Iterator[Installation]:
-    """Give an installation whose inputs of this test are the only ones, before and after."""
-
-    def remove_all() -> None:
-        for kind in KINDS:
-            for entry in fresh.splunkd.web.get(f"{APP}_{kind}", count="-1")["entry"]:
-                fresh.splunkd.web.delete(f"{APP}_{kind}/{entry['name']}")
-
-    remove_all()
-    yield fresh
-    remove_all()
-
-
-def test_an_input_whose_alerts_another_one_brings_is_saved_with_a_warning_that_names_it(tidy: Installation) -> None:
-    tidy.application.roles = ROLES
-    tidy.save_account("shared")
+def test_an_input_whose_alerts_another_one_brings_is_saved_with_a_warning_that_names_it(fresh: Installation) -> None:
+    fresh.application.roles = ROLES
+    fresh.save_account("shared")
     account = {"account": "shared"}
-    assert warned(save_input(tidy, "defender_graph_alerts", "all_alerts", **account)) == []
-    assert warned(save_input(tidy, "defender_incidents", "incidents", alerts="none", **account)) == []
-    answer = save_input(tidy, "defender_endpoint_alerts", "endpoints", region="global", **account)
+    assert warned(save_input(fresh, "defender_graph_alerts", "all_alerts", **account)) == []
+    assert warned(save_input(fresh, "defender_incidents", "incidents", alerts="none", **account)) == []
+    answer = save_input(fresh, "defender_endpoint_alerts", "endpoints", region="global", **account)
     [warning] = warned(answer)
     named = "The enabled input all_alerts (defender_graph_alerts) brings the same alerts of this tenant"
     assert warning.startswith(named)
@@ -55,79 +40,79 @@ def test_an_input_whose_alerts_another_one_brings_is_saved_with_a_warning_that_n
     assert content["remarks"] == "Same alerts as all_alerts (defender_graph_alerts)."
     assert content["advice"] == warning
     # The other one's row says it, too.
-    remark = row(tidy, "all_alerts", "defender_graph_alerts")["remarks"]
+    remark = row(fresh, "all_alerts", "defender_graph_alerts")["remarks"]
     assert remark == "Same alerts as endpoints (defender_endpoint_alerts)."
-    edited = tidy.splunkd.web.post(f"{APP}_defender_incidents/incidents", {"alerts": "split"})
+    edited = fresh.splunkd.web.post(f"{APP}_defender_incidents/incidents", {"alerts": "split"})
     [warning] = warned(edited)
     both = "all_alerts (defender_graph_alerts), endpoints (defender_endpoint_alerts)"
     assert f"The enabled inputs {both} bring the same alerts of this tenant" in warning
     # Nothing of it is stored, and it goes with its cause.
-    assert "brings the same" not in tidy.stored("inputs")
-    tidy.splunkd.web.post(f"{APP}_defender_graph_alerts/all_alerts", {"disabled": "1"})
-    assert row(tidy, "all_alerts", "defender_graph_alerts")["remarks"] == ""
-    assert "all_alerts" not in row(tidy, "endpoints", "defender_endpoint_alerts")["remarks"]
+    assert "brings the same" not in fresh.stored("inputs")
+    fresh.splunkd.web.post(f"{APP}_defender_graph_alerts/all_alerts", {"disabled": "1"})
+    assert row(fresh, "all_alerts", "defender_graph_alerts")["remarks"] == ""
+    assert "all_alerts" not in row(fresh, "endpoints", "defender_endpoint_alerts")["remarks"]
 
 
-def test_an_input_that_its_account_could_not_feed_is_saved_with_a_warning(tidy: Installation) -> None:
-    tidy.save_account("unpermitted")
-    [warning] = warned(save_input(tidy, "defender_incidents", "in_vain", account="unpermitted", alerts="none"))
+def test_an_input_that_its_account_could_not_feed_is_saved_with_a_warning(fresh: Installation) -> None:
+    fresh.save_account("unpermitted")
+    [warning] = warned(save_input(fresh, "defender_incidents", "in_vain", account="unpermitted", alerts="none"))
     assert "The account unpermitted can't feed Defender incidents (Microsoft Graph)" in warning
     assert "Microsoft Graph SecurityIncident.Read.All" in warning
-    tidy.application.roles = ROLES
-    tidy.edit_account("unpermitted")
-    assert row(tidy, "in_vain", "defender_incidents")["remarks"] == ""
+    fresh.application.roles = ROLES
+    fresh.edit_account("unpermitted")
+    assert row(fresh, "in_vain", "defender_incidents")["remarks"] == ""
 
 
-def test_an_input_of_another_tenant_is_saved_once_that_tenant_lets_the_application_in(tidy: Installation) -> None:
-    tidy.application.roles = ROLES
-    tidy.save_account("many")
-    customer = tidy.cloud.entra.add_tenant(domain="fabrikam.onmicrosoft.com", name="Fabrikam")
+def test_an_input_of_another_tenant_is_saved_once_that_tenant_lets_the_application_in(fresh: Installation) -> None:
+    fresh.application.roles = ROLES
+    fresh.save_account("many")
+    customer = fresh.cloud.entra.add_tenant(domain="fabrikam.onmicrosoft.com", name="Fabrikam")
     of_it = {"account": "many", "tenant_id": f" {customer.guid} "}
-    client = tidy.application.client_id
+    client = fresh.application.client_id
 
     def refused(kind: str = "defender_graph_alerts", **fields: str) -> str:
         own = {**FORMS[kind], **of_it, **fields}
-        return refusal_of(lambda: save_input(tidy, kind, "of_fabrikam", **own))
+        return refusal_of(lambda: save_input(fresh, kind, "of_fabrikam", **own))
 
     let_in = f"open https://login.microsoftonline.com/{customer.guid}/adminconsent?client_id={client} and accept"
     for kind in KINDS:
         message = refused(kind)
         assert f"has not been let into the tenant {customer.guid} of the input of_fabrikam yet" in message
         assert let_in in message
-    application = customer.add_application(client, secret=tidy.secret)
+    application = customer.add_application(client, secret=fresh.secret)
     message = refused()
     assert f"In the tenant {customer.guid}, which the input names, the application of the account many lacks" in message
     assert "the permission Microsoft Graph SecurityAlert.Read.All" in message
     assert let_in in message
     known, customer.resources = customer.resources, set()
     assert f"The tenant {customer.guid}, which the input names, does not know https://graph.microsoft.com" in refused()
-    assert "of_fabrikam" not in tidy.stored("inputs")
+    assert "of_fabrikam" not in fresh.stored("inputs")
     customer.resources = known
     application.roles = ROLES
-    answer = save_input(tidy, "defender_graph_alerts", "of_fabrikam", **of_it)
+    answer = save_input(fresh, "defender_graph_alerts", "of_fabrikam", **of_it)
     assert answer["entry"][0]["content"]["tenant_id"] == customer.guid
-    run = tidy.run("of_fabrikam", kind="defender_graph_alerts")
+    run = fresh.run("of_fabrikam", kind="defender_graph_alerts")
     assert run.status == 0, run.stderr
-    [checkpoint] = [one for one in tidy.checkpoints() if one["input"] == "of_fabrikam"]
+    [checkpoint] = [one for one in fresh.checkpoints() if one["input"] == "of_fabrikam"]
     assert checkpoint["tenant"] == customer.guid
     # What concerns neither tenant nor account asks nobody.
     application.roles = {}
-    tidy.splunkd.web.post(f"{APP}_defender_graph_alerts/of_fabrikam", {"interval": "600"})
+    fresh.splunkd.web.post(f"{APP}_defender_graph_alerts/of_fabrikam", {"interval": "600"})
     # And its own tenant again, or none, is no other one.
-    tidy.splunkd.web.post(f"{APP}_defender_graph_alerts/of_fabrikam", {"tenant_id": ""})
-    assert "defender_graph_alerts://of_fabrikam" in tidy.stored("inputs")
+    fresh.splunkd.web.post(f"{APP}_defender_graph_alerts/of_fabrikam", {"tenant_id": ""})
+    assert "defender_graph_alerts://of_fabrikam" in fresh.stored("inputs")
 
 
-def test_an_input_of_another_tenant_is_saved_where_there_is_no_way_to_Microsoft_yet(tidy: Installation) -> None:
-    tidy.save_account("unchecked", skip_check="1")
-    save_input(tidy, "defender_graph_alerts", "early", account="unchecked", tenant_id="nowhere.onmicrosoft.com")
-    tidy.application.roles = ROLES
-    tidy.save_account("checked")
-    tidy.cloud.faults.add(LOGIN_HOST, faults.ResetBeforeHeaders(), times=None)
-    save_input(tidy, "defender_graph_alerts", "in_an_outage", account="checked", tenant_id="nowhere.onmicrosoft.com")
-    stored = tidy.stored("inputs")
+def test_an_input_of_another_tenant_is_saved_where_there_is_no_way_to_Microsoft_yet(fresh: Installation) -> None:
+    fresh.save_account("unchecked", skip_check="1")
+    save_input(fresh, "defender_graph_alerts", "early", account="unchecked", tenant_id="nowhere.onmicrosoft.com")
+    fresh.application.roles = ROLES
+    fresh.save_account("checked")
+    fresh.cloud.faults.add(LOGIN_HOST, faults.ResetBeforeHeaders(), times=None)
+    save_input(fresh, "defender_graph_alerts", "in_an_outage", account="checked", tenant_id="nowhere.onmicrosoft.com")
+    stored = fresh.stored("inputs")
     assert stored.count("tenant_id = nowhere.onmicrosoft.com") == 2
-    assert "The input in_an_outage is saved, but its tenant was not checked: " in tidy.splunkd.logs()["splunkd.log"]
+    assert "The input in_an_outage is saved, but its tenant was not checked: " in fresh.splunkd.logs()["splunkd.log"]
 
 
 def test_an_input_is_checked_against_the_cloud_of_its_account(fresh: Installation) -> None:
@@ -139,43 +124,44 @@ def test_an_input_is_checked_against_the_cloud_of_its_account(fresh: Installatio
     assert f"[{KIND}://at_home]" in fresh.stored("inputs")
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("start_time", "-181d", "The start time -181d is too far back"),
-        ("start_time", "2019-01-31T00:00:00Z", "Microsoft keeps what this input collects for 180 days. Set -180d, or"),
-        ("start_time", "2999-01-31T00:00:00Z", "The start time 2999-01-31T00:00:00Z lies in the future"),
-        ("start_time", "yesterday", "The start time 'yesterday' is neither ISO 8601"),
-        ("interval", "59", "interval is '59' and should be a whole number from 60 to 86400."),
-        ("interval", "86401", "interval is '86401' and should be"),
-        ("interval", "* * * * *", "interval is '* * * * *' and should be"),
-        ("overlap", "86401", "overlap is '86401' and should be a whole number from 0 to 86400."),
-    ],
+REFUSED = (
+    ("start_time", "-181d", "The start time -181d is too far back"),
+    ("start_time", "2019-01-31T00:00:00Z", "Microsoft keeps what this input collects for 180 days. Set -180d, or"),
+    ("start_time", "2999-01-31T00:00:00Z", "The start time 2999-01-31T00:00:00Z lies in the future"),
+    ("start_time", "yesterday", "The start time 'yesterday' is neither ISO 8601"),
+    ("interval", "59", "interval is '59' and should be a whole number from 60 to 86400."),
+    ("interval", "86401", "interval is '86401' and should be"),
+    ("interval", "* * * * *", "interval is '* * * * *' and should be"),
+    ("overlap", "86401", "overlap is '86401' and should be a whole number from 0 to 86400."),
 )
+
+
 def test_an_input_that_asks_for_what_can_not_be_had_is_refused_when_it_is_added_and_when_it_is_edited(
-    tidy: Installation, field: str, value: str, words: str
+    fresh: Installation,
 ) -> None:
-    tidy.save_account("asking", skip_check="1")
-    for kind in KINDS:
-        own = FORMS[kind]
-        message = refusal_of(lambda: save_input(tidy, kind, "wrong", account="asking", **own, **{field: value}))  # noqa: B023
-        assert words in message
-    assert "wrong" not in tidy.stored("inputs")
-    tidy.save_input("right", account="asking")
-    before = tidy.stored("inputs")
-    assert words in refusal_of(lambda: tidy.splunkd.web.post(f"{APP}_{KIND}/right", {field: value}))
-    assert tidy.stored("inputs") == before
+    fresh.save_account("asking", skip_check="1")
+    for field, value, words in REFUSED:
+        for kind, own in FORMS.items():
+            wrong = {"account": "asking", **own, field: value}
+            assert words in refusal_of(functools.partial(save_input, fresh, kind, "wrong", **wrong))
+    assert "wrong" not in fresh.stored("inputs")
+    fresh.save_input("right", account="asking")
+    before = fresh.stored("inputs")
+    for field, value, words in REFUSED:
+        edit = functools.partial(fresh.splunkd.web.post, f"{APP}_{KIND}/right", {field: value})
+        assert words in refusal_of(edit)
+    assert fresh.stored("inputs") == before
 
 
 def test_an_input_goes_back_as_far_as_Microsoft_keeps_alerts_and_stays_editable_when_that_is_over(
-    tidy: Installation,
+    fresh: Installation,
 ) -> None:
-    tidy.save_account("long_ago", skip_check="1")
-    tidy.save_input("farthest", account="long_ago", start_time=" -180d ")
-    assert "start_time = -180d" in tidy.stored("inputs")
-    tidy.write_input("aged", account="long_ago", start_time="2019-01-31T00:00:00Z")
-    tidy.splunkd.web.post(f"{APP}_{KIND}/aged", {"start_time": "2019-01-31T00:00:00Z", "interval": "600"})
-    assert "interval = 600" in tidy.stored("inputs")
+    fresh.save_account("long_ago", skip_check="1")
+    fresh.save_input("farthest", account="long_ago", start_time=" -180d ")
+    assert "start_time = -180d" in fresh.stored("inputs")
+    fresh.write_input("aged", account="long_ago", start_time="2019-01-31T00:00:00Z")
+    fresh.splunkd.web.post(f"{APP}_{KIND}/aged", {"start_time": "2019-01-31T00:00:00Z", "interval": "600"})
+    assert "interval = 600" in fresh.stored("inputs")
 
 
 def test_an_input_of_an_account_that_does_not_exist_isrefusal_of(fresh: Installation) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from knowledge import health_scene
 from knowledge.every_sample import our_knowledge
 from standins.search import SearchKnowledge
 
@@ -16,6 +17,14 @@ MakeApp = Callable[[Mapping[str, str]], Path]
 def knowledge() -> SearchKnowledge:
     """Give what the add-on says about events."""
     return our_knowledge()
+
+
+@pytest.fixture(scope="session")
+def summary(
+    built_app: Path, splunk_pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> health_scene.Story:
+    """Give what the built add-on logged in its runs."""
+    return health_scene.record(built_app, splunk_pythons["3.9"], tmp_path_factory.mktemp("health") / "splunk")
 
 
 @pytest.fixture

@@ -16,9 +16,15 @@ from standins.microsoft import faults
 from standins.microsoft.certificates import Certificate
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.search import IndexedEvent, events_of_log
+from standins.search.conf import read_conf
+from standins.search.rows import Row
 from standins.sources import ENDPOINT, GRAPH, INCIDENTS, ROLES, SIEM, Source
 from standins.splunkd import Splunkd
 
+from tooling import paths
+
+SAVED = read_conf(paths.PACKAGE / "default" / "savedsearches.conf")
+OF_THE_LOG = FELL_BEHIND, SILENT, EXPIRING, PERMISSION, TENANT_SEARCH = list(SAVED)[-5:]
 LOGS = "/opt/splunk/var/log/splunk"
 HOST = "forwarder-1"
 SOC, TRIED, MACHINES = "soc", "tried_out", "machines"
@@ -204,3 +210,8 @@ class _Recorder:
 
 def _day(days: int) -> str:
     return (dt.datetime.now(dt.timezone.utc).date() + dt.timedelta(days=days)).isoformat()
+
+
+def found(rows: Iterable[Row], *columns: str) -> list[tuple[str, ...]]:
+    """Some columns of rows."""
+    return [tuple(row[column][0] for column in columns) for row in rows]

@@ -1,4 +1,4 @@
-"""Health: the view and the saved searches that read the inputs' log, on lines that the built add-on wrote.
+"""Health: the view that reads the inputs' log, on lines that the built add-on wrote.
 
 Fields are what Splunk finds in the lines by itself: no stanza of props.conf is for them. A name that changes in the log fails here.
 """
@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from defender_alerts.input_kinds import KINDS
@@ -21,18 +20,20 @@ from knowledge.health_scene import (
     COUNTS,
     LATE,
     MACHINES,
+    OF_THE_LOG,
     RETRY_AFTER,
+    SAVED,
     SECRET_DAYS,
     SOC,
     TRIED,
     Story,
     earlier,
+    found,
     newest_first,
     of_input,
 )
 from knowledge.studio import HEALTH, LOG_FIELDS, Dashboard, Runner
 from standins.search import IndexedEvent, SearchKnowledge
-from standins.search.conf import read_conf
 from standins.search.props import settings_for
 from standins.search.reports import read_search
 from standins.search.rows import Row, Table, When
@@ -40,8 +41,6 @@ from standins.sources import ENDPOINT, GRAPH, INCIDENTS, SIEM, SOURCES, Source
 
 from tooling import paths
 
-SAVED = read_conf(paths.PACKAGE / "default" / "savedsearches.conf")
-FELL_BEHIND, SILENT, EXPIRING, PERMISSION, TENANT_SEARCH = list(SAVED)[-5:]
 DAY = 86_400
 UCC = paths.BUILT_APP / "appserver" / "static" / "js" / "build" / "custom"
 INGESTED = frozenset(
@@ -51,19 +50,6 @@ DELIVERED = sum(COUNTS.values()) + LATE + COUNTS[INCIDENTS.kind]
 """How many events the runs delivered: those of the first runs, and again all incidents through a second input."""
 UNREACHABLE = "Connection Error"
 OUR_SEARCH = re.compile(r"index\s*=\s*_internal source=\*ta_defender_alerts\*[^\[\]]*")
-
-
-@pytest.fixture(scope="module")
-def summary(built_app: Path, splunk_pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """Give what the built add-on logged in its runs."""
-    return health_scene.record(built_app, splunk_pythons["3.9"], tmp_path_factory.mktemp("health") / "splunk")
-
-
-def saved(name: str, knowledge: SearchKnowledge, events: Iterable[IndexedEvent], now: float) -> list[Row]:
-    """What a saved search finds."""
-    when = When.of(SAVED[name]["dispatch.earliest_time"], SAVED[name]["dispatch.latest_time"], now)
-    search = read_search(SAVED[name]["search"], knowledge.macros, LOG_FIELDS)
-    return search.run([knowledge.search_fields(event) for event in newest_first(list(events))], when).rows
 
 
 def view(knowledge: SearchKnowledge, events: Iterable[IndexedEvent], now: float, **tokens: str) -> Mapping[str, Table]:
@@ -103,7 +89,7 @@ def test_each_line_is_one_event(summary: Story) -> None:
 
 def test_no_search_reads_the_host_of_a_line(knowledge: SearchKnowledge) -> None:
     """A line says host=... of the API, which is not what the field host has."""
-    texts = [SAVED[name]["search"] for name in (FELL_BEHIND, SILENT, EXPIRING, PERMISSION)]
+    texts = [stanza["search"] for name, stanza in SAVED.items() if name in OF_THE_LOG]
     texts += [source["options"]["query"] for source in Dashboard.read(HEALTH).sources.values()]
     texts += [macro["definition"] for name, macro in knowledge.macros.items() if name.startswith("defender_alerts_l")]
     assert not [text for text in texts if re.search(r"\bhost\b", text)]
@@ -486,128 +472,3 @@ def test_an_empty_log_shows_no_failure(knowledge: SearchKnowledge) -> None:
 
 
 NONE = (("ds_new", "new"), ("ds_throttled", "minutes"), ("ds_failed", "failed"), ("ds_silent", "silent"))
-
-
-# The saved searches.
-
-
-def found(rows: Iterable[Row], *columns: str) -> list[tuple[str, ...]]:
-    """Some columns of rows."""
-    return [tuple(row[column][0] for column in columns) for row in rows]
-
-
-def test_inputs_that_failed_or_fell_behind_are_found(knowledge: SearchKnowledge, summary: Story) -> None:
-    rows = saved(FELL_BEHIND, knowledge, summary.events, summary.now)
-    assert found(rows, "kind", "input", "region", "outcome") == [
-        (ENDPOINT.kind, MACHINES, "all", "failed"),
-        (ENDPOINT.kind, MACHINES, "global", "failed"),
-        (SIEM.kind, SOC, "all", "failed"),
-        (SIEM.kind, SOC, "eu", "failed"),
-        (SIEM.kind, TRIED, "all", "failed"),
-    ]
-    assert saved(FELL_BEHIND, knowledge, summary.well, summary.now) == []
-
-
-@pytest.mark.parametrize(("lag", "times"), [(3_500, 0), (3_700, 1)])
-def test_a_region_that_is_late_is_found(knowledge: SearchKnowledge, summary: Story, lag: int, times: int) -> None:
-    (line,) = (event for event in of_input(summary.well, GRAPH.kind, SOC) if "action=region_done" in event.raw)
-    now = float(line.time or 0) + 10
-    rows = saved(FELL_BEHIND, knowledge, [earlier(line, 0, lag_seconds=lag)], now)
-    assert found(rows, "input", "region", "outcome") == [(SOC, "global", "done")] * times
-    # A region that says nothing any more falls behind as well.
-    rows = saved(FELL_BEHIND, knowledge, [earlier(line, 0, lag_seconds=1)], now - 10 + lag)
-    assert len(rows) == times
-
-
-def test_a_region_that_has_caught_up_is_found_no_more(knowledge: SearchKnowledge, summary: Story) -> None:
-    before = [earlier(event, 300) for event in [*summary.unreachable, *summary.refused]]
-    assert saved(FELL_BEHIND, knowledge, [*before, *summary.well], summary.now) == []
-
-
-@pytest.mark.parametrize(("hours", "times"), [(1.9, 0), (2.1, 1)])
-def test_an_input_that_finishes_no_run_is_silent(
-    knowledge: SearchKnowledge, summary: Story, hours: float, times: int
-) -> None:
-    events = of_input(summary.well, GRAPH.kind, SOC)
-    rows = saved(SILENT, knowledge, events, float(events[-1].time or 0) + hours * 3600)
-    assert found(rows, "kind", "input", "reason") == [(GRAPH.kind, SOC, "has not finished a run")] * times
-
-
-@pytest.mark.parametrize(("days", "times"), [(6.9, 0), (7.1, 1)])
-def test_an_input_that_brings_nothing_new_is_found(
-    knowledge: SearchKnowledge, summary: Story, days: float, times: int
-) -> None:
-    last_new = [earlier(event, days * DAY) for event in of_input(summary.well, GRAPH.kind, SOC)]
-    since = [earlier(event, days * DAY / 4 * part) for part in range(4) for event in summary.throttled]
-    rows = saved(SILENT, knowledge, [*last_new, *since], summary.now)
-    assert found(rows, "input", "reason") == [(SOC, "runs, but has brought nothing new")] * times
-
-
-def test_an_input_that_never_brought_anything_counts_from_its_first_run(
-    knowledge: SearchKnowledge, summary: Story
-) -> None:
-    assert saved(SILENT, knowledge, summary.throttled, summary.now) == []
-    old = [earlier(event, 8 * DAY) for event in summary.throttled]
-    assert found(saved(SILENT, knowledge, [*old, *summary.throttled], summary.now), "quiet_days") == [("8",)]
-
-
-def test_credentials_about_to_expire_are_found_until_they_are_renewed(
-    knowledge: SearchKnowledge, summary: Story
-) -> None:
-    rows = saved(EXPIRING, knowledge, [*summary.well, *summary.expiring], summary.now)
-    assert found(rows, "account", "credential", "expires_in_days", "kind", "input") == [
-        ("corp", "client secret", str(SECRET_DAYS), SIEM.kind, SOC)
-    ]
-    soon = [
-        earlier(event, 0, certificate_expires_in_days=3) if "certificate_expires_in_days" in event.raw else event
-        for event in summary.expiring
-    ]
-    assert found(saved(EXPIRING, knowledge, soon, summary.now), "account") == [("certified",), ("corp",)]
-    assert saved(EXPIRING, knowledge, summary.events, summary.now) == []
-    to_sign_in = saved(EXPIRING, knowledge, [*summary.events, *summary.signed_out], summary.now + 60)
-    assert found(to_sign_in, "account", "credential", "expires_in_days") == [("person", "sign-in of a user", "0")]
-
-
-def test_a_lost_permission_is_found_with_what_to_do(knowledge: SearchKnowledge, summary: Story) -> None:
-    now = summary.now + 60
-    rows = saved(PERMISSION, knowledge, summary.events, now)
-    assert sorted(found(rows, "kind", "input", "region", "exc_l")) == [
-        (ENDPOINT.kind, MACHINES, "global", "Permission Error"),
-        (SIEM.kind, TRIED, "all", "Authentication Error"),
-    ]
-    assert all("Entra ID > App registrations" in row["sentence"][0] for row in rows)
-    assert saved(PERMISSION, knowledge, summary.unreachable, now) == []
-    assert saved(PERMISSION, knowledge, summary.events, now + 1_800) == []
-
-
-def test_other_saved_searches_of_the_log_there_are_none() -> None:
-    reading = [name for name, stanza in SAVED.items() if "defender_alerts_log`" in stanza["search"]]
-    assert reading == [FELL_BEHIND, SILENT, EXPIRING, PERMISSION, TENANT_SEARCH]
-
-
-def test_new_tenants_come_into_their_lookup_and_names_that_people_gave_stay(
-    summary: Story, knowledge: SearchKnowledge
-) -> None:
-    stanza = SAVED[TENANT_SEARCH]
-    when = When.of("-1d", stanza["dispatch.latest_time"], summary.now)
-    events = [knowledge.search_fields(event) for event in summary.events]
-    found = {event["tenant"] for event in events if event.get("action") == "region_started"}
-    [tenant] = found
-    for named, added in (("another", [tenant]), (tenant, [])):
-        rows = [{"id": str(named), "name": "Contoso", "account": "corp"}]
-        search = read_search(stanza["search"], knowledge.macros, LOG_FIELDS, knowledge.tables(defender_tenants=rows))
-        assert [(row["id"], row["name"]) for row in search.run(events, when).rows] == [([one], [one]) for one in added]
-        assert all(row["account"] for row in search.run(events, when).rows)
-    # By the key, so that two hosts that find a tenant at once make one row.
-    assert stanza["search"].endswith("| outputlookup append=true key_field=id defender_tenants")
-
-
-def test_dashboards_show_the_names_of_the_lookup_and_the_id_of_a_tenant_without_one(knowledge: SearchKnowledge) -> None:
-    text = "source=* | `defender_alerts_tenant` | table vendor_account tenant"
-    rows = [{"id": "a-tenant", "name": "Contoso", "account": "corp"}, {"id": "a-third", "name": "", "account": "corp"}]
-    events = [{"_time": "1", "source": "s", "vendor_account": name} for name in ("a-tenant", "another", "a-third")]
-    events.append({"_time": "1", "source": "s"})
-    for kept, first in ((rows, "Contoso"), ([], "a-tenant")):
-        search = read_search(text, knowledge.macros, ["vendor_account"], knowledge.tables(defender_tenants=kept))
-        shown = search.run(events, When.of("0", "now", 10.0)).rows
-        assert [row["tenant"] for row in shown] == [[first], ["another"], ["a-third"], ["not provided"]]

@@ -115,7 +115,7 @@ class Form:
     def _complaint(self) -> Locator:
         return self.locator.locator('[data-test="message"][data-test-type="error"] [data-test="content"]')
 
-    def warning(self) -> str:
-        """The notice above the fields."""
-        notice = self.locator.locator('[data-test="message"][data-test-type="warning"] [data-test="content"]')
-        return notice.inner_text().removeprefix("Warning").strip()
+    @property
+    def notices(self) -> Locator:
+        """The warnings above the fields."""
+        return self.locator.locator('[data-test="message"][data-test-type="warning"] [data-test="content"]')

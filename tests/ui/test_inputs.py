@@ -62,41 +62,13 @@ CHOICES = (
     ),
 )
 
-of_each_kind = pytest.mark.parametrize("kind", INPUT_KINDS, ids=lambda kind: kind.name)
-of_one_kind = pytest.mark.parametrize("kind", [INCIDENTS], ids=lambda kind: kind.name)
-"""Where the page has nothing of a kind's own; what each kind's handler does is in ``integration.test_setup_inputs``."""
-
 
 def test_the_page_says_which_input_to_choose_and_offers_them_in_that_order(workplace: Workplace) -> None:
     workplace.open("inputs")
-    workplace.picture("inputs-empty")
     items = workplace.open_menu_of_inputs()
     workplace.picture("inputs-menu")
     assert [" ".join(text.split()) for text in items.all_inner_texts()] == [kind.entry for kind in INPUT_KINDS]
     expect(workplace.page.get_by_text(f"Start with {GRAPH.title}")).to_be_visible()
-
-
-@of_each_kind
-def test_a_new_input_starts_with_defaults_that_work(workplace: Workplace, kind: InputKind) -> None:
-    workplace.have_account()
-    dialog = workplace.add_input(kind)
-    workplace.picture(f"{kind.name}-add")
-    dialog.type(name="corp_all")
-    dialog.choose("account", "corp")
-    dialog.press("Advanced")
-    expect(dialog.box("overlap")).to_be_visible()
-    dialog.box("overlap").scroll_into_view_if_needed()
-    workplace.picture(f"{kind.name}-add-advanced")
-    dialog.save("Add")
-
-    [created] = workplace.sent(kind.name)
-    given = {"name": "corp_all", "account": "corp", **COMMON_DEFAULTS, **kind.defaults}
-    assert parse_qs(created.sent.decode()) == {name: [value] for name, value in given.items()}
-    expect(workplace.row("corp_all")).to_contain_text(kind.title)
-    expect(workplace.row("corp_all")).to_contain_text("Active")
-    workplace.row("corp_all").get_by_role("button", name="Expand row - corp_all").click()
-    expect(workplace.page.get_by_text("Overlap (s)")).to_be_visible()
-    workplace.picture(f"{kind.name}-row")
 
 
 REFUSED = (
@@ -106,68 +78,55 @@ REFUSED = (
 )
 
 
-@of_one_kind
-def test_a_start_time_that_can_not_be_had_is_refused_with_the_one_to_set(workplace: Workplace, kind: InputKind) -> None:
+def test_a_start_time_that_can_not_be_had_is_refused_with_the_one_to_set(workplace: Workplace) -> None:
     workplace.have_account()
-    dialog = workplace.add_input(kind)
+    dialog = workplace.add_input(INCIDENTS)
     dialog.type(name="corp_all")
     dialog.choose("account", "corp")
     for field, text, words in REFUSED:
         dialog.type(**{field: text})
         dialog.press("Add")
         assert words in dialog.refusal()
-    workplace.picture(f"{kind.name}-add-start-time")
-    assert INPUT not in workplace.conf("inputs")
+    assert f"{INCIDENTS.name}://corp_all" not in workplace.conf("inputs")
     dialog.type(start_time="-180d")
     dialog.save("Add")
     expect(workplace.row("corp_all")).to_be_visible()
 
 
-def test_a_region_that_the_accounts_cloud_lacks_is_refused_with_those_that_it_has(workplace: Workplace) -> None:
-    workplace.have_account(cloud="gcc_high")
-    dialog = workplace.add_input()
-    dialog.type(name="corp_all")
-    dialog.choose("account", "corp")
-    dialog.press("Add")
-    assert "does not exist for this input in the cloud GCC High. Choose among: us." in dialog.refusal()
-    assert INPUT not in workplace.conf("inputs")
-
-
-def test_a_new_input_collects(workplace: Workplace) -> None:
-    workplace.have_account()
-    dialog = workplace.add_input()
-    dialog.type(name="corp_all")
-    dialog.choose("account", "corp")
-    dialog.save("Add")
-    workplace.publish_alerts(3)
-    assert len(workplace.splunkd.run_input(KIND, "corp_all").events) == 3
-
-
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.kind.name)
-def test_what_is_chosen_in_a_form_is_stored_shown_when_it_is_edited_and_cloned_under_another_name(
+def test_a_new_input_starts_with_defaults_that_work_and_what_is_chosen_later_is_stored_shown_and_cloned(
     workplace: Workplace, choice: Choice
 ) -> None:
     kind = choice.kind
     workplace.have_account()
-    workplace.have_input("corp_all", kind)
-    workplace.open("inputs")
+    dialog = workplace.add_input(kind)
+    workplace.picture(f"{kind.name}-add")
+    expect_warning(dialog, kind)
+    dialog.type(name="corp_all")
+    dialog.choose("account", "corp")
+    dialog.press("Advanced")
+    expect(dialog.box("overlap")).to_be_visible()
+    dialog.box("overlap").scroll_into_view_if_needed()
+    workplace.picture(f"{kind.name}-add-advanced")
+    dialog.save("Add")
+    [created] = workplace.sent(kind.name)
+    given = {"name": "corp_all", "account": "corp", **COMMON_DEFAULTS, **kind.defaults}
+    assert parse_qs(created.sent.decode()) == {name: [value] for name, value in given.items()}
+    expect(workplace.row("corp_all")).to_contain_text(kind.title)
+    expect(workplace.row("corp_all")).to_contain_text("Active")
+
+    workplace.row("corp_all").get_by_role("button", name="Expand row - corp_all").click()
+    expect(workplace.page.get_by_text("Overlap (s)")).to_be_visible()
     dialog = workplace.act("corp_all", "Edit")
     assert dialog.box("name").is_disabled()
+    expect_warning(dialog, kind)
     dialog.press("Advanced")
     choice.make(dialog)
-    workplace.picture(f"{kind.name}-edit")
     dialog.type(interval="600", overlap="900")
     dialog.save("Update")
     expect(workplace.row("corp_all")).to_be_visible()
     stored = workplace.conf("inputs")[f"{kind.name}://corp_all"]
-    expected = {
-        **COMMON_DEFAULTS,
-        **kind.defaults,
-        **choice.stored,
-        "index": "main",
-        "interval": "600",
-        "overlap": "900",
-    }
+    expected = {**COMMON_DEFAULTS, **kind.defaults, **choice.stored, "interval": "600", "overlap": "900"}
     assert {field: stored.get(field) for field in expected} == expected
 
     again = workplace.act("corp_all", "Edit")
@@ -181,13 +140,21 @@ def test_what_is_chosen_in_a_form_is_stored_shown_when_it_is_edited_and_cloned_u
     again.press("Cancel")
     expect(again.locator).to_be_hidden()
     clone = workplace.act("corp_all", "Clone")
-    workplace.picture(f"{kind.name}-clone")
+    expect_warning(clone, kind)
     clone.type(name="corp_more")
     clone.save("Save")
     expect(workplace.row("corp_more")).to_be_visible()
     cloned = workplace.conf("inputs")[f"{kind.name}://corp_more"]
     same = ("account", *COMMON_DEFAULTS, *kind.defaults, *choice.stored)
     assert {field: cloned.get(field) for field in same} == {field: stored.get(field) for field in same}
+
+
+def expect_warning(form: Form, kind: InputKind) -> None:
+    """Check that the form says which inputs to use in place of the deprecated one, and nothing of the others."""
+    expect(form.notices).to_have_count(1 if kind is SIEM else 0)
+    if kind is SIEM:
+        for words in (DEPRECATED, GRAPH.title, ENDPOINT.title):
+            expect(form.notices).to_contain_text(words)
 
 
 def test_an_input_is_edited_as_somebody_else_has_saved_it_and_not_once_it_is_deleted(workplace: Workplace) -> None:
@@ -224,39 +191,17 @@ def test_a_filter_that_is_taken_back_is_gone(workplace: Workplace) -> None:
     assert (stored.get("severities", ""), stored["service_sources"]) == ("", "microsoftSentinel")
 
 
-@pytest.mark.parametrize(
-    ("kind", "fields", "sentence"),
-    [
-        (SIEM, {}, "The region 'eu' does not exist for this input in the cloud GCC. Choose among: us."),
-        (
-            ENDPOINT,
-            {"region": "United Kingdom (uk)"},
-            "The region 'uk' does not exist for this input in the cloud GCC. Choose among: global.",
-        ),
-    ],
-    ids=lambda value: value.name if isinstance(value, InputKind) else "",
-)
-def test_a_region_that_the_cloud_does_not_have_is_refused_with_the_sentence(
-    workplace: Workplace, kind: InputKind, fields: dict[str, str], sentence: str
+def test_a_region_that_the_cloud_does_not_have_is_refused_with_the_sentence_and_can_be_taken_back(
+    workplace: Workplace,
 ) -> None:
-    workplace.have_account(cloud="gcc")
-    dialog = workplace.add_input(kind)
-    dialog.type(name="corp_all")
-    dialog.choose("account", "corp")
-    for field, label in fields.items():
-        dialog.choose(field, label)
-    dialog.press("Add")
-    refusal = dialog.refusal()
-    workplace.picture(f"{kind.name}-add-wrong-region")
-    assert refusal == sentence
-    assert f"{kind.name}://corp_all" not in workplace.conf("inputs")
-
-
-def test_a_region_that_the_cloud_does_not_have_can_be_taken_back(workplace: Workplace) -> None:
     workplace.have_account(cloud="gcc")
     dialog = workplace.add_input()
     dialog.type(name="corp_all")
     dialog.choose("account", "corp")
+    dialog.press("Add")
+    sentence = "The region 'eu' does not exist for this input in the cloud GCC. Choose among: us."
+    assert dialog.refusal() == sentence
+    assert INPUT not in workplace.conf("inputs")
     dialog.remove_tag("regions", "European Union (eu)")
     dialog.remove_tag("regions", "United Kingdom (uk)")
     assert dialog.tags("regions") == ["United States (us)"]
@@ -265,52 +210,27 @@ def test_a_region_that_the_cloud_does_not_have_can_be_taken_back(workplace: Work
     assert workplace.conf("inputs")[INPUT]["regions"] == "us"
 
 
-def test_the_input_for_the_deprecated_api_warns_whenever_its_form_is_open(workplace: Workplace) -> None:
-    workplace.have_account()
-    workplace.have_input()
-    warnings = [workplace.add_input().warning()]
-    for action in ("Edit", "Clone"):
-        workplace.open("inputs")
-        warnings.append(workplace.act("corp_all", action).warning())
-    for warning in warnings:
-        assert warning.startswith(DEPRECATED)
-        assert GRAPH.title in warning
-        assert ENDPOINT.title in warning
-
-
-@of_one_kind
-def test_an_input_is_disabled_and_enabled_again(workplace: Workplace, kind: InputKind) -> None:
-    workplace.have_account()
-    workplace.have_input("corp_all", kind)
-    workplace.open("inputs")
-    switch = workplace.row("corp_all").get_by_role("switch")
-    expect(switch).to_be_checked()
-    switch.click()
-    expect(workplace.row("corp_all")).to_contain_text("Inactive")
-    workplace.picture(f"{kind.name}-disabled")
-    assert workplace.is_disabled("corp_all", kind)
-    switch.click()
-    expect(switch).to_be_checked()
-    assert not workplace.is_disabled("corp_all", kind)
-
-
-@of_one_kind
-def test_an_input_is_deleted_after_a_confirmation(workplace: Workplace, kind: InputKind) -> None:
+def test_an_input_is_disabled_enabled_again_and_deleted_after_a_confirmation(workplace: Workplace) -> None:
     workplace.have_account()
     for each in INPUT_KINDS:
         workplace.have_input(f"of_{each.name}", each)
+    name = f"of_{INCIDENTS.name}"
     workplace.open("inputs")
-    name = f"of_{kind.name}"
-    expect(workplace.row(name)).to_be_visible()
-    workplace.picture("inputs")
+    switch = workplace.row(name).get_by_role("switch")
+    expect(switch).to_be_checked()
+    switch.click()
+    expect(workplace.row(name)).to_contain_text("Inactive")
+    assert workplace.is_disabled(name, INCIDENTS)
+    switch.click()
+    expect(switch).to_be_checked()
+    assert not workplace.is_disabled(name, INCIDENTS)
     dialog = workplace.act(name, "Delete")
-    workplace.picture(f"{kind.name}-delete")
     dialog.press("Cancel")
     expect(dialog.locator).to_be_hidden()
     workplace.act(name, "Delete").save("Delete")
     expect(workplace.row(name)).to_be_hidden()
     left = {stanza for stanza in workplace.conf("inputs") if "://" in stanza}
-    assert left == {f"{each.name}://of_{each.name}" for each in INPUT_KINDS if each != kind}
+    assert left == {f"{each.name}://of_{each.name}" for each in INPUT_KINDS if each != INCIDENTS}
 
 
 COMPLAINTS = (

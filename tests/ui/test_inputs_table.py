@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import pytest
 from playwright.sync_api import Locator, Route, expect
 from standins.microsoft.faults import Status
 from standins.splunkd.kvstore import KVStoreState
@@ -21,7 +20,6 @@ from ui.workplace import ENDPOINT as ENDPOINT_KIND
 
 ENDPOINT = "defender_alerts_status"
 COLUMNS = ["Name", "Input type", "Account", "Status", "Health", "Actions"]
-LOOKS = [pytest.param(1024, "light", id="1024-light"), pytest.param(1920, "dark", id="1920-dark")]
 
 
 def health(workplace: Workplace, name: str) -> Locator:
@@ -68,23 +66,34 @@ def looked_at(workplace: Workplace) -> None:
     expect(table(workplace).get_by_text("Loading…")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("width", "theme"), LOOKS)
 def test_ten_inputs_tell_in_six_columns_how_they_are_doing_each_state_by_its_own_sign_and_no_word_is_broken(
-    workplace: Workplace, width: int, theme: str
+    workplace: Workplace,
 ) -> None:
-    workplace.web.theme = theme
-    workplace.page.set_viewport_size({"width": width, "height": 900})
     made = have_inputs(workplace)
     looked_at(workplace)
-    assert workplace.broken_words() == []
-    assert workplace.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for width in (1024, 1920):
+        workplace.page.set_viewport_size({"width": width, "height": 900})
+        assert workplace.broken_words() == []
+        assert workplace.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     heads = table(workplace).get_by_role("columnheader").all_inner_texts()
     assert [head.strip() for head in heads if head.strip()] == COLUMNS
     for name, example in made.items():
         expect(health(workplace, name).locator("b")).to_have_text(example.word)
         state = example.word.lower().replace(" yet", "").replace(" ", "_")
         expect(health(workplace, name).locator(f'svg[data-state="{state}"]')).to_be_visible()
-    workplace.picture(f"inputs-10-{theme}-{width}")
+
+    # Remarks are one sentence, however many inputs bring the same.
+    before = workplace.row("contoso_graph").inner_text()
+    assert len(re.findall("same alerts", before, re.IGNORECASE)) == 1
+    assert "Same alerts as 6 other inputs." in before
+    workplace.row("contoso_endpoint").get_by_role("switch").click()
+    # The other rows know without a reload.
+    expect(workplace.row("contoso_graph")).to_contain_text("Same alerts as 5 other inputs.")
+    expect(health(workplace, "contoso_endpoint")).to_have_text("Inactive")
+
+    expect(workplace.row("orphan")).to_contain_text("there is no account deleted_account.")
+    workplace.row("orphan").get_by_role("button", name="Expand row - orphan").click()
+    expect(workplace.page.get_by_text("The account deleted_account of this input does not exist")).to_be_visible()
 
 
 def test_every_column_with_a_sort_arrow_is_sorted_and_what_a_row_says_of_its_runs_is_found(
@@ -134,45 +143,30 @@ def test_the_worst_comes_first_when_it_is_sorted_and_is_found_by_what_is_shown(w
     expect(table(workplace).locator('tbody [data-column="name"]')).to_have_text(["new_input"])
 
 
-def test_an_input_that_was_just_made_has_not_run_yet_and_is_not_said_to_be_elsewhere(workplace: Workplace) -> None:
-    workplace.have_account()
-    workplace.have_input("corp", GRAPH, interval="120")
-    looked_at(workplace)
-    expect(workplace.row("corp")).to_contain_text("No run yet (starts within 120 s)")
-    expect(workplace.row("corp")).not_to_contain_text("host")
-
-
-def test_what_is_not_known_yet_is_being_loaded_and_does_not_look_good(workplace: Workplace) -> None:
+def test_the_status_follows_while_the_page_is_looked_at_and_what_is_not_known_does_not_look_good(
+    workplace: Workplace,
+) -> None:
     have_inputs(workplace, 1)
+    workplace.page.clock.install()
     held: list[Route] = []
     workplace.page.route(f"**/{ENDPOINT}*", lambda route: held.append(route))  # noqa: PLW0108 - it is marked
     with workplace.page.expect_request(f"**/{ENDPOINT}*"):
         workplace.open("inputs")
+    shown = health(workplace, "contoso_graph")
     expect(workplace.row("contoso_graph")).to_contain_text("Loading…")
-    expect(health(workplace, "contoso_graph").locator("svg")).to_have_attribute("data-state", "loading")
+    expect(shown.locator("svg")).to_have_attribute("data-state", "loading")
     for route in held:
         route.continue_()
     workplace.page.unroute(f"**/{ENDPOINT}*")
-    expect(health(workplace, "contoso_graph")).to_contain_text("Collecting")
-
-
-def test_what_can_not_be_known_is_said_in_a_line(workplace: Workplace) -> None:
-    have_inputs(workplace, 1)
-    workplace.splunkd.kvstore.state = KVStoreState.FAILED
-    workplace.open("inputs")
-    expect(health(workplace, "contoso_graph").locator("b")).to_have_text("Unknown")
-    expect(health(workplace, "contoso_graph").locator("svg")).to_have_attribute("data-state", "unknown")
-    workplace.seen_refusals += asked(workplace)
-
-
-def test_the_status_follows_while_the_page_is_looked_at(workplace: Workplace) -> None:
-    have_inputs(workplace, 1)
-    workplace.page.clock.install()
-    looked_at(workplace)
+    expect(shown).to_contain_text("Collecting")
     workplace.splunkd.kvstore.remove(COLLECTION)
-    with workplace.page.expect_request(f"**/{ENDPOINT}*"):
-        workplace.page.clock.run_for(31_000)
-    expect(workplace.row("contoso_graph")).to_contain_text("No run yet")
+    workplace.page.clock.run_for(31_000)
+    expect(shown).to_contain_text("No run yet")
+    workplace.splunkd.kvstore.state = KVStoreState.FAILED
+    workplace.page.clock.run_for(31_000)
+    expect(shown.locator("b")).to_have_text("Unknown")
+    expect(shown.locator("svg")).to_have_attribute("data-state", "unknown")
+    workplace.seen_refusals += len(workplace.refusals)
 
 
 def test_a_region_that_never_came_through_leaves_the_lag_of_its_input_unknown(workplace: Workplace) -> None:
@@ -186,27 +180,6 @@ def test_a_region_that_never_came_through_leaves_the_lag_of_its_input_unknown(wo
     assert shown["lag_seconds"] is None
     expect(workplace.row("corp")).to_contain_text("Failed: eu: ")
     assert not any(re.fullmatch(r"\d+ (?:s|min|h|d)", text) for text in cells_of(workplace.row("corp")))
-
-
-def test_remarks_are_one_sentence_however_many_inputs_bring_the_same(workplace: Workplace) -> None:
-    have_inputs(workplace)
-    looked_at(workplace)
-    before = workplace.row("contoso_graph").inner_text()
-    assert len(re.findall("same alerts", before, re.IGNORECASE)) == 1
-    workplace.row("contoso_endpoint").get_by_role("switch").click()
-    # The other rows know without a reload.
-    expect(workplace.row("contoso_graph")).not_to_contain_text("Same alerts as 6")
-    expect(workplace.row("contoso_graph")).to_contain_text("Same alerts as 5 other inputs.")
-    assert "Same alerts as 6 other inputs." in before
-    expect(health(workplace, "contoso_endpoint")).to_have_text("Inactive")
-
-
-def test_an_input_whose_account_was_deleted_says_so(workplace: Workplace) -> None:
-    have_inputs(workplace)
-    looked_at(workplace)
-    expect(workplace.row("orphan")).to_contain_text("there is no account deleted_account.")
-    workplace.row("orphan").get_by_role("button", name="Expand row - orphan").click()
-    expect(workplace.page.get_by_text("The account deleted_account of this input does not exist")).to_be_visible()
 
 
 def test_an_input_leads_to_its_own_alerts_and_to_its_own_log(workplace: Workplace) -> None:

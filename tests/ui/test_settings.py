@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,9 @@ USER = "DOMAIN\\jo"
 LOGIN_HOSTS = ("login.microsoftonline.com", "login.microsoftonline.us")
 
 
-def test_the_proxy_logging_and_network_tabs_save_and_show_their_values_again(workplace: Workplace) -> None:
+def test_the_proxy_logging_and_network_tabs_save_and_show_their_values_again_and_an_account_is_checked_with_them(
+    workplace: Workplace,
+) -> None:
     workplace.write_settings("network", ca_bundle="", request_timeout="60")
     way = workplace.cloud.socks_proxy
     workplace.cloud.proxy_credentials = (USER, PASSWORD)
@@ -49,28 +50,13 @@ def test_the_proxy_logging_and_network_tabs_save_and_show_their_values_again(wor
     assert (proxy.ticked("proxy_enabled"), proxy.ticked("proxy_rdns")) == (True, True)
     assert workplace.open_tab("Logging").chosen("loglevel") == "DEBUG"
     network = workplace.open_tab("Network")
-    workplace.picture("configuration-network-filled")
     assert network.value("ca_bundle").split() == workplace.cloud.ca_pem.split()
     assert network.value("request_timeout") == "45"
 
     stored = workplace.conf(SETTINGS_CONF)
     assert stored["proxy"]["proxy_password"] == "******"
     assert stored["logging"]["loglevel"] == "DEBUG"
-    assert workplace.splunkd.leaks_of(PASSWORD) == []
 
-
-def test_an_account_is_checked_through_the_proxy_and_with_the_ca_that_the_tabs_have_saved(workplace: Workplace) -> None:
-    way = workplace.cloud.socks_proxy
-    workplace.write_settings("network", ca_bundle="", request_timeout="5")
-    workplace.write_settings("proxy", proxy_enabled="0", proxy_url="", proxy_port="")
-    proxy = workplace.open_tab("Proxy")
-    proxy.tick("proxy_enabled")
-    proxy.choose("proxy_type", "socks5")
-    proxy.type(proxy_url=way.host, proxy_port=str(way.port))
-    proxy.tick("proxy_rdns")
-    save(workplace, "proxy")
-    workplace.open_tab("Network").type(ca_bundle=workplace.cloud.ca_pem)
-    save(workplace, "network")
     workplace.page.get_by_role("tab", name="Accounts").click()
     workplace.page.get_by_role("button", name="Add", exact=True).click()
     dialog = workplace.dialog()
@@ -79,25 +65,16 @@ def test_an_account_is_checked_through_the_proxy_and_with_the_ca_that_the_tabs_h
     expect(workplace.row("corp")).to_be_visible()
     # A token for each of the four resources that the inputs want.
     assert [call.host for call in workplace.cloud.journal].count("login.microsoftonline.com") == 4
+    assert workplace.splunkd.leaks_of(PASSWORD) == []
 
 
-@dataclass(frozen=True)
-class WrongProxy:
-    """What is typed over a proxy that works, and what the page says to it."""
-
-    name: str
-    texts: dict[str, str]
-    words: str
-
-
-WRONG_PROXIES = (
-    WrongProxy("unknown-host", {"proxy_url": "proxy.invalid"}, "proxy.invalid:"),
-    WrongProxy("nothing-listens", {"proxy_port": "1"}, "127.0.0.1:1 ("),
-    WrongProxy(
-        "no-login", {"proxy_username": "", "proxy_password": ""}, "The proxy asks for a user name and password."
-    ),
-    WrongProxy("wrong-password", {"proxy_password": "x"}, "The proxy refuses this user name and password."),
+WRONG_PROXIES: tuple[tuple[dict[str, str], str], ...] = (
+    ({"proxy_url": "proxy.invalid"}, "proxy.invalid:"),
+    ({"proxy_port": "1"}, "127.0.0.1:1 ("),
+    ({"proxy_username": "", "proxy_password": ""}, "The proxy asks for a user name and password."),
+    ({"proxy_password": "x"}, "The proxy refuses this user name and password."),
 )
+"""What is typed over a proxy that works, and what the page says to it."""
 
 
 @pytest.mark.parametrize("kind", ["http", "socks5"])
@@ -115,10 +92,9 @@ def test_a_proxy_that_would_not_work_is_refused_and_saved_when_it_is_corrected(w
     form.choose("proxy_type", kind)
     if kind == "socks5":
         form.tick("proxy_rdns")
-    for wrong in WRONG_PROXIES:
-        form.type(**{**right, **wrong.texts})
-        assert wrong.words in refusal(workplace, form)
-        workplace.picture(f"configuration-proxy-{kind}-{wrong.name}")
+    for wrong, words in WRONG_PROXIES:
+        form.type(**{**right, **wrong})
+        assert words in refusal(workplace, form)
         assert workplace.conf(SETTINGS_CONF)["proxy"] == before
     # Before there is an account, a way to the login of any cloud is enough.
     for host in LOGIN_HOSTS:
@@ -137,7 +113,6 @@ def test_a_proxy_of_another_type_and_one_whose_ca_is_missing_are_refused(workpla
     assert "does not behave like a proxy of this type" in refusal(workplace, form)
     form.choose("proxy_type", "https")
     assert refusal(workplace, form).startswith("The certificate of the proxy itself is not trusted")
-    workplace.picture("configuration-proxy-untrusted")
     workplace.open_tab("Network").type(ca_bundle=workplace.cloud.ca_pem)
     save(workplace, "network")
     form = workplace.open_tab("Proxy")
@@ -160,16 +135,15 @@ def test_ca_certificates_that_can_not_be_used_are_refused(workplace: Workplace, 
     missing, with_key = tmp_path / "missing.pem", tmp_path / "with key.pem"
     with_key.write_text(old.pem + old.key_pem, encoding="utf-8")
     form = workplace.open_tab("Network")
-    for name, bundle, words in (
-        ("expired", old.pem, "None of the CA certificates can be used: number 1 (Old Root CA) expired on 2024-01-31."),
-        ("cut", good + good[:300], "The CA certificates are not whole, or there is something else in their place."),
-        ("missing", str(missing), f"No CA certificates can be read from '{missing}'."),
-        ("folder", str(tmp_path), f"No CA certificates can be read from '{tmp_path}'."),
-        ("key", str(with_key), "There is a private key among the CA certificates."),
+    for bundle, words in (
+        (old.pem, "None of the CA certificates can be used: number 1 (Old Root CA) expired on 2024-01-31."),
+        (good + good[:300], "The CA certificates are not whole, or there is something else in their place."),
+        (str(missing), f"No CA certificates can be read from '{missing}'."),
+        (str(tmp_path), f"No CA certificates can be read from '{tmp_path}'."),
+        (str(with_key), "There is a private key among the CA certificates."),
     ):
         form.type(ca_bundle=bundle)
         assert refusal(workplace, form).startswith(words)
-        workplace.picture(f"configuration-network-{name}")
     for text in (old.key_pem, "relative.pem"):
         form.type(ca_bundle=text)
         workplace.page.get_by_role("button", name="Save", exact=True).click()

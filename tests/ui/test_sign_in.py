@@ -101,7 +101,6 @@ def test_an_account_is_saved_signed_in_by_the_pasted_address_feeds_its_input_and
     form.save("Add")
     row = workplace.row("corp")
     expect(row).to_contain_text(NOT_SIGNED_IN)
-    workplace.picture("configuration-accounts-not-signed-in")
     hour_ago = workplace.cloud.clock.now() - 3_600 * ticks.PER_SECOND
     workplace.cloud.graph("commercial").alerts.put(workplace.tenant, graph_alert(1, hour_ago))
     workplace.have_input("corp", GRAPH)
@@ -117,12 +116,10 @@ def test_an_account_is_saved_signed_in_by_the_pasted_address_feeds_its_input_and
         "Missing permission for Defender for Endpoint alerts: WindowsDefenderATP Alert.Read (d"
     )
     expect(dialog.get_by_role("textbox")).to_have_count(0)
-    workplace.picture("sign-in-done")
     dialog.get_by_role("button", name="Close").click()
     expect(row).to_contain_text(f"Signed in as {PERSON}")
     expect(row).to_contain_text("only what this person may see")
     expect(row).not_to_contain_text(NOT_SIGNED_IN)
-    workplace.picture("configuration-accounts-signed-in")
 
     run = workplace.splunkd.run_input(GRAPH.name, "corp")
     assert (run.status, len(run.events)) == (0, 1), run.stderr
@@ -209,20 +206,16 @@ def test_a_refused_consent_is_said_what_was_pasted_stays_and_axe_finds_nothing(
     signing_in.finish(dialog, refused)
     assert "AADSTS65004" in signing_in.refusal(dialog)
     expect(dialog.get_by_role("textbox")).to_have_value(refused)
-    workplace.picture(f"{theme}-sign-in-refused")
     assert findings(workplace, DIALOG) == []
     # The same dialog goes on with a new sign-in.
     signing_in.finish(dialog, signing_in.come_back(dialog))
     signing_in.expect_done(dialog)
-    workplace.picture(f"{theme}-sign-in-done")
     assert findings(workplace, DIALOG) == []
     dialog.get_by_role("button", name="Close").click()
     expect(workplace.row("corp")).to_contain_text("Signed in as")
-    workplace.picture(f"{theme}-accounts-signed-in")
     assert findings(workplace, 'td[data-column="feeds"]') == []
     for width in (1024, 1920):
         workplace.page.set_viewport_size({"width": width, "height": 900})
         assert workplace.broken_words() == []
     workplace.page.get_by_role("button", name="Sign out: corp").click()
-    workplace.picture(f"{theme}-sign-out")
     assert findings(workplace, DIALOG) == []
