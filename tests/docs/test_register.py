@@ -23,14 +23,21 @@ BASH, POWERSHELL = FOLDER / "azure-cli.sh.txt", FOLDER / "powershell.ps1.txt"
 PAGE = paths.ROOT / "docs" / "register.md"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 GRAPH = "00000003-0000-0000-c000-000000000000"
-ROLES = {
-    GRAPH: {"SecurityAlert.Read.All": "role-of-alerts", "SecurityIncident.Read.All": "role-of-incidents"},
-    "the-defender": {"Alert.Read.All": "role-of-endpoint"},
-}
-SCOPES = {
-    GRAPH: {"SecurityAlert.Read.All": "scope-of-alerts", "SecurityIncident.Read.All": "scope-of-incidents"},
-    "the-defender": {"Alert.Read": "scope-of-endpoint"},
-}
+DEFENDER = "the-defender"
+APIS = {"Microsoft Graph": GRAPH, "WindowsDefenderATP": DEFENDER}
+
+
+def _ids(what: str) -> dict[str, dict[str, str]]:
+    """Give an id for each permission that a kind of input needs, by API."""
+    ids: dict[str, dict[str, str]] = {}
+    for access in (kind.access for kind in KINDS.values()):
+        for permission in (access.for_persons if what == "scope" else access.roles)[:1]:
+            ids.setdefault(APIS[access.service], {})[permission] = f"{what}-of-{permission}"
+    return ids
+
+
+ROLES, SCOPES = _ids("role"), _ids("scope")
+
 
 AZ = """#!{python}
 # The Azure CLI as its help has it (azure-cli, command_modules/role/_help.py): what it does not have, fails.
@@ -136,7 +143,7 @@ def test_the_script_makes_the_application_with_permissions_by_name_consent_and_c
     [added] = azure.of("ad app permission add")
     assert (added["--api"], added["--api-permissions"]) == (
         [GRAPH],
-        ["role-of-alerts=Role", "role-of-incidents=Role"],
+        [f"{role}=Role" for role in ROLES[GRAPH].values()],
     )
     assert len(azure.of("ad app permission admin-consent")) == len(azure.of("ad sp create")) == 1
     assert azure.of("ad app credential reset")[0]["--append"] == []
@@ -148,7 +155,9 @@ def test_the_script_serves_the_government_the_endpoint_API_and_many_tenants(azur
     assert azure.of("cloud set")[0]["--name"] == ["AzureUSGovernment"]
     [made] = azure.of("ad app create")
     assert (made["--display-name"], made["--sign-in-audience"]) == (["A name"], ["AzureADMultipleOrgs"])
-    assert azure.of("ad app permission add")[1]["--api-permissions"] == ["role-of-endpoint=Role"]
+    assert azure.of("ad app permission add")[1]["--api-permissions"] == [
+        f"{role}=Role" for role in ROLES[DEFENDER].values()
+    ]
     assert "https://login.microsoftonline.us/<tenant>/adminconsent?client_id=the-application" in done.stdout
 
 
@@ -157,8 +166,8 @@ def test_the_script_serves_an_account_that_signs_in_as_a_user(azure: _Azure) -> 
     assert (done.returncode, done.stderr) == (0, "")
     assert [made["--web-redirect-uris"] for made in azure.of("ad app create")] == [["http://localhost"]]
     assert [added["--api-permissions"] for added in azure.of("ad app permission add")] == [
-        ["scope-of-alerts=Scope", "scope-of-incidents=Scope"],
-        ["scope-of-endpoint=Scope"],
+        [f"{scope}=Scope" for scope in SCOPES[GRAPH].values()],
+        [f"{scope}=Scope" for scope in SCOPES[DEFENDER].values()],
     ]
     assert "Sign in as a user" in done.stdout
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import pytest
 from defender_alerts.checkpoint.checkpoint import MARGIN
+from defender_alerts.checkpoint.versions import Version
 from defender_alerts.collect.delivery import BATCH_VERSIONS
+from defender_alerts.collect.events import Origin
 from defender_alerts.errors import CheckpointError, UnexpectedAnswerError
 from defender_alerts.times import TICKS_PER_SECOND, iso, parse_iso, seconds
 from standins.microsoft import faults
 from standins.microsoft.samples import siem_alert
 from standins.microsoft.siem import SiemBehaviour
 from standins.microsoft.siem_query import SiemQuery
-from standins.polling import PolledInput
+from standins.polling import MemorySink, PolledInput
 
 HOUR, DAY = seconds(3_600), seconds(86_400)
 
@@ -205,6 +207,35 @@ def test_an_alert_read_early_in_a_long_run_is_still_waited_for_after_it(polled: 
     _poll(polled)
     assert late.decode() in polled.sink.raws()
     assert len(polled.sink.raws()) == len(set(polled.sink.raws())) == 601
+
+
+class _Busy(MemorySink):
+    """A Splunk that takes half an hour for a batch."""
+
+    def __init__(self, polled: PolledInput) -> None:
+        super().__init__()
+        self._polled = polled
+
+    def write(self, origin: Origin, versions: Iterable[Version]) -> int:
+        self._polled.jumped += 1_800
+        self._polled.cloud.clock.advance(1_800)
+        return super().write(origin, versions)
+
+
+def test_an_alert_that_becomes_visible_while_its_window_is_being_written_is_waited_for(polled: PolledInput) -> None:
+    clock, region = polled.cloud.clock, polled.cloud.siem("eu")
+    clock.freeze()
+    _poll(polled)
+    happened = clock.advance(60)
+    late = siem_alert(1, happened)
+    region.add(polled.tenant, late, visible_from=happened + seconds(590))
+    region.add(polled.tenant, siem_alert(2, happened + 1))
+    clock.advance(30)
+    polled.sink = _Busy(polled)
+    _poll(polled)
+    clock.advance(60)
+    _poll(polled)
+    assert polled.sink.raws().count(late.decode()) == 1
 
 
 def test_a_raised_overlap_brings_nothing_again(polled: PolledInput) -> None:

@@ -198,7 +198,7 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
             seconds(plan.polling.overlap),
             recollection,
             DeliveredSplitAlerts(key, checkpoint.generation, context.store) if plan.kind.split_sourcetype else None,
-            interval=seconds(plan.polling.every),
+            seconds(plan.polling.every),
         )
         return RegionCollector(job, caller=caller, bearer=bearers[region], sink=context.sink, log=context.log)
 

@@ -47,9 +47,9 @@ class RegionJob(NamedTuple):
     writer: CheckpointWriter
     origin: Origin
     overlap: int
-    recollection: PendingRecollection | None = None
-    split_alerts: DeliveredSplitAlerts | None = None
-    interval: int = 0
+    recollection: PendingRecollection | None
+    split_alerts: DeliveredSplitAlerts | None
+    interval: int
 
 
 class RegionCollector:
