@@ -11,20 +11,16 @@ import pytest
 from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens
 from defender_alerts.splunk.rest_client import Splunkd as Client
 from defender_alerts.splunk.sign_ins import SignInsUnderWay
-from integration.installation import APP, LOGIN_HOST, RESOURCE, Installation
+from integration.installation import APP, LOGIN_HOST, Installation
 from integration.saving import refusal_of, row
 from standins.microsoft.browser import sign_in
 from standins.microsoft.graph_samples import graph_alert
 from standins.microsoft.people import Person
+from standins.sources import DELEGATED
 from standins.splunkd import Fault, WebError
 
 ENDPOINT = "defender_alerts_sign_in"
 GRAPH, MDE = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"
-DELEGATED = {
-    GRAPH: ("SecurityAlert.Read.All", "SecurityIncident.Read.All"),
-    MDE: ("Alert.Read",),
-    RESOURCE: ("user_impersonation",),
-}
 ACCOUNT, ANNA = "person", "anna@contoso.com"
 GRAPH_KIND = "defender_graph_alerts"
 SIGN_INS = "ta_defender_alerts_sign_ins"

@@ -17,11 +17,19 @@ from standins.microsoft.graph_samples import graph_alert, graph_incident
 from standins.microsoft.samples import siem_alert
 from standins.polling import SECRET, PolledInput
 
-ROLES: dict[str, tuple[str, ...]] = {}
-for _kind in KINDS.values():
-    for _audience in _kind.audiences("commercial") if _kind.access.roles else ():
-        ROLES[_audience] = (*ROLES.get(_audience, ()), _kind.access.roles[0])
-"""What a tenant's administrator has to consent to for every kind of input."""
+
+def permissions(cloud: str = "commercial", *, of_person: bool = False) -> dict[str, tuple[str, ...]]:
+    """The least permission that each kind of input needs, by audience: an application's, or those of a person."""
+    found: dict[str, tuple[str, ...]] = {}
+    for kind in KINDS.values():
+        least = (kind.access.for_persons if of_person else kind.access.roles)[:1]
+        for audience in kind.audiences(cloud):
+            found[audience] = (*found.get(audience, ()), *(least or (("user_impersonation",) if of_person else ())))
+    return {audience: names for audience, names in found.items() if names}
+
+
+ROLES, DELEGATED = permissions(), permissions(of_person=True)
+"""What a tenant's administrator has to consent to for every kind of input, and where a person signs in."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.faults import RequestFault
+from standins.microsoft.graph import AlertsBehaviour
 from standins.microsoft.origin import Exchange
 from standins.microsoft.wire import Answer
 from standins.polling import PolledInput
@@ -99,6 +100,15 @@ def test_empty_pages_without_a_record_behind_them_are_followed_to_their_end_once
     polled, chain = _play(cloud, GRAPH, [], [0] * (empty - 1))
     assert polled.poll().failures == []
     assert len(chain.asked) == empty
+
+
+def test_an_instant_on_several_pages_of_which_none_is_full_is_delivered_once(cloud: MicrosoftCloud) -> None:
+    polled = GRAPH.input(cloud, *customer(cloud), start_time="-2h")
+    at = cloud.clock.freeze() - seconds(3_600)
+    GRAPH.publish(cloud, polled.tenant, [GRAPH.make(number, at) for number in range(5)])
+    cloud.graph("commercial").alerts.behaviour = AlertsBehaviour(page_maximum=2)
+    assert polled.poll().failures == []
+    assert sorted(polled.sink.raws()) == sorted(raw.decode() for raw in GRAPH.shown(cloud, polled.tenant))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

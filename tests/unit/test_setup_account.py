@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -28,7 +28,7 @@ from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.directory import Application, Tenant
 from standins.microsoft.wire import Request
 from standins.polling import SECRET, PolledInput, http_proxy
-from standins.sources import ROLES
+from standins.sources import ROLES, permissions
 
 LOGIN, GOV_LOGIN = "login.microsoftonline.com", "login.microsoftonline.us"
 ENDPOINT, GRAPH = "https://api.securitycenter.microsoft.com", "https://graph.microsoft.com"
@@ -43,9 +43,12 @@ def way_to(cloud: MicrosoftCloud) -> Network:
     return Network(proxy=http_proxy(cloud.proxy), ca_pem=cloud.ca_pem, timeout=5.0)
 
 
-def check(polled: PolledInput, **fields: Any) -> AccountCheck:
+FOUR = ("defender_graph_alerts", "defender_incidents", "defender_endpoint_alerts", "defender_siem_alerts")
+
+
+def check(polled: PolledInput, kinds: Iterable[str] = KINDS, **fields: Any) -> AccountCheck:
     account = account_of(polled.tenant, polled.application)._replace(**fields)
-    return check_account(account, way_to(polled.cloud))
+    return check_account(account, way_to(polled.cloud), [KINDS[kind] for kind in kinds])
 
 
 def findings(found: AccountCheck) -> dict[str, tuple[Verdict, str]]:
@@ -80,7 +83,7 @@ def test_the_tenant_of_a_domain_is_found_out_and_is_no_reason_to_refuse_where_it
 
 
 def test_a_permission_that_no_document_names_is_enough_where_the_api_takes_it(polled: PolledInput) -> None:
-    polled.application.roles = {GRAPH: ("SecurityIncident.Read.All",), ENDPOINT: ("Alert.ReadWrite.All",)}
+    polled.application.roles = {GRAPH: ROLES[GRAPH][1:], ENDPOINT: ("Alert.ReadWrite.All",)}
     found = check(polled)
     assert findings(found) == dict.fromkeys(KINDS, (Verdict.FEEDS, ""))
     [asked] = polled.cloud.journal.calls("graph.microsoft.com")
@@ -109,7 +112,7 @@ def test_an_api_that_can_not_be_asked_leaves_it_at_what_the_token_says(polled: P
 
 def test_missing_permissions_are_named_as_in_entra_ids_list_for_the_kinds_that_need_them(polled: PolledInput) -> None:
     polled.application.roles = {GRAPH: ("SecurityAlert.ReadWrite.All", "User.Read.All")}
-    found = check(polled)
+    found = check(polled, FOUR)
     assert findings(found) == {
         "defender_graph_alerts": (Verdict.FEEDS, ""),
         "defender_incidents": (Verdict.MISSING, "Microsoft Graph SecurityIncident.Read.All"),
@@ -130,7 +133,7 @@ def test_missing_permissions_are_named_as_in_entra_ids_list_for_the_kinds_that_n
 @pytest.mark.parametrize("known", hosts.SIEM_RESOURCES)
 def test_either_resource_is_enough_for_the_siem_api(polled: PolledInput, known: str) -> None:
     polled.tenant.resources = {known}
-    found = check(polled)
+    found = check(polled, FOUR)
     assert findings(found) == {
         "defender_graph_alerts": (Verdict.UNKNOWN, GRAPH),
         "defender_incidents": (Verdict.UNKNOWN, GRAPH),
@@ -151,11 +154,7 @@ def test_a_government_account_asks_its_own_login_for_its_own_audiences_and_no_co
     cloud: MicrosoftCloud,
 ) -> None:
     tenant = cloud.entra.add_tenant(domain="agency.onmicrosoft.us", cloud="dod", resources=hosts.resources("dod"))
-    roles = {
-        "https://api-gov.securitycenter.microsoft.us": ("Alert.Read.All",),
-        "https://dod-graph.microsoft.us": ("SecurityAlert.Read.All", "SecurityIncident.Read.All"),
-    }
-    application = tenant.add_application(secret=SECRET, roles=roles)
+    application = tenant.add_application(secret=SECRET, roles=permissions("dod"))
     assert check_account(account_of(tenant, application), way_to(cloud)).feeds_all
     assert {tunnel.host for tunnel in cloud.journal.tunnels()} == {GOV_LOGIN}
 

@@ -20,23 +20,18 @@ from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers
 from defender_alerts.microsoft.user_sign_in import REDIRECT_URI, Entered, read_address
 from defender_alerts.times import seconds
 from standins.key_pairs import KeyPair
-from standins.microsoft import faults, hosts
+from standins.microsoft import faults
 from standins.microsoft.browser import sign_in
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.directory import Application, Tenant
 from standins.microsoft.graph_samples import graph_alert
 from standins.microsoft.people import Person
 from standins.polling import SECRET, PolledInput, trust_once
-from standins.sources import SOURCES, Source
+from standins.sources import DELEGATED, SOURCES, Source
 
 ANNA = "anna@contoso.com"
 LOGIN, GOV_LOGIN = "login.microsoftonline.com", "login.microsoftonline.us"
 GRAPH, MDE = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"
-DELEGATED = {
-    GRAPH: ("SecurityAlert.Read.All", "SecurityIncident.Read.All"),
-    MDE: ("Alert.Read",),
-    **dict.fromkeys(hosts.SIEM_RESOURCES, ("user_impersonation",)),
-}
 PAIR = KeyPair()
 
 
