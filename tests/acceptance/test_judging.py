@@ -11,9 +11,10 @@ import pytest
 from knowledge.current_events import GRAPH
 from standins.microsoft.cloud import MicrosoftCloud
 
+from acceptance.asked_of_runs import BATCH
 from acceptance.checks import Verdict
 from acceptance.container import KILLS
-from acceptance.judging import BATCH, CHECKS
+from acceptance.judging import CHECKS
 from acceptance.observed import Confirmation, Found, Huge, Row, Seen, Spoilt, Stopped, values
 from acceptance.scene import Scene, Shown
 

@@ -24,7 +24,7 @@ NOT_ASKED = {"data-models"}
 """Splunk_SA_CIM is not there."""
 OTHERWISE = {"openssl"}
 """Debian's Python has another OpenSSL than Splunk's, which is nothing wrong."""
-LONG = 0.05
+LONG = 0.035
 """Minutes of the long run: no hour, but a run that is asked to wait in the middle all the same."""
 
 
