@@ -413,6 +413,14 @@ def test_now_is_the_servers_whatever_this_machines_clock_says(
     assert max(until for _, until in _calls(polled)) <= clock.now()
 
 
+def test_a_region_does_not_lag_behind_a_server_whose_clock_was_set_back(polled: PolledInput) -> None:
+    polled.cloud.clock.freeze()
+    _poll(polled)
+    polled.cloud.clock.advance(-60)
+    [outcome] = polled.poll().outcomes
+    assert outcome.collector.summary(0.0)["lag_seconds"] == 0
+
+
 @pytest.mark.parametrize("shape", ["2017", "2018", "2020"])
 @pytest.mark.parametrize("digits", [0, 3, 7])
 def test_all_shapes_the_API_has_had_are_delivered_as_they_came(polled: PolledInput, shape: str, digits: int) -> None:
@@ -448,6 +456,9 @@ def test_an_alert_without_identity_or_time_is_delivered_once_and_said(
         clock.advance(200)
     assert sorted(polled.sink.raws()) == sorted([unusual.decode(), usual.decode()])
     assert caplog.text.count("no identity or version time") == 1
+    # The last instant of the first window that showed it.
+    [time] = [one.version.time for one in polled.sink.taken if one.version.raw == unusual.decode()]
+    assert time == next(until for since, until in _calls(polled) if since <= at < until) - 1
 
 
 def test_what_is_no_object_is_reported_and_its_neighbours_are_delivered(
