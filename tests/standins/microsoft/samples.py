@@ -227,7 +227,6 @@ KEYS: dict[Shape, tuple[str, ...]] = {"2017": KEYS_2017, "2018": KEYS_2018, "202
 
 _OLD_CATEGORIES = {"Malware": "Malware", "Ransomware": "Malware", "CommandAndControl": "Command and Control"}
 _OLD_SOURCES = {"2017": "Windows Defender ATP", "2018": "Windows Defender ATP"}
-_BOOLEANS = ("RemediationIsSuccess", "WasExecutingWhileDetected")
 
 
 def siem_alert(number: int, last_processed: int, *, shape: Shape = "2020", digits: int = 7, **overrides: Any) -> bytes:

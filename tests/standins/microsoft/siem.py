@@ -168,11 +168,10 @@ class SiemRegion:
             end = (right if behaviour.upper_inclusive else left)(alerts, until, key=_moment)
             found = alerts[start:end]
         found = [a for a in found if a.visible_from is None or a.visible_from <= now]
-        if query.has_filters:
-            found = [a for a in found if _passes(a.raw, query)]
-        for most in (query.limit, behaviour.silent_cap):
-            if most is not None and len(found) > most:
-                found = found[-most:]
+        if query.machine_groups:
+            found = [a for a in found if json.loads(a.raw).get("MachineGroup") in query.machine_groups]
+        if behaviour.silent_cap is not None:
+            found = found[max(0, len(found) - behaviour.silent_cap) :]
         if behaviour.order == "newest_first":
             found.reverse()
         elif behaviour.order == "shuffled":
@@ -258,17 +257,3 @@ def _processed(raw: bytes) -> int:
         sentence = "LastProcessedTimeUtc is missing; say `processed` for an alert without it"
         raise ValueError(sentence)  # noqa: TRY004 - the bytes are wrong, not their type
     return ticks.parse(text)
-
-
-def _passes(raw: bytes, query: SiemQuery) -> bool:
-    """Whether an alert passes the filters; that tags are compared as wholes, in a list split at ";", is assumed."""
-    alert = json.loads(raw)
-
-    def tags(name: str) -> list[str]:
-        return [tag.strip() for tag in (alert.get(name) or "").split(";")]
-
-    return (
-        (not query.machine_groups or alert.get("MachineGroup") in query.machine_groups)
-        and (query.device_tag is None or query.device_tag in tags("DeviceCreatedMachineTags"))
-        and (query.cloud_tag is None or query.cloud_tag in tags("CloudCreatedMachineTags"))
-    )

@@ -1,13 +1,12 @@
 """The SIEM API's query parameters.
 
 Sources: pull-alerts-using-rest-api (2022) and its versions of 2017 and 2019. Assumed, because the page is silent: that an
-unknown, repeated, empty or unreadable parameter is a 400, that ``ago`` and ``sinceTimeUtc`` exclude each other, and that
-an upper bound below the lower one is a 400.
+unknown, repeated, empty or unreadable parameter is a 400, and that an upper bound below the lower one is a 400. What the
+page has besides (``ago``, ``limit``, tags, no bounds at all) the add-on needs not, so that asking for it is a mistake.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,19 +15,8 @@ from standins.microsoft import ticks
 if TYPE_CHECKING:
     from standins.microsoft.wire import Headers
 
-TWO_HOURS = 2 * 3600 * ticks.PER_SECOND
-"""What is shown without ``sinceTimeUtc`` and ``ago``: "all alerts generated in the last two hours"."""
-
-_ONCE = (
-    "sinceTimeUtc",
-    "untilTimeUtc",
-    "ago",
-    "limit",
-    "DeviceCreatedMachineTags",
-    "CloudCreatedMachineTags",
-)
+_ONCE = ("sinceTimeUtc", "untilTimeUtc")
 _REPEATABLE = "machinegroups"
-_DURATION = re.compile(r"P(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,8})M)?(?:(\d{1,9})S)?)?", re.ASCII)
 
 
 class RefusedQueryError(Exception):
@@ -37,19 +25,11 @@ class RefusedQueryError(Exception):
 
 @dataclass(frozen=True)
 class SiemQuery:
-    """One range of LastProcessedTimeUtc, in ticks, and filters."""
+    """One range of LastProcessedTimeUtc, in ticks, and the machine groups to show; none: all."""
 
     since: int
     until: int
-    limit: int | None = None
     machine_groups: frozenset[str] = frozenset()
-    device_tag: str | None = None
-    cloud_tag: str | None = None
-
-    @property
-    def has_filters(self) -> bool:
-        """Whether an alert's other fields matter."""
-        return bool(self.machine_groups) or self.device_tag is not None or self.cloud_tag is not None
 
 
 def read(pairs: Headers, now: int) -> SiemQuery:
@@ -71,23 +51,13 @@ def read(pairs: Headers, now: int) -> SiemQuery:
             groups.add(value)
         else:
             given[name] = value
-    if "ago" in given and "sinceTimeUtc" in given:
-        raise RefusedQueryError("ago and sinceTimeUtc exclude each other")
+    if "sinceTimeUtc" not in given:
+        raise RefusedQueryError("sinceTimeUtc is missing")
+    since = _moment("sinceTimeUtc", given["sinceTimeUtc"])
     until = _moment("untilTimeUtc", given["untilTimeUtc"]) if "untilTimeUtc" in given else now
-    if "sinceTimeUtc" in given:
-        since = _moment("sinceTimeUtc", given["sinceTimeUtc"])
-    else:
-        since = now - (_duration(given["ago"]) if "ago" in given else TWO_HOURS)
     if since > until and "untilTimeUtc" in given:
         raise RefusedQueryError("untilTimeUtc lies before the lower bound")
-    return SiemQuery(
-        since=since,
-        until=until,
-        limit=_limit(given["limit"]) if "limit" in given else None,
-        machine_groups=frozenset(groups),
-        device_tag=given.get("DeviceCreatedMachineTags"),
-        cloud_tag=given.get("CloudCreatedMachineTags"),
-    )
+    return SiemQuery(since, until, frozenset(groups))
 
 
 def _moment(name: str, value: str) -> int:
@@ -95,17 +65,3 @@ def _moment(name: str, value: str) -> int:
         return ticks.parse(value)
     except ValueError as error:
         raise RefusedQueryError(f"{name} is no date and time") from error
-
-
-def _duration(value: str) -> int:
-    match = _DURATION.fullmatch(value)
-    if match is None or not any(match.groups()):
-        raise RefusedQueryError("ago is no ISO 8601 duration")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * ticks.PER_SECOND
-
-
-def _limit(value: str) -> int:
-    if not value.isdecimal() or int(value) < 1:
-        raise RefusedQueryError("limit is no positive number")
-    return int(value)

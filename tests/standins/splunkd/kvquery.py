@@ -1,7 +1,6 @@
-"""The KV store's query language: filter, projection, sort.
+"""The KV store's query language, as far as the add-on asks in it: filter and projection.
 
-Source: Splunk REST API Reference, "KV store endpoint descriptions" (query: $gt $gte $lt $lte $ne, $and
-$or $not; fields; sort; skip; limit). $eq isn't in that list; MongoDB below knows it, so it is assumed.
+Source: Splunk REST API Reference, "KV store endpoint descriptions" (query: $gt $gte $lt, $or $not; fields).
 A query with anything else is answered 400 "The provided query was invalid." (text measured on 10.4.2 by
 the public project mockdr for batch_find; assumed for query).
 """
@@ -32,27 +31,15 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "$eq": operator.eq,
-    "$ne": operator.ne,
     "$gt": _ordered(operator.gt),
     "$gte": _ordered(operator.ge),
     "$lt": _ordered(operator.lt),
-    "$lte": _ordered(operator.le),
 }
 
 
 def invalid_query() -> Refusal:
     """What a query that can't be understood is answered."""
     return Refusal(400, "The provided query was invalid.")
-
-
-def _value(document: Document, path: str) -> Any:
-    value: Any = document
-    for part in path.split("."):
-        if not isinstance(value, dict) or part not in value:
-            return _MISSING
-        value = value[part]
-    return value
 
 
 def _field_matches(value: Any, condition: Any) -> bool:
@@ -64,10 +51,7 @@ def _field_matches(value: Any, condition: Any) -> bool:
                 return False
         elif name not in _COMPARISONS:
             raise invalid_query()
-        elif value is _MISSING:
-            if name != "$ne":
-                return False
-        elif not _COMPARISONS[name](value, operand):
+        elif value is _MISSING or not _COMPARISONS[name](value, operand):
             return False
     return True
 
@@ -77,18 +61,15 @@ def matches(document: Document, query: Any) -> bool:
     if not isinstance(query, dict):
         raise invalid_query()
     for name, condition in query.items():
-        if name in {"$and", "$or"}:
+        if name == "$or":
             if not isinstance(condition, list) or not condition:
                 raise invalid_query()
             results = [matches(document, part) for part in condition]
-            if not (all(results) if name == "$and" else any(results)):
-                return False
-        elif name == "$not":
-            if matches(document, condition):
+            if not any(results):
                 return False
         elif name.startswith("$"):
             raise invalid_query()
-        elif not _field_matches(_value(document, name), condition):
+        elif not _field_matches(document.get(name, _MISSING), condition):
             return False
     return True
 
@@ -99,31 +80,8 @@ def check(query: Any) -> None:
 
 
 def project(document: Document, fields: str) -> Document:
-    """The fields asked for: "a,b" or "a:1", or all but "a:0". Mixing both is refused, but for _key."""
-    if not fields:
-        return document
-    wanted: dict[str, bool] = {}
-    for part in fields.split(","):
-        name, _, flag = part.strip().partition(":")
-        if flag not in {"", "0", "1"} or not name:
-            raise Refusal(400, "The provided fields were invalid.")
-        wanted[name] = flag != "0"
-    others = {flag for name, flag in wanted.items() if name != "_key"}
-    if len(others) > 1:
+    """The fields asked for, such as "a,b", and the key."""
+    names = fields.split(",")
+    if not all(name.isidentifier() for name in names if fields):
         raise Refusal(400, "The provided fields were invalid.")
-    if others == {False} or (not others and not wanted["_key"]):
-        return {key: value for key, value in document.items() if wanted.get(key, True)}
-    kept = {name for name, flag in wanted.items() if flag} | ({"_key"} if wanted.get("_key", True) else set())
-    return {key: value for key, value in document.items() if key in kept}
-
-
-def ordered(documents: list[Document], sort: str) -> list[Document]:
-    """Sorted by "a:1,b:-1"; without a sort in the order of the keys."""
-    for part in reversed(sort.split(",")) if sort else []:
-        name, _, direction = part.strip().partition(":")
-        documents = sorted(
-            documents,
-            key=lambda document: (_kind(document.get(name)), document.get(name)),
-            reverse=direction == "-1",
-        )
-    return documents
+    return {key: value for key, value in document.items() if not fields or key in {*names, "_key"}}

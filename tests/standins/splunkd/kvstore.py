@@ -43,7 +43,6 @@ class Limits:
     max_size_per_batch_save: int = 50 * 1024 * 1024
     max_rows_per_query: int = 50_000
     max_size_per_result: int = 50 * 1024 * 1024
-    max_queries_per_batch: int = 1000
     max_document: int = 16 * 1024 * 1024
 
 
@@ -77,6 +76,7 @@ _FIELD_TYPES: dict[str, tuple[type, ...]] = {
 
 _DATA = r"/storage/collections/data/"
 _WRITES = frozenset({"POST", "PUT", "DELETE"})
+_ARGUMENTS = frozenset({"query", "fields", "output_mode"})
 
 
 @dataclass
@@ -181,15 +181,13 @@ class KVStore:
         name, rest = path[0], path[1:]
         if name not in self._conf.read("collections", app):
             raise Refusal(404, f"Could not find object id={name}")  # measured for other objects, assumed here
-        if self.read_only and request.method in _WRITES and rest != ["batch_find"]:
+        if self.read_only and request.method in _WRITES:
             raise Refusal(*READ_ONLY_ANSWER)
         with self._lock:
             found = self._collections.setdefault((app, name), _Collection())
             target = _Target(app, name, owner, found)
             if rest == ["batch_save"]:
                 return self._batch_save(request, target)
-            if rest == ["batch_find"]:
-                return self._batch_find(request, target)
             if not rest:
                 return self._whole(request, target)
             return self._one(request, target, "/".join(rest))
@@ -246,27 +244,18 @@ class KVStore:
     def _select(self, target: _Target, request: dict[str, Any]) -> list[Document]:
         query = request.get("query") or {}
         kvquery.check(query)
-        owners = {target.owner, "nobody"} if request.get("shared") == "true" else {target.owner}
         documents = [
             document
             for checkpoint, text in sorted(target.found.documents.items())
-            if checkpoint[0] in owners and kvquery.matches(document := json.loads(text), query)
+            if checkpoint[0] == target.owner and kvquery.matches(document := json.loads(text), query)
         ]
-        documents = kvquery.ordered(documents, request.get("sort", ""))
-        skip, limit = int(request.get("skip") or 0), int(request.get("limit") or 0)
-        rows = min(limit or self.limits.max_rows_per_query, self.limits.max_rows_per_query)
-        return [kvquery.project(document, request.get("fields", "")) for document in documents[skip : skip + rows]]
-
-    def _batch_find(self, request: Request, target: _Target) -> Answer:
-        queries = self._body(request, list)
-        if len(queries) > self.limits.max_queries_per_batch:
-            raise _too_much("Too many queries, max_queries_per_batch=1000")
-        if not all(isinstance(query, dict) for query in queries):
-            raise kvquery.invalid_query()  # measured
-        return as_json([self._select(target, query) for query in queries])
+        rows = documents[: self.limits.max_rows_per_query]
+        return [kvquery.project(document, request.get("fields", "")) for document in rows]
 
     def _whole(self, request: Request, target: _Target) -> Answer:
         arguments: dict[str, Any] = {key: values[-1] for key, values in request.query.items()}
+        if unknown := arguments.keys() - _ARGUMENTS:
+            raise Refusal(400, f"The stand-in does not know {sorted(unknown)}.")
         if arguments.get("query"):
             try:
                 arguments["query"] = json.loads(arguments["query"])

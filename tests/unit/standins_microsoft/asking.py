@@ -33,10 +33,6 @@ class Asker:
             allow_redirects=False,
         )
 
-    def filtered(self, text: str, *query: tuple[str, str]) -> requests.Response:
-        """Ask with a ``$filter``."""
-        return self.ask(("$filter", text), *query)
-
     def ids(self, *query: tuple[str, str]) -> list[str]:
         """Return the ids of an answer that is one."""
         answer = self.ask(*query)

@@ -56,8 +56,9 @@ class Client:
     ) -> requests.Response:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         url = f"https://{host}{path}"
+        asked = list(query) or [("sinceTimeUtc", "2026-03-01T00:00:00Z")]
         answer = self.session.get(
-            url, params=list(query), headers=headers, timeout=timeout, allow_redirects=False, stream=True
+            url, params=asked, headers=headers, timeout=timeout, allow_redirects=False, stream=True
         )
         # requests leaves it to urllib3 to notice a body that is too short, and does not tell it to.
         answer.raw.enforce_content_length = True

@@ -81,18 +81,6 @@ def signer(clock: CloudClock, tenant: Tenant, application: Application) -> Signe
     return Signer(clock, tenant, application)
 
 
-@pytest.mark.parametrize("algorithm", ["PS256", "RS256"])
-@pytest.mark.parametrize("names", [("x5t",), ("x5t#S256",), ("x5t", "x5t#S256")])
-def test_an_assertion_signed_with_a_registered_certificate_gets_a_token(
-    client: Client, tenant: Tenant, application: Application, signer: Signer, *, algorithm: str, names: tuple[str, ...]
-) -> None:
-    application.add_certificate(OTHER.der)
-    form = signer.form(algorithm, {name: thumbprint(PAIR, name) for name in names})
-    answer = client.ask_token(tenant.guid, **form)
-    assert answer.status_code == 200, answer.text
-    assert [assertion.header["alg"] for assertion in application.assertions] == [algorithm]
-
-
 NOW = ticks.parse("2026-03-01T12:00:00Z") // ticks.PER_SECOND
 
 
@@ -149,11 +137,6 @@ def test_an_assertion_is_good_for_one_token(client: Client, tenant: Tenant, sign
     form = signer.form()
     assert client.ask_token(tenant.guid, **form).status_code == 200
     assert client.ask_token(tenant.guid, **form).json()["error_codes"] == [50012]
-
-
-def test_an_application_without_a_credential_gets_no_token(client: Client, tenant: Tenant, signer: Signer) -> None:
-    form = signer.form(client_assertion=None, client_assertion_type=None)
-    assert client.ask_token(tenant.guid, **form).json()["error_codes"] == [7000218]
 
 
 def test_an_assertion_is_not_kept_in_the_journal(

@@ -4,11 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
-from msal.application import ConfidentialClientApplication
 from standins.microsoft import aadsts, ticks
 
 if TYPE_CHECKING:
-    from standins.microsoft.clock import CloudClock
     from standins.microsoft.cloud import MicrosoftCloud
     from standins.microsoft.directory import Application, Tenant
 
@@ -33,50 +31,11 @@ def form(**changes: str | None) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def test_msal_gets_a_token_and_its_discovery_is_in_the_journal(
-    cloud: MicrosoftCloud, client: Client, tenant: Tenant, application: Application
-) -> None:
-    confidential = ConfidentialClientApplication(
-        application.client_id,
-        client_credential="right",
-        authority=f"https://login.microsoftonline.com/{tenant.guid}",
-        http_client=client.session,
-    )
-    answer = confidential.acquire_token_for_client([SIEM])
-    assert answer["token_type"] == "Bearer"
-    assert answer["expires_in"] == 3599
-    assert [call.path for call in cloud.journal.calls("login.microsoftonline.com")] == [
-        f"/{GUID}/v2.0/.well-known/openid-configuration",
-        f"/{GUID}/oauth2/v2.0/token",
-    ]
-
-
-def test_a_token_says_whom_it_is_for_and_what_it_allows(
-    clock: CloudClock, client: Client, tenant: Tenant, application: Application
-) -> None:
-    claims = claims_of(client.token(tenant, application))
-    assert claims["aud"] == "https://graph.windows.net"
-    assert claims["tid"] == GUID
-    assert claims["appid"] == application.client_id
-    assert claims["roles"] == ["Alert.Read.All"]
-    assert claims["exp"] == clock.now() // ticks.PER_SECOND + 3600
-
-
-def test_a_token_without_consented_permissions_has_no_roles(client: Client, tenant: Tenant) -> None:
-    assert "roles" not in claims_of(client.token(tenant, tenant.add_application(secret="x")))
-
-
 def test_the_audience_is_what_stands_before_default_byte_for_byte(
     client: Client, tenant: Tenant, application: Application
 ) -> None:
     token = client.token(tenant, application, scope="https://graph.windows.net//.default")
     assert claims_of(token)["aud"] == "https://graph.windows.net/"
-
-
-def test_a_tenant_is_found_by_its_domain_too(client: Client, tenant: Tenant, application: Application) -> None:
-    assert application.client_id
-    answer = client.ask_token("Contoso.onmicrosoft.com", **form())
-    assert claims_of(answer.json()["access_token"])["tid"] == tenant.guid
 
 
 @pytest.mark.parametrize(

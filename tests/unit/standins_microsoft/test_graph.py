@@ -6,7 +6,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from standins.microsoft import ticks
-from standins.microsoft.current_samples import changed
 from standins.microsoft.graph import AlertsBehaviour
 from standins.microsoft.graph_samples import FUTURE_MEMBER, graph_alert
 from standins.microsoft.hostile_text import pretty
@@ -58,38 +57,6 @@ def alerts(store: Alerts, tenant: Tenant) -> list[bytes]:
 
 def ids(raws: list[bytes]) -> list[str]:
     return [json.loads(raw)["id"] for raw in raws]
-
-
-def test_alerts_come_byte_for_byte_with_their_evidence_newest_first(
-    asking: Asker, store: Alerts, tenant: Tenant, alerts: list[bytes]
-) -> None:
-    odd = pretty(graph_alert(9, LAST + 1, every_type=True, future=True), newline=b"\r\n", indent=b"\t ")
-    store.put(tenant, odd)
-    assert asking.ask().content == CONTEXT + b",".join([odd, *reversed(alerts)]) + b"]}"
-    assert asking.ask(url=f"{AUDIENCE}/V1.0/security/Alerts_v2/").status_code == 200
-
-
-@pytest.mark.parametrize(("national", "host", "login"), [
-    ("gcc", "graph.microsoft.com", "login.microsoftonline.com"),
-    ("gcc_high", "graph.microsoft.us", "login.microsoftonline.us"),
-    ("dod", "dod-graph.microsoft.us", "login.microsoftonline.us"),
-])  # fmt: skip
-def test_every_national_cloud_has_its_host(
-    cloud: MicrosoftCloud, client: Client, national: str, host: str, login: str
-) -> None:
-    agency = cloud.entra.add_tenant(domain="agency.onmicrosoft.us", cloud=national)
-    application = agency.add_application(roles={f"https://{host}": ("SecurityAlert.ReadWrite.All",)})
-    cloud.graph(national).alerts.put(agency, graph_alert(1, LAST))
-    url = f"https://{host}/v1.0/security/alerts_v2"
-    assert len(asker(client, agency, application, url, audience=f"https://{host}", login=login).ids()) == 1
-    assert cloud.graph(national).host == host
-
-
-def test_there_is_one_graph_for_commercial_and_gcc_tenants_and_none_for_china(cloud: MicrosoftCloud) -> None:
-    assert cloud.graph("commercial") is cloud.graph("gcc")
-    assert cloud.graph("gcc_high") is not cloud.graph("dod")
-    with pytest.raises(KeyError):
-        cloud.graph("china")
 
 
 def test_a_missing_forged_expired_or_foreign_token_is_a_401(
@@ -207,15 +174,6 @@ def test_every_request_that_the_documents_show_is_understood(
     assert set(unset) >= {ids([raw])[0] for raw in alerts if json.loads(raw)["classification"] is None}
 
 
-def test_a_top_above_a_thousand_is_clamped_not_refused(
-    asking: Asker, store: Alerts, tenant: Tenant, alerts: list[bytes]
-) -> None:
-    store.put_all(tenant, [changed(alerts[0], id=f"da{n}_1") for n in range(1100)])
-    assert len(asking.ids(("$top", "5000"))) == 1000
-    assert [len(page) for page in asking.pages(("$top", "1000"))] == [1000, 105]
-    assert len(asking.ids()) == 100
-
-
 def test_a_next_link_is_absolute_opaque_and_an_offset_into_the_live_list(
     asking: Asker, store: Alerts, tenant: Tenant, alerts: list[bytes]
 ) -> None:
@@ -274,24 +232,3 @@ def test_without_the_preference_newer_members_are_hidden_and_only_they(
     full = asking.ask(headers={"Prefer": "odata.maxpagesize=5, include-unknown-enum-members"}).content
     assert full == CONTEXT + b",".join([pretty(old), sentinel, future]) + b"]}"
     assert FUTURE_MEMBER.encode() in full
-
-
-def test_the_preference_decides_about_evidence_too(asking: Asker, store: Alerts, tenant: Tenant) -> None:
-    raw = graph_alert(3, LAST)
-    element = {"@odata.type": "#microsoft.graph.security.urlEvidence", "url": "x", "remediationStatus": "active"}
-    store.put(tenant, changed(raw, evidence=[element]))
-    hidden = asking.ask(headers=NO_PREFERENCE).json()["value"][0]["evidence"]
-    assert hidden == [{**element, "remediationStatus": "unknownFutureValue"}]
-    assert asking.ask().json()["value"][0]["evidence"] == [element]
-
-
-def test_the_hundred_and_fifty_first_call_of_a_minute_is_a_429(asking: Asker, api: GraphApi, clock: CloudClock) -> None:
-    for _ in range(150):
-        assert asking.ask(("$top", "1")).status_code == 200
-    clock.advance(0.1)
-    refused = asking.ask()
-    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "60")
-    assert refused.json()["error"]["code"] == "TooManyRequests"
-    clock.advance(60)
-    assert asking.ask().status_code == 200
-    assert api.meter.busiest() == 151

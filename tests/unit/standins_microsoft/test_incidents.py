@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 from standins.microsoft import ticks
-from standins.microsoft.graph import IncidentsBehaviour
 from standins.microsoft.graph_samples import graph_alert, graph_incident, incident_alerts
-from standins.microsoft.hostile_text import pretty
 
 from .asking import Asker, asker
 
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
 AUDIENCE = "https://graph.microsoft.com"
 URL = f"{AUDIENCE}/v1.0/security/incidents"
 LAST = ticks.parse("2026-03-01T11:00:00Z")
-CONTEXT = b'{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#security/incidents","value":['
 EXPANDED = ("$expand", "alerts")
 
 
@@ -59,28 +55,6 @@ def incidents(store: Incidents, tenant: Tenant) -> list[bytes]:
     return raws
 
 
-def test_incidents_come_byte_for_byte_without_alerts_newest_first(
-    asking: Asker, store: Incidents, tenant: Tenant, incidents: list[bytes]
-) -> None:
-    odd = pretty(graph_incident(9, LAST + 1), newline=b"\r\n")
-    store.put(tenant, odd, alerts=alerts_of(9))
-    assert asking.ask().content == CONTEXT + b",".join([odd, *reversed(incidents)]) + b"]}"
-    assert store.records(tenant)[-1] == odd
-
-
-def test_expanding_adds_the_alerts_byte_for_byte(
-    asking: Asker, store: Incidents, tenant: Tenant, incidents: list[bytes]
-) -> None:
-    odd = [pretty(raw) for raw in alerts_of(5)]
-    store.put(tenant, incidents[4], alerts=odd)
-    store.put(tenant, incidents[0])
-    content = asking.ask(EXPANDED).content
-    assert content.startswith(CONTEXT + incidents[4][:-1] + b',"alerts":[' + b",".join(odd) + b"]},")
-    assert content.endswith(incidents[0][:-1] + b',"alerts":[]}]}')
-    assert graph_incident(4, LAST - ticks.PER_SECOND, alerts=alerts_of(4)) in content
-    assert [len(incident["alerts"]) for incident in json.loads(content)["value"]] == [4, 4, 4, 4, 0]
-
-
 @pytest.mark.parametrize(("roles", "status"), [
     (("SecurityAlert.Read.All",), 403), (("SecurityIncident.Read.All",), 200), (("SecurityIncident.ReadWrite.All",), 200),
 ])  # fmt: skip
@@ -108,50 +82,6 @@ def test_one_of_two_permissions_is_enough_for_incidents_and_their_alerts(
 def test_a_query_that_isnt_documented_is_a_400(asking: Asker, query: list[tuple[str, str]]) -> None:
     answer = asking.ask(*query)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadRequest")
-
-
-def test_a_window_is_read_page_by_page(asking: Asker, incidents: list[bytes]) -> None:
-    window = "lastUpdateDateTime ge 2026-03-01T10:59:57.0000000Z and lastUpdateDateTime lt 2026-03-01T11:00:00.0000000Z"
-    asked = (("$filter", window), ("$top", "2"), EXPANDED)
-    assert asking.pages(*asked) == [["4", "3"], ["2"]]
-    assert asking.pages(*asked, ("$orderby", "lastUpdateDateTime asc")) == [["2", "3"], ["4"]]
-    severities = {json.loads(raw)["id"]: json.loads(raw)["severity"] for raw in incidents}
-    high = [identity for identity in "54321" if severities[identity] == "high"]
-    assert (
-        asking.ids(
-            (
-                "$filter",
-                "severity eq 'high' and (status eq 'active' or status eq 'inProgress' or status eq 'resolved' or status eq 'awaitingAction')",
-            )
-        )
-        == high
-    )
-
-
-def test_expansion_fails_for_the_queries_of_the_tests_choice(
-    asking: Asker, store: Incidents, incidents: list[bytes]
-) -> None:
-    assert incidents
-    store.expansion_fails = lambda query: query.size > 2
-    answer = asking.ask(EXPANDED)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "UnknownError")
-    assert answer.json()["error"]["innerError"]["request-id"] == answer.headers["request-id"]
-    assert asking.ask().status_code == 200
-    assert len(asking.pages(EXPANDED, ("$top", "2"))) == 3
-    store.behaviour = IncidentsBehaviour(expansion_failure=504)
-    assert asking.ask(EXPANDED, ("$top", "3")).status_code == 504
-
-
-def test_an_incident_can_be_too_large_to_expand_even_alone(
-    asking: Asker, store: Incidents, incidents: list[bytes]
-) -> None:
-    assert incidents
-    store.too_large = {"3"}
-    one = "lastUpdateDateTime eq 2026-03-01T10:59:58Z"
-    assert asking.ids(("$filter", one)) == ["3"]
-    assert asking.ask(("$filter", one), EXPANDED).status_code == 500
-    assert asking.ids(EXPANDED, ("$top", "2")) == ["5", "4"]
-    assert asking.ask(EXPANDED, ("$top", "3")).status_code == 500
 
 
 def test_a_merged_incident_says_where_it_went_only_to_those_who_want_newer_members(

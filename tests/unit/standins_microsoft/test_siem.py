@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from standins.microsoft import ticks
-from standins.microsoft.hostile_text import pretty
 from standins.microsoft.samples import siem_alert
 from standins.microsoft.siem import SiemBehaviour, SiemRegion
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from .conftest import Client
 
 EU = "wdatp-alertexporter-eu.windows.com"
-EU_ALIAS = "wdatp-alertexporter-eu.securitycenter.windows.com"
 HOUR = 3600 * ticks.PER_SECOND
 SINCE = ("sinceTimeUtc", "2026-03-01T00:00:00.0000000Z")
 
@@ -43,24 +41,6 @@ def alerts(region: SiemRegion, tenant: Tenant) -> list[bytes]:
 
 def ids(body: bytes) -> list[str]:
     return [alert["FullId"] for alert in json.loads(body)]
-
-
-def test_alerts_come_back_byte_for_byte_as_one_array(
-    client: Client, token: str, region: SiemRegion, tenant: Tenant, alerts: list[bytes]
-) -> None:
-    odd = pretty(siem_alert(9, ticks.parse("2026-03-01T11:30:00Z")), newline=b"\r\n", indent=b"\t ")
-    region.add(tenant, odd)
-    answer = client.alerts(EU, token, SINCE)
-    assert answer.content == b"[" + b",".join([odd, *reversed(alerts)]) + b"]"
-    assert answer.headers["Content-Encoding"] == "gzip"
-    assert answer.headers["Date"] == "Sun, 01 Mar 2026 12:00:00 GMT"
-
-
-def test_both_host_names_and_any_case_of_the_path_lead_to_the_same_alerts(
-    client: Client, token: str, alerts: list[bytes]
-) -> None:
-    assert alerts
-    assert client.alerts(EU_ALIAS, token, path="/api/Alerts/").content == client.alerts(EU, token).content
 
 
 @pytest.mark.parametrize(("lower", "upper", "numbers"), [
@@ -95,13 +75,9 @@ def test_a_tick_beyond_the_bound_is_outside_unless_bounds_are_rounded(
     assert client.alerts(EU, token, beyond).content == b"[" + alerts[-1] + b"]"
 
 
-def test_a_silent_cap_and_a_limit_keep_the_newest(
-    client: Client, token: str, region: SiemRegion, alerts: list[bytes]
-) -> None:
-    newest = b"[" + alerts[4] + b"," + alerts[3] + b"]"
-    assert client.alerts(EU, token, SINCE, ("limit", "2")).content == newest
+def test_a_silent_cap_keeps_the_newest(client: Client, token: str, region: SiemRegion, alerts: list[bytes]) -> None:
     region.behaviour = SiemBehaviour(silent_cap=2)
-    assert client.alerts(EU, token, SINCE).content == newest
+    assert client.alerts(EU, token, SINCE).content == b"[" + alerts[4] + b"," + alerts[3] + b"]"
 
 
 def test_a_late_alert_is_shown_from_its_own_moment_on(
@@ -111,31 +87,6 @@ def test_a_late_alert_is_shown_from_its_own_moment_on(
     assert client.alerts(EU, token).content == b"[]"
     clock.advance(60)
     assert len(ids(client.alerts(EU, token).content)) == 1
-
-
-def test_without_parameters_the_last_two_hours_are_shown(
-    clock: CloudClock, client: Client, token: str, region: SiemRegion, tenant: Tenant
-) -> None:
-    inside, outside = siem_alert(1, clock.now() - 2 * HOUR), siem_alert(2, clock.now() - 2 * HOUR - 1)
-    region.add_all(tenant, [inside, outside])
-    assert client.alerts(EU, token).content == b"[" + inside + b"]"
-    assert client.alerts(EU, token, ("ago", "PT3H")).content == b"[" + inside + b"," + outside + b"]"
-
-
-def test_machine_groups_are_repeatable_and_tags_filter(
-    client: Client, token: str, region: SiemRegion, tenant: Tenant
-) -> None:
-    moment = ticks.parse("2026-03-01T11:00:00Z")
-    raws = [
-        siem_alert(n, moment - n, MachineGroup=group, CloudCreatedMachineTags=tag)
-        for n, (group, tag) in enumerate([("A", "x"), ("B & C", "y; x"), ("D", ""), ("A", "xy")])
-    ]
-    region.add_all(tenant, raws)
-    groups = client.alerts(EU, token, ("machinegroups", "B & C"), ("machinegroups", "D"))
-    assert groups.content == b"[" + raws[1] + b"," + raws[2] + b"]"
-    assert ids(client.alerts(EU, token, ("CloudCreatedMachineTags", "x")).content) == ids(
-        b"[" + raws[0] + b"," + raws[1] + b"]"
-    )
 
 
 @pytest.mark.parametrize(
@@ -149,29 +100,15 @@ def test_machine_groups_are_repeatable_and_tags_filter(
         (("sinceTimeUtc", ""),),
         (SINCE, SINCE),
         (SINCE, ("untilTimeUtc", "2026-02-28T00:00:00Z")),
-        (SINCE, ("ago", "PT10M")),
-        (("ago", "10m"),),
-        (("limit", "0"),),
-        (("limit", "-1"),),
+        (("untilTimeUtc", "2026-03-01T12:00:00Z"),),
+        (("ago", "PT10M"),),
+        (SINCE, ("limit", "2")),
         (("sincetimeutc", "2026-03-01T00:00:00Z"),),
         (("$top", "10"),),
     ],
 )
 def test_a_query_that_makes_no_sense_is_a_400(client: Client, token: str, query: tuple[tuple[str, str], ...]) -> None:
     assert client.alerts(EU, token, *query).status_code == 400
-
-
-@pytest.mark.parametrize(
-    "moment", ["2016-09-12T00:00:00.000", "2016-09-12 00:00:00", "2016-09-12T00:00:00Z", "2016-09-12T02:00:00+02:00"]
-)
-def test_dates_are_taken_as_the_documents_write_them(client: Client, token: str, moment: str) -> None:
-    assert client.alerts(EU, token, ("sinceTimeUtc", moment)).status_code == 200
-
-
-def test_no_token_is_a_401_with_a_challenge(client: Client) -> None:
-    answer = client.alerts(EU, None)
-    assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_both_documented_audiences_are_taken_and_no_other(

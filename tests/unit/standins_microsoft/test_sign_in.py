@@ -84,16 +84,6 @@ def signing_in(cloud: MicrosoftCloud, client: Client, tenant: Tenant, applicatio
     return SigningIn(cloud, client, tenant, application, person, confidential)
 
 
-def test_msal_signs_a_person_in_and_the_tokens_are_that_persons(signing_in: SigningIn) -> None:
-    result = signing_in.finish(signing_in.come_back())
-    claims = jwt.decode(result["access_token"], options={"verify_signature": False})
-    assert claims["scp"] == "SecurityAlert.Read.All"
-    assert "roles" not in claims
-    assert result["id_token_claims"]["preferred_username"] == "anna@contoso.com"
-    assert result["id_token_claims"]["tid"] == signing_in.tenant.guid
-    assert result["refresh_token"]
-
-
 def test_a_refresh_token_is_good_for_another_resource_and_stays_good_when_a_new_one_is_given(
     signing_in: SigningIn,
 ) -> None:
@@ -110,13 +100,6 @@ def test_the_port_of_localhost_does_not_count_but_the_path_does(signing_in: Sign
     with pytest.raises(RefusedPageError) as caught:
         signing_in.come_back("http://localhost/other")
     assert caught.value.code == 50011
-
-
-def test_a_person_who_cancels_comes_back_without_a_code(signing_in: SigningIn) -> None:
-    answer = signing_in.come_back(consent=False)
-    assert answer["error"] == "access_denied"
-    assert signing_in.code_of(answer) == 65004
-    assert "code" not in answer
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ def message(error: pytest.ExceptionInfo[HTTPError]) -> str:
         ({"_key": "b"}, ["b"]),
         ({"count": {"$gt": 1}}, ["b", "c"]),
         ({"count": {"$gte": 1, "$lt": 3}}, ["a", "b"]),
-        ({"$or": [{"_key": "a"}, {"count": {"$eq": 3}}]}, ["a", "c"]),
-        ({"$and": [{"count": {"$ne": 1}}, {"$not": {"_key": "c"}}]}, ["b"]),
+        ({"$or": [{"_key": "a"}, {"count": 3}]}, ["a", "c"]),
+        ({"count": {"$not": {"$gt": 1}}}, ["a"]),
         ({"count": {"$gt": "0"}}, []),
     ],
 )
@@ -39,18 +39,14 @@ def test_documented_operators_select(checkpoints: Any, query: dict[str, Any], ke
     assert [document["_key"] for document in checkpoints.query(query=query)] == keys
 
 
-@pytest.mark.parametrize("query", [{"$where": "1"}, {"count": {"$regex": "1"}}, {"$or": []}])
+@pytest.mark.parametrize(
+    "query", [{"$where": "1"}, {"count": {"$regex": "1"}}, {"count": {"$ne": 1}}, {"$and": [{}]}, {"$or": []}]
+)
 def test_other_operators_are_refused_even_by_an_empty_collection(checkpoints: Any, query: dict[str, Any]) -> None:
     with pytest.raises(HTTPError) as refused:
         checkpoints.query(query=query)
 
     assert refused.value.status == 400
-
-
-def test_fields_sort_and_limit_shape_the_answer(checkpoints: Any) -> None:
-    checkpoints.batch_save(*({"_key": key, "count": number} for number, key in enumerate("abc", 1)))
-
-    assert checkpoints.query(fields="count,_key:0", sort="count:-1", limit=2) == [{"count": 3}, {"count": 2}]
 
 
 def test_a_batch_of_a_thousand_is_saved_and_one_more_is_refused(checkpoints: Any, splunkd: Splunkd) -> None:
@@ -68,7 +64,7 @@ def test_no_more_rows_than_the_limit_come_back(checkpoints: Any, splunkd: Splunk
     splunkd.kvstore.limits = Limits(max_rows_per_query=2)
     checkpoints.batch_save({"_key": "a"}, {"_key": "b"}, {"_key": "c"})
 
-    assert len(checkpoints.query(limit=3)) == 2
+    assert len(checkpoints.query()) == 2
 
 
 def test_a_document_over_16_MB_refuses_its_whole_batch(checkpoints: Any, splunkd: Splunkd) -> None:

@@ -9,21 +9,6 @@ from standins.splunkd import Splunkd, WebError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REALM = "__REST_CREDENTIAL__#app#configs/conf-a:b"
-
-
-def test_a_conf_stanza_is_made_once_changed_and_found_on_disk(splunkd: Splunkd, connect: Callable[..., Any]) -> None:
-    file = connect().confs["small"]
-    file.create("one", text="two\nlines", empty="")
-    with pytest.raises(HTTPError) as second:
-        file.create("one", text="again")
-    file["one"].update(text="changed")
-
-    assert second.value.status == 409
-    local = splunkd.home / "etc/apps/small_app/local/small.conf"
-    assert local.read_text() == "[one]\ntext = changed\nempty = \n"
-    assert file["one"]["text"] == "changed"
-
 
 def test_a_missing_stanza_is_404_and_a_shipped_one_stays(connect: Callable[..., Any]) -> None:
     service = connect()
@@ -60,24 +45,6 @@ def test_a_stanza_kept_for_admin_is_invisible_to_others(connect: Callable[..., A
     with pytest.raises(HTTPError) as refused:
         file.create("mine")
     assert refused.value.status == 403
-
-
-def test_a_password_is_encrypted_on_disk_and_found_under_a_realm_with_slashes_and_colons(
-    splunkd: Splunkd, connect: Callable[..., Any]
-) -> None:
-    passwords = connect().storage_passwords
-    passwords.create("geheim/1", "user", REALM)
-    with pytest.raises(HTTPError) as second:
-        passwords.create("geheim/1", "user", REALM)
-
-    [found] = passwords.list(count=-1, search=f"realm={REALM}")
-    assert (found.realm, found.clear_password, second.value.status) == (REALM, "geheim/1", 409)
-    assert splunkd.leaks_of("geheim/1") == []
-    assert "%252F" in found.state.links["alternate"]
-    found.update(password="neu")
-    assert [entry.clear_password for entry in passwords.list()] == ["neu"]
-    found.delete()
-    assert passwords.list() == []
 
 
 def test_passwords_are_not_for_plain_users(connect: Callable[..., Any]) -> None:
