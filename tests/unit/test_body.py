@@ -155,7 +155,7 @@ def test_gigabytes_of_white_space_end_a_region_and_nothing_else(
     polled.regions = ("eu", "us")
     alert = siem_alert(1, polled.cloud.clock.now() - seconds(60))
     polled.cloud.siem("us").add(polled.tenant, alert)
-    polled.cloud.faults.add(EU, faults.GzipFlood(1_000_000_000), times=None)
+    polled.cloud.faults.add(EU, faults.GzipFlood(1_000_000_001), times=None)
     result = polled.poll()
     assert [one.outcome for one in result.outcomes] == ["failed", "done"]
     assert "The answer is larger than 30,000,000 bytes" in str(result.failures[0])

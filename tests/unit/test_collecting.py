@@ -12,7 +12,6 @@ from typing import Literal
 import pytest
 from defender_alerts.checkpoint.checkpoint import MARGIN
 from defender_alerts.checkpoint.versions import Version
-from defender_alerts.collect.delivery import BATCH_VERSIONS
 from defender_alerts.collect.events import Origin
 from defender_alerts.errors import CheckpointError, UnexpectedAnswerError
 from defender_alerts.times import TICKS_PER_SECOND, iso, parse_iso, seconds
@@ -163,19 +162,6 @@ def test_machine_groups_are_sent_one_by_one(polled: PolledInput) -> None:
     assert call.values("machinegroups") == ["Servers", "Berlin & Paris"]
 
 
-def test_an_alert_that_becomes_visible_within_the_overlap_is_delivered_once(polled: PolledInput) -> None:
-    clock, region = polled.cloud.clock, polled.cloud.siem("eu")
-    clock.freeze()
-    _poll(polled)
-    happened = clock.advance(60)
-    late = siem_alert(1, happened)
-    region.add(polled.tenant, late, visible_from=happened + seconds(590))
-    for _ in range(6):
-        clock.advance(120)
-        _poll(polled)
-    assert polled.sink.raws() == [late.decode()]
-
-
 def test_an_alert_read_early_in_a_long_run_is_still_waited_for_after_it(polled: PolledInput) -> None:
     """A run of half an hour: the watermark is long past, but what was read first was read when it had just happened."""
     clock, region = polled.cloud.clock, polled.cloud.siem("eu")
@@ -247,18 +233,6 @@ def test_a_raised_overlap_brings_nothing_again(polled: PolledInput) -> None:
     assert len(polled.sink.taken) == 19
 
 
-def test_an_update_of_an_alert_is_a_new_version_and_is_delivered(polled: PolledInput) -> None:
-    now = polled.cloud.clock.now()
-    first, second = siem_alert(1, now - HOUR), siem_alert(1, now - HOUR + 1)
-    _deliver(polled, [first])
-    _poll(polled)
-    _deliver(polled, [second])
-    polled.overlap = 7_200
-    polled.store.documents.clear()
-    _poll(polled)
-    assert polled.sink.raws() == [first.decode(), first.decode(), second.decode()]
-
-
 def test_versions_sharing_a_time_are_told_apart_by_FullId_and_AlertPart(polled: PolledInput) -> None:
     at = polled.cloud.clock.now() - HOUR
     alerts = [siem_alert(1, at, AlertPart=0), siem_alert(1, at, AlertPart=1), siem_alert(2, at, AlertPart=0)]
@@ -296,39 +270,12 @@ def test_one_instant_that_holds_more_than_an_answer_should_is_accepted_and_said(
     assert len(polled.sink.taken) == 2_200
 
 
-def test_batches_hold_a_thousand_versions_or_2_4_megabytes_and_each_is_saved(polled: PolledInput) -> None:
-    now = polled.cloud.clock.now()
-    _deliver(polled, [siem_alert(number, now - HOUR + number) for number in range(2_500)])
-    _poll(polled)
-    assert polled.sink.batches == [1_000, 1_000, 500]
-    assert max(polled.sink.batches) <= BATCH_VERSIONS
-    large = [siem_alert(3_000 + number, now - seconds(60) + number, CommandLine="x" * 600_000) for number in range(9)]
-    _deliver(polled, large)
-    _poll(polled)
-    assert polled.sink.batches[3:] == [4, 4, 1]
-
-
 def test_the_document_is_saved_as_it_is_before_the_first_event(polled: PolledInput) -> None:
     _deliver(polled, [siem_alert(1, polled.cloud.clock.now() - HOUR)])
     polled.store.fail_save = lambda _: True
     result = polled.poll()
     assert [type(failure) for failure in result.failures] == [CheckpointError]
     assert polled.sink.taken == []
-
-
-def test_a_save_that_fails_ends_the_run_and_the_next_one_repeats_one_batch(polled: PolledInput) -> None:
-    now = polled.cloud.clock.now()
-    alerts = [siem_alert(number, now - HOUR + number) for number in range(3_500)]
-    _deliver(polled, alerts)
-    polled.store.fail_save = lambda saved: saved >= 3
-    result = polled.poll()
-    assert [type(failure) for failure in result.failures] == [CheckpointError]
-    written = len(polled.sink.taken)
-    assert 0 < written < 3_500
-    polled.store.fail_save = lambda _: False
-    _poll(polled)
-    assert set(polled.sink.raws()) == set(_texts(alerts))
-    assert len(polled.sink.taken) - len(alerts) <= BATCH_VERSIONS
 
 
 def test_a_store_that_cannot_be_read_is_no_first_run(polled: PolledInput) -> None:
@@ -338,19 +285,6 @@ def test_a_store_that_cannot_be_read_is_no_first_run(polled: PolledInput) -> Non
         polled.poll()
     assert polled.sink.taken == []
     assert polled.cloud.journal.calls(polled.cloud.siem("eu").host) == []
-
-
-def test_a_pipe_that_closes_leaves_the_place_where_it_was_and_loses_nothing(polled: PolledInput) -> None:
-    now = polled.cloud.clock.now()
-    alerts = [siem_alert(number, now - HOUR + number) for number in range(2_500)]
-    _deliver(polled, alerts)
-    polled.sink.room = 1_500
-    result = polled.poll()
-    assert [(one.outcome, one.failure) for one in result.outcomes] == [("stopped", None)]
-    assert len(polled.sink.taken) == 1_000
-    polled.sink.room = None
-    _poll(polled)
-    assert polled.sink.raws() == _texts(alerts)
 
 
 def test_asked_to_stop_it_ends_between_batches_and_the_next_run_goes_on(polled: PolledInput) -> None:
@@ -537,26 +471,6 @@ def test_a_domain_whose_configuration_names_no_tenant_ends_the_run_before_anythi
         polled.poll(tenant_id=polled.tenant.domain)
     assert polled.store.documents == {}
     assert polled.sink.taken == []
-
-
-def test_the_watermark_never_goes_back_and_the_memory_stays_bounded(polled: PolledInput) -> None:
-    clock = polled.cloud.clock
-    clock.freeze()
-    number = 0
-    for _ in range(30):
-        now = clock.advance(300)
-        _deliver(polled, [siem_alert(number + n, now - seconds(n)) for n in range(50)])
-        number += 50
-        _poll(polled)
-    clock.advance(5)
-    _poll(polled)
-    marks = [parse_iso(document["watermark"]) for document in polled.store.history]
-    assert marks == sorted(marks)
-    settled = [parse_iso(document["settled"]) for document in polled.store.history]
-    assert settled == sorted(settled)
-    remembered = len(polled.store.history[-1]["seen"]) * 3 // 4 // 20
-    assert remembered <= 50 * (600 // 300 + 1) + 2
-    assert len(polled.sink.taken) == len(set(polled.sink.raws())) == 1_500
 
 
 @pytest.mark.parametrize("order", ["newest_first", "oldest_first", "shuffled"])

@@ -119,7 +119,7 @@ LIMITS = {
         "unit/test_body.py::test_a_body_arrives_whole_in_steps_that_are_never_larger_than_the_limit"
     ),
     "microsoft.transport.body.LARGEST_BODY": Sweep(
-        "unit/test_body.py::test_ten_gigabytes_of_white_space_end_a_region_and_nothing_else", 10_000_000_000
+        "unit/test_body.py::test_gigabytes_of_white_space_end_a_region_and_nothing_else", 1_000_000_001
     ),
     "microsoft.transport.body.LONGEST_ARRIVAL": Sweep("unit/test_body.py::test_what_the_service_spends_is"),
     "microsoft.transport.client.FIRST_BACKOFF": _BACKOFFS,
