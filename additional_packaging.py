@@ -15,58 +15,29 @@ NOT_SHIPPED = (
 )
 
 # UCC's options.restHandlers know handlers of the kind admin_external alone, which can't read what the caller may not.
-STATUS_RESTMAP = """
-[script:defender_alerts_status]
-match = /defender_alerts_status
-script = defender_alerts_status.py
+RESTMAP = """
+[script:{endpoint}]
+match = /{endpoint}
+script = defender_alerts_rest.py
 scripttype = persist
-handler = defender_alerts_status.StatusHandler
-requireAuthentication = true
-passSystemAuth = true
-output_modes = json
-python.version = python3.9
-python.required = 3.9, 3.13
-"""
-STATUS_WEB = """
-[expose:defender_alerts_status]
-pattern = defender_alerts_status
-methods = POST, GET
-"""
-# It reads in the name of the caller alone, so it is not given the system user's session.
-DOCTOR_RESTMAP = """
-[script:defender_alerts_doctor]
-match = /defender_alerts_doctor
-script = defender_alerts_doctor_rest.py
-scripttype = persist
-handler = defender_alerts_doctor_rest.DoctorHandler
+handler = defender_alerts_rest.{handler}
 requireAuthentication = true
 output_modes = json
 python.version = python3.9
 python.required = 3.9, 3.13
 """
-DOCTOR_WEB = """
-[expose:defender_alerts_doctor]
-pattern = defender_alerts_doctor
-methods = GET
+WEB = """
+[expose:{endpoint}]
+pattern = {endpoint}
+methods = {methods}
 """
-
-# It writes in the name of the caller alone, too.
-SIGN_IN_RESTMAP = """
-[script:defender_alerts_sign_in]
-match = /defender_alerts_sign_in
-script = defender_alerts_sign_in_rest.py
-scripttype = persist
-handler = defender_alerts_sign_in_rest.SignInHandler
-requireAuthentication = true
-output_modes = json
-python.version = python3.9
-python.required = 3.9, 3.13
-"""
-SIGN_IN_WEB = """
-[expose:defender_alerts_sign_in]
-pattern = defender_alerts_sign_in
-methods = POST
-"""
+# The status reads the checkpoints with the system user's session. The others act in the name of the caller alone.
+WITH_SYSTEM_SESSION = "passSystemAuth = true\n"
+ENDPOINTS = (
+    ("defender_alerts_status", "StatusHandler", "POST, GET", WITH_SYSTEM_SESSION),
+    ("defender_alerts_doctor", "DoctorHandler", "GET", ""),
+    ("defender_alerts_sign_in", "SignInHandler", "POST", ""),
+)
 
 _LOOK_AT_THE_PYTHON = "import defender_alerts_python_version\n\ndefender_alerts_python_version.require()\n"
 _RUN_ONLY_ONE = "run_only_one = In a search head cluster, run the input on one member alone. (Default: true)"
@@ -90,22 +61,18 @@ def cleanup_output_files(output_path: str, app_name: str) -> None:
     start_without_a_shell(app)
     name_the_python(app)
     refuse_older_pythons(app)
-    declare_status(app)
+    declare_endpoints(app)
     check_settings_at_save(app)
 
 
-def declare_status(app: Path) -> None:
-    """Tell splunkd and Splunk Web of the endpoints of inputs' status, of the doctor and of sign-ins."""
-    for name, stanza in (
-        ("restmap", STATUS_RESTMAP),
-        ("web", STATUS_WEB),
-        ("restmap", DOCTOR_RESTMAP),
-        ("web", DOCTOR_WEB),
-        ("restmap", SIGN_IN_RESTMAP),
-        ("web", SIGN_IN_WEB),
-    ):
-        with (app / "default" / f"{name}.conf").open("a", encoding="utf-8") as conf:
-            conf.write(stanza)
+def declare_endpoints(app: Path) -> None:
+    """Tell splunkd and Splunk Web of the add-on's own endpoints."""
+    default = app / "default"
+    for endpoint, handler, methods, more in ENDPOINTS:
+        with (default / "restmap.conf").open("a", encoding="utf-8") as restmap:
+            restmap.write(RESTMAP.format(endpoint=endpoint, handler=handler) + more)
+        with (default / "web.conf").open("a", encoding="utf-8") as web:
+            web.write(WEB.format(endpoint=endpoint, methods=methods))
 
 
 def declare_run_only_one(app: Path) -> None:
@@ -189,7 +156,7 @@ def check_settings_at_save(app: Path) -> None:
     for ucc, own in (
         (
             "from splunktaucclib.rest_handler.admin_external import AdminExternalHandler",
-            "from defender_alerts_settings_rh import SettingsHandler",
+            "from defender_alerts_rh import SettingsHandler",
         ),
         ("handler=AdminExternalHandler", "handler=SettingsHandler"),
     ):

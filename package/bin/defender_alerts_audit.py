@@ -10,14 +10,9 @@ input where that is no terminal; an authentication token or session key may be i
 of them is an argument, since every user of the host sees those, in the process list and in the shell's history.
 """
 
-import os
-import sys
-
 import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do
-from defender_alerts.environment import PROCESS
 from defender_alerts.splunk.cli.audit import main
-from defender_alerts.splunk.cli.shell import Shell, ask_password, never_stopped
+from defender_alerts.splunk.cli.command import start
 
 if __name__ == "__main__":
-    PROCESS.prepare()
-    sys.exit(main(sys.argv[1:], Shell(sys.stdout, sys.stderr, os.environ, ask_password, never_stopped())))
+    start(main)

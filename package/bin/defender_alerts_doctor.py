@@ -10,23 +10,18 @@ environment as SPLUNK_TOKEN. With --self it looks at the installation itself, ne
 that, and starts on older Pythons too: see ``defender_alerts.splunk.installation``.
 """
 
-import os
 import sys
 
 if __name__ == "__main__" and "--self" in sys.argv[1:]:
     sys.dont_write_bytecode = True
-    from defender_alerts.splunk.cli import shell
+    from defender_alerts.splunk.cli.shell import Shell
     from defender_alerts.splunk.installation.command import main as look
 
-    sys.exit(
-        look(sys.argv[1:], shell.Shell(sys.stdout, sys.stderr, os.environ, shell.ask_password, shell.never_stopped()))
-    )
+    sys.exit(look(sys.argv[1:], Shell.of_this_process()))
 
 import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do
-from defender_alerts.environment import PROCESS
+from defender_alerts.splunk.cli.command import start
 from defender_alerts.splunk.cli.doctor import main
-from defender_alerts.splunk.cli.shell import Shell, ask_password, never_stopped
 
 if __name__ == "__main__":
-    PROCESS.prepare()
-    sys.exit(main(sys.argv[1:], Shell(sys.stdout, sys.stderr, os.environ, ask_password, never_stopped())))
+    start(main)

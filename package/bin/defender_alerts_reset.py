@@ -10,15 +10,9 @@ under way ends, and the next one starts there. The password is asked for without
 token or session key may be in the environment as SPLUNK_TOKEN.
 """
 
-import os
-import sys
-
 import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do
-from defender_alerts.environment import PROCESS
+from defender_alerts.splunk.cli.command import start
 from defender_alerts.splunk.cli.reset import main
-from defender_alerts.splunk.cli.shell import Shell, ask_password, confirmation, never_stopped
 
 if __name__ == "__main__":
-    PROCESS.prepare()
-    shell = Shell(sys.stdout, sys.stderr, os.environ, ask_password, never_stopped(), confirm=confirmation())
-    sys.exit(main(sys.argv[1:], shell))
+    start(main)

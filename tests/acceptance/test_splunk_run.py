@@ -117,7 +117,7 @@ DEFECTS = (
 REFUSED, UNANSWERED = "defender_alerts_each_once", "latest"
 LINES = (
     ("CalcFieldProcessor", "Invalid eval expression for 'EVAL-dest' in stanza [ms:defender:graph:alerts]"),
-    ("PersistentScript", "From {/opt/splunk/etc/apps/TA_defender_alerts/bin/defender_alerts_status.py}: broken"),
+    ("PersistentScript", "From {/opt/splunk/etc/apps/TA_defender_alerts/bin/defender_alerts_rest.py}: broken"),
     ("ExecProcessor", "The Microsoft Defender Alerts Add-on needs Python 3.9 or later"),
 )
 

@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,7 +146,7 @@ class Audited:
             self.asked.append(prompt)
             return passwords.get(user, "")
 
-        shell = Shell(out, err, self.environment, ask, self.stop, time.monotonic)
+        shell = Shell(out, err, self.environment, ask, self.stop, ask)
         login = ["--username", user] if user else []
         port = self.installation.splunkd.server_uri.rpartition(":")[2]
         arguments = [name, f"--from={start}", f"--to={end}", "--port", port, *login, *options]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from audit.audited import PASSWORD, Audited
 from defender_alerts.splunk.cli.reset import main
-from defender_alerts.splunk.cli.shell import Shell, never_stopped
+from defender_alerts.splunk.cli.shell import Shell
 from defender_alerts.splunk.resetting import Effect
 from defender_alerts.times import parse_iso, seconds
 from integration.installation import BROAD
@@ -30,7 +31,7 @@ def _reset(
     out, err = io.StringIO(), io.StringIO()
     environment = {"SPLUNK_TOKEN": splunkd.session_key(user)}
     port = splunkd.server_uri.rpartition(":")[2]
-    shell = Shell(out, err, environment, lambda _: PASSWORD, never_stopped(), confirm=confirm)
+    shell = Shell(out, err, environment, lambda _: PASSWORD, threading.Event(), lambda _: "", confirm=confirm)
     status = main([name, *options, "--port", port], shell)
     return status, out.getvalue(), err.getvalue()
 

@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from audit.audited import PASSWORD, Audited
+from audit.audited import Audited
 from defender_alerts.input_kinds import KINDS
-from defender_alerts.splunk.cli.login import Login, log_in
+from defender_alerts.splunk.rest_client import Splunkd
 from defender_alerts.splunk.searching import SplunkIndex
 from standins.microsoft import ticks
 from standins.search import IndexedEvent as Indexed
@@ -32,8 +32,8 @@ def indexed(kind: str, number: int) -> Indexed:
 
 def index_of(audited: Audited, kind: str) -> SplunkIndex:
     """Give what is indexed of a kind, as the administrator may search it."""
-    way = Login(audited.installation.splunkd.server_uri, "admin", "")
-    return SplunkIndex(log_in(way, {}, lambda _prompt: PASSWORD, None), KINDS[kind])
+    splunkd = audited.installation.splunkd
+    return SplunkIndex(Splunkd(splunkd.server_uri, splunkd.session_key()).service, KINDS[kind])
 
 
 @pytest.mark.parametrize("kind", KINDS)

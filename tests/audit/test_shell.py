@@ -57,7 +57,7 @@ def test_a_user_without_the_permission_ends_with_2(audited: Audited) -> None:
     audited.run()
     done = audited.audit(user="analyst")
     assert (done.status, done.out) == (2, "")
-    assert "Log in as a user with the role admin or sc_admin" in done.err
+    assert "takes the role admin or sc_admin" in done.err
 
 
 def test_a_wrong_password_ends_with_2(audited: Audited) -> None:

@@ -48,7 +48,7 @@ def test_an_input_in_order_is_told_so(installed_on_each: Installation, splunk_py
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith("Safe to send to support")
     assert "Nothing failed." in done.out
-    assert "region eu has given a record of the last 24 hours" in " ".join(done.out.split())
+    assert "region eu has given a record of the last 8 days" in " ".join(done.out.split())
 
 
 def test_each_line_of_the_json_says_what_was_found(installed: Installation) -> None:

@@ -41,7 +41,7 @@ NEEDS_URLLIB3 = {
     "TA_defender_alerts_rh_defender_graph_alerts.py",
     "defender_alerts_audit.py",
     "defender_alerts_doctor.py",
-    "defender_alerts_doctor_rest.py",
+    "defender_alerts_rest.py",
     "defender_graph_alerts.py",
     "defender_siem_alerts.py",
 }
@@ -332,7 +332,7 @@ def test_splunkd_log_is_searched_for_what_the_add_on_died_of(
 ) -> None:
     script = "/opt/splunk/etc/apps/TA_defender_alerts/bin/defender_graph_alerts.py"
     message = f'message from "/opt/splunk/bin/python3.9 {script}" '
-    rest = "From {/opt/splunk/bin/python3.9 /opt/splunk/etc/apps/TA_defender_alerts/bin/defender_alerts_status.py persistent}: "
+    rest = "From {/opt/splunk/bin/python3.9 /opt/splunk/etc/apps/TA_defender_alerts/bin/defender_alerts_rest.py persistent}: "
     (tmp_path / "var" / "log" / "splunk" / "splunkd.log").write_text(
         line("ExecProcessor", message + "Traceback (most recent call last):")
         + line("ExecProcessor", message + f'  File "{script}", line 1, in <module>')
@@ -357,7 +357,7 @@ def test_splunkd_log_is_searched_for_what_the_add_on_died_of(
     assert said["ExecProcessor"]["found"] == (
         "defender_graph_alerts.py: ImportError: urllib3 v2 only supports OpenSSL 1.1.1+"
     )
-    assert said["PersistentScript"]["found"] == "defender_alerts_status.py: ModuleNotFoundError: No module named 'x'"
+    assert said["PersistentScript"]["found"] == "defender_alerts_rest.py: ModuleNotFoundError: No module named 'x'"
     assert said["CalcFieldProcessor"]["found"].startswith("Invalid eval expression for 'EVAL-dest'")
 
 

@@ -38,7 +38,6 @@ def test_an_input_whose_alerts_another_one_brings_is_saved_with_a_warning_that_n
     assert warning.startswith(named)
     content = answer["entry"][0]["content"]
     assert content["remarks"] == "Same alerts as all_alerts (defender_graph_alerts)."
-    assert content["advice"] == warning
     # The other one's row says it, too.
     remark = row(fresh, "all_alerts", "defender_graph_alerts")["remarks"]
     assert remark == "Same alerts as endpoints (defender_endpoint_alerts)."
@@ -166,7 +165,7 @@ def test_an_input_goes_back_as_far_as_Microsoft_keeps_alerts_and_stays_editable_
 
 def test_an_input_of_an_account_that_does_not_exist_isrefusal_of(fresh: Installation) -> None:
     message = refusal_of(lambda: fresh.save_input("orphan", account="nobody"))
-    assert "The account nobody does not exist, or you may not read it." in message
+    assert "The account nobody does not exist, or this user may not read it." in message
     assert "orphan" not in fresh.stored("inputs")
 
 

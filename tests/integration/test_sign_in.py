@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from defender_alerts.microsoft.user_sign_in import WornAddressError
+from defender_alerts.splunk.log import Redaction
+from defender_alerts.splunk.pages.sign_in import SignIn
 from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens
 from defender_alerts.splunk.rest_client import Splunkd as Client
-from defender_alerts.splunk.sign_ins import SignInsUnderWay
 from integration.installation import APP, LOGIN_HOST, Installation
 from integration.saving import refusal_of, row
 from standins.microsoft.browser import sign_in
@@ -265,12 +267,15 @@ def test_an_input_of_an_account_without_sign_in_has_a_remark(signing: Signing) -
 
 def test_a_sign_in_that_was_begun_more_than_ten_minutes_ago_is_over_and_swept_away(signing: Signing) -> None:
     store, client = signing.installation.splunkd.kvstore, client_of(signing.installation)
-    signing.start()
-    assert SignInsUnderWay(client, ACCOUNT, "admin", now=lambda: time.time() + 601).take() is None
+    address = signing.address()
+    later = SignIn(client, ACCOUNT, "admin", Redaction(), now=lambda: time.time() + 601)
+    with pytest.raises(WornAddressError, match="no sign-in for this account that you have begun"):
+        later.finish({"address": address})
     assert store.documents(SIGN_INS) == []
     signing.start()
-    SignInsUnderWay(client, ACCOUNT, "sc_admin", now=lambda: time.time() + 601).begin({"state": "another"})
-    assert [json.loads(one["flow"])["state"] for one in store.documents(SIGN_INS)] == ["another"]
+    url = SignIn(client, ACCOUNT, "sc_admin", Redaction(), now=lambda: time.time() + 601).start({})["url"]
+    [kept] = store.documents(SIGN_INS)
+    assert json.loads(kept["flow"])["auth_uri"] == url
 
 
 @pytest.mark.parametrize(
@@ -289,17 +294,13 @@ def test_a_sign_in_for_an_account_that_was_changed_meanwhile_is_refused(
     assert signing.stored_tokens() == []
 
 
-def test_a_redirect_uri_may_be_https_and_is_refused_where_entra_id_would_refuse_it(signing: Signing) -> None:
+def test_a_redirect_uri_may_be_one_that_is_registered_for_the_application(signing: Signing) -> None:
     own = "https://splunk.example/en-US/app/TA_defender_alerts/sign_in"
     signing.installation.application.redirect_uris[own] = "web"
     url = signing.order("start", redirect_uri=own)["url"]
     address = sign_in(signing.installation.cloud, url, ANNA)
     assert address.startswith(own)
     assert signing.order("finish", address=address)["signed_in_as"] == ANNA
-    for wrong in ("http://splunk.example/", "javascript:alert(1)", "http://127.0.0.1"):
-        assert "is neither https nor http://localhost" in refusal_of(
-            lambda wrong=wrong: signing.order("start", redirect_uri=wrong)  # type: ignore[misc]
-        )
 
 
 def test_a_sign_in_as_somebody_else_that_cannot_be_stored_leaves_nobody_signed_in(signing: Signing) -> None:

@@ -224,7 +224,7 @@ def title(service: dict[str, Any]) -> str:
 @pytest.mark.parametrize("name", INPUTS)
 def test_an_input_is_checked_and_run_by_the_code_of_all(name: str) -> None:
     service = services()[name]
-    assert service["restHandlerModule"] == "defender_alerts_input_rh"
+    assert service["restHandlerModule"] == "defender_alerts_rh"
     assert service["restHandlerClass"] == "InputHandler"
     assert service["inputHelperModule"] == "defender_alerts_input_helper"
 

@@ -22,10 +22,8 @@ OLD = (3, 7)
 NOT_STARTED = {
     "import_declare_test.py",
     "defender_alerts_python_version.py",
-    "defender_alerts_account_rh.py",
     "defender_alerts_input_helper.py",
-    "defender_alerts_input_rh.py",
-    "defender_alerts_settings_rh.py",
+    "defender_alerts_rh.py",
 }
 # Starts a script on a Python that says it were an older one.
 PRETENDING = """

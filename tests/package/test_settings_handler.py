@@ -28,7 +28,7 @@ def test_it_stands_in_the_place_of_uccs_own(tmp_path: Path) -> None:
     app = app_with(tmp_path, UCCS)
     check_settings_at_save(app)
     text = (app / "bin" / "TA_some_app_rh_settings.py").read_text(encoding="utf-8")
-    assert "from defender_alerts_settings_rh import SettingsHandler" in text
+    assert "from defender_alerts_rh import SettingsHandler" in text
     assert "handler=SettingsHandler," in text
     assert "AdminExternalHandler" not in text
 

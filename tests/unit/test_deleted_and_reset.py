@@ -18,7 +18,8 @@ from defender_alerts.checkpoint.last_error import LastError
 from defender_alerts.collect import delivery
 from defender_alerts.diagnostics.checkpoints import checkpoints
 from defender_alerts.errors import CheckpointError, ConfigurationError
-from defender_alerts.splunk.pages.status_model import KnownInput, statuses
+from defender_alerts.splunk.inputs import KnownInput
+from defender_alerts.splunk.pages.status_model import statuses
 from defender_alerts.splunk.resetting import delete_input, request_resets
 from defender_alerts.times import seconds
 from standins.microsoft.cloud import MicrosoftCloud

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 import trustme
 from defender_alerts.diagnostics import api_probe, network_path
-from defender_alerts.diagnostics.checks import Examination
+from defender_alerts.diagnostics.checks import CHECKS, Examination
 from defender_alerts.diagnostics.context import Context
 from defender_alerts.diagnostics.report import Outcome, Result
-from defender_alerts.diagnostics.table import CHECKS
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft.account import Account
 from defender_alerts.microsoft.client_certificate.x509 import read_certificate

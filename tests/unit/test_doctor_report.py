@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey
 from defender_alerts.diagnostics.checkpoints import checkpoints
-from defender_alerts.diagnostics.checks import Check, Examination, Subject
+from defender_alerts.diagnostics.checks import Check, Examination
 from defender_alerts.diagnostics.report import (
     NOTICE,
     Finding,
@@ -31,7 +31,7 @@ KEY = CheckpointKey("defender_siem_alerts", "corp", "0b5e", "commercial", "eu")
 
 
 def _check(name: str, needs: tuple[str, ...], answers: dict[str, Finding], rests: dict[str, str]) -> Check[None]:
-    subjects = [Subject(subject, frozenset({rests.get(subject, subject)})) for subject in answers]
+    subjects = {subject: (rests.get(subject, subject),) for subject in answers}
     return Check(name, needs, lambda _: subjects, lambda _, subject: answers[subject])
 
 
@@ -61,7 +61,7 @@ def test_an_error_that_nobody_foresaw_ends_one_check_only() -> None:
         raise KeyError("nothing")
 
     examination = Examination(str, LOG)
-    examination.make(Check("first", (), lambda _: (Subject(),), breaks), None)
+    examination.make(Check("first", (), lambda _: {"": ()}, breaks), None)
     examination.note("last", ok("Yes."))
     first, last = examination.report("corp", "kind").results
     assert (first.outcome, "KeyError" in first.found) == (Outcome.FAILED, True)

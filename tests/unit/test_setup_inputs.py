@@ -10,7 +10,8 @@ from defender_alerts.diagnostics.account import AccountCheck, KindCheck, Verdict
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.settings import read_polling
-from defender_alerts.splunk.pages.input_checks import SavedInput, check_input, remarks
+from defender_alerts.splunk.inputs import KnownInput
+from defender_alerts.splunk.pages.input_checks import check_input, remarks
 from defender_alerts.times import parse_iso, seconds
 
 SIEM, ENDPOINT = "defender_siem_alerts", "defender_endpoint_alerts"
@@ -24,17 +25,15 @@ ACCOUNTS = {
 }
 
 
-def saved(kind: str, name: str, **fields: str) -> SavedInput:
-    read = SavedInput.read(kind, name, {"account": "corp", "regions": "us,eu", "disabled": "0", **fields})
-    assert read is not None
-    return read
+def saved(kind: str, name: str, **fields: str) -> KnownInput:
+    return KnownInput(kind, name, {"account": "corp", "regions": "us,eu", "disabled": "0", **fields})
 
 
 @dataclass(frozen=True)
 class Pair:
     name: str
-    this: SavedInput
-    other: SavedInput
+    this: KnownInput
+    other: KnownInput
     same: str = ""
 
 
@@ -146,7 +145,10 @@ def test_two_inputs_of_one_name_and_different_kinds_are_two() -> None:
 
 
 def test_an_input_with_a_mistake_brings_nothing() -> None:
-    assert SavedInput.read(INCIDENTS, A, {"account": "corp", "alerts": "perhaps"}) is None
+    mistaken = saved(INCIDENTS, A, alerts="perhaps")
+    right = saved(INCIDENTS, B)
+    assert remarks(mistaken, [mistaken, right], ACCOUNTS) == []
+    assert remarks(right, [mistaken, right], ACCOUNTS) == []
 
 
 @pytest.mark.parametrize(

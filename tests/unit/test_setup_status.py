@@ -7,7 +7,8 @@ from typing import Any
 
 from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey, Reset, resets
 from defender_alerts.checkpoint.last_error import LastError
-from defender_alerts.splunk.pages.status_model import InputStatus, KnownInput, statuses
+from defender_alerts.splunk.inputs import KnownInput
+from defender_alerts.splunk.pages.status_model import InputStatus, statuses
 from defender_alerts.times import parse_iso, seconds
 
 KIND, NAME, TENANT = "defender_siem_alerts", "corp", "01234567-89ab-cdef-0123-456789abcdef"

@@ -164,4 +164,10 @@ ENTRY_POINTS = [
 
 @pytest.mark.parametrize("path", ENTRY_POINTS, ids=lambda path: path.name)
 def test_each_entry_point_takes_the_environments_proxies_away_before_anything_is_called(path: Path) -> None:
-    assert "PROCESS.prepare()" in path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    assert "PROCESS.prepare()" in text or "    start(main)\n" in text
+
+
+def test_a_command_does_so_before_its_own_part_begins() -> None:
+    text = (BIN / "defender_alerts" / "splunk" / "cli" / "command.py").read_text(encoding="utf-8")
+    assert 0 < text.index("PROCESS.prepare()") < text.index("main(sys.argv")

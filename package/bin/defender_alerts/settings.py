@@ -49,11 +49,7 @@ class Polling(NamedTuple):
     @property
     def every(self) -> int:
         """Seconds between two runs; 0 if unknown, as with a cron schedule."""
-        try:
-            given = float(self.interval)
-        except ValueError:
-            return 0
-        return max(SHORTEST_INTERVAL, int(given)) if 0 <= given < math.inf else 0
+        return seconds_between_runs(self.interval)
 
 
 def without_invisible(text: str) -> str:
@@ -160,14 +156,24 @@ def read_polling(name: str, stanza: Mapping[str, str]) -> Polling:
     )
 
 
+def seconds_between_runs(interval: str) -> int:
+    """Seconds between two runs of an input with this interval; 0 if unknown, as with a cron schedule."""
+    given = _number(interval)
+    return max(SHORTEST_INTERVAL, int(given)) if 0 <= given < math.inf else 0
+
+
 def too_short(interval: str) -> int:
     """The seconds by which an interval in a conf file is too short; 0 for a cron schedule."""
-    try:
-        given = float(interval)
-    except ValueError:
-        return 0
-    # -1 runs the input once, when splunkd starts.
+    given = _number(interval)
     return max(0, int(SHORTEST_INTERVAL - given)) if given >= 0 else 0
+
+
+def _number(interval: str) -> float:
+    """An interval's seconds; -1, which runs an input once when splunkd starts, also for what is no number."""
+    try:
+        return float(interval)
+    except ValueError:
+        return -1.0
 
 
 def whole_number(text: str | None, name: str, where: str, *, least: int, most: int, default: int | None = None) -> int:

@@ -6,10 +6,8 @@ that the tenant does not have, does not affect other inputs: it is stored with t
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,7 +33,7 @@ from defender_alerts.microsoft.account import CLIENT_SECRET, Account
 from defender_alerts.microsoft.entra_refusals import consent_address
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.tokens import Token, TokenSource
-from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers
+from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers, Stop
 from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.settings import is_guid
 from defender_alerts.times import Window, iso, machine_time, seconds
@@ -187,37 +185,39 @@ def _ask(
         audiences: and the kinds of input that want a token for each.
         until: by the monotonic clock.
     """
-    stop, patient = threading.Event(), network._replace(timeout=min(network.timeout, _LONGEST_WAIT))
-    callers = Callers(patient, trust(network.ca_pem), stop, _LOG, ASKS_ONCE)
-    came: queue.Queue[tuple[str, _Outcome | None]] = queue.Queue()
+    stop = threading.Event()
+    callers = callers_for_a_page(network, stop)
+    outcomes: dict[str, _Outcome] = {}
 
     def ask(audience: str, kinds: Sequence[Kind]) -> None:
         try:
             for outcome in _answers(account, callers, audience, kinds):
-                came.put((audience, outcome))
+                outcomes[audience] = outcome
         except StoppedError:
             return
         except AddonError as error:
-            came.put((audience, error))
+            outcomes[audience] = error
         except Exception as error:  # noqa: BLE001 - the page shows a sentence for every error
-            came.put((audience, unexpected(error, _LOG)))
-        came.put((audience, None))
+            outcomes[audience] = unexpected(error, _LOG)
 
-    for audience, kinds in audiences.items():
-        # A thread that hangs in a connection can't be ended, and must not delay the answer or the end of the process.
-        threading.Thread(target=ask, args=(audience, kinds), name=f"check {audience}", daemon=True).start()
-    outcomes: dict[str, _Outcome] = {}
-    open_ones = set(audiences)
-    # What has not come in time counts as not checked.
-    with contextlib.suppress(queue.Empty):
-        while open_ones:
-            audience, outcome = came.get(timeout=max(0.0, until - time.monotonic()))
-            if outcome is None:
-                open_ones.discard(audience)
-            else:
-                outcomes[audience] = outcome
+    # A thread that hangs in a connection can't be ended, and must not delay the answer or the end of the process.
+    threads = [
+        threading.Thread(target=ask, args=(audience, kinds), name=f"check {audience}", daemon=True)
+        for audience, kinds in audiences.items()
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
     stop.set()
+    # What has not come in time counts as not checked.
     return {audience: outcomes[audience] for audience in audiences if audience in outcomes}
+
+
+def callers_for_a_page(network: Network, stop: Stop) -> Callers:
+    """Callers that ask once, and wait for no connection longer than the page's reader would."""
+    patient = network._replace(timeout=min(network.timeout, _LONGEST_WAIT))
+    return Callers(patient, trust(network.ca_pem), stop, _LOG, ASKS_ONCE)
 
 
 def _answers(account: Account, callers: Callers, audience: str, kinds: Sequence[Kind]) -> Iterator[_Outcome]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from defender_alerts.checkpoint.checkpoint import MOST_SEEN, Checkpoint, CheckpointKey, latest_checkpoints
 from defender_alerts.errors import CheckpointError
+from defender_alerts.settings import seconds_between_runs
 from defender_alerts.times import TICKS_PER_SECOND, iso
 
 from .report import Finding, failed_by, ok, warning
@@ -54,8 +55,6 @@ def _checkpoint(key: CheckpointKey, document: Mapping[str, Any], interval: str, 
     return ok(found)
 
 
-def _late(interval: str) -> float:
-    try:
-        return max(_LATE_AT_LEAST, _LATE_INTERVALS * float(interval))
-    except ValueError:
-        return 86_400.0  # a cron schedule
+def _late(interval: str) -> int:
+    every = seconds_between_runs(interval)
+    return max(_LATE_AT_LEAST, _LATE_INTERVALS * every) if every else 86_400  # a cron schedule

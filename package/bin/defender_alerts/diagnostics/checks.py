@@ -1,14 +1,16 @@
-"""Runs checks in order and skips those that depend on a failed one."""
+"""The table of checks in their order; runs them, and skips those that depend on a failed one."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Callable, Generic, TypeVar
 
 from defender_alerts.errors import AddonError, unexpected
 
+from . import api_probe, network_path
+from .context import Context
 from .report import Finding, InputReport, Outcome, Result, failed, failed_by, title
 
 ContextT = TypeVar("ContextT")
@@ -18,17 +20,9 @@ _REPORT_IT = "Send this report to support."
 _NO_ADVICE = frozenset({"", "The next run tries again."})
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What a check examines.
-
-    Attributes:
-        name: a host, resource or region; empty if there is only one.
-        rests_on: the subjects of other checks that must have passed before.
-    """
-
-    name: str = ""
-    rests_on: frozenset[str] = frozenset()
+Subjects = Mapping[str, Collection[str]]
+"""What a check examines: hosts, resources or regions, or one subject with an empty name; by name, the subjects of other
+checks that must have passed before."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,7 @@ class Check(Generic[ContextT]):
 
     name: str
     needs: tuple[str, ...]
-    subjects: Callable[[ContextT], Iterable[Subject]]
+    subjects: Callable[[ContextT], Subjects]
     look: Callable[[ContextT, str], Finding]
     otherwise: str = _REPORT_IT
 
@@ -75,12 +69,16 @@ class Examination:
 
     def make(self, check: Check[ContextT], context: ContextT) -> None:
         """Run a check on each of its subjects, unless it depends on one that failed."""
-        for subject in check.subjects(context):
-            cause = next((cause for result, cause in self._causes.items() if _needed(result, check, subject)), None)
+        for subject, rests_on in check.subjects(context).items():
+            needed = {"", *rests_on}
+            causes = (
+                cause for one, cause in self._causes.items() if one.check in check.needs and one.subject in needed
+            )
+            cause = next(causes, None)
             if cause is None:
-                self.note(check.name, self._finding(check, context, subject.name), subject.name)
+                self.note(check.name, self._finding(check, context, subject), subject)
             else:
-                self._skip(check.name, subject.name, cause)
+                self._skip(check.name, subject, cause)
 
     def skip_behind(self, check: str, *earlier: str) -> None:
         """Skip a check because one of these has failed."""
@@ -109,5 +107,32 @@ class Examination:
         self._causes[result] = cause
 
 
-def _needed(result: Result, check: Check[ContextT], subject: Subject) -> bool:
-    return result.check in check.needs and (not result.subject or result.subject in subject.rests_on)
+def _one(_: Context) -> Subjects:
+    return {"": ()}
+
+
+def _hosts(context: Context) -> Subjects:
+    hosts = (context.cloud.authority_host, *(api.host for api in context.apis.values()))
+    return {host: (host,) for host in hosts}
+
+
+def _resources(context: Context) -> Subjects:
+    return {api.audience: (context.cloud.authority_host,) for api in context.apis.values()}
+
+
+def _apis(context: Context) -> Subjects:
+    return {api.host: (api.host, api.audience) for api in context.apis.values()}
+
+
+_ON_THE_WAY = "Look for a proxy, firewall, portal or filter on the way that lets this host through only in part."
+_LATER = "Run the doctor again in a few minutes. If it stays so, see Microsoft 365's service health, and report it."
+
+CHECKS: tuple[Check[Context], ...] = (
+    Check("proxy", (), _one, network_path.proxy, _ON_THE_WAY),
+    Check("dns", ("proxy",), _hosts, network_path.names),
+    Check("tls", ("proxy", "dns"), _hosts, network_path.certificate, _ON_THE_WAY),
+    Check("credentials", (), _one, api_probe.credentials),
+    Check("token", ("tls",), _resources, api_probe.token, f"{_ON_THE_WAY} {_LATER}"),
+    Check("api", ("tls", "token"), _apis, api_probe.records, f"{_ON_THE_WAY} {_LATER}"),
+    Check("clock", ("proxy",), _one, api_probe.clock),
+)

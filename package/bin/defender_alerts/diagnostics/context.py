@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Callable
 
@@ -14,7 +14,7 @@ from defender_alerts.microsoft.account import Account
 from defender_alerts.microsoft.apis.base import Api
 from defender_alerts.microsoft.clouds import Cloud
 from defender_alerts.microsoft.network import Network
-from defender_alerts.microsoft.tokens import Token, TokenSource
+from defender_alerts.microsoft.tokens import TokenSource
 from defender_alerts.microsoft.transport.client import ASKS_ONCE, Caller, Callers, Stop
 from defender_alerts.microsoft.transport.server_clock import ServerClock
 from defender_alerts.microsoft.transport.session import trust
@@ -28,7 +28,6 @@ class Context:
     Attributes:
         apis: by region.
         on_token: called with each token, so that it can be redacted.
-        tokens: acquired so far, by resource.
         heard: whether an answer has set the clock.
     """
 
@@ -39,15 +38,12 @@ class Context:
     stop: Stop
     log: logging.Logger
     on_token: Callable[[str], None]
-    machine: Callable[[], int] = machine_time
-    monotonic: Callable[[], float] = time.monotonic
-    tokens: dict[str, Token] = field(default_factory=dict)
     heard: bool = False
     clock: ServerClock = field(init=False)
     source: TokenSource = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clock = ServerClock(self.machine, self.monotonic)
+        self.clock = ServerClock(machine_time, time.monotonic)
         trusted = trust(self.network.ca_pem)
         self._callers = Callers(self.network, trusted, self.stop, self.log, ASKS_ONCE)
         self.source = TokenSource(self.account, self.cloud, self.caller(self.cloud.authority_host), self._callers)
@@ -56,11 +52,6 @@ class Context:
     def cloud(self) -> Cloud:
         """The account's cloud."""
         return clouds.cloud(self.account.cloud)
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The login host and those of the APIs."""
-        return tuple(dict.fromkeys((self.cloud.authority_host, *(api.host for api in self.apis.values()))))
 
     def caller(self, host: str) -> Caller:
         """A caller without retries, since the doctor should report a failure and not wait for it to pass."""

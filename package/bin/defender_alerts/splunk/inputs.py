@@ -3,13 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.input_kinds import KINDS
+from defender_alerts.microsoft.apis.base import OwnSettings
+from defender_alerts.settings import cleaned, is_true
 
-from .pages.status_model import KnownInput
 from .rest_client import Splunkd, entries
+
+
+@dataclass(frozen=True)
+class KnownInput:
+    """An input as it stands in inputs.conf."""
+
+    kind: str
+    name: str
+    stanza: Mapping[str, str]
+
+    @property
+    def account(self) -> str:
+        """The name of its account; empty for none."""
+        return cleaned(self.stanza.get("account") or "")
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant as it was typed; empty for the account's."""
+        return cleaned(self.stanza.get("tenant_id") or "")
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether splunkd runs it."""
+        return not is_true(self.stanza.get("disabled"))
+
+    @cached_property
+    def own(self) -> OwnSettings | None:
+        """The settings that only its kind has; None if one is wrong, so that it collects nothing."""
+        try:
+            return KINDS[self.kind].read(self.name, self.stanza)
+        except ConfigurationError:
+            return None
 
 
 def saved_inputs(splunkd: Splunkd, kind_name: str | None = None) -> list[KnownInput]:
@@ -52,9 +87,7 @@ def find_input(splunkd: Splunkd, name: str, kind_name: str | None) -> KnownInput
         ConfigurationError: there is none, or more than one.
         SplunkdError: splunkd could not be reached or refused.
     """
-    found = [one for one in saved_inputs(splunkd, kind_name) if one.name == name]
-    if not found:
-        raise ConfigurationError(f"There is no input {name!r} here. See the Inputs page of the add-on on this host.")
+    found = find_inputs(splunkd, name, kind_name)
     if len(found) > 1:
         kinds = ", ".join(sorted(one.kind for one in found))
         raise ConfigurationError(f"Several inputs are called {name}: add --kind, one of {kinds}.")

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, TypeVar
 
 from defender_alerts.checkpoint.checkpoint import CheckpointKey, Deletion
 from defender_alerts.checkpoint.last_error import LastError
@@ -49,7 +49,7 @@ class _StoreError(NamedTuple):
     sentence: str
 
 
-_LAST_ERRORS = (
+_UNUSABLE = (
     _StoreError(
         "starting",
         f"The KV store is still starting after {LONGEST_START:.0f} s. See mongod.log and `splunk show kvstore-status`.",
@@ -65,6 +65,7 @@ _LAST_ERRORS = (
         "restored from its backup.",
     ),
 )
+_T = TypeVar("_T")
 
 
 class KVStoreCheckpoints:
@@ -109,8 +110,7 @@ class KVStoreCheckpoints:
         Raises:
             CheckpointError: the store can't be written.
         """
-        with self._lock:
-            self._with_retries("saved", lambda: self._splunkd.post_json(f"{_DATA}/batch_save", [document]))
+        self._with_retries("saved", lambda: self._splunkd.post_json(f"{_DATA}/batch_save", [document]))
 
     def note(self, last_errors: Iterable[LastError]) -> None:
         """Save last errors with one call and without retries, since nothing depends on them."""
@@ -163,26 +163,23 @@ class KVStoreCheckpoints:
         self._delete({"split_alerts_of": checkpoint, "day": {"$lt": before}})
 
     def _read(self, query: Mapping[str, Any], **fields: str) -> list[Mapping[str, Any]]:
-        def call() -> list[Mapping[str, Any]]:
-            return documents(self._splunkd.get(_DATA, query=json.dumps(query), **fields))
-
-        with self._lock:
-            found: list[Mapping[str, Any]] = self._with_retries("read", call)
-        return found
+        return self._with_retries(
+            "read", lambda: documents(self._splunkd.get(_DATA, query=json.dumps(query), **fields))
+        )
 
     def _delete(self, query: Mapping[str, Any]) -> None:
-        with self._lock:
-            self._with_retries("deleted", lambda: self._splunkd.delete(_DATA, query=json.dumps(query)))
+        self._with_retries("deleted", lambda: self._splunkd.delete(_DATA, query=json.dumps(query)))
 
-    def _with_retries(self, verb: str, call: Any) -> Any:
+    def _with_retries(self, verb: str, call: Callable[[], _T]) -> _T:
         deadline = self._monotonic() + LONGEST_START
         told = False
         backoffs = iter(_BACKOFFS)
         while True:
             try:
-                return call()
+                with self._lock:
+                    return call()
             except SplunkdError as error:
-                status = self._status() if _may_be_the_store(error) else ""
+                status = self.status() if _may_be_the_store(error) else ""
                 if status == "starting" and self._monotonic() < deadline:
                     wait = _START_POLL
                     if not told:
@@ -195,7 +192,7 @@ class KVStoreCheckpoints:
             if self._stop.wait(wait):
                 raise StoppedError
 
-    def _status(self) -> str:
+    def status(self) -> str:
         """The state of the store as splunkd names it; empty if unknown."""
         try:
             info = content_of(self._splunkd.get("server/info", app=None))
@@ -218,9 +215,9 @@ def _may_pass(error: SplunkdError, status: str) -> bool:
 
 
 def _explain(verb: str, error: SplunkdError, status: str) -> CheckpointError:
-    for last_error in _LAST_ERRORS:
-        if last_error.status == status:
-            return CheckpointError(f"{last_error.sentence} {_NOTHING_LOST} (splunkd says: {error})")
+    for unusable in _UNUSABLE:
+        if unusable.status == status:
+            return CheckpointError(f"{unusable.sentence} {_NOTHING_LOST} (splunkd says: {error})")
     if error.status == HTTPStatus.NOT_FOUND:
         advice = f"The collection {CHECKPOINTS} is missing: install the add-on's whole package on this instance."
     elif error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:

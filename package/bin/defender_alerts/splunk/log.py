@@ -149,28 +149,12 @@ class InputLog:
             self._fail(error)
 
     def _fail(self, error: OSError) -> None:
-        self.failure = _unwritable(self._path, error)
+        self.failure = ConfigurationError(
+            f"The log {self._path} can't be written ({error.strerror or type(error).__name__}). This run logs to "
+            "splunkd.log instead, and collecting goes on. Allow the user that runs Splunk to write there, and make "
+            "sure that the disk has space."
+        )
         sys.stderr.write(f"ERROR {self.failure}\n")
-
-
-def _unwritable(path: Path, error: OSError) -> AddonError:
-    reason = error.strerror or type(error).__name__
-    return ConfigurationError(
-        f"The log {path} can't be written ({reason}{_owned(path)}). This run logs to splunkd.log instead, and "
-        "collecting goes on. Allow the user that runs Splunk to write there, and make sure that the disk has space."
-    )
-
-
-def _owned(path: Path) -> str:
-    """To whom the file belongs, or the nearest folder above it that is there; empty where the system does not tell."""
-    there = next((one for one in (path, *path.parents) if os.path.lexists(one)), path)
-    try:
-        return f"; {there} belongs to {there.owner()}"
-    except KeyError:
-        return f"; {there} belongs to user {there.stat().st_uid}, who has no name here"
-    except (OSError, NotImplementedError):
-        # NotImplementedError is Windows'. The reason stands by itself.
-        return ""
 
 
 def logger_on(err: TextIO, name: str, level: int, redaction: Redaction) -> logging.Logger:

@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 import os
 import signal
-import ssl
 import sys
 import threading
 import time
@@ -41,8 +40,6 @@ from .rest_client import RetryBudget, Splunkd, SplunkdError, explained
 from .stored_settings import load_account, load_settings
 
 if TYPE_CHECKING:
-    from defender_alerts.microsoft.user_sign_in import RefreshTokens
-
     from .refresh_tokens import StoredRefreshTokens
 
 _TICK = 0.1
@@ -68,19 +65,18 @@ def validate(kind_name: str, definition: Any) -> None:
 
 
 def run(kind_name: str, definition: Any, out: BinaryIO) -> int:
-    """Run the input that ``definition`` (``splunklib``'s ``InputDefinition``) describes; return the exit status."""
-    status = 0
-    for stanza_name, stanza in definition.inputs.items():
-        try:
-            check_input_name(_name_in(stanza_name))
-        except ConfigurationError as error:
-            # Not even a log may be named after it.
-            sys.stderr.write(f"ERROR {stanza_name} {error}\n")
-            status = max(status, error.exit_status)
-            continue
-        input_run = _InputRun(KINDS[kind_name], stanza_name, stanza, definition.metadata, out)
-        status = max(status, input_run.run())
-    return status
+    """Run the input that ``definition`` (``splunklib``'s ``InputDefinition``) describes; return the exit status.
+
+    It describes one: the scheme of the inputs says ``use_single_instance`` = false.
+    """
+    [(stanza_name, stanza)] = definition.inputs.items()
+    try:
+        check_input_name(_name_in(stanza_name))
+    except ConfigurationError as error:
+        # Not even a log may be named after it.
+        sys.stderr.write(f"ERROR {stanza_name} {error}\n")
+        return error.exit_status
+    return _InputRun(KINDS[kind_name], stanza_name, stanza, definition.metadata, out).run()
 
 
 class _InputRun:
@@ -106,7 +102,6 @@ class _InputRun:
         self._now: Callable[[], int] = machine_time
         self._last_errors: list[LastError] = []
         self._sign_in: StoredRefreshTokens | None = None
-        self._signs_in_for = ""
 
     def run(self) -> int:
         """Run to the end, whatever happens: the stream is closed, and what failed is a sentence in the log."""
@@ -156,7 +151,9 @@ class _InputRun:
 
     def _work(self) -> None:
         self._try()
-        self._close_stream()
+        # All events are out: a pipe that closes behind them costs nothing.
+        with contextlib.suppress(StreamClosedError):
+            self._stream.close()
         if self._own_log.failure:
             # Noted after the regions' results, since their success would clear an earlier error.
             self._note(self._own_log.failure, self._now())
@@ -194,7 +191,13 @@ class _InputRun:
         plan = Plan(self._kind, self._stanza_name, polling, own, account)
         store = KVStoreCheckpoints(self._splunkd, self._stop, self._log)
         context = PollContext(
-            saved.network, store, self._stream, self._stop, self._log, begun=self._begun, trust=self._trust
+            saved.network,
+            store,
+            self._stream,
+            self._stop,
+            self._log,
+            begun=self._begun,
+            trust=lambda ca_pem: trust(ca_pem, self._warn_of_authorities),
         )
         self._now = context.clock.now
         result = poll(plan, context)
@@ -238,14 +241,10 @@ class _InputRun:
             account.expires,
         )
 
-    def _trust(self, ca_pem: str) -> ssl.SSLContext:
-        return trust(ca_pem, self._warn_of_authorities)
-
-    def _refresh_tokens(self, account: str) -> RefreshTokens:
+    def _refresh_tokens(self, account: str) -> StoredRefreshTokens:
         """The place of a person's refresh token, which this input keeps fresh."""
         from .refresh_tokens import StoredRefreshTokens
 
-        self._signs_in_for = account
         self._sign_in = StoredRefreshTokens(
             self._splunkd, account, writer=self._stanza_name, log=self._log, hide=self._redaction.hide
         )
@@ -305,9 +304,10 @@ class _InputRun:
 
     def _fail(self, failure: AddonError, now: int, **where: str) -> None:
         # Health and a saved search list sign-ins by their days.
-        is_over = self._signs_in_for and isinstance(failure, SignInNeededError)
-        days = {"account": self._signs_in_for, "sign_in_expires_in_days": "0"} if is_over else {}
-        self._say(failure, **where, **days)
+        if self._sign_in and isinstance(failure, SignInNeededError):
+            self._say(failure, **where, account=self._sign_in.account, sign_in_expires_in_days="0")
+        else:
+            self._say(failure, **where)
         self._note(failure, now, **where)
 
     def _say(self, failure: AddonError, **where: str) -> None:
@@ -324,13 +324,6 @@ class _InputRun:
         self._last_errors.append(
             LastError(self._kind.name, self._name, region, now, failure.category, sentence, self._began, outcome)
         )
-
-    def _close_stream(self) -> None:
-        try:
-            self._stream.close()
-        except StreamClosedError as error:
-            # All events are out: a pipe that closes behind them costs nothing.
-            self._log.debug("%s", error)
 
 
 def _name_in(stanza_name: str) -> str:

@@ -17,13 +17,12 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Callable, NamedTuple
 
 from defender_alerts.microsoft.user_sign_in import REFRESH_DAYS
 
 from .names import APP
-from .rest_client import Splunkd, SplunkdError, entries, explained
+from .rest_client import Entry, Splunkd, SplunkdError, entries, explained
 from .stored_settings import in_pieces, readable
 
 REALM = f"__REFRESH_TOKENS__#{APP}"
@@ -73,13 +72,16 @@ class _Stored:
     """What ``storage/passwords`` holds for an account.
 
     Attributes:
-        names: of the entries, by slot and number of the piece.
+        pieces: the entries, by slot and number.
         slots: those that are whole.
     """
 
-    def __init__(self, names: Mapping[tuple[str, int], str], pieces: Mapping[str, Mapping[int, str | None]]) -> None:
-        self.names = names
-        read = {slot: Slot.load(readable(of_slot)) for slot, of_slot in pieces.items()}
+    def __init__(self, pieces: Mapping[str, Mapping[int, Entry]]) -> None:
+        self.pieces = pieces
+        read = {
+            slot: Slot.load(readable({number: one.content.get("clear_password") for number, one in of_slot.items()}))
+            for slot, of_slot in pieces.items()
+        }
         self.slots = {name: slot for name, slot in read.items() if slot is not None}
 
     @property
@@ -116,7 +118,7 @@ class StoredRefreshTokens:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._splunkd = splunkd
-        self._account = account
+        self.account = account
         self._writer = writer
         self._log = log or logging.getLogger(__name__)
         self._hide = hide
@@ -158,7 +160,7 @@ class StoredRefreshTokens:
             self._log.warning(
                 "account=%s The renewed sign-in could not be stored (%s). Collecting goes on, and a later run tries "
                 "again; if this lasts, see splunkd.log.",
-                self._account,
+                self.account,
                 error,
             )
             return
@@ -185,8 +187,9 @@ class StoredRefreshTokens:
         Raises:
             SplunkdError: splunkd could not be reached or refused.
         """
-        for name in self._stored().names.values():
-            self._splunkd.remove("storage", "passwords", name)
+        for of_slot in self._stored().pieces.values():
+            for piece in of_slot.values():
+                self._splunkd.remove("storage", "passwords", piece.name)
 
     @property
     def until(self) -> dt.date | None:
@@ -198,27 +201,16 @@ class StoredRefreshTokens:
         return self._now() - slot.issued > OLD + int.from_bytes(digest[:4], "big") % JITTER
 
     def _stored(self) -> _Stored:
-        return _all_stored(self._splunkd).get(self._account) or _Stored({}, {})
+        return _all_stored(self._splunkd).get(self.account) or _Stored({})
 
     def _write(self, stored: _Stored, name: str, slot: Slot) -> None:
         for number, piece in enumerate(in_pieces(slot.dump()), start=1):
-            known = stored.names.get((name, number))
+            known = stored.pieces.get(name, {}).get(number)
             if known is None:
-                try:
-                    self._splunkd.post(
-                        "storage",
-                        "passwords",
-                        realm=REALM,
-                        name=f"{self._account}-{name}-{number}",
-                        password=piece,
-                    )
-                except SplunkdError as error:
-                    if error.status != HTTPStatus.CONFLICT:
-                        raise
-                    # Another process has made it in between.
-                    known = f"{REALM}:{self._account}-{name}-{number}:"
-            if known is not None:
-                self._splunkd.post("storage", "passwords", known, password=piece)
+                new = f"{self.account}-{name}-{number}"
+                self._splunkd.post("storage", "passwords", realm=REALM, name=new, password=piece)
+            else:
+                self._splunkd.post("storage", "passwords", known.name, password=piece)
 
 
 def ends(slot: Slot) -> dt.date:
@@ -237,14 +229,12 @@ def ends_of_all(splunkd: Splunkd) -> dict[str, dt.date]:
 
 
 def _all_stored(splunkd: Splunkd) -> dict[str, _Stored]:
-    names: dict[str, dict[tuple[str, int], str]] = {}
-    pieces: dict[str, dict[str, dict[int, str | None]]] = {}
+    pieces: dict[str, dict[str, dict[int, Entry]]] = {}
     for entry in entries(splunkd.get_again("storage/passwords", count=0, search=f"realm={REALM}")):
         account, slot, number = _parts(str(entry.content.get("username", "")))
         if entry.content.get("realm") == REALM and number:
-            names.setdefault(account, {})[slot, number] = entry.name
-            pieces.setdefault(account, {}).setdefault(slot, {})[number] = entry.content.get("clear_password")
-    return {account: _Stored(names[account], pieces[account]) for account in names}
+            pieces.setdefault(account, {}).setdefault(slot, {})[number] = entry
+    return {account: _Stored(of_account) for account, of_account in pieces.items()}
 
 
 def _parts(username: str) -> tuple[str, str, int]:

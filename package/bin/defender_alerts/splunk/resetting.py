@@ -57,14 +57,14 @@ def effects(store: CheckpointStore, kind: str, input_name: str, start: int, regi
     documents = store.checkpoints_of(kind, input_name)
     checkpoints = latest_checkpoints(documents)
     wanted = _resets(documents, input_name, start, region)
-    return [Effect(reset.key.region, reset.start, _watermark(checkpoints[reset.key])) for reset in wanted]
+    return [Effect(reset.key.region, reset.start, time_in(checkpoints[reset.key].get("watermark"))) for reset in wanted]
 
 
-def _watermark(checkpoint: Mapping[str, Any]) -> int | None:
-    """The watermark in a document; None if it can't be read."""
+def time_in(text: Any) -> int | None:
+    """A time in a document; None if there is none, or the document is damaged."""
     try:
-        return parse_iso(checkpoint["watermark"])
-    except (KeyError, TypeError, ValueError):
+        return parse_iso(text)
+    except (TypeError, ValueError):
         return None
 
 
@@ -72,8 +72,8 @@ def _minute(ticks: int) -> str:
     return f"{iso(ticks)[:10]} {iso(ticks)[11:16]} UTC"
 
 
-def parse_from(text: str, now: int, called: str, relative: str) -> int:
-    """Read the time from which to collect again; return ticks.
+def parse_time(text: str, now: int, called: str, relative: str) -> int:
+    """Read a time that an administrator has typed; return ticks.
 
     Args:
         text: ISO 8601 in UTC, or relative to now (``-2d``).
@@ -82,15 +82,24 @@ def parse_from(text: str, now: int, called: str, relative: str) -> int:
         relative: an example of a relative time, for messages.
 
     Raises:
-        ConfigurationError: it is neither, or lies in the future.
+        ConfigurationError: it is neither.
     """
     try:
-        start = parse_start(text, now)
+        return parse_start(text, now)
     except ValueError as error:
         raise ConfigurationError(
             f"{called} is {text!r}, and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative, such as "
             f"{relative}."
         ) from error
+
+
+def parse_from(text: str, now: int, called: str, relative: str) -> int:
+    """Read the time from which to collect again, with the arguments of ``parse_time``; return ticks.
+
+    Raises:
+        ConfigurationError: it is none, or lies in the future.
+    """
+    start = parse_time(text, now, called, relative)
     if start > now:
         raise ConfigurationError(f"{called} is {text!r}, which lies in the future. Give one that has passed.")
     return start

@@ -22,7 +22,7 @@ from defender_alerts.microsoft.transport.failures import causes
 from .connections import Connections
 from .names import APP
 
-_TIMEOUT = 60
+TIMEOUT = 60
 _BACKOFFS = (0.25, 0.5)
 _LONGEST_BACKOFF = 2.0
 # OpenSSL's messages (1.0.2 to 3) if the other end requires a certificate and gets none: an alert, or nothing.
@@ -70,29 +70,27 @@ class Splunkd:
         server_uri: scheme, host and port, as splunkd passes them to a modular input or a REST handler.
         session_key: from the same source; valid as long as that process runs.
         patience: for ``get_again``.
+        timeout: seconds that splunkd may take to answer a call.
+
+    Attributes:
+        service: ``splunklib``'s, for searches.
     """
 
-    def __init__(self, server_uri: str, session_key: str, patience: RetryBudget = _NO_PATIENCE) -> None:
+    def __init__(
+        self, server_uri: str, session_key: str, patience: RetryBudget = _NO_PATIENCE, timeout: float = TIMEOUT
+    ) -> None:
         self._patience = patience
-        address = urlsplit(server_uri)
-        self.scheme = address.scheme
-        self.host = address.hostname or ""
-        self.port = address.port or 8089
         self.session_key = session_key
-        self._service = client.Service(
-            scheme=self.scheme,
-            host=self.host,
-            port=self.port,
+        address = urlsplit(server_uri)
+        self.service = client.Service(
+            scheme=address.scheme,
+            host=address.hostname or "",
+            port=address.port or 8089,
             token=session_key,
             owner="nobody",
             app=APP,
-            handler=Connections(_TIMEOUT),
+            handler=Connections(timeout),
         )
-
-    @property
-    def service(self) -> client.Service:
-        """The service object, for searches."""
-        return self._service
 
     def get_again(self, path: str, **query: Any) -> Any:
         """The same as ``get``, with retries while splunkd is busy, starting or restarting.
@@ -128,7 +126,7 @@ class Splunkd:
             SplunkdError: splunkd refused the call or could not be reached.
         """
         where = {"owner": "nobody", "app": app} if app else {}
-        return self._json(self._service.get, path, **where, output_mode="json", **query)
+        return self._json(self.service.get, path, **where, output_mode="json", **query)
 
     def post_json(self, path: str, body: Any) -> Any:
         """Send JSON by POST and return the JSON of the answer.
@@ -137,7 +135,7 @@ class Splunkd:
             SplunkdError: splunkd refused the call or could not be reached.
         """
         return self._json(
-            self._service.post,
+            self.service.post,
             path,
             owner="nobody",
             app=APP,
@@ -151,7 +149,7 @@ class Splunkd:
         Raises:
             SplunkdError: splunkd refused the call or could not be reached.
         """
-        return self._json(self._service.post, _path(*segments), owner="nobody", app=APP, output_mode="json", **form)
+        return self._json(self.service.post, _path(*segments), owner="nobody", app=APP, output_mode="json", **form)
 
     def remove(self, *segments: str) -> None:
         """Send a DELETE to the path of these segments.
@@ -159,7 +157,7 @@ class Splunkd:
         Raises:
             SplunkdError: splunkd refused the call or could not be reached.
         """
-        self._json(self._service.delete, _path(*segments), owner="nobody", app=APP, output_mode="json")
+        self._json(self.service.delete, _path(*segments), owner="nobody", app=APP, output_mode="json")
 
     def delete(self, path: str, **query: Any) -> None:
         """Send a DELETE.
@@ -167,7 +165,7 @@ class Splunkd:
         Raises:
             SplunkdError: splunkd refused the call or could not be reached.
         """
-        self._json(self._service.delete, path, owner="nobody", app=APP, **query)
+        self._json(self.service.delete, path, owner="nobody", app=APP, **query)
 
     @staticmethod
     def _json(method: Any, path: str, **arguments: Any) -> Any:

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from splunklib import binding, client
+from urllib3.exceptions import HTTPError
 
 from defender_alerts.audit.compare import SearchFailedError
 from defender_alerts.collect.page import CutShortError
@@ -114,7 +115,7 @@ class SplunkIndex:
         except binding.HTTPError as error:
             what = f"HTTP {error.status}: {message_of(error)}"
             raise SearchFailedError(f"Splunk refuses the search ({what}).") from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, HTTPError) as error:
             raise SearchFailedError(
                 f"Splunk did not answer the search ({type(error).__name__}: {error}). See splunkd.log, or audit a "
                 "shorter range."

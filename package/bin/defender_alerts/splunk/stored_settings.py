@@ -91,15 +91,12 @@ def account_secrets(splunkd: Splunkd, name: str, auth_type: str) -> Mapping[str,
     """
     fields = _all_secrets(splunkd, ACCOUNT_CONF).get(name, {})
     if fields is None:
+        called = "private key" if auth_type == CERTIFICATE else "client secret"
         raise ConfigurationError(
-            f"Splunk can't decrypt the {_called(auth_type)} of the account {name}: {_REASON}. Paste it again under "
+            f"Splunk can't decrypt the {called} of the account {name}: {_REASON}. Paste it again under "
             "Configuration > Accounts."
         )
     return _without_masks(fields)
-
-
-def _called(auth_type: str) -> str:
-    return "private key" if auth_type == CERTIFICATE else "client secret"
 
 
 def undecipherable_accounts(splunkd: Splunkd) -> set[str]:
@@ -146,6 +143,22 @@ def load_settings(splunkd: Splunkd) -> SavedSettings:
     )
 
 
+def account_stanza(splunkd: Splunkd, name: str) -> Mapping[str, str]:
+    """The stanza of an account.
+
+    Raises:
+        ConfigurationError: it does not exist, or the user may not read it.
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    stanza = splunkd.stanza(ACCOUNT_CONF, name)
+    if stanza is None:
+        raise ConfigurationError(
+            f"The account {name} does not exist, or this user may not read it. Add it under Configuration > Accounts, "
+            "or choose another one for the input; to read accounts takes the role admin or sc_admin."
+        )
+    return stanza
+
+
 def load_account(splunkd: Splunkd, name: str, keeper: Callable[[str], RefreshTokens] | None = None) -> Account:
     """Read an account and its secrets.
 
@@ -159,12 +172,7 @@ def load_account(splunkd: Splunkd, name: str, keeper: Callable[[str], RefreshTok
         ConfigurationError: it does not exist, or a field is wrong.
         SplunkdError: splunkd could not be reached or refused.
     """
-    stanza = splunkd.stanza(ACCOUNT_CONF, name)
-    if stanza is None:
-        raise ConfigurationError(
-            f"The account {name} does not exist. Add it under Configuration > Accounts, or choose another one for the "
-            "input."
-        )
+    stanza = account_stanza(splunkd, name)
     auth_type = stanza.get("auth_type") or ""
     # A managed identity has no secret, and what an earlier credential left need not be readable.
     account = read_account(

@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+import time
 from collections.abc import Sequence
 
 from defender_alerts.audit.compare import AuditContext, AuditRequest, audit
-from defender_alerts.errors import AddonError, ConfigurationError, StoppedError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft.transport.client import Callers
 from defender_alerts.microsoft.transport.session import trust
@@ -20,37 +20,28 @@ from defender_alerts.settings import read_polling
 from defender_alerts.splunk.inputs import find_input
 from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.log import Redaction, logger_on
-from defender_alerts.splunk.names import ACCOUNT_CONF
 from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens
-from defender_alerts.splunk.rest_client import SplunkdError
+from defender_alerts.splunk.resetting import parse_time
 from defender_alerts.splunk.searching import SplunkIndex
 from defender_alerts.splunk.stored_settings import load_account, load_settings
-from defender_alerts.times import machine_time, parse_start
+from defender_alerts.times import machine_time
 
-from .audit_report import MOST_LISTED, JsonWriter, TextWriter, Writer
-from .login import Login, here, local_splunkd, log_in
+from .audit_report import MOST_LISTED, JsonWriter, TextWriter
+from .command import run
+from .login import LONGEST_SEARCH, local_splunkd, log_in
 from .shell import LOCAL_TOKEN, Shell, with_login
 
 SEARCH_TOKEN = "SPLUNK_SEARCH_TOKEN"  # noqa: S105 - the name of a variable
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str], shell: Shell) -> int:
     """Audit one input; return the exit status."""
     options = _parser().parse_args(_joined(arguments))
-    redaction = Redaction()
-    most = math.inf if options.all else MOST_LISTED
-    writer: Writer = JsonWriter(shell.out) if options.json else TextWriter(shell.out, most)
-    try:
-        return _audit(options, shell, writer, redaction)
-    except AddonError as error:
-        status, sentence = error.exit_status, str(error)
-    except SplunkdError as error:
-        status, sentence = ConfigurationError.exit_status, _refused(error)
-    except (StoppedError, KeyboardInterrupt):
-        status, sentence = INTERRUPTED, "Interrupted; nothing was ordered for the regions not reported yet."
-    shell.err.write(f"{redaction.clean(sentence)}\n")
-    return status
+    return run(
+        shell,
+        lambda redaction: _audit(options, shell, redaction),
+        "Interrupted; nothing was ordered for the regions not reported yet.",
+    )
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
@@ -93,40 +84,37 @@ def _parser() -> argparse.ArgumentParser:
     return with_login(parser)
 
 
-def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction: Redaction) -> int:
-    start, end = _time(options.start, "--from"), _time(options.end, "--to")
-    redaction.hide(*(shell.environment.get(name, "") for name in (LOCAL_TOKEN, SEARCH_TOKEN)))
-    splunkd = local_splunkd(options, shell)
+def _audit(options: argparse.Namespace, shell: Shell, redaction: Redaction) -> int:
+    now = machine_time()
+    start = parse_time(options.start, now, "--from", "-2d or -12h")
+    end = parse_time(options.end, now, "--to", "-2d or -12h")
+    redaction.hide(shell.environment.get(SEARCH_TOKEN, ""))
+    most = math.inf if options.all else MOST_LISTED
+    writer: JsonWriter | TextWriter = JsonWriter(shell.out) if options.json else TextWriter(shell.out, most)
+    splunkd = local_splunkd(options, shell, LONGEST_SEARCH)
     this = find_input(splunkd, options.input, options.kind)
     kind = KINDS[this.kind]
     polling = read_polling(this.name, this.stanza)
     own = kind.read(this.name, this.stanza)
     network = load_settings(splunkd).network
-    if splunkd.stanza(ACCOUNT_CONF, polling.account) is None:
-        raise ConfigurationError(
-            f"The account {polling.account} of the input {options.input} does not exist, or this user may not read it. "
-            "Log in as a user with the role admin or sc_admin."
-        )
     account = load_account(
         splunkd, polling.account, lambda name: StoredRefreshTokens(splunkd, name, hide=redaction.hide)
     ).in_tenant_of(polling.name, polling.tenant_id)
     redaction.hide(splunkd.session_key, *account.secrets, *(network.proxy.secrets if network.proxy else ()))
+    service = splunkd.service
     if options.search_head:
-        there = Login(options.search_head, options.search_username, SEARCH_TOKEN)
-        service = log_in(there, shell.environment, shell.ask, trust(network.ca_pem))
-    else:
-        known = {LOCAL_TOKEN: splunkd.session_key}
-        service = log_in(Login(here(options), "", LOCAL_TOKEN), known, shell.ask, None)
+        trusted = trust(network.ca_pem)
+        service = log_in(shell, options.search_head, options.search_username, SEARCH_TOKEN, trusted)
     log = logger_on(shell.err, "defender_alerts_audit", logging.INFO, redaction)
     context = AuditContext(
-        caller=Callers(network, trust(network.ca_pem), shell.stop, log, monotonic=shell.monotonic),
+        caller=Callers(network, trust(network.ca_pem), shell.stop, log),
         store=KVStoreCheckpoints(splunkd, shell.stop, log),
         index=SplunkIndex(service, kind),
         stop=shell.stop,
         found=writer.found,
         log=log,
         grace=options.grace,
-        monotonic=shell.monotonic,
+        monotonic=time.monotonic,
     )
     status = 0
     for report in audit(AuditRequest(kind, polling.name, own, account, start, end, options.collect), context):
@@ -134,20 +122,3 @@ def _audit(options: argparse.Namespace, shell: Shell, writer: Writer, redaction:
         status = max(status, report.exit_status)
     writer.end()
     return status
-
-
-def _time(text: str, option: str) -> int:
-    try:
-        return parse_start(text, machine_time())
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{option} is {text!r}, and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative (-2d, -12h)."
-        ) from error
-
-
-def _refused(error: SplunkdError) -> str:
-    if error.status:
-        return (
-            f"splunkd does not give this user the settings ({error}). Log in as a user with the role admin or sc_admin."
-        )
-    return f"splunkd did not answer ({error}). Check --port, and that Splunk runs on this host."

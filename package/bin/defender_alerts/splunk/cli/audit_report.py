@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from defender_alerts.audit.compare import MISSING, Discrepancy, RegionReport
 from defender_alerts.times import iso
 
 MOST_LISTED = 50
 _COLUMNS = ("region", "existing", "indexed", "missing", "repeated", "gone", "result")
-
-
-class Writer(Protocol):
-    """Writes an audit's findings and reports."""
-
-    def found(self, finding: Discrepancy) -> None:
-        """One finding, as soon as it is known."""
-
-    def region(self, report: RegionReport) -> None:
-        """One region that is done."""
-
-    def end(self) -> None:
-        """The audit is done."""
 
 
 class TextWriter:

@@ -10,46 +10,35 @@ import logging
 from collections.abc import Sequence
 
 from defender_alerts.diagnostics.report import InputReport, Outcome, as_json, as_text
-from defender_alerts.errors import AddonError, ConfigurationError
+from defender_alerts.errors import ConfigurationError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.splunk.inputs import find_inputs
 from defender_alerts.splunk.log import Redaction, logger_on
-from defender_alerts.splunk.rest_client import SplunkdError
 from defender_alerts.times import iso, machine_time
 
-from .examining import AS_ADMINISTRATOR, SETTINGS, Examiner
+from .command import run
+from .examining import SETTINGS, Examiner
 from .login import local_splunkd
 from .shell import LOCAL_TOKEN, Shell, with_login
 
-INTERRUPTED = 130
 SOMETHING_FAILED = 1
 
 
 def main(arguments: Sequence[str], shell: Shell) -> int:
     """Examine one input or all; return the exit status."""
     options = _parser().parse_args(list(arguments))
-    redaction = Redaction()
-    redaction.hide(shell.environment.get(LOCAL_TOKEN, ""))
-    try:
-        splunkd = local_splunkd(options, shell)
-        redaction.hide(splunkd.session_key)
-        examiner = Examiner(
-            splunkd, shell.stop, logger_on(shell.err, "defender_alerts_doctor", logging.WARNING, redaction), redaction
-        )
-        reports = [examiner.examine(one) for one in find_inputs(splunkd, options.input, options.kind)]
-    except AddonError as error:
-        status, sentence = ConfigurationError.exit_status, str(error)
-    except SplunkdError as error:
-        status = ConfigurationError.exit_status
-        sentence = f"splunkd does not list the inputs ({error}). Check that Splunk runs here. {AS_ADMINISTRATOR}"
-    except KeyboardInterrupt:
-        status, sentence = INTERRUPTED, "Interrupted."
-    else:
-        time = iso(machine_time())
-        shell.out.write(as_json(reports, time) if options.json else as_text(reports, time, quiet=options.quiet))
-        return max(map(exit_status, reports))
-    shell.err.write(f"{redaction.clean(sentence)}\n")
-    return status
+    return run(shell, lambda redaction: _examine(options, shell, redaction), "Interrupted.")
+
+
+def _examine(options: argparse.Namespace, shell: Shell, redaction: Redaction) -> int:
+    splunkd = local_splunkd(options, shell)
+    redaction.hide(splunkd.session_key)
+    log = logger_on(shell.err, "defender_alerts_doctor", logging.WARNING, redaction)
+    examiner = Examiner(splunkd, shell.stop, log, redaction)
+    reports = [examiner.examine(one) for one in find_inputs(splunkd, options.input, options.kind)]
+    time = iso(machine_time())
+    shell.out.write(as_json(reports, time) if options.json else as_text(reports, time, quiet=options.quiet))
+    return max(map(exit_status, reports))
 
 
 def exit_status(report: InputReport) -> int:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Callable, TypeVar
 
 from defender_alerts.diagnostics.checkpoints import checkpoints
-from defender_alerts.diagnostics.checks import Examination
+from defender_alerts.diagnostics.checks import CHECKS, Examination
 from defender_alerts.diagnostics.context import Context
 from defender_alerts.diagnostics.report import Finding, InputReport, failed, failed_by, ok, warning
-from defender_alerts.diagnostics.table import CHECKS
 from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft.account import Account
-from defender_alerts.microsoft.apis.base import Api, OwnSettings, apis_of
+from defender_alerts.microsoft.apis.base import OwnSettings, apis_of
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.transport.client import Stop
 from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.settings import Polling, is_true, read_polling
+from defender_alerts.splunk.inputs import KnownInput
 from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.log import Redaction
-from defender_alerts.splunk.names import ACCOUNT_CONF
-from defender_alerts.splunk.pages.status_model import KnownInput
 from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens
 from defender_alerts.splunk.rest_client import Splunkd, SplunkdError, content_of
 from defender_alerts.splunk.stored_settings import load_account, load_settings
@@ -36,25 +36,25 @@ _CAPABILITIES = ("list_storage_passwords", "admin_all_objects")
 _T = TypeVar("_T")
 
 
+@dataclass
 class Examiner:
     """Examines inputs one after the other.
 
-    Args:
+    Attributes:
         splunkd: with the user's session.
         stop: ends every wait.
         log: for unexpected errors.
         redaction: learns every secret that is read.
     """
 
-    def __init__(self, splunkd: Splunkd, stop: Stop, log: logging.Logger, redaction: Redaction) -> None:
-        self._splunkd = splunkd
-        self._stop = stop
-        self._log = log
-        self._redaction = redaction
+    splunkd: Splunkd
+    stop: Stop
+    log: logging.Logger
+    redaction: Redaction
 
     def examine(self, one: KnownInput) -> InputReport:
         """Run all checks of an input; each comes after those that it depends on."""
-        examination = Examination(self._redaction.clean, self._log)
+        examination = Examination(self.redaction.clean, self.log)
         context = self._context(one, examination)
         for check in CHECKS:
             if context is None:
@@ -76,9 +76,11 @@ class Examiner:
         network = self._read(examination, "network", self._network)
         if read is None or account is None or network is None:
             return None
-        apis = _apis(read[1], account, examination)
+        apis, wrong = apis_of(read[1], account.cloud)
+        for region, error in wrong.items():
+            examination.note("region", failed_by(error), region)
         kind = KINDS[one.kind]
-        return Context(kind, account, network, apis, self._stop, self._log, self._redaction.hide) if apis else None
+        return Context(kind, account, network, apis, self.stop, self.log, self.redaction.hide) if apis else None
 
     def _read(self, examination: Examination, check: str, read: Callable[[], tuple[_T, Finding]]) -> _T | None:
         try:
@@ -93,30 +95,20 @@ class Examiner:
         return None
 
     def _account(self, polling: Polling) -> tuple[Account, Finding]:
-        if self._splunkd.stanza(ACCOUNT_CONF, polling.account) is None:
-            raise ConfigurationError(
-                f"The account {polling.account} does not exist, or this user may not read it. Add it under "
-                f"Configuration > Accounts, or choose another one for the input. {AS_ADMINISTRATOR}"
-            )
-        account = load_account(self._splunkd, polling.account, self._refresh_tokens).in_tenant_of(
-            polling.name, polling.tenant_id
-        )
-        self._redaction.hide(*account.secrets)
+        keeper = partial(StoredRefreshTokens, self.splunkd, hide=self.redaction.hide)
+        account = load_account(self.splunkd, polling.account, keeper).in_tenant_of(polling.name, polling.tenant_id)
+        self.redaction.hide(*account.secrets)
         return account, ok(
             f"The account {account.name} is the application {account.client_id}, signed in to the tenant "
             f"{account.tenant_id}{', which the input names,' if account.tenant_of_input else ''} in the cloud "
             f"{account.cloud}."
         )
 
-    def _refresh_tokens(self, account: str) -> StoredRefreshTokens:
-        """The place of a person's refresh token, which the doctor only reads."""
-        return StoredRefreshTokens(self._splunkd, account, hide=self._redaction.hide)
-
     def _network(self) -> tuple[Network, Finding]:
-        network = load_settings(self._splunkd).network
+        network = load_settings(self.splunkd).network
         proxy = network.proxy
         if proxy is not None:
-            self._redaction.hide(*proxy.secrets)
+            self.redaction.hide(*proxy.secrets)
         trust(network.ca_pem)
         way = f"Proxy {proxy.kind}://{proxy.host}:{proxy.port}" if proxy else "No proxy"
         login = " with a login" if proxy and proxy.username else ""
@@ -131,14 +123,14 @@ class Examiner:
             examination.note("checkpoint", finding, region)
 
     def _documents(self, one: KnownInput) -> tuple[Iterable[Mapping[str, object]], Finding]:
-        info = content_of(self._splunkd.get_again("server/info", app=None))
-        status = str(info.get("kvStoreStatus", "")).lower()
+        store = KVStoreCheckpoints(self.splunkd, self.stop, self.log)
+        status = store.status()
         if status not in {"", "ready"}:
             raise ConfigurationError(
                 f"The KV store is {status}, and inputs keep their checkpoints in it. See mongod.log, [kvstore] in "
                 "server.conf and `splunk show kvstore-status`."
             )
-        documents = KVStoreCheckpoints(self._splunkd, self._stop, self._log).checkpoints_of(one.kind, one.name)
+        documents = store.checkpoints_of(one.kind, one.name)
         found = f"The KV store is {status or 'there'} and was read."
         if any("watermark" in document for document in documents):
             return documents, ok(found)
@@ -148,7 +140,7 @@ class Examiner:
         )
 
     def _user(self) -> tuple[str, Finding]:
-        context = content_of(self._splunkd.get_again("authentication/current-context", app=None))
+        context = content_of(self.splunkd.get_again("authentication/current-context", app=None))
         name, held = str(context.get("username", "")), {str(one) for one in context.get("capabilities") or ()}
         missing = [capability for capability in _CAPABILITIES if capability not in held]
         found = f"The doctor was run as {name}, with the roles {', '.join(map(str, context.get('roles') or ()))}."
@@ -171,11 +163,3 @@ def _input(one: KnownInput) -> tuple[tuple[Polling, OwnSettings], Finding]:
     if is_true(one.stanza.get("disabled")):
         return (polling, own), warning(f"{found} It is disabled.", "Enable it on the Inputs page, if it shall collect.")
     return (polling, own), ok(found)
-
-
-def _apis(own: OwnSettings, account: Account, examination: Examination) -> dict[str, Api]:
-    """The API of each region; regions that the cloud does not offer are noted as failures."""
-    apis, wrong = apis_of(own, account.cloud)
-    for region, error in wrong.items():
-        examination.note("region", failed_by(error), region)
-    return apis

@@ -11,14 +11,14 @@ import argparse
 import logging
 from collections.abc import Sequence
 
-from defender_alerts.errors import AddonError, ConfigurationError
+from defender_alerts.errors import ConfigurationError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.splunk.inputs import find_input
 from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.resetting import effects, parse_from, request_resets
-from defender_alerts.splunk.rest_client import SplunkdError
 from defender_alerts.times import iso, machine_time
 
+from .command import run
 from .login import local_splunkd
 from .shell import LOCAL_TOKEN, Shell, with_login
 
@@ -28,14 +28,7 @@ NOT_CONFIRMED = 1
 def main(arguments: Sequence[str], shell: Shell) -> int:
     """Reset the checkpoints of one input; return the exit status."""
     options = _parser().parse_args(list(arguments))
-    try:
-        return _reset(options, shell)
-    except AddonError as error:
-        shell.err.write(f"{error}\n")
-        return error.exit_status
-    except SplunkdError as error:
-        shell.err.write(f"splunkd refuses or does not answer ({error}). Log in as an administrator of this host.\n")
-        return ConfigurationError.exit_status
+    return run(shell, lambda _: _reset(options, shell), "Interrupted.")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, TextIO
@@ -15,14 +15,9 @@ if TYPE_CHECKING:
     # Not at run time: doctor --self asks for a password without any library.
     from defender_alerts.microsoft.transport.client import Stop
 
-    from .login import AskPassword
-
 LOCAL_TOKEN = "SPLUNK_TOKEN"  # noqa: S105 - the name of a variable
 # An authentication token is a JSON Web Token (Splunk, "Set up authentication with tokens"), a session key is not.
 _JWT_BEGINS, _JWT_DOTS = "eyJ", 2
-# The end of a line, Ctrl-D, and a terminal that is gone.
-_ENDS = frozenset({b"\n", b"\r", b"\x04", b""})
-_DELETES = frozenset({b"\x7f", b"\x08"})
 
 
 @dataclass(frozen=True)
@@ -38,11 +33,16 @@ class Shell:
     out: TextIO
     err: TextIO
     environment: Mapping[str, str]
-    ask: AskPassword
+    ask: Callable[[str], str]
     stop: Stop
-    monotonic: Callable[[], float] = time.monotonic
+    read_line: Callable[[str], str]
     confirm: Callable[[str], bool] | None = None
-    read_line: AskPassword | None = None
+
+    @classmethod
+    def of_this_process(cls) -> Shell:
+        """The shell that has started this process; its stop is never set, since Ctrl-C ends a command."""
+        confirm = _confirm if sys.stdin.isatty() else None
+        return cls(sys.stdout, sys.stderr, os.environ, ask_password, threading.Event(), read_line, confirm=confirm)
 
 
 def with_login(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -62,66 +62,23 @@ def ask_password(prompt: str) -> str:
 
 
 def read_line(prompt: str) -> str:
-    """Ask at the terminal for a line of any length, or read one of standard input if that is not a terminal.
+    """Ask at the terminal for a line of any length, or read one of standard input; empty at its end.
 
-    A terminal hands over lines of at most 4,095 bytes (Linux, termios(3); 1,024 on macOS) and drops what is longer,
-    unless it is told not to wait for whole lines.
+    A terminal by itself hands over lines of at most 4,095 bytes (Linux, termios(3); 1,024 on macOS) and drops what is
+    longer. Python reads it through the module readline, once that is loaded.
     """
+    with contextlib.suppress(ImportError):
+        # Windows has none, and no such limit.
+        import readline  # noqa: F401 - see above
     try:
-        import termios
-    except ImportError:
-        # Windows, whose console has no such limit.
-        return _line(prompt)
-    if not sys.stdin.isatty():
-        return _line(prompt)
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    unlimited = termios.tcgetattr(descriptor)
-    unlimited[3] &= ~termios.ICANON
-    termios.tcsetattr(descriptor, termios.TCSADRAIN, unlimited)
-    try:
-        sys.stderr.write(prompt)
-        sys.stderr.flush()
-        return _typed(descriptor)
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        return input(prompt)
+    except EOFError:
+        return ""
 
 
-def _line(prompt: str) -> str:
-    sys.stderr.write(prompt)
-    sys.stderr.flush()
-    return sys.stdin.readline().rstrip("\r\n")
-
-
-def _typed(descriptor: int) -> str:
-    """What is typed up to the end of a line; the key that deletes does."""
-    typed = bytearray()
-    while True:
-        key = os.read(descriptor, 1)
-        if key in _ENDS:
-            return typed.decode("utf-8", "replace")
-        if key in _DELETES:
-            del typed[-1:]
-        else:
-            typed += key
-
-
-def confirmation() -> Callable[[str], bool] | None:
-    """A function that asks yes or no at the terminal; None if standard input is not a terminal."""
-    if not sys.stdin.isatty():
-        return None
-
-    def confirm(question: str) -> bool:
-        sys.stderr.write(f"{question} [yes/no] ")
-        sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() in {"y", "yes"}
-
-    return confirm
-
-
-def never_stopped() -> Stop:
-    """A stop that is never set: Ctrl-C ends a command."""
-    return threading.Event()
+def _confirm(question: str) -> bool:
+    """Ask yes or no at the terminal."""
+    return read_line(f"{question} [yes/no] ").strip().lower() in {"y", "yes"}
 
 
 def is_authentication_token(token: str) -> bool:

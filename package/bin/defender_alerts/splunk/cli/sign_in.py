@@ -9,34 +9,21 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.splunk.log import Redaction
 from defender_alerts.splunk.pages.sign_in import SignIn
-from defender_alerts.splunk.rest_client import SplunkdError, content_of
+from defender_alerts.splunk.rest_client import content_of
 
+from .command import run
 from .login import local_splunkd
 from .shell import LOCAL_TOKEN, Shell, with_login
 
-INTERRUPTED = 130
 _MINUTE = 60
 
 
 def main(arguments: Sequence[str], shell: Shell) -> int:
     """Sign a person in for an account, or out; return the exit status."""
     options = _parser().parse_args(list(arguments))
-    redaction = Redaction()
-    redaction.hide(shell.environment.get(LOCAL_TOKEN, ""))
-    try:
-        return _sign_in(options, shell, redaction)
-    except AddonError as error:
-        status, sentence = error.exit_status, str(error)
-    except SplunkdError as error:
-        status = ConfigurationError.exit_status
-        sentence = f"splunkd refuses or does not answer ({error}). Log in as an administrator of this host."
-    except KeyboardInterrupt:
-        status, sentence = INTERRUPTED, "Interrupted. Nobody was signed in."
-    shell.err.write(f"{redaction.clean(sentence)}\n")
-    return status
+    return run(shell, lambda redaction: _sign_in(options, shell, redaction), "Interrupted. Nobody was signed in.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,8 +55,9 @@ def _sign_in(options: argparse.Namespace, shell: Shell, redaction: Redaction) ->
         f"{begun['url']}\n\n"
     )
     shell.out.flush()
-    ask = shell.read_line or shell.ask
-    address = ask("The browser ends on a page that can't be reached. Paste the whole address of that page here: ")
+    address = shell.read_line(
+        "The browser ends on a page that can't be reached. Paste the whole address of that page here: "
+    )
     done = sign_in.finish({"address": address})
     shell.out.write(f"\nSigned in as {done['signed_in_as']}.\n{done['check']['feeds']}\n")
     return 0

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from splunktaucclib.rest_handler.error import RestError
-
 from defender_alerts.diagnostics.account import AccountCheck, check_account, refuse_secret_id, summary, warnings
+from defender_alerts.errors import ConfigurationError
 from defender_alerts.microsoft.account import (
     CERTIFICATE,
     CLIENT_SECRET,
@@ -87,54 +86,45 @@ class AccountHandler(PageHandler):
             if item.get("signed_in_as") and name not in ends:
                 item["feeds"] = str(not_signed_in(name, item["signed_in_as"]))
 
+    @answering()
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then create."""
-        with answering():
-            check_account_name(self.callerArgs.id)
+        check_account_name(self.callerArgs.id)
         check = self._check({})
         super().handleCreate(confInfo)
         self._answer(confInfo, check)
 
+    @answering()
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check if fields of the connection change or the last check was not good, then edit."""
-        with answering():
-            # UCC also refuses such names, but with another message and only after our check, which may take long.
-            check_account_name(self.callerArgs.id)
-        stored = self._stored()
+        # UCC also refuses such names, but with another message and only after our check, which may take long.
+        check_account_name(self.callerArgs.id)
+        stored = texts(self.splunkd().stanza(ACCOUNT_CONF, self.callerArgs.id) or {})
         check = self._check(stored)
         super().handleEdit(confInfo)
         if stored.get("signed_in_as") and self.payload.get("signed_in_as") == "":
-            with answering():
-                StoredRefreshTokens(self.splunkd(), self.callerArgs.id).forget()
+            StoredRefreshTokens(self.splunkd(), self.callerArgs.id).forget()
         self._answer(confInfo, check)
 
+    @answering()
     def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Remove an account, unless an input uses it."""
-        users = self._inputs_of(self.callerArgs.id)
+        name = self.callerArgs.id
+        users = sorted(one.name for one in saved_inputs(self.splunkd()) if one.account == name)
         if users:
-            raise RestError(
-                400,
-                f"The account {self.callerArgs.id} is used by the inputs {', '.join(users)}. Delete them first, or "
-                "give them another account.",
+            raise ConfigurationError(
+                f"The account {name} is used by the inputs {', '.join(users)}. Delete them first, or give them another "
+                "account."
             )
-        with answering():
-            StoredRefreshTokens(self.splunkd(), self.callerArgs.id).forget()
+        StoredRefreshTokens(self.splunkd(), name).forget()
         super().handleRemove(confInfo)
-
-    def _inputs_of(self, account: str) -> list[str]:
-        with answering():
-            inputs = saved_inputs(self.splunkd())
-        return sorted(one.name for one in inputs if one.stanza.get("account") == account)
-
-    def _stored(self) -> dict[str, str]:
-        with answering():
-            return texts(self.splunkd().stanza(ACCOUNT_CONF, self.callerArgs.id) or {})
 
     def _check(self, stored: Mapping[str, str]) -> AccountCheck | None:
         """Turn ``payload`` into what is stored, and check it; None if no check is made.
 
         Raises:
-            RestError: the account would not work.
+            AddonError: the account would not work.
+            SplunkdError: splunkd could not be reached or refused.
         """
         payload = self.payload
         for field, value in payload.items():
@@ -145,28 +135,27 @@ class AccountHandler(PageHandler):
         new_secret = any(payload.get(field) is not None for field in _ENCRYPTED_OF.get(auth_type, ()))
         last = AccountCheck.load(stored.get("last_check"))
         _end_sign_in_of_another(payload, stored)
-        with answering():
-            account = self._account({**stored, **payload, "tenant_of_domain": ""})
-            self._is_direct = account.is_direct
-            for field in _FIELDS_OF[CERTIFICATE]:
-                if payload.get(field):
-                    # With normal line breaks, and only the certificate that belongs to the key.
-                    payload[field] = getattr(account, field).strip()
-            changed = new_secret or any(
-                field in payload and payload[field] != stored.get(field, "") for field in _CONNECTION_FIELDS
-            )
-            if new_secret:
-                # This needs no network.
-                refuse_secret_id(account)
-            if skip or (account.is_of_user and not account.signed_in_as):
-                if changed and last:
-                    payload["last_check"] = ""
-                return None
-            if not changed and last and last.feeds_all:
-                return None
-            # A missing permission may have been granted: saving again checks again.
-            kept = StoredRefreshTokens(self.splunkd(), self.callerArgs.id)
-            check = check_account(account._replace(refresh_tokens=kept), load_settings(self.splunkd()).network)
+        account = self._account({**stored, **payload, "tenant_of_domain": ""})
+        self._is_direct = account.is_direct
+        for field in _FIELDS_OF[CERTIFICATE]:
+            if payload.get(field):
+                # With normal line breaks, and only the certificate that belongs to the key.
+                payload[field] = getattr(account, field).strip()
+        changed = new_secret or any(
+            field in payload and payload[field] != stored.get(field, "") for field in _CONNECTION_FIELDS
+        )
+        if new_secret:
+            # This needs no network.
+            refuse_secret_id(account)
+        if skip or (account.is_of_user and not account.signed_in_as):
+            if changed and last:
+                payload["last_check"] = ""
+            return None
+        if not changed and last and last.feeds_all:
+            return None
+        # A missing permission may have been granted: saving again checks again.
+        kept = StoredRefreshTokens(self.splunkd(), self.callerArgs.id)
+        check = check_account(account._replace(refresh_tokens=kept), load_settings(self.splunkd()).network)
         payload["last_check"] = check.dump()
         if check.tenant:
             # With the domain, so that it counts for nothing where another one is written into the conf by hand.

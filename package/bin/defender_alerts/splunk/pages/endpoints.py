@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any, Callable
 
 from defender_alerts.errors import AddonError, CheckpointError, StoppedError
+from defender_alerts.splunk.log import Redaction
 from defender_alerts.splunk.rest_client import Splunkd, SplunkdError, content_of, explained_to_a_page
 
 CAPABILITY = "admin_all_objects"
@@ -17,28 +18,31 @@ Answer = tuple[int, dict[str, Any]]
 """The HTTP status and the JSON object to send."""
 
 
-def answered(answer: Callable[[Request], Answer], request: Request) -> Answer:
-    """Call a function with a request; turn its errors into answers."""
+Answering = Callable[[Request, Splunkd, Redaction], Answer]
+"""What answers: with a client for splunkd that has the caller's session, and with what redacts secrets in refusals."""
+
+
+def answered(answer: Answering, request: Request) -> Answer:
+    """Call a function with a request; turn its errors into answers without secrets."""
+    caller = Splunkd(str(request["server"]["rest_uri"]), str(request["session"]["authtoken"]))
+    redaction = Redaction()
+    redaction.hide(caller.session_key)
     try:
-        return answer(request)
+        return answer(request, caller, redaction)
     except SplunkdError as error:
-        return refusal(error.status or HTTPStatus.SERVICE_UNAVAILABLE, explained_to_a_page(error))
+        status, sentence = error.status or HTTPStatus.SERVICE_UNAVAILABLE, explained_to_a_page(error)
     except CheckpointError as error:
-        return refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        status, sentence = HTTPStatus.SERVICE_UNAVAILABLE, str(error)
     except AddonError as error:
-        return refusal(HTTPStatus.BAD_REQUEST, str(error))
+        status, sentence = HTTPStatus.BAD_REQUEST, str(error)
     except StoppedError:
-        return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "splunkd is stopping. Try again once it is back.")
+        status, sentence = HTTPStatus.SERVICE_UNAVAILABLE, "splunkd is stopping. Try again once it is back."
+    return refusal(status, redaction.clean(sentence))
 
 
 def refusal(status: int, sentence: str) -> Answer:
     """An answer with an error message."""
     return status, {"messages": [{"type": "ERROR", "text": sentence}]}
-
-
-def caller_of(request: Request) -> Splunkd:
-    """A client for splunkd with the caller's session."""
-    return Splunkd(str(request["server"]["rest_uri"]), str(request["session"]["authtoken"]))
 
 
 def is_administrator(caller: Splunkd) -> bool:

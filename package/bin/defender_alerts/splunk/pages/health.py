@@ -7,10 +7,11 @@ from enum import Enum
 from typing import Any
 
 from defender_alerts.checkpoint.last_error import INCOMPLETE
-from defender_alerts.settings import DEFAULT_INTERVAL, SHORTEST_INTERVAL, cleaned, is_true
+from defender_alerts.settings import DEFAULT_INTERVAL, seconds_between_runs
+from defender_alerts.splunk.inputs import KnownInput
 from defender_alerts.times import TICKS_PER_SECOND, iso
 
-from .status_model import InputStatus, KnownInput, RegionStatus
+from .status_model import InputStatus
 
 # A run may take a while, and splunkd starts the next one only after it has ended.
 _LATE_INTERVALS, _LATE_SLACK = 3, 600
@@ -70,18 +71,18 @@ def health(known: KnownInput, status: InputStatus, *, has_account: bool, now: in
         has_account: whether its account exists.
         now: in ticks.
     """
-    account = cleaned(known.stanza.get("account") or "")
-    if is_true(known.stanza.get("disabled")):
+    if not known.is_enabled:
         return Health(State.INACTIVE, "Inactive")
     if not has_account:
-        what = f"there is no account {account}" if account else "the input names none"
+        what = f"there is no account {known.account}" if known.account else "the input names none"
         return Health(State.ACCOUNT_MISSING, f"Account missing: {what}. Edit the input, or add the account.")
     last_error = status.latest_error
     if last_error is not None:
         where = f"{last_error.region}: " if last_error.region and len(status.regions) > 1 else ""
         state = State.INCOMPLETE if last_error.outcome == INCOMPLETE else State.FAILED
         return Health(state, f"{state.value}: {where}{last_error.sentence}", status.lag(now))
-    interval = _interval(known)
+    # A cron schedule counts as the default.
+    interval = seconds_between_runs(known.stanza.get("interval") or "") or DEFAULT_INTERVAL
     if not status.is_here:
         return Health(State.NO_RUN, f"No run yet (starts within {interval} s)")
     return _collecting(status, interval, now)
@@ -98,21 +99,11 @@ def _collecting(status: InputStatus, interval: int, now: int) -> Health:
         return Health(State.COLLECTING, f"Collecting for the first time, {behind}", lag)
     silence = (now - collected) / TICKS_PER_SECOND
     if silence > _LATE_INTERVALS * interval + _LATE_SLACK:
-        worst = _worst(status, now)
+        worst = max(status.regions, key=lambda region: region.lag(now) or 0)
         where = f" ({worst.region})" if len(status.regions) > 1 else ""
         last = iso(collected)
         return Health(State.LATE, f"Late, {behind}{where}. Last success {last[:10]} {last[11:16]} UTC", lag)
     return Health(State.COLLECTING, f"Collecting, {behind}", lag)
-
-
-def _worst(status: InputStatus, now: int) -> RegionStatus:
-    return max(status.regions, key=lambda region: region.lag(now) or 0)
-
-
-def _interval(known: KnownInput) -> int:
-    """The interval in seconds; the default if the stanza has a cron schedule or none."""
-    text = cleaned(known.stanza.get("interval") or "")
-    return max(SHORTEST_INTERVAL, int(text)) if text.isascii() and text.isdecimal() else DEFAULT_INTERVAL
 
 
 def duration(seconds: float) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from defender_alerts.diagnostics.account import AccountCheck, Verdict, check_account, explained, explained_in_tenant
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.input_kinds import KINDS, Kind
+from defender_alerts.input_kinds import Kind
 from defender_alerts.microsoft.account import DIRECT, MANAGED_IDENTITY, USER, Account
-from defender_alerts.microsoft.apis.base import Api, OwnSettings
+from defender_alerts.microsoft.apis.base import Api
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.user_sign_in import not_signed_in
 from defender_alerts.settings import (
@@ -22,40 +22,13 @@ from defender_alerts.settings import (
     SHORTEST_INTERVAL,
     Polling,
     cleaned,
-    is_true,
     whole_number,
 )
+from defender_alerts.splunk.inputs import KnownInput
 from defender_alerts.times import iso, parse_start, seconds
 
 # The clocks of this host and of the user may differ, and filling in a form takes a while.
 _SLACK = seconds(3_600)
-
-
-@dataclass(frozen=True)
-class SavedInput:
-    """A saved input.
-
-    Attributes:
-        tenant_id: as it was typed; empty for the account's.
-        own: the settings that only its kind has.
-    """
-
-    kind: str
-    name: str
-    account: str
-    tenant_id: str
-    is_enabled: bool
-    own: OwnSettings
-
-    @classmethod
-    def read(cls, kind: str, name: str, stanza: Mapping[str, str]) -> SavedInput | None:
-        """Read an input from its stanza; None if the stanza is wrong, so that the input collects nothing."""
-        try:
-            own = KINDS[kind].read(name, stanza)
-        except ConfigurationError:
-            return None
-        account, tenant_id = (cleaned(stanza.get(field) or "") for field in ("account", "tenant_id"))
-        return cls(kind, name, account, tenant_id, not is_true(stanza.get("disabled")), own)
 
 
 @dataclass(frozen=True)
@@ -66,15 +39,17 @@ class Remark:
     sentence: str
 
 
-def remarks(this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[str, Mapping[str, str]]) -> list[Remark]:
+def remarks(this: KnownInput, others: Iterable[KnownInput], accounts: Mapping[str, Mapping[str, str]]) -> list[Remark]:
     """Make remarks about an enabled input: which others collect the same, and what it lacks.
+
+    An input with a wrong setting collects nothing: it gets none, and none is made of it.
 
     Args:
         this: the input.
         others: all inputs, of all kinds; ``this`` may be among them.
         accounts: the stanzas of all accounts, by name.
     """
-    if not this.is_enabled:
+    if not this.is_enabled or this.own is None:
         return []
     if this.account not in accounts:
         return [
@@ -112,14 +87,14 @@ def _is_direct(account: Mapping[str, str]) -> bool:
 
 
 def _same(
-    this: SavedInput, others: Iterable[SavedInput], accounts: Mapping[str, Mapping[str, str]]
+    this: KnownInput, others: Iterable[KnownInput], accounts: Mapping[str, Mapping[str, str]]
 ) -> Iterable[Remark]:
     """A remark for all inputs that collect the same alerts, and one for those that collect the same incidents."""
     tenant = _tenant(this, accounts)
     groups: dict[str, list[str]] = {}
     for other in others:
         is_this = (other.kind, other.name) == (this.kind, this.name)
-        if is_this or not other.is_enabled or other.account not in accounts:
+        if is_this or not other.is_enabled or other.own is None or other.account not in accounts:
             continue
         if _tenant(other, accounts) != tenant:
             continue
@@ -136,14 +111,14 @@ def _same(
         )
 
 
-def _in_common(this: SavedInput, other: SavedInput) -> str:
+def _in_common(this: KnownInput, other: KnownInput) -> str:
     if this.kind == other.kind == "defender_incidents":
         return "incidents"
-    mine, theirs = this.own.brings, other.own.brings
+    mine, theirs = (one.own.brings if one.own else None for one in (this, other))
     return "alerts" if mine and theirs and mine.meets(theirs) else ""
 
 
-def _tenant(one: SavedInput, accounts: Mapping[str, Mapping[str, str]]) -> tuple[str, str]:
+def _tenant(one: KnownInput, accounts: Mapping[str, Mapping[str, str]]) -> tuple[str, str]:
     """The tenant as it was typed: that a domain and a GUID mean the same one is known to Microsoft alone."""
     account = accounts[one.account]
     return cleaned(account.get("cloud") or ""), (one.tenant_id or cleaned(account.get("tenant_id") or "")).lower()

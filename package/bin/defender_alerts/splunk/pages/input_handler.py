@@ -8,32 +8,31 @@ from typing import Any
 
 from defender_alerts.errors import (
     CheckpointError,
-    ConfigurationError,
     ConnectionFailedError,
     StoppedError,
     UnexpectedAnswerError,
 )
 from defender_alerts.input_kinds import KINDS, Kind
 from defender_alerts.settings import Polling, cleaned, read_polling
-from defender_alerts.splunk.inputs import saved_inputs, texts
+from defender_alerts.splunk.inputs import KnownInput, saved_inputs, texts
 from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.names import ACCOUNT_CONF
 from defender_alerts.splunk.resetting import delete_input
 from defender_alerts.splunk.rest_client import SplunkdError
-from defender_alerts.splunk.stored_settings import load_account, load_settings
+from defender_alerts.splunk.stored_settings import account_stanza, load_account, load_settings
 from defender_alerts.times import machine_time
 
 from .health import health
-from .input_checks import Remark, SavedInput, check_input, check_tenant, remarks
+from .input_checks import Remark, check_input, check_tenant, remarks
 from .page import LOG, PageHandler, answering
-from .status_model import KnownInput, statuses
+from .status_model import statuses
 
 
 class InputHandler(PageHandler):
     """Adds to UCC's handler checks that need the account and the other inputs.
 
     Remarks are no reason to refuse an input. Since UCC's pages (6.6) don't show messages of a successful answer, each
-    row of the table gets them as ``remarks`` and ``advice``.
+    row of the table gets their briefs as ``remarks``.
 
     The page can only sort and search by values in the rows, so each row also gets ``health``, if the user may read the
     checkpoints. What the page displays comes from ``defender_alerts_status``, for all users.
@@ -44,12 +43,14 @@ class InputHandler(PageHandler):
         super().handleList(confInfo)
         self._remark(confInfo)
 
+    @answering()
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then create."""
         self._check({})
         super().handleCreate(confInfo)
         self._answer(confInfo)
 
+    @answering()
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then edit; only enabling or disabling an input needs no check.
 
@@ -57,7 +58,7 @@ class InputHandler(PageHandler):
         """
         disabled = self.payload.pop("disabled", None)
         if self.payload or disabled is None:
-            self._check(self._stored())
+            self._check(texts(self.existing().content))
             super().handleEdit(confInfo)
         if disabled is not None:
             self.payload = {"disabled": disabled}
@@ -85,33 +86,27 @@ class InputHandler(PageHandler):
 
     def _remark(self, confInfo: Any) -> dict[str, list[Remark]]:  # noqa: N803 - Splunk's name
         """Add remarks to each input."""
-        kind, said = self.handler.get_endpoint().input_type, {}
         try:
             known, accounts = saved_inputs(self.splunkd()), self.splunkd().stanzas(ACCOUNT_CONF)
         except SplunkdError as error:
             # List the inputs anyway.
             LOG.warning("no remarks: %s", error)
             known, accounts = [], {}
-        inputs = [saved for one in known if (saved := SavedInput.read(one.kind, one.name, one.stanza))]
-        for this in inputs:
-            if this.kind == kind and this.name in confInfo:
-                said[this.name] = remarks(this, inputs, accounts)
+        kind = self.handler.get_endpoint().input_type
+        listed = [one for one in known if one.kind == kind and one.name in confInfo]
+        said = {one.name: remarks(one, known, accounts) for one in listed}
         for name, item in confInfo.items():
             item["remarks"] = " ".join(remark.brief for remark in said.get(name, []))
-            item["advice"] = " ".join(remark.sentence for remark in said.get(name, []))
-        self._add_health(confInfo, known, accounts, said)
+        self._add_health(confInfo, listed, accounts)
         return said
 
     def _add_health(
         self,
         confInfo: Any,  # noqa: N803 - Splunk's name
-        known: Sequence[KnownInput],
+        listed: Sequence[KnownInput],
         accounts: Mapping[str, Mapping[str, str]],
-        said: Mapping[str, Sequence[Remark]],
     ) -> None:
-        """Add the health to each input, for sorting and searching."""
-        kind = self.handler.get_endpoint().input_type
-        listed = [one for one in known if one.kind == kind and one.name in confInfo]
+        """Add the health and the remarks to each input, for sorting and searching."""
         try:
             store = KVStoreCheckpoints(self.splunkd(), threading.Event(), LOG)
             documents = store.status_documents() if listed else []
@@ -120,38 +115,26 @@ class InputHandler(PageHandler):
             return
         now = machine_time()
         for one, status in zip(listed, statuses(listed, documents)):
-            has_account = cleaned(one.stanza.get("account") or "") in accounts
-            found = health(one, status, has_account=has_account, now=now)
-            words = (found.sort_key, found.line, *(remark.brief for remark in said.get(one.name, ())))
-            confInfo[one.name]["health"] = " ".join(words)
-
-    def _stored(self) -> dict[str, str]:
-        with answering():
-            return texts(self.existing().content)
+            found = health(one, status, has_account=one.account in accounts, now=now)
+            confInfo[one.name]["health"] = f"{found.sort_key} {found.line} {confInfo[one.name]['remarks']}".rstrip()
 
     def _check(self, stored: dict[str, str]) -> None:
         for field, value in self.payload.items():
             self.payload[field] = cleaned(value)
         name, fields = self.callerArgs.id, {**stored, **self.payload}
         kind = KINDS[self.handler.get_endpoint().input_type]
-        with answering():
-            polling = read_polling(name, fields)
-            own = kind.read(name, fields)
-            account = self.splunkd().stanza(ACCOUNT_CONF, polling.account)
-            if account is None:
-                raise ConfigurationError(
-                    f"The account {polling.account} does not exist, or you may not read it. Add it under "
-                    "Configuration > Accounts, or ask an administrator for the role admin or sc_admin."
-                )
-            apis = [own.in_region(region, account.get("cloud", "")) for region in own.regions]
-            if fields.get("start_time") == stored.get("start_time"):
-                # An old start time has had its effect and must not keep the input from being edited.
-                apis = []
-            check_input(name, fields, polling, apis, machine_time())
-            is_new = any(fields.get(field) != stored.get(field) for field in ("account", "tenant_id"))
-            # An account that was saved without a check is one for which there is no way to Microsoft yet.
-            if polling.tenant_id and is_new and account.get("last_check"):
-                self._check_tenant(polling, kind)
+        polling = read_polling(name, fields)
+        own = kind.read(name, fields)
+        account = account_stanza(self.splunkd(), polling.account)
+        apis = [own.in_region(region, account.get("cloud", "")) for region in own.regions]
+        if fields.get("start_time") == stored.get("start_time"):
+            # An old start time has had its effect and must not keep the input from being edited.
+            apis = []
+        check_input(name, fields, polling, apis, machine_time())
+        is_new = any(fields.get(field) != stored.get(field) for field in ("account", "tenant_id"))
+        # An account that was saved without a check is one for which there is no way to Microsoft yet.
+        if polling.tenant_id and is_new and account.get("last_check"):
+            self._check_tenant(polling, kind)
 
     def _check_tenant(self, polling: Polling, kind: Kind) -> None:
         splunkd = self.splunkd()

@@ -26,40 +26,68 @@ LOG = logger_on(sys.stderr, __name__, logging.WARNING, Redaction())
 _UNREADABLE = ("Traceback (", "Fail to load response")
 
 
+@contextlib.contextmanager
+def answering(*, of_ucc: bool = False) -> Iterator[None]:
+    """Turn errors into messages that the page shows; also a decorator.
+
+    Args:
+        of_ucc: this is UCC's handler, whose unexpected errors come of an answer of splunkd's that it can't read.
+
+    Raises:
+        RestError: there was an error.
+    """
+    try:
+        yield
+    except AddonError as error:
+        raise RestError(http.client.BAD_REQUEST, str(error)) from None
+    except SplunkdError as error:
+        raise _refusal(error) from None
+    except RestError as error:
+        if not str(error.message).startswith(_UNREADABLE):
+            raise
+        raise _refusal(_unusable(error.__context__ or error)) from None
+    except Exception as error:
+        # Splunk's own module wraps the error of a call without an answer in a class of its own.
+        if not of_ucc and without_answer(error) is None:
+            raise
+        raise _refusal(_unusable(error)) from None
+
+
+def _refusal(error: SplunkdError) -> RestError:
+    return RestError(error.status or http.client.SERVICE_UNAVAILABLE, explained_to_a_page(error))
+
+
+def _unusable(error: BaseException) -> SplunkdError:
+    unanswered = without_answer(error)
+    if unanswered is not None:
+        return unanswered
+    LOG.error("splunkd's answer can't be read", exc_info=error)
+    return SplunkdError(0, f"{type(error).__name__}: {error}")
+
+
 class PageHandler(AdminExternalHandler):
     """The base class of the add-on's handlers; each checks first and then calls this one."""
 
+    handleList = answering(of_ucc=True)(AdminExternalHandler.handleList)  # noqa: N815 - Splunk's name
+    handleCreate = answering(of_ucc=True)(AdminExternalHandler.handleCreate)  # noqa: N815 - Splunk's name
+    handleRemove = answering(of_ucc=True)(AdminExternalHandler.handleRemove)  # noqa: N815 - Splunk's name
+
+    @answering(of_ucc=True)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Initialise UCC's handler, which calls splunkd to find out its address."""
-        with answering(), _reading_an_answer():
-            super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call] # it ships no types
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call] # it ships no types
 
-    def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
-        """List."""
-        with answering(), _reading_an_answer():
-            super().handleList(confInfo)
-
-    def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
-        """Create."""
-        with answering(), _reading_an_answer():
-            super().handleCreate(confInfo)
-
+    @answering(of_ucc=True)
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Edit."""
-        with answering(), _reading_an_answer():
-            try:
-                super().handleEdit(confInfo)
-            except RestError as error:
-                if error.status != http.client.NOT_FOUND:
-                    raise
-                # UCC's handler also says so if it can't read the stanza: reading it again tells why.
-                self.existing()
+        try:
+            super().handleEdit(confInfo)
+        except RestError as error:
+            if error.status != http.client.NOT_FOUND:
                 raise
-
-    def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
-        """Remove."""
-        with answering(), _reading_an_answer():
-            super().handleRemove(confInfo)
+            # UCC's handler also says so if it can't read the stanza: reading it again tells why.
+            self.existing()
+            raise
 
     def existing(self) -> Any:
         """What is to be edited.
@@ -80,56 +108,3 @@ class PageHandler(AdminExternalHandler):
     def splunkd(self) -> Splunkd:
         """A client for splunkd with the user's session."""
         return Splunkd(get_splunkd_endpoint(), self.getSessionKey())
-
-
-@contextlib.contextmanager
-def answering() -> Iterator[None]:
-    """Turn errors into messages that the page shows.
-
-    Raises:
-        RestError: there was an error.
-    """
-    try:
-        yield
-    except AddonError as error:
-        raise RestError(http.client.BAD_REQUEST, str(error)) from None
-    except SplunkdError as error:
-        raise _refusal(error) from None
-    except RestError as error:
-        if not str(error.message).startswith(_UNREADABLE):
-            raise
-        raise _refusal(_unusable(error.__context__ or error)) from None
-    except Exception as error:
-        # Splunk's own module wraps the error in a class of its own.
-        unanswered = without_answer(error)
-        if unanswered is None:
-            raise
-        raise _refusal(unanswered) from None
-
-
-@contextlib.contextmanager
-def _reading_an_answer() -> Iterator[None]:
-    """Attribute unexpected errors in UCC's handler to splunkd's answer.
-
-    Raises:
-        RestError, AddonError: an expected error.
-        SplunkdError: an unexpected one.
-    """
-    try:
-        yield
-    except (RestError, AddonError, SplunkdError):
-        raise
-    except Exception as error:
-        raise _unusable(error) from error
-
-
-def _refusal(error: SplunkdError) -> RestError:
-    return RestError(error.status or http.client.SERVICE_UNAVAILABLE, explained_to_a_page(error))
-
-
-def _unusable(error: BaseException) -> SplunkdError:
-    unanswered = without_answer(error)
-    if unanswered is not None:
-        return unanswered
-    LOG.error("splunkd's answer can't be read", exc_info=error)
-    return SplunkdError(0, f"{type(error).__name__}: {error}")

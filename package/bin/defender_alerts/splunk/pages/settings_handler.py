@@ -26,15 +26,13 @@ class SettingsHandler(PageHandler):
     A proxy is not checked while Use a proxy is not ticked, so that it can be saved before the network is open.
     """
 
+    @answering()
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then save."""
         for field, value in self.payload.items():
             self.payload[field] = without_invisible(value) if field == _PASSWORD else cleaned(value)
         check = {"proxy": self._check_proxy, "network": self._check_network}.get(self.callerArgs.id)
-        remark = ""
-        if check:
-            with answering():
-                remark = check()
+        remark = check() if check else ""
         super().handleEdit(confInfo)
         if remark:
             confInfo.addWarnMsg(remark)

@@ -11,52 +11,39 @@ No answer has a token, a code or a verifier in it. All is done with the caller's
 from __future__ import annotations
 
 import datetime as dt
-import logging
+import hashlib
+import json
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Callable
-from urllib.parse import urlsplit
 
-from defender_alerts.diagnostics.account import check_account, summary, warnings
+from defender_alerts.diagnostics.account import callers_for_a_page, check_account, summary, warnings
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.account import Account, check_account_name
 from defender_alerts.microsoft.tokens import TokenSource
-from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers
-from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.microsoft.user_sign_in import CODE_SECONDS, REDIRECT_URI, read_address, worn
 from defender_alerts.splunk.log import Redaction
-from defender_alerts.splunk.names import ACCOUNT_CONF
+from defender_alerts.splunk.names import ACCOUNT_CONF, SIGN_INS
 from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens
-from defender_alerts.splunk.rest_client import Splunkd
-from defender_alerts.splunk.sign_ins import SignInsUnderWay
+from defender_alerts.splunk.rest_client import Splunkd, documents
 from defender_alerts.splunk.stored_settings import load_account, load_settings
 
-from .endpoints import CAPABILITY, Answer, Request, answered, caller_of, is_administrator, refusal
+from .endpoints import CAPABILITY, Answer, Request, is_administrator, refusal
 
-_LOG = logging.getLogger(__name__)
+_DATA = f"storage/collections/data/{SIGN_INS}"
 # Splunk Web gives up on a request after 30 s; the redemption, its retries and splunkd's part need some of them.
 _LONGEST_CHECK = 14.0
-_LONGEST_WAIT = 9.0
 
 
-def answer(request: Request) -> Answer:
-    """Answer a request; secrets are redacted."""
-    redaction = Redaction()
-    status, content = answered(lambda asked: _answer(asked, redaction), request)
-    for message in content.get("messages", ()):
-        message["text"] = redaction.clean(message["text"])
-    return status, content
-
-
-def _answer(request: Request, redaction: Redaction) -> Answer:
+def answer(request: Request, caller: Splunkd, redaction: Redaction) -> Answer:
+    """Answer a request."""
     if request["method"] != "POST":
         return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "This endpoint knows POST alone.")
-    splunkd = caller_of(request)
-    redaction.hide(splunkd.session_key)
-    if not is_administrator(splunkd):
+    if not is_administrator(caller):
         return refusal(
             HTTPStatus.FORBIDDEN,
             f"Only users with the capability {CAPABILITY} may sign in for an account. Ask an administrator of this "
@@ -73,7 +60,7 @@ def _answer(request: Request, redaction: Redaction) -> Answer:
         raise ConfigurationError(f"The action is {form.get('action')!r}. Ask for one of {', '.join(actions)}.")
     check_account_name(form.get("account", ""))
     asked_by = str(request["session"].get("user", ""))
-    return HTTPStatus.OK, action(SignIn(splunkd, form.get("account", ""), asked_by, redaction), form)
+    return HTTPStatus.OK, action(SignIn(caller, form.get("account", ""), asked_by, redaction), form)
 
 
 @dataclass
@@ -90,20 +77,39 @@ class _InMemory:
 
 
 class SignIn:
-    """The sign-in for one account, by one Splunk user."""
+    """The sign-in for one account, by one Splunk user.
 
-    def __init__(self, splunkd: Splunkd, account: str, asked_by: str, redaction: Redaction) -> None:
+    While it is under way, a collection of the KV store keeps it: for ten minutes, once, and for that user.
+
+    Args:
+        splunkd: with the session of that user.
+        account: its name.
+        asked_by: the name of the Splunk user.
+        redaction: learns every secret.
+        now: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        splunkd: Splunkd,
+        account: str,
+        asked_by: str,
+        redaction: Redaction,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._splunkd = splunkd
         self._name = account
-        self._under_way = SignInsUnderWay(splunkd, account, asked_by)
+        # Names of Splunk users may hold any character.
+        self._key = hashlib.sha256(f"{account}\n{asked_by}".encode()).hexdigest()[:32]
         self._redaction = redaction
+        self._now = now
 
     def start(self, form: Mapping[str, str]) -> dict[str, Any]:
         """Begin a sign-in; an earlier one of this user for this account ends by it."""
         account = self._account()
-        redirect_uri = _checked(form.get("redirect_uri") or REDIRECT_URI)
+        redirect_uri = form.get("redirect_uri") or REDIRECT_URI
         flow = self._source(account).begin_sign_in(_first_resource(account), redirect_uri)
-        self._under_way.begin({**flow, "client_id": account.client_id, "tenant_id": account.tenant_id})
+        self._keep({**flow, "client_id": account.client_id, "tenant_id": account.tenant_id})
         return {"url": flow["auth_uri"], "redirect_uri": redirect_uri, "expires_in": CODE_SECONDS}
 
     def finish(self, form: Mapping[str, str]) -> dict[str, Any]:
@@ -111,7 +117,7 @@ class SignIn:
         came = read_address(form.get("address", ""))
         self._redaction.hide(came.get("code", ""))
         account = self._account()
-        flow = self._under_way.take()
+        flow = self._take()
         if flow is None:
             raise worn(
                 "There is no sign-in for this account that you have begun in the last "
@@ -150,10 +156,25 @@ class SignIn:
     def forget(self, _: Mapping[str, str]) -> dict[str, Any]:
         """Remove the tokens; also those of an account that can't be read."""
         StoredRefreshTokens(self._splunkd, self._name).forget()
-        self._under_way.take()
+        self._take()
         if self._splunkd.stanza(ACCOUNT_CONF, self._name) is not None:
             self._note(signed_in_as="", signed_in_at="", last_check="")
         return {}
+
+    def _keep(self, flow: Mapping[str, Any]) -> None:
+        """Keep what ``finish`` will need, in place of an earlier sign-in; sweep away what is too old."""
+        now = int(self._now())
+        self._splunkd.delete(_DATA, query=json.dumps({"started": {"$lt": now - CODE_SECONDS}}))
+        document = {"_key": self._key, "account": self._name, "started": now, "flow": json.dumps(flow)}
+        self._splunkd.post_json(f"{_DATA}/batch_save", [document])
+
+    def _take(self) -> dict[str, Any] | None:
+        """Take the sign-in under way out of the store; None if there is none, or it is too old."""
+        recent = {"_key": self._key, "started": {"$gte": int(self._now()) - CODE_SECONDS}}
+        found = documents(self._splunkd.get(_DATA, query=json.dumps(recent)))
+        self._splunkd.delete(_DATA, query=json.dumps({"_key": self._key}))
+        flow: dict[str, Any] | None = json.loads(found[0]["flow"]) if found else None
+        return flow
 
     def _note(self, **fields: str) -> None:
         """Write fields of the account."""
@@ -173,8 +194,7 @@ class SignIn:
         network = load_settings(self._splunkd).network
         if network.proxy is not None:
             self._redaction.hide(*network.proxy.secrets)
-        patient = network._replace(timeout=min(network.timeout, _LONGEST_WAIT))
-        callers = Callers(patient, trust(network.ca_pem), threading.Event(), _LOG, ASKS_ONCE)
+        callers = callers_for_a_page(network, threading.Event())
         cloud = clouds.cloud(account.cloud)
         return TokenSource(account, cloud, callers(cloud.authority_host), callers)
 
@@ -182,17 +202,3 @@ class SignIn:
 def _first_resource(account: Account) -> str:
     """The resource that is named at the sign-in; the refresh token is good for the others as well."""
     return clouds.audiences("graph", account.cloud)[0]
-
-
-def _checked(redirect_uri: str) -> str:
-    """Refuse a redirect URI that Entra ID would not take: https, or http at localhost.
-
-    Raises:
-        ConfigurationError: it is another one.
-    """
-    parts = urlsplit(redirect_uri)
-    if (parts.scheme == "https" and parts.hostname) or (parts.scheme == "http" and parts.hostname == "localhost"):
-        return redirect_uri
-    raise ConfigurationError(
-        f"The redirect URI {redirect_uri[:200]!r} is neither https nor {REDIRECT_URI}, and Entra ID takes no others."
-    )

@@ -17,28 +17,24 @@ from typing import Any
 from defender_alerts.audit.compare import SearchFailedError
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.input_kinds import KINDS
-from defender_alerts.settings import cleaned, is_true, read_polling
-from defender_alerts.splunk.inputs import find_input, saved_inputs
+from defender_alerts.settings import read_polling
+from defender_alerts.splunk.inputs import KnownInput, find_input, saved_inputs
 from defender_alerts.splunk.kvstore import KVStoreCheckpoints
+from defender_alerts.splunk.log import Redaction
 from defender_alerts.splunk.names import ACCOUNT_CONF
 from defender_alerts.splunk.resetting import Effect, effects, parse_from, request_resets
 from defender_alerts.splunk.rest_client import Splunkd
 from defender_alerts.splunk.searching import SplunkIndex
 from defender_alerts.times import iso, machine_time
 
-from .endpoints import CAPABILITY, Answer, Request, answered, caller_of, is_administrator, refusal
+from .endpoints import CAPABILITY, Answer, Request, is_administrator, refusal
 from .health import health
-from .input_checks import SavedInput, remarks
-from .status_model import KnownInput, statuses
+from .input_checks import remarks
+from .status_model import statuses
 
 
-def answer(request: Request) -> Answer:
+def answer(request: Request, caller: Splunkd, _: Redaction) -> Answer:
     """Answer a request."""
-    return answered(_answer, request)
-
-
-def _answer(request: Request) -> Answer:
-    caller = caller_of(request)
     if request["method"] == "GET":
         system = Splunkd(str(request["server"]["rest_uri"]), str(request["system_authtoken"]))
         return _all_inputs(caller, system)
@@ -52,22 +48,16 @@ def _all_inputs(caller: Splunkd, system: Splunkd) -> Answer:
     accounts = system.stanzas(ACCOUNT_CONF)
     documents = _store(system).status_documents()
     now = machine_time()
-    read = [one for known in inputs if (one := SavedInput.read(known.kind, known.name, known.stanza))]
-    said = {(one.kind, one.name): remarks(one, read, accounts) for one in read}
     shown = [
         {
             **status.shown(now),
-            "enabled": not is_true(known.stanza.get("disabled")),
-            "health": health(known, status, has_account=_account(known) in accounts, now=now).shown(),
-            "remarks": [asdict(remark) for remark in said.get((known.kind, known.name), [])],
+            "enabled": known.is_enabled,
+            "health": health(known, status, has_account=known.account in accounts, now=now).shown(),
+            "remarks": [asdict(remark) for remark in remarks(known, inputs, accounts)],
         }
         for known, status in zip(inputs, statuses(inputs, documents))
     ]
     return HTTPStatus.OK, {"now": iso(now), "inputs": shown}
-
-
-def _account(known: KnownInput) -> str:
-    return cleaned(known.stanza.get("account") or "")
 
 
 def _start_again(caller: Splunkd, form: Mapping[str, str]) -> Answer:

@@ -11,25 +11,10 @@ from typing import Any
 
 from defender_alerts.checkpoint.checkpoint import CheckpointKey, Reset, is_reset, latest_checkpoints, what_counts
 from defender_alerts.checkpoint.last_error import LastError
-from defender_alerts.errors import CheckpointError, ConfigurationError
-from defender_alerts.input_kinds import KINDS
-from defender_alerts.times import TICKS_PER_SECOND, iso, parse_iso
-
-
-@dataclass(frozen=True)
-class KnownInput:
-    """An input as it stands in inputs.conf."""
-
-    kind: str
-    name: str
-    stanza: Mapping[str, str]
-
-    def regions(self) -> Sequence[str]:
-        """The regions that it collects; empty if a setting is wrong."""
-        try:
-            return KINDS[self.kind].read(self.name, self.stanza).regions
-        except ConfigurationError:
-            return ()
+from defender_alerts.errors import CheckpointError
+from defender_alerts.splunk.inputs import KnownInput
+from defender_alerts.splunk.resetting import time_in
+from defender_alerts.times import TICKS_PER_SECOND, iso
 
 
 @dataclass(frozen=True)
@@ -140,7 +125,7 @@ def _status(known: KnownInput, documents: Sequence[Mapping[str, Any]]) -> InputS
             latest[checkpoint.region] = checkpoint
     regions = tuple(
         _with(latest.get(region, RegionStatus(region)), last_errors.get(region))
-        for region in known.regions() or sorted({*latest, *last_errors} - {""})
+        for region in (known.own.regions if known.own else sorted({*latest, *last_errors} - {""}))
     )
     successes = [region.collected for region in regions if region.collected is not None]
     whole = last_errors.get("")
@@ -155,10 +140,10 @@ def _region(key: CheckpointKey, checkpoint: Mapping[str, Any], documents: Sequen
     return RegionStatus(
         key.region,
         key.tenant,
-        _time(checkpoint.get("collected")),
-        _time(checkpoint.get("watermark")),
+        time_in(checkpoint.get("collected")),
+        time_in(checkpoint.get("watermark")),
         int(checkpoint["remembered"]) if "remembered" in checkpoint else None,
-        _time(starts[0]) if is_reset(checkpoint, documents) else None,
+        time_in(starts[0]) if is_reset(checkpoint, documents) else None,
     )
 
 
@@ -171,14 +156,6 @@ def _with(region: RegionStatus, last_error: LastError | None) -> RegionStatus:
 
 def _age(region: RegionStatus) -> tuple[int, int]:
     return region.collected or 0, region.watermark or 0
-
-
-def _time(text: Any) -> int | None:
-    try:
-        return parse_iso(text)
-    except (TypeError, ValueError):
-        # The document is damaged; the page shows the time as unknown.
-        return None
 
 
 def _text(time: int | None) -> str | None:
