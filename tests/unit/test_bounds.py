@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey
-from defender_alerts.collect import region
-from defender_alerts.errors import ConfigurationError
 from defender_alerts.times import iso, parse_iso, seconds
 from standins.microsoft.samples import siem_alert
 from standins.polling import PolledInput
@@ -50,20 +48,3 @@ def test_an_input_that_was_down_for_a_shorter_time_has_no_gap(
     assert polled.poll().failures == []
     assert polled.sink.raws() == [alert.decode()]
     assert "Microsoft keeps them" not in caplog.text
-
-
-def test_an_overlap_with_more_alerts_than_a_checkpoint_remembers_is_an_error_and_a_lower_one_mends_it(
-    polled: PolledInput, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(region, "MOST_SEEN", 50)
-    now = polled.cloud.clock.freeze()
-    alerts = [siem_alert(number, now - seconds(500) + number) for number in range(60)]
-    polled.cloud.siem("eu").add_all(polled.tenant, alerts)
-    (failure,) = polled.poll().failures
-    assert type(failure) is ConfigurationError
-    assert "more than 50 alerts inside the overlap of 600 s" in str(failure)
-    assert "Lower the input's overlap" in str(failure)
-    polled.overlap = 60
-    assert polled.poll().failures == []
-    assert polled.poll().failures == []
-    assert sorted(polled.sink.raws()) == sorted(alert.decode() for alert in alerts)

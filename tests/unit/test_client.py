@@ -65,19 +65,6 @@ def test_a_wait_ends_at_once_when_the_process_is_asked_to_stop(polled: PolledInp
     assert polled.stop.waits == [3_000.0]
 
 
-def test_one_region_that_fails_leaves_the_others_untouched(polled: PolledInput) -> None:
-    polled.regions = ("us", "eu", "uk")
-    for number, region in enumerate(polled.regions):
-        polled.cloud.siem(region).add(polled.tenant, siem_alert(number, polled.cloud.clock.now() - seconds(60)))
-    polled.cloud.faults.add(EU, faults.Status(500), times=None)
-    result = polled.poll()
-    assert [one.outcome for one in result.outcomes] == ["done", "failed", "done"]
-    assert len(polled.sink.taken) == 2
-    polled.cloud.faults.clear()
-    assert polled.poll().failures == []
-    assert len(polled.sink.taken) == 3
-
-
 def test_an_error_that_nobody_foresaw_stays_in_its_region(polled: PolledInput) -> None:
     polled.regions = ("us", "eu")
     save = polled.store.save

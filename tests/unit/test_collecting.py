@@ -53,7 +53,7 @@ BEHAVIOURS = [
     )
     for (lower, upper), (cap, order) in itertools.product(
         itertools.product([True, False], repeat=2),
-        [(None, "shuffled"), (500, "newest_first"), (500, "oldest_first")],
+        [(None, "shuffled"), (100, "newest_first"), (100, "oldest_first")],
     )
 ]
 
@@ -63,14 +63,14 @@ def test_a_backlog_is_delivered_once_in_time_order_whatever_the_bounds_mean(
     polled: PolledInput, behaviour: SiemBehaviour
 ) -> None:
     polled.cloud.siem("eu").behaviour = behaviour
-    polled.most_records = 500
+    polled.most_records = 100
     rng = random.Random(7)
     now = polled.cloud.clock.now()
     crowded = now - 2 * DAY
     moments = [
-        *(now - rng.randrange(seconds(20), 6 * DAY) for _ in range(300)),
-        *(crowded + rng.randrange(seconds(30)) for _ in range(650)),
-        *[crowded + 5] * 300,
+        *(now - rng.randrange(seconds(20), 6 * DAY) for _ in range(60)),
+        *(crowded + rng.randrange(seconds(30)) for _ in range(130)),
+        *[crowded + 5] * 60,
     ]
     alerts = [siem_alert(number, moment) for number, moment in enumerate(sorted(moments))]
     _deliver(polled, alerts)
@@ -260,14 +260,14 @@ def test_one_instant_that_holds_more_than_an_answer_should_is_accepted_and_said(
     polled: PolledInput, caplog: pytest.LogCaptureFixture
 ) -> None:
     at = polled.cloud.clock.now() - HOUR
-    polled.most_records = 500
-    alerts = [siem_alert(number, at) for number in range(2_200)]
-    _deliver(polled, [*alerts, *alerts[:1_100]])
+    polled.most_records = 100
+    alerts = [siem_alert(number, at) for number in range(440)]
+    _deliver(polled, [*alerts, *alerts[:220]])
     _poll(polled)
     assert sorted(polled.sink.raws()) == sorted(_texts(alerts))
     assert "the instant" in caplog.text
     _poll(polled)
-    assert len(polled.sink.taken) == 2_200
+    assert len(polled.sink.taken) == 440
 
 
 def test_the_document_is_saved_as_it_is_before_the_first_event(polled: PolledInput) -> None:
@@ -289,7 +289,8 @@ def test_a_store_that_cannot_be_read_is_no_first_run(polled: PolledInput) -> Non
 
 def test_asked_to_stop_it_ends_between_batches_and_the_next_run_goes_on(polled: PolledInput) -> None:
     now = polled.cloud.clock.now()
-    alerts = [siem_alert(number, now - 6 * DAY + number * seconds(40)) for number in range(9_000)]
+    alerts = [siem_alert(number, now - 6 * DAY + number * seconds(400)) for number in range(900)]
+    polled.most_records = 100
     _deliver(polled, alerts)
     region = polled.cloud.siem("eu")
     asked: list[int] = []

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 from defender_alerts.collect.poll import PollResult
-from defender_alerts.errors import AccessDeniedError, StrangeLinkError
+from defender_alerts.errors import StrangeLinkError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft import clouds
 from defender_alerts.times import seconds
-from standins.microsoft import faults, graph_schema
+from standins.microsoft import graph_schema
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.graph_samples import graph_alert, graph_incident
 from standins.polling import SECRET, PolledInput
@@ -128,32 +128,3 @@ def test_a_link_to_another_host_ends_the_region_before_it_gets_the_token(cloud: 
     assert [type(failure) for failure in result.failures] == [StrangeLinkError]
     assert "'graph.microsoft.us', which is not followed" in str(result.failures[0])
     assert cloud.journal.hosts() == {"login.microsoftonline.com", "graph.microsoft.com"}
-
-
-@pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
-def test_a_missing_permission_is_named(cloud: MicrosoftCloud, source: Source) -> None:
-    tenant, _ = customer(cloud)
-    result = source.input(cloud, tenant, tenant.add_application(secret=SECRET)).poll()
-    assert [type(failure) for failure in result.failures] == [AccessDeniedError]
-    assert f"> {KINDS[source.kind].access.roles[0]} in Entra ID" in str(result.failures[0])
-
-
-def test_a_token_is_asked_for_once_however_many_windows_there_are(cloud: MicrosoftCloud) -> None:
-    tenant, application = customer(cloud)
-    polled = GRAPH.input(cloud, tenant, application, most_records=10)
-    now = cloud.clock.now()
-    GRAPH.publish(cloud, tenant, [GRAPH.make(number, now - HOUR - seconds(60 * number)) for number in range(200)])
-    _done(polled)
-    assert len(cloud.journal.calls("login.microsoftonline.com")) == 1
-    assert len(cloud.journal.calls("graph.microsoft.com")) > 20
-    assert len(polled.sink.taken) == 200
-
-
-def test_a_rejected_token_is_dropped_and_asked_for_anew_once(cloud: MicrosoftCloud) -> None:
-    tenant, application = customer(cloud)
-    GRAPH.publish(cloud, tenant, [GRAPH.make(1, cloud.clock.now() - HOUR)])
-    cloud.faults.add("graph.microsoft.com", faults.Status(401))
-    polled = GRAPH.input(cloud, tenant, application)
-    _done(polled)
-    assert len(cloud.journal.calls("login.microsoftonline.com")) == 2
-    assert len(polled.sink.taken) == 1

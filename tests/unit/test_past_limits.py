@@ -129,6 +129,7 @@ def test_any_number_of_alerts_inside_the_overlap_comes_once_or_ends_the_run_with
     polled.cloud.siem("eu").add_all(polled.tenant, alerts)
     failures = polled.poll().failures
     assert [type(failure) for failure in failures] == [ConfigurationError] * (count > 50)
+    assert all("Lower the input's overlap" in str(failure) for failure in failures)
     polled.overlap = 60
     for _ in range(2):
         assert polled.poll().failures == []

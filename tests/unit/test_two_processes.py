@@ -108,22 +108,6 @@ def test_a_quiet_poll_reads_once_and_saves_once(polled: PolledInput) -> None:
     assert (reads, len(polled.store.history) - saves) == ([], 1)
 
 
-def test_two_processes_that_begin_at_once_lose_nothing_and_repeat_a_batch_or_two(polled: PolledInput) -> None:
-    """Both read the store before either has saved: as close as two processes can come."""
-    alerts = _alerts(polled, 600)
-    other = _another(polled)
-    _let_two_read_at_once(polled)
-    threads = [threading.Thread(target=process.poll) for process in (polled, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert polled.poll().failures == []
-    delivered = polled.sink.raws() + other.sink.raws()
-    assert set(delivered) == set(alerts)
-    assert len(delivered) - len(alerts) <= 2 * BATCH
-
-
 def test_a_process_that_was_held_up_until_another_had_finished_leaves_all_to_it(
     polled: PolledInput, caplog: pytest.LogCaptureFixture
 ) -> None:
