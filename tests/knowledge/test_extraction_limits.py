@@ -18,7 +18,7 @@ from knowledge.current_events import ENDPOINT, GRAPH, INCIDENT, KINDS, Kind
 from knowledge.current_fields import fields_of, values
 from knowledge.siem_events import PROCESSED
 from standins.microsoft.graph_samples import graph_alert
-from standins.search import Fields, SearchKnowledge
+from standins.search import SearchKnowledge
 from standins.search.extraction import match_limits
 from standins.search.pcre import MatchLimits, compile_pattern
 
@@ -42,23 +42,24 @@ def patterns(knowledge: SearchKnowledge, kind: Kind) -> Iterator[tuple[str, str,
             yield name, f"(?ms){value}", match_limits(stanza)
 
 
-def extracted(knowledge: SearchKnowledge, kind: Kind, raw: str) -> Fields:
-    """What the regular expressions find, without what is calculated from it."""
+@pytest.fixture(scope="module")
+def extractions(knowledge: SearchKnowledge) -> SearchKnowledge:
+    """Give what finds fields by regular expressions, without what is calculated from them."""
     props = {
         stanza: {name: value for name, value in settings.items() if not name.startswith(("EVAL-", "LOOKUP-"))}
         for stanza, settings in knowledge.props.items()
     }
-    return fields_of(replace(knowledge, props=props), kind, raw)
+    return replace(knowledge, props=props)
 
 
-def broken(knowledge: SearchKnowledge, kind: Kind, raw: str) -> list[str]:
+def broken(extractions: SearchKnowledge, kind: Kind, raw: str) -> list[str]:
     """Give the extractions that reach a limit on an event, or on the alerts inside it."""
     found = [
-        name for name, text, limits in patterns(knowledge, kind) if not compile_pattern(text).is_within(raw, limits)
+        name for name, text, limits in patterns(extractions, kind) if not compile_pattern(text).is_within(raw, limits)
     ]
-    for name, stanza in knowledge.transforms.items():
+    for name, stanza in extractions.transforms.items():
         if stanza.get("SOURCE_KEY") in LISTS:
-            source = values(extracted(knowledge, kind, raw), stanza["SOURCE_KEY"])
+            source = values(fields_of(extractions, kind, raw), stanza["SOURCE_KEY"])
             limits = match_limits(stanza)
             found += [name for text in source if not compile_pattern(stanza["REGEX"]).is_within(text, limits)]
     return found
@@ -99,21 +100,21 @@ LARGE: dict[str, dict[str, Any]] = {
 
 # All kinds share their regular expressions, as test_props.py shows.
 @pytest.mark.parametrize("what", LARGE)
-def test_no_extraction_reaches_a_limit_on_a_large_record(knowledge: SearchKnowledge, what: str) -> None:
+def test_no_extraction_reaches_a_limit_on_a_large_record(extractions: SearchKnowledge, what: str) -> None:
     members = json.loads(ENDPOINT.raw())
     front = {key: value for key, value in LARGE[what].items() if key != "evidence"}
     raw = json.dumps(front | members | LARGE[what], ensure_ascii=False)
     assert what == "objects within objects" or len(raw) > MEGABYTE
-    assert broken(knowledge, ENDPOINT, raw) == []
+    assert broken(extractions, ENDPOINT, raw) == []
 
 
 @pytest.mark.parametrize("what", LARGE)
-def test_the_evidence_inside_a_large_incident_is_found_whole(knowledge: SearchKnowledge, what: str) -> None:
+def test_the_evidence_inside_a_large_incident_is_found_whole(extractions: SearchKnowledge, what: str) -> None:
     alerts = [json.loads(graph_alert(number, PROCESSED)) for number in range(3)]
     alerts[1] = {key: value for key, value in LARGE[what].items() if key != "evidence"} | alerts[1] | LARGE[what]
     raw = INCIDENT.raw(alerts=[json.dumps(alert, ensure_ascii=False).encode() for alert in alerts])
-    assert broken(knowledge, INCIDENT, raw) == []
-    found = values(extracted(knowledge, INCIDENT, raw), PIECES)
+    assert broken(extractions, INCIDENT, raw) == []
+    found = values(fields_of(extractions, INCIDENT, raw), PIECES)
     pieces = [piece for alert in alerts for piece in pieces_of(alert["evidence"])]
     assert [json.loads(piece) for piece in found] == pieces
 
@@ -159,11 +160,11 @@ def with_evidence(draw: st.DrawFn, key: str, piece: st.SearchStrategy[Any] = PIE
 @settings(deadline=None)
 @given(record=with_evidence("evidence"), other=st.sampled_from(["evidence", "entities"]), layout=LAYOUTS)
 def test_the_evidence_is_found_whatever_stands_around_it(
-    knowledge: SearchKnowledge, record: dict[str, Any], other: str, layout: dict[str, Any]
+    extractions: SearchKnowledge, record: dict[str, Any], other: str, layout: dict[str, Any]
 ) -> None:
     record = {other if key == "evidence" else key: value for key, value in record.items()}
     record.pop("alerts", None)
-    found = extracted(knowledge, GRAPH, json.dumps(record, **layout)).get("defender_evidence")
+    found = fields_of(extractions, GRAPH, json.dumps(record, **layout)).get("defender_evidence")
     assert (found if found is None else json.loads(str(found))) == record[other]
 
 
@@ -175,18 +176,18 @@ def test_the_evidence_is_found_whatever_stands_around_it(
     layout=LAYOUTS,
 )
 def test_the_pieces_of_evidence_are_found_at_any_depth_whatever_stands_around_them(
-    knowledge: SearchKnowledge, alerts: list[dict[str, Any]], layout: dict[str, Any]
+    extractions: SearchKnowledge, alerts: list[dict[str, Any]], layout: dict[str, Any]
 ) -> None:
     """An alert's other objects count only under names that no alert has, so they are told from evidence by the name."""
     alerts = [
         {key: value for key, value in alert.items() if not isinstance(value, (list, dict)) or key in ALERT_KEYS}
         for alert in alerts
     ]
-    found = values(extracted(knowledge, INCIDENT, json.dumps({"id": "1", "alerts": alerts}, **layout)), PIECES)
+    found = values(fields_of(extractions, INCIDENT, json.dumps({"id": "1", "alerts": alerts}, **layout)), PIECES)
     assert [json.loads(piece) for piece in found] == list(pieces_of(alerts))
     for alert in alerts:
         key = next(iter(alert.keys() & {"evidence", "entities"}))
-        found = values(extracted(knowledge, GRAPH, json.dumps({"id": "1", key: alert[key]}, **layout)), PIECES)
+        found = values(fields_of(extractions, GRAPH, json.dumps({"id": "1", key: alert[key]}, **layout)), PIECES)
         assert [json.loads(piece) for piece in found] == list(pieces_of(alert[key]))
 
 

@@ -26,7 +26,7 @@ from standins.search.search_terms import parse_terms, read_terms
 Fields = dict[str, str | list[str]]
 """An event's fields by name; a list where a field has several values."""
 
-_MOST_REMEMBERED = 4_000
+_MOST_REMEMBERED = 10_000
 """So many events' fields are kept: many searches look at the same ones, and reading one takes a hundredth of a second."""
 
 _EVENTTYPE_SETTINGS = frozenset({"search", "description", "priority", "color"})
