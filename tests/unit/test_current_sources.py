@@ -10,7 +10,7 @@ from defender_alerts.collect.poll import PollResult
 from defender_alerts.errors import StrangeLinkError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft import clouds
-from defender_alerts.times import seconds
+from defender_alerts.times import iso, seconds
 from standins.microsoft import graph_schema
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.graph_samples import graph_alert, graph_incident
@@ -117,6 +117,21 @@ def test_events_of_split_incidents_have_a_sourcetype_each(cloud: MicrosoftCloud)
     assert by_part[True].version.time == now - 2 * HOUR
     assert by_part[False].version.raw == graph_incident(2, now - HOUR).decode()
     assert {one.origin.split_sourcetype for one in polled.sink.taken} == {"ms365:defender:incident:alerts"}
+
+
+def test_a_split_alert_comes_once_and_does_not_move_the_watermark_of_the_incidents(cloud: MicrosoftCloud) -> None:
+    tenant, application = customer(cloud)
+    first = cloud.clock.freeze() - 3 * HOUR
+    alert = graph_alert(5, first + 2 * HOUR)
+    polled = replace(INCIDENTS, own={"alerts": "split"}).input(cloud, tenant, application)
+    for events, updated in ((2, first), (3, first + 4 * HOUR)):
+        cloud.clock.freeze(updated + 3 * HOUR)
+        cloud.graph("commercial").incidents.put(tenant, graph_incident(2, updated), alerts=[alert])
+        polled.store.history.clear()
+        _done(polled)
+        assert iso(updated) in [document.get("watermark") for document in polled.store.history]
+        assert polled.sink.raws().count(alert.decode()) == 1
+        assert len(polled.sink.taken) == events
 
 
 def test_a_link_to_another_host_ends_the_region_before_it_gets_the_token(cloud: MicrosoftCloud) -> None:
