@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.microsoft.client_certificate import der
 from defender_alerts.microsoft.client_certificate.key_pair import DECRYPT, NEW_PAIR, key_lines, not_after, read_pair
+from defender_alerts.microsoft.client_certificate.rsa import read_pkcs1
 from defender_alerts.microsoft.client_certificate.x509 import read_certificate
 from hypothesis import given
 from hypothesis import strategies as st
@@ -231,6 +233,22 @@ def test_a_broken_certificate_is_refused_and_breaks_nothing(data: st.DataObject)
 def test_what_is_not_der_is_refused(encoded: bytes) -> None:
     with pytest.raises(der.MalformedError):
         der.read(encoded)
+
+
+@pytest.mark.parametrize(
+    ("read", "encoded", "because"),
+    [
+        (lambda encoded: der.read(encoded).positive(), "020100", "not positive"),
+        (lambda encoded: der.read(encoded).positive(), "0201ff", "not positive"),
+        (lambda encoded: der.read(encoded).bits(), "03020180", "whole byte"),
+        (der.split, "300501", "cut off"),
+        (read_pkcs1, "3009020100020103020103", "private part is missing"),
+        (read_certificate, PAIR.der.hex().replace("5a170d", "2b170d", 1), "RFC 5280"),
+    ],
+)
+def test_der_that_says_something_else_is_refused(read: Callable[[bytes], object], encoded: str, because: str) -> None:
+    with pytest.raises(ValueError, match=because):
+        read(bytes.fromhex(encoded))
 
 
 def test_an_expired_certificate_is_refused_with_its_day_and_how_to_make_another() -> None:
