@@ -197,15 +197,6 @@ def test_a_failure_ends_in_one_sentence_its_category_and_its_exit_status(
     assert (done["outcome"], done["exit_status"]) == ("failed", str(failure.status))
 
 
-def test_what_has_failed_is_delivered_when_it_works_again(installed: Installation) -> None:
-    alerts = installed.alerts(100)
-    installed.publish("eu", alerts)
-    installed.cloud.faults.add(SIEM_HOST, captive_portal())
-    assert installed.run(NARROW).status == 1
-    run = installed.run(NARROW)
-    assert (run.status, [event.raw for event in run.events]) == (0, texts(alerts))
-
-
 def test_Retry_After_is_honoured_within_the_run(installed: Installation) -> None:
     alerts = installed.alerts(100)
     installed.publish("eu", alerts)
@@ -220,15 +211,6 @@ def test_Retry_After_is_honoured_within_the_run(installed: Installation) -> None
     assert second.began - (first.ended or first.began) >= 1
     [done] = actions(installed.log(NARROW), "region_done")
     assert float(done["throttled_seconds"]) == 2
-
-
-def test_a_token_that_is_revoked_is_renewed_once_and_nothing_is_reported(installed: Installation) -> None:
-    alerts = installed.alerts(100)
-    installed.publish("eu", alerts)
-    installed.cloud.faults.add(SIEM_HOST, Status(401), after=1)
-    run = installed.run(NARROW)
-    assert (run.status, [event.raw for event in run.events], run.stderr) == (0, texts(alerts), [])
-    assert len(installed.cloud.journal.calls(LOGIN_HOST)) == 2
 
 
 def test_a_splunkd_that_does_not_answer_is_one_sentence_too(installed: Installation) -> None:
