@@ -148,3 +148,12 @@ def test_a_stop_during_an_answer_ends_the_reading(polled: PolledInput) -> None:
     helper.join()
     assert [one.outcome for one in result.outcomes] == ["stopped"]
     assert polled.sink.taken == []
+
+
+def test_what_is_left_of_a_broken_answer_is_not_taken_for_the_next_one(polled: PolledInput) -> None:
+    expected = _alert(polled)
+    # By HTTP it is whole, so its connection could be used again.
+    polled.cloud.faults.add(EU, faults.Status(200, b'[{"AlertId":'))
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == [expected]
+    assert [tunnel.host for tunnel in polled.cloud.journal.tunnels()].count(EU) == 2

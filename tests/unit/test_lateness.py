@@ -214,3 +214,13 @@ def test_a_cron_schedule_is_no_interval() -> None:
         Polling("x", "a", "main", interval, "-7d", 600).every for interval in ("*/5 * * * *", "-1", "30", "300", "inf")
     ]
     assert every == [0, 0, 60, 300, 0]
+
+
+@pytest.mark.parametrize(("pause", "measured"), [(2 * INTERVAL, {"late_share": 0.0}), (2 * INTERVAL + 1, {})])
+def test_what_was_asked_two_intervals_ago_still_tells_what_is_late_and_no_more_after_that(
+    pause: int, measured: dict[str, float]
+) -> None:
+    checkpoint = Checkpoint.first(CheckpointKey("kind", "input", "tenant", "commercial", "global"), 0)
+    checkpoint.collected = 0
+    lateness = Lateness(checkpoint, overlap=0, interval=seconds(INTERVAL), now=seconds(pause))
+    assert lateness.summary(1) == measured

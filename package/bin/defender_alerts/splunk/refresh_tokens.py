@@ -154,7 +154,7 @@ class StoredRefreshTokens:
             newest = stored.newest
             if newest is None or newest.signed_in != last.signed_in or not self._is_due(newest):
                 return
-            slot = Slot(token, max(int(self._now()), newest.issued), newest.signed_in)
+            slot = Slot(token, int(self._now()), newest.signed_in)
             self._write(stored, stored.oldest, slot)
         except SplunkdError as error:
             self._log.warning(
