@@ -50,7 +50,8 @@ def ask(at: Session, parts: Sequence[Part] | None = None) -> None:
 def _ask_python(at: Session, container: Container) -> None:
     at.say("starting Splunk's Python")
     version = str(at.splunk.content("services/server/info").get("version") or "")
-    at.seen.openssl = version, container.run_script(OPENSSL).strip()
+    # Splunk's command line may have something to say first.
+    at.seen.openssl = version, container.run_script(OPENSSL).strip().rpartition("\n")[2]
 
 
 def _use_default_index(at: Session, _: Container) -> None:
@@ -121,10 +122,10 @@ def _spoil(at: Session, container: Container) -> None:
     log = f'index=_internal source="*{this.log}" "can\'t decrypt"'
     with given_up():
         at.until(lambda: bool(at.splunk.search(log)), "the input to complain", most=at.options.grace)
-    at.seen.spoilt = Spoilt(sorted({_shape(one) for one in ours}), bool(at.splunk.search(log)))
+    at.seen.spoilt = Spoilt(sorted({given_for(one) for one in ours}), bool(at.splunk.search(log)))
 
 
-def _shape(content: Mapping[str, Any]) -> str:
+def given_for(content: Mapping[str, Any]) -> str:
     """What splunkd gives for the clear text of a secret that it can't decrypt."""
     clear = content.get("clear_password")
     if clear is None:

@@ -14,7 +14,7 @@ from standins.splunkd.scheduler import Scheduler
 
 from acceptance.checks import Verdict
 from acceptance.container import ABOVE_INPUTS, OPENSSL, SPOIL, WANTS_CERTIFICATES, WRITES_ERRORS, Container
-from acceptance.disrupting import PARTS, ask
+from acceptance.disrupting import PARTS, ask, given_for
 from acceptance.judging import CHECKS
 from acceptance.notes import Notes, take_back
 from acceptance.rest import Splunk
@@ -99,3 +99,17 @@ def test_after_a_crash_in_the_middle_of_a_change_clean_up_leaves_nothing(  # noq
     assert left_in(splunkd) == before
     assert not (tmp_path / "notes").exists()
     assert accept(splunkd, "--clean-up")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("clear", "given"),
+    [
+        ({}, "no text"),
+        ({"clear_password": ""}, "an empty text"),
+        ({"clear_password": "$7$x"}, "the encrypted text"),
+        ({"clear_password": "\ufffd{"}, "a text that is not JSON"),
+        ({"clear_password": '{"client_secret": "x"}'}, "JSON"),
+    ],
+)
+def test_what_splunkd_gives_for_a_secret_is_told_apart_without_a_word_of_it(clear: dict[str, str], given: str) -> None:
+    assert given_for({"encr_password": "$7$x", **clear}) == given
