@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 import threading
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
 LOCAL_TOKEN = "SPLUNK_TOKEN"  # noqa: S105 - the name of a variable
 # An authentication token is a JSON Web Token (Splunk, "Set up authentication with tokens"), a session key is not.
 _JWT_BEGINS, _JWT_DOTS = "eyJ", 2
+# The end of a line, Ctrl-D, and a terminal that is gone.
+_ENDS = frozenset({b"\n", b"\r", b"\x04", b""})
+_DELETES = frozenset({b"\x7f", b"\x08"})
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,41 @@ def ask_password(prompt: str) -> str:
 def read_line(prompt: str) -> str:
     """Ask at the terminal for a line of any length, or read one of standard input; empty at its end.
 
-    A terminal by itself hands over lines of at most 4,095 bytes (Linux, termios(3); 1,024 on macOS) and drops what is
-    longer. Python reads it through the module readline, once that is loaded.
+    A terminal hands over lines of at most 4,095 bytes (Linux, termios(3); 1,024 on macOS) and drops what is longer,
+    unless it is told not to wait for whole lines. Python's module readline would do that, but nothing on record says
+    that Splunk's Python has it.
     """
-    with contextlib.suppress(ImportError):
-        # Windows has none, and no such limit.
-        import readline  # noqa: F401 - see above
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
     try:
-        return input(prompt)
-    except EOFError:
-        return ""
+        import termios
+    except ImportError:
+        # Windows, whose console has no such limit.
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    unlimited = termios.tcgetattr(descriptor)
+    unlimited[3] &= ~termios.ICANON
+    termios.tcsetattr(descriptor, termios.TCSADRAIN, unlimited)
+    try:
+        return _typed(descriptor)
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _typed(descriptor: int) -> str:
+    """What is typed up to the end of a line; the key that deletes does."""
+    typed = bytearray()
+    while True:
+        key = os.read(descriptor, 1)
+        if key in _ENDS:
+            return typed.decode("utf-8", "replace")
+        if key in _DELETES:
+            del typed[-1:]
+        else:
+            typed += key
 
 
 def _confirm(question: str) -> bool:
