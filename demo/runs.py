@@ -96,7 +96,7 @@ def log_file(this: Input) -> str:
 
 
 def read_line(line: str) -> Line:
-    """Take a line of solnlib's log apart: `<date> <time> log_level=... pid=... tid=... file=... | <text>`."""
+    """Take a line of an input's log apart: `<date> <time> log_level=... pid=... tid=... file=... | <text>`."""
     begin, _, text = line.partition(" | ")
     _, time, level, *_ = begin.split(" ")
     fields = {key: value.strip('"') for key, value in _PAIR.findall(text)}

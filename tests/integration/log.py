@@ -14,7 +14,7 @@ _PAIR = re.compile(r'(?P<key>\w+)=(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]+))')
 
 @dataclass(frozen=True)
 class LogLine:
-    """One entry. solnlib writes an exception on lines of its own, which Splunk indexes as one event with the head."""
+    """One entry. What has several lines, Splunk indexes as one event with the head."""
 
     level: str
     text: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from integration.installation import (
@@ -233,6 +234,28 @@ def test_SIGTERM_while_Microsoft_does_not_answer_ends_the_run_soon(
         both = [*raws(first, region), *raws(second, region)]
         assert set(both) == set(texts(alerts))
         assert repeated(both) <= BATCH
+
+
+def test_a_run_whose_parent_has_ended_without_a_signal_ends_soon_as_well(
+    installed: Installation,
+    hold: Callable[[str], threading.Event],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    _publish(installed)
+    parent = tmp_path / "parent"
+    # The shell gives what it starts in the background no standard input of its own.
+    parent.write_text(f'#!/bin/sh\nexec 3<&0\n{installed.splunkd.python} "$@" <&3 &\nwait\n', encoding="utf-8")
+    parent.chmod(0o755)
+    monkeypatch.setattr(installed.splunkd, "python", parent)
+    begun = hold(installed.cloud.siem("eu").host)
+    with installed.splunkd.starting_anew():
+        process = installed.start()
+    assert begun.wait(30)
+    process.kill()
+    first = process.wait(15)
+    assert (is_whole(first), first.stderr) == (True, [])
+    assert [line["outcome"] for line in actions(installed.log(), "run_done")] == ["stopped"]
 
 
 def test_SIGTERM_while_Entra_ID_does_not_answer_ends_the_run_soon(

@@ -327,7 +327,7 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         )
         process = InputProcess(
             children=self._children,
-            command=[str(self._children.python), scheme.script],
+            command=[str(self.python), scheme.script],
             env=env or {},
             stdin=stdin,
             defaults={
