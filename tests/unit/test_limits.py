@@ -212,7 +212,7 @@ NO_LIMITS = {
     "microsoft.transport.session._PARTIAL_CHAIN": "a flag of OpenSSL's",
     "splunk.modular_input._TICK": "how often something is looked at",
     "splunk.rest_client._NO_PATIENCE": "none",
-    "splunk.rest_client._TIMEOUT": "of one call: what comes then is what comes of a connection that breaks, which is swept",
+    "splunk.rest_client.TIMEOUT": "of one call: what comes then is what comes of a connection that breaks, which is swept",
     "collect.missing_alerts._MOST_NAMED": "how many a sentence names",
     "checkpoint.split_alerts._DAY": "a unit",
     "checkpoint.checkpoint._PARTS": "a format",
