@@ -30,8 +30,6 @@ _TITLES = {
     "addon": "Unexpected errors",
     "service": "Service unavailable",
     "strained": "Service overloaded",
-    "broken answer": "Answer cut off",
-    "slow answer": "Time-out",
     "refused query": "Request refused",
     "strange link": "Unexpected link",
     "incomplete": "Incomplete data",

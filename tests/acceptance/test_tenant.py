@@ -146,9 +146,7 @@ class Customer:
             show=lambda text: setattr(self, "text", text),
             stop=self.stop or PassingTime(pass_time),
             monotonic=lambda: time.monotonic() + self.jumped,
-            identity_services=IdentityServices(
-                self.machine.vm_address, self.machine.arc_address, str(self.machine.challenges)
-            ),
+            identity_services=IdentityServices(self.machine.vm_address, self.machine.arc_address),
         )
         return tenant.main(
             (

@@ -91,7 +91,7 @@ class Audited:
     # Runs of the input.
 
     def run(self, *, room: int | None = None) -> PollResult:
-        """Run the input as the next poll does, orders and all; a region ends early at the save of an order after ``room``."""
+        """Run the input as the next poll does, orders and all; eu ends early at the save after ``room`` others."""
         out = io.BytesIO()
         sink = XmlStream(out)
         try:
@@ -154,12 +154,12 @@ class Audited:
 
 
 class _FailingPlaces(KVStoreCheckpoints):
-    """The KV store, which fails when an order is saved for the time after ``room``: for the run that is the end."""
+    """The KV store, which fails when something of eu is saved after ``room`` times: for the region that is the end."""
 
     room: int | None = None
 
     def save(self, document: Mapping[str, Any]) -> None:
-        if self.room is not None and str(document["_key"]).endswith(":collect"):
+        if self.room is not None and ":eu" in str(document["_key"]):
             if self.room == 0:
                 raise CheckpointError("the store is gone")
             self.room -= 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -54,7 +53,7 @@ def _audit(polled: PolledInput, index: TakenIndex, *, collect: bool = False) -> 
     question = AuditRequest(
         plan.kind, plan.polling.name, plan.own, plan.account, now - 5 * 24 * HOUR, now - HOUR, collect=collect
     )
-    means = AuditContext(given.caller, polled.store, index, given.stop, found.append, log, 0.0, time.monotonic)
+    means = AuditContext(given.caller, polled.store, index, found.append, 0.0)
     (report,) = audit(question, means)
     if report.failure is not None:
         raise report.failure

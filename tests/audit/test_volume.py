@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -89,7 +88,7 @@ class Volume:
         )
         log = logging.getLogger("tests.audit")
         given = PollContext(self.polled.network(), store, MemorySink(), NoWaiting(), log)
-        means = AuditContext(given.caller, store, self.index, given.stop, self.found.append, log, 0.0, time.monotonic)
+        means = AuditContext(given.caller, store, self.index, self.found.append, 0.0)
         (report,) = audit(question, means)
         if report.failure is not None:
             raise report.failure

@@ -20,7 +20,8 @@ from defender_alerts.errors import (
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.apis import endpoint_alerts, graph_alerts, incidents
-from defender_alerts.microsoft.apis.base import Api, Expansion, Query
+from defender_alerts.microsoft.apis.base import Api, Query
+from defender_alerts.microsoft.apis.odata import ODataApi
 from defender_alerts.microsoft.json_stream import Record
 from defender_alerts.microsoft.transport.client import Refusal, Request
 from defender_alerts.times import Window, parse_iso
@@ -33,7 +34,7 @@ def _api(kind: str, cloud: str = "commercial", region: str = "global", **stanza:
     return KINDS[kind].read("corp", stanza).in_region(region, cloud)
 
 
-def _expansion(api: Api) -> Expansion:
+def _expansion(api: Api) -> ODataApi:
     assert api.expansion is not None
     return api.expansion
 

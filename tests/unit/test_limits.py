@@ -211,7 +211,6 @@ NO_LIMITS = {
     "microsoft.transport.client.Request.accepts": "codes of HTTP",
     "microsoft.transport.session._PARTIAL_CHAIN": "a flag of OpenSSL's",
     "splunk.modular_input._TICK": "how often something is looked at",
-    "splunk.rest_client._NO_PATIENCE": "none",
     "splunk.rest_client.TIMEOUT": "of one call: what comes then is what comes of a connection that breaks, which is swept",
     "collect.missing_alerts._MOST_NAMED": "how many a sentence names",
     "checkpoint.split_alerts._DAY": "a unit",
@@ -231,7 +230,8 @@ def _numbers(value: ast.expr) -> bool:
         isinstance(one, ast.Constant)
         and isinstance(one.value, (int, float))
         and not isinstance(one.value, bool)
-        and (isinstance(one.value, float) or one.value not in {0, 1})
+        and one.value != 0
+        and (isinstance(one.value, float) or one.value != 1)
         for one in ast.walk(value)
     )
 

@@ -63,7 +63,7 @@ def test_few_days_are_held_in_memory_however_many_are_touched() -> None:
     for day in range(300):
         memory.add(_version(day, NOW - day * DAY))
         memory.save()
-    assert len(memory._days) == split_alerts._MOST_DAYS_HELD
+    assert len(memory._days) <= split_alerts._MOST_DAYS_HELD
     assert not memory.is_new(_version(299, NOW - 299 * DAY))
     assert not memory.is_new(_version(0))
 

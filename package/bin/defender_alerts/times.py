@@ -46,8 +46,7 @@ def parse_iso(text: str) -> int:
     """
     match = _ISO.match(text)
     if match is None:
-        msg = f"not an ISO 8601 time: {text[:40]!r}"
-        raise ValueError(msg)
+        raise ValueError(f"not an ISO 8601 time: {text[:40]!r}")
     date, hour, minute, second, fraction, sign, off_hours, off_minutes = match.groups()
     clock = dt.time(int(hour), int(minute), int(second))
     ticks = (_seconds_until(date) + (clock.hour * 60 + clock.minute) * 60 + clock.second) * TICKS_PER_SECOND
@@ -57,8 +56,7 @@ def parse_iso(text: str) -> int:
         offset = (int(off_hours) * 60 + int(off_minutes)) * 60 * TICKS_PER_SECOND
         ticks -= offset if sign == "+" else -offset
         if not _FIRST <= ticks <= _LAST:
-            msg = f"not a time of the years 1 to 9999: {text[:40]!r}"
-            raise ValueError(msg)
+            raise ValueError(f"not a time of the years 1 to 9999: {text[:40]!r}")
     return ticks
 
 
@@ -90,8 +88,7 @@ def parse_http_date(text: str) -> int:
     try:
         moment = parsedate_to_datetime(text)
     except (TypeError, ValueError) as error:
-        msg = f"not an HTTP date: {text[:40]!r}"
-        raise ValueError(msg) from error
+        raise ValueError(f"not an HTTP date: {text[:40]!r}") from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.timezone.utc)
     since = moment - _EPOCH

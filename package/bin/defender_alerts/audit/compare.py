@@ -8,7 +8,6 @@ Memory is flat: only the identities and times of the versions that are compared 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, Protocol
@@ -30,7 +29,7 @@ from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.account import Account
 from defender_alerts.microsoft.apis.base import Api, OwnSettings, apis_of
 from defender_alerts.microsoft.tokens import ResourceBearer, TokenSource
-from defender_alerts.microsoft.transport.client import Callers, Stop
+from defender_alerts.microsoft.transport.client import Callers
 from defender_alerts.times import TICKS_PER_SECOND, iso, seconds
 
 # Most versions of the API that one search is compared with.
@@ -140,24 +139,18 @@ class AuditContext:
     """Everything that an audit needs from outside.
 
     Attributes:
-        caller: makes a caller for a host.
+        caller: makes a caller for a host; its log, clock and stop event are those of the audit.
         store: holds the input's checkpoints.
         index: the indexed events.
-        stop: ends every wait.
         found: called with each finding as soon as it is certain.
-        log: for progress messages.
         grace: seconds that Splunk may take to index what it received before the audit.
-        monotonic: a monotonic clock, in seconds.
     """
 
     caller: Callers
     store: CheckpointStore
     index: Index
-    stop: Stop
     found: Callable[[Discrepancy], None]
-    log: logging.Logger
     grace: float
-    monotonic: Callable[[], float]
 
 
 def audit(question: AuditRequest, context: AuditContext) -> Iterator[RegionReport]:
@@ -183,16 +176,15 @@ def audit(question: AuditRequest, context: AuditContext) -> Iterator[RegionRepor
     next(iter(bearers.values())).token()
     tenant = tokens.tenant()
     documents = context.store.checkpoints_of(question.kind.name, question.input)
-    ready_at = context.monotonic() + context.grace
+    ready_at = context.caller.monotonic() + context.grace
     for region, api in apis.items():
         report = RegionReport(region, question.start, question.end, api.host)
         key = CheckpointKey(question.kind.name, question.input, tenant, cloud.name, region)
         try:
             checkpoint = _checkpoint(key, documents)
             report.end = _due(checkpoint, question)
-            reader = RegionReader(api, context.caller(api.host, api.limits), bearers[region], context.log)
-            region_audit = _RegionAudit(key, api, reader, context=context, ready_at=ready_at, report=report)
-            region_audit.run(checkpoint, collect=question.collect)
+            reader = RegionReader(api, context.caller(api.host, api.limits), bearers[region], context.caller.log)
+            _RegionAudit(key, api, reader, context, ready_at, report).run(checkpoint, collect=question.collect)
         except AddonError as error:
             report.failure = error
         yield report
@@ -219,26 +211,27 @@ def _due(checkpoint: Checkpoint, question: AuditRequest) -> int:
 
 
 @dataclass
-class _Look:
-    """The result of searching one time range."""
+class _RegionAudit:
+    """The audit of one region, and the recipient of what is read for it.
 
-    found: set[bytes] = field(default_factory=set)
-    repeated: list[tuple[str, int, int]] = field(default_factory=list)
-    indexed: int = 0
-    gone: int = 0
-    unreadable: int = 0
+    Attributes:
+        noted: what was read of the current span: time and identity by fingerprint.
+        missing: what can be ordered.
+    """
 
-
-class _Noted:
-    """Collects the versions that a reader reads: time and identity by fingerprint."""
-
-    def __init__(self) -> None:
-        self._noted: dict[bytes, tuple[int, str]] = {}
+    key: CheckpointKey
+    api: Api
+    reader: RegionReader
+    context: AuditContext
+    ready_at: float
+    report: RegionReport
+    noted: dict[bytes, tuple[int, str]] = field(default_factory=dict)
+    missing: Seen = field(default_factory=Seen)
 
     def receive(self, versions: Iterator[RecordVersion], mode: DeliveryMode) -> None:
-        # Any version may come again, for instance after a window has been narrowed.
+        """Note the versions; any of them may come again, for instance after a window has been narrowed."""
         del mode
-        self._noted.update(
+        self.noted.update(
             (one.version.fingerprint, (one.version.time, one.identity)) for one in versions if one.identity
         )
 
@@ -246,42 +239,17 @@ class _Noted:
         """Do nothing: versions are noted on arrival."""
         return 0
 
-    def taken(self) -> dict[bytes, tuple[int, str]]:
-        """The versions collected since the last call."""
-        noted, self._noted = self._noted, {}
-        return noted
-
-
-class _RegionAudit:
-    def __init__(
-        self,
-        key: CheckpointKey,
-        api: Api,
-        reader: RegionReader,
-        *,
-        context: AuditContext,
-        ready_at: float,
-        report: RegionReport,
-    ) -> None:
-        self._key = key
-        self._api = api
-        self._reader = reader
-        self._context = context
-        self._ready_at = ready_at
-        self._report = report
-        self._missing = Seen()
-
     def run(self, checkpoint: Checkpoint, *, collect: bool) -> None:
-        report = self._report
+        report = self.report
         existing: dict[bytes, tuple[int, str]] = {}
-        noted = _Noted()
         begun = start = report.start
-        self._context.log.info("Region %s: asking Microsoft from %s on ...", report.region, iso(start))
+        self.context.caller.log.info("Region %s: asking Microsoft from %s on ...", report.region, iso(start))
         while start < report.end:
-            span = self._reader.read(start, report.end, noted)
+            self.noted.clear()
+            span = self.reader.read(start, report.end, self)
             # Versions before or after the span belong to another one.
             existing.update(
-                (mark, one) for mark, one in noted.taken().items() if start <= one[0] < max(span.end, start + 1)
+                (mark, one) for mark, one in self.noted.items() if start <= one[0] < max(span.end, start + 1)
             )
             start = span.end
             if len(existing) >= MOST_COMPARED or start >= report.end or span.is_last:
@@ -290,116 +258,109 @@ class _RegionAudit:
                 begun = start
             if span.is_last:
                 break
-        report.unidentified = self._reader.asked.unidentified
+        report.unidentified = self.reader.asked.unidentified
         self._doubt()
         if collect and report.missing:
             self._order(checkpoint.generation)
 
     def _compare(self, existing: Mapping[bytes, tuple[int, str]], start: int, end: int) -> None:
-        look = self._look(existing, start, end)
-        if len(look.found) < len(existing):
+        report = self.report
+        indexed, unreadable = self._indexed(start, end)
+        wait = self.ready_at - self.context.caller.monotonic()
+        if existing.keys() - indexed.keys() and wait > 0:
             # Events that Splunk received just before the audit may not be searchable yet.
-            wait = self._ready_at - self._context.monotonic()
-            if wait > 0:
-                self._context.log.info("Waiting %.0f s for Splunk to index what it has just been given ...", wait)
-                self._context.stop.wait(wait)
-                look = self._look(existing, start, end)
-        report = self._report
-        if len(look.found) < len(existing) and not (report.indexed or look.indexed):
+            self.context.caller.log.info("Waiting %.0f s for Splunk to index what it has just been given ...", wait)
+            self.context.caller.stop.wait(wait)
+            indexed, unreadable = self._indexed(start, end)
+        missing = existing.keys() - indexed.keys()
+        if missing and not (report.indexed or indexed):
             self._require_to_see()
         report.existing += len(existing)
-        report.indexed += look.indexed
-        report.gone += look.gone
-        report.unreadable += look.unreadable
-        report.repeated += len(look.repeated)
-        report.missing += len(existing) - len(look.found)
+        report.indexed += len(indexed)
+        report.gone += len(indexed.keys() - existing.keys())
+        report.unreadable += unreadable
+        report.missing += len(missing)
         for mark, (time, identity) in existing.items():
-            if mark not in look.found:
-                self._context.found(Discrepancy(MISSING, report.region, identity, time, 0))
-                if len(self._missing) < MOST_ORDERED:
-                    self._missing.add(mark, time)
-        for identity, time, count in look.repeated:
-            self._context.found(Discrepancy(REPEATED, report.region, identity, time, count))
+            if mark in missing:
+                self.context.found(Discrepancy(MISSING, report.region, identity, time, 0))
+                if len(self.missing) < MOST_ORDERED:
+                    self.missing.add(mark, time)
+        for identity, time, count in indexed.values():
+            if count > 1:
+                report.repeated += 1
+                self.context.found(Discrepancy(REPEATED, report.region, identity, time, count))
 
     def _require_to_see(self) -> None:
         """Check that the user can see any event of the source; otherwise everything would count as missing."""
-        if self._context.index.has_any(self._key.source):
+        if self.context.index.has_any(self.key.source):
             return
         raise SearchFailedError(
-            f"Splunk shows this user no event at all of the source {self._key.source}, so nothing can be "
+            f"Splunk shows this user no event at all of the source {self.key.source}, so nothing can be "
             "compared. Search on a search head (--search-head), as a user whose role may search the input's index."
         )
 
-    def _look(self, existing: Mapping[bytes, Any], start: int, end: int) -> _Look:
-        look = _Look()
+    def _indexed(self, start: int, end: int) -> tuple[dict[bytes, tuple[str, int, int]], int]:
+        """The versions that Splunk has of a span, by fingerprint: identity, time, and how many events.
+
+        Returns:
+            them, and the number of events that don't tell which version they are.
+        """
+        indexed: dict[bytes, tuple[str, int, int]] = {}
+        unreadable = 0
         spans = [(start, end)]
         while spans:
             start, end = spans.pop()
             try:
-                rows = list(self._context.index.versions(self._key.source, start - _ROUNDING, end + _ROUNDING))
+                rows = list(self.context.index.versions(self.key.source, start - _ROUNDING, end + _ROUNDING))
             except CutShortError:
                 if end - start <= TICKS_PER_SECOND:
                     raise SearchFailedError(
-                        f"Splunk has more different alerts of the region {self._report.region} at {iso(start)} than a "
+                        f"Splunk has more different alerts of the region {self.report.region} at {iso(start)} than a "
                         "search returns. Audit the time before and the time after it."
                     ) from None
                 middle = (start + end) // 2
                 spans += [(middle, end), (start, middle)]
                 continue
-            for row in rows:
-                self._see(look, row, (start, end), existing)
-        return look
-
-    def _see(
-        self, look: _Look, row: tuple[Mapping[str, Any], int], span: tuple[int, int], existing: Mapping[bytes, Any]
-    ) -> None:
-        members, count = row
-        try:
-            identity, time = self._api.identify(members)
-        except ValueError:
-            look.unreadable += count
-            return
-        if not span[0] <= time < span[1]:
-            return
-        mark = fingerprint(identity, time)
-        look.indexed += 1
-        if mark in existing:
-            look.found.add(mark)
-        else:
-            look.gone += 1
-        if count > 1:
-            look.repeated.append((identity, time, count))
+            for members, count in rows:
+                try:
+                    identity, time = self.api.identify(members)
+                except ValueError:
+                    unreadable += count
+                    continue
+                if start <= time < end:
+                    mark = fingerprint(identity, time)
+                    _, _, before = indexed.get(mark, (identity, time, 0))
+                    indexed[mark] = (identity, time, before + count)
+        return indexed, unreadable
 
     def _doubt(self) -> None:
-        report = self._report
+        report = self.report
         if report.missing and report.unreadable:
             report.doubts.append(
                 f"{report.unreadable} events of the range don't tell which alert they are: some of the missing alerts "
                 "may be among them."
             )
-        report.doubts += [f"Splunk remarks: {warning}" for warning in self._context.index.warnings]
+        report.doubts += [f"Splunk remarks: {warning}" for warning in self.context.index.warnings]
 
     def _order(self, generation: int) -> None:
-        report = self._report
+        report = self.report
         if report.doubts:
             report.note = "Nothing was ordered: what is not really missing would come twice."
             return
         try:
-            kept = self._context.store.checkpoints_of(self._key.kind, self._key.input)
-            earlier = find_recollection(self._key, kept)
+            kept = self.context.store.checkpoints_of(self.key.kind, self.key.input)
+            earlier = find_recollection(self.key, kept)
         except CheckpointError as error:
             report.failure = error
             return
-        if earlier is not None and earlier.is_pending:
+        if earlier is not None and earlier.versions:
             report.note = (
                 f"Nothing was ordered: {len(earlier.versions)} alerts of an earlier order have yet to be collected. "
                 "Let the input run, and audit again."
             )
             return
-        self._context.store.save(
-            Recollection(self._key, generation, self._missing, ordered=len(self._missing)).document()
-        )
-        report.ordered = len(self._missing)
+        self.context.store.save(Recollection(self.key, generation, self.missing, ordered=len(self.missing)).document())
+        report.ordered = len(self.missing)
         report.note = "The input collects them at the end of its next run."
         if report.missing > report.ordered:
             report.note += f" It takes {MOST_ORDERED} at a time: audit again then for the others."

@@ -403,7 +403,7 @@ def resets(documents: Iterable[Mapping[str, Any]], start: int, region: str = "")
 def _key_of(document: Mapping[str, Any]) -> CheckpointKey | None:
     """The checkpoint to which a document belongs, by its ``_key`` alone; None for another kind of document."""
     parts = str(document.get("_key")).split(":")
-    if len(parts) == _PARTS + 1 and _is_number(parts[-1]):
+    if len(parts) == _PARTS + 1 and parts[-1].isdecimal():
         parts.pop()
     return CheckpointKey(*parts) if len(parts) == _PARTS else None
 
@@ -422,7 +422,7 @@ def _generation(document: Mapping[str, Any]) -> int:
         return int(document["generation"])
     except (KeyError, TypeError, ValueError, OverflowError):
         last = str(document.get("_key")).rpartition(":")[2]
-        return int(last) if _is_number(last) else 0
+        return int(last) if last.isdecimal() else 0
 
 
 def _began(document: Mapping[str, Any]) -> int:
@@ -432,12 +432,8 @@ def _began(document: Mapping[str, Any]) -> int:
         return 0
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
-
-
 class CheckpointStore(Protocol):
-    """Stores checkpoints. Each method raises ``CheckpointError`` for every failure."""
+    """Stores checkpoints and what belongs to them. Each method raises ``CheckpointError`` for every failure."""
 
     def checkpoints_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
         """All documents of an input, including those of other tenants and clouds."""
@@ -445,8 +441,14 @@ class CheckpointStore(Protocol):
     def revisions_of(self, *keys: str) -> list[Mapping[str, Any]]:
         """``_key``, generation, revision and writer of those documents that exist, without their other fields."""
 
+    def read(self, *keys: str) -> list[Mapping[str, Any]]:
+        """The documents with these keys, as far as they exist."""
+
     def save(self, document: Mapping[str, Any]) -> None:
         """Save a document, replacing one with the same key."""
+
+    def delete_split_alerts(self, checkpoint: str, before: str) -> None:
+        """Delete a checkpoint's days of split alerts before the given one (``2026-01-31``)."""
 
     def delete_older(self, key: CheckpointKey, generation: int) -> None:
         """Delete the documents of a checkpoint's older generations."""

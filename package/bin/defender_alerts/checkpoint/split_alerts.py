@@ -11,14 +11,11 @@ a batch saves only those. They are saved after the events and before the checkpo
 from __future__ import annotations
 
 import base64
-from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any, Protocol
 
 from defender_alerts.errors import CheckpointError
 from defender_alerts.times import iso, seconds
 
-from .checkpoint import CheckpointKey
+from .checkpoint import CheckpointKey, CheckpointStore
 from .versions import FINGERPRINT_BYTES, Version
 
 _DAY = seconds(86_400)
@@ -26,19 +23,6 @@ _DAY = seconds(86_400)
 _KEPT = 400 * _DAY
 # Most days held in memory; 10,000 versions take one megabyte.
 _MOST_DAYS_HELD = 16
-
-
-class SplitAlertStore(Protocol):
-    """Stores the documents. Each method raises ``CheckpointError`` for every failure."""
-
-    def read(self, *keys: str) -> list[Mapping[str, Any]]:
-        """The documents with these keys, as far as they exist."""
-
-    def save(self, document: Mapping[str, Any]) -> None:
-        """Save a document, replacing one with the same key."""
-
-    def delete_split_alerts(self, checkpoint: str, before: str) -> None:
-        """Delete a checkpoint's days before the given one (``2026-01-31``)."""
 
 
 class DeliveredSplitAlerts:
@@ -50,11 +34,11 @@ class DeliveredSplitAlerts:
         store: where the documents are saved.
     """
 
-    def __init__(self, key: CheckpointKey, generation: int, store: SplitAlertStore) -> None:
+    def __init__(self, key: CheckpointKey, generation: int, store: CheckpointStore) -> None:
         self._key = key
         self._generation = generation
         self._store = store
-        self._days: OrderedDict[str, set[bytes]] = OrderedDict()
+        self._days: dict[str, set[bytes]] = {}
         self._changed: set[str] = set()
         self._is_tidy = False
 
@@ -110,24 +94,18 @@ class DeliveredSplitAlerts:
         return f"{self._key.of_generation(self._generation)}:split_alerts:{day}"
 
     def _day(self, day: str) -> set[bytes]:
-        if day in self._days:
-            self._days.move_to_end(day)
-            return self._days[day]
-        self._days[day] = self._read(day)
-        unchanged = [held for held in self._days if held not in self._changed and held != day]
-        for held in unchanged[: max(0, len(self._days) - _MOST_DAYS_HELD)]:
-            del self._days[held]
+        if day not in self._days:
+            if len(self._days) >= _MOST_DAYS_HELD and not self._changed:
+                self._days.clear()
+            self._days[day] = self._read(day)
         return self._days[day]
 
     def _read(self, day: str) -> set[bytes]:
         for document in self._store.read(self._document_key(day)):
             try:
-                if int(document["generation"]) != self._generation:
-                    continue
                 packed = base64.b64decode(document["fingerprints"].encode("ascii"), validate=True)
                 if len(packed) % FINGERPRINT_BYTES:
-                    msg = "it is cut off"
-                    raise ValueError(msg)  # noqa: TRY301 - one sentence for all damages
+                    raise ValueError("it is cut off")  # noqa: TRY301 - one sentence for all damages
             except (KeyError, AttributeError, TypeError, ValueError) as error:
                 raise CheckpointError(
                     f"The memory of delivered alerts {self._document_key(day)} is damaged ({error}). Nothing more was "

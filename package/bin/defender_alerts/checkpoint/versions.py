@@ -108,6 +108,5 @@ class Seen:
             seen._times = {mark: time for time, mark in _PACKED.iter_unpack(packed)}
             seen._packed = bytearray(packed)
         except (binascii.Error, struct.error) as error:
-            msg = "the remembered versions are not readable"
-            raise ValueError(msg) from error
+            raise ValueError("the remembered versions are not readable") from error
         return seen

@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, NamedTuple, Protocol
+from typing import Any, Callable, NamedTuple
 
 from defender_alerts.checkpoint.checkpoint import (
     Checkpoint,
@@ -24,7 +24,7 @@ from defender_alerts.checkpoint.checkpoint import (
     what_counts,
     who_saved,
 )
-from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts, SplitAlertStore
+from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts
 from defender_alerts.checkpoint.writer import CheckpointWriter
 from defender_alerts.errors import AddonError, CheckpointError
 from defender_alerts.input_kinds import Kind
@@ -42,7 +42,7 @@ from defender_alerts.settings import Polling
 from defender_alerts.times import iso, machine_time, parse_start, seconds
 
 from .events import EventSink, Origin
-from .recollection import PendingRecollection
+from .recollection import PendingRecollection, find_recollection
 from .region import RegionCollector, RegionJob
 from .regions import RegionOutcome, collect_side_by_side
 
@@ -63,10 +63,6 @@ class Plan(NamedTuple):
     polling: Polling
     own: OwnSettings
     account: Account
-
-
-class Store(CheckpointStore, SplitAlertStore, Protocol):
-    """Stores checkpoints, and which split alerts were delivered."""
 
 
 class PollContext:
@@ -92,7 +88,7 @@ class PollContext:
     def __init__(
         self,
         network: Network,
-        store: Store,
+        store: CheckpointStore,
         sink: EventSink,
         stop: Stop,
         log: logging.Logger,
@@ -182,7 +178,9 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
         _warn_of_future_start(plan, checkpoint, token_caller.clock.now(), context.log)
         recollection = None
         try:
-            recollection = PendingRecollection.find(checkpoint, what_counts(found), context.store, context.log)
+            ordered = find_recollection(key, what_counts(found))
+            if ordered is not None and ordered.versions:
+                recollection = PendingRecollection(ordered, checkpoint, context.store, context.log)
         except CheckpointError as error:
             # Alerts that were missed once must not keep new ones from being collected.
             startup_failures[region] = error
@@ -194,13 +192,26 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
             CheckpointWriter(
                 checkpoint, context.store, context.writer, caller.clock.now, has_older=has_older(checkpoint, found)
             ),
-            _origin(plan, key, api),
-            seconds(plan.polling.overlap),
-            recollection,
-            DeliveredSplitAlerts(key, checkpoint.generation, context.store) if plan.kind.split_sourcetype else None,
-            seconds(plan.polling.every),
+            Origin(
+                stanza=plan.stanza,
+                index=plan.polling.index,
+                source=key.source,
+                sourcetype=plan.kind.sourcetype,
+                host=api.host,
+                split_sourcetype=plan.kind.split_sourcetype,
+            ),
+            caller=caller,
+            bearer=bearers[region],
+            sink=context.sink,
+            log=context.log,
+            overlap=seconds(plan.polling.overlap),
+            interval=seconds(plan.polling.every),
+            recollection=recollection,
+            split_alerts=DeliveredSplitAlerts(key, checkpoint.generation, context.store)
+            if plan.kind.split_sourcetype
+            else None,
         )
-        return RegionCollector(job, caller=caller, bearer=bearers[region], sink=context.sink, log=context.log)
+        return RegionCollector(job)
 
     collectors = [collector(region) for region in apis]
     context.begun.set()
@@ -228,17 +239,6 @@ def _saved_by(
     return {
         region: {who_saved(document) for key, document in latest.items() if key.region == region} for region in regions
     }
-
-
-def _origin(plan: Plan, key: CheckpointKey, api: Api) -> Origin:
-    return Origin(
-        stanza=plan.stanza,
-        index=plan.polling.index,
-        source=key.source,
-        sourcetype=plan.kind.sourcetype,
-        host=api.host,
-        split_sourcetype=plan.kind.split_sourcetype,
-    )
 
 
 def _log_start(plan: Plan, checkpoint: Checkpoint, api: Api, log: logging.Logger) -> None:

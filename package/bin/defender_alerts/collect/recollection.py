@@ -4,8 +4,8 @@ A recollection is a KV store document beside the checkpoint of its region. The a
 it at the end of its next run. So the events are delivered like all others, with their time, source and bytes, on Splunk
 Cloud as well.
 
-Delivered versions are removed from the document after each batch. A kill repeats at most that batch, and not even that
-one if the checkpoint was saved.
+What a killed run has delivered is in the checkpoint that it saved last, and the next run removes it from the document
+before it does anything else. So a kill repeats at most a batch, as ever.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey, CheckpointStore
-from defender_alerts.checkpoint.versions import Seen, Version
+from defender_alerts.checkpoint.versions import Seen
 from defender_alerts.errors import CheckpointError
 from defender_alerts.logfmt import key_values
 
@@ -50,11 +50,6 @@ class Recollection(NamedTuple):
     def key_of(key: CheckpointKey) -> str:
         """The key of the recollection's document."""
         return f"{key}:collect"
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether versions are still to be delivered."""
-        return len(self.versions) > 0
 
     def document(self) -> dict[str, Any]:
         """The recollection as a KV store document."""
@@ -104,7 +99,7 @@ def find_recollection(key: CheckpointKey, documents: Iterable[Mapping[str, Any]]
 
 
 class PendingRecollection:
-    """Executes a recollection.
+    """Executes a recollection; a recipient of what is read for it.
 
     Args:
         recollection: as the audit wrote it, or as an interrupted run left it.
@@ -113,6 +108,8 @@ class PendingRecollection:
         log: for the result.
     """
 
+    _delivery: Delivery
+
     def __init__(
         self, recollection: Recollection, checkpoint: Checkpoint, store: CheckpointStore, log: logging.Logger
     ) -> None:
@@ -120,26 +117,16 @@ class PendingRecollection:
         self._checkpoint = checkpoint
         self._store = store
         self._log = log
-        # A run that was killed between saving the checkpoint and saving the recollection has delivered the others.
         self._pending = {mark: time for time, mark in recollection.versions if mark not in checkpoint.seen}
 
-    @classmethod
-    def find(
-        cls,
-        checkpoint: Checkpoint,
-        documents: Iterable[Mapping[str, Any]],
-        store: CheckpointStore,
-        log: logging.Logger,
-    ) -> PendingRecollection | None:
-        """The pending recollection of a region; None if there is none.
+    def strike_off(self) -> None:
+        """Remove what a run that was killed has delivered, before the checkpoint moves and forgets it.
 
         Raises:
-            CheckpointError: it can't be read.
+            CheckpointError: it can't be saved.
         """
-        recollection = find_recollection(checkpoint.key, documents)
-        return (
-            None if recollection is None or not recollection.is_pending else cls(recollection, checkpoint, store, log)
-        )
+        if len(self._pending) < len(self._recollection.versions):
+            self._save(self._pending)
 
     def execute(self, reader: RegionReader, delivery: Delivery) -> None:
         """Deliver the versions that the API still returns; afterwards nothing is pending.
@@ -161,52 +148,16 @@ class PendingRecollection:
                 self._recollection.key.region,
                 len(self._pending),
             )
-            self._pending = {}
-            self._save()
+            self._save({})
             return
+        self._delivery = delivery
         end = max(self._pending.values(), default=0) + 1
         start: int | None = min(self._pending.values(), default=None)
         while start is not None:
-            behind = reader.read(start, end, _Wanted(self, delivery)).end
+            behind = reader.read(start, end, self).end
             # Skip to the next missing version.
             start = min((time for time in self._pending.values() if time >= behind), default=None)
-        not_shown, self._pending = len(self._pending), {}
-        self._save(not_shown)
-        self._log_result()
-
-    def deliver(self, shown: Iterator[RecordVersion], delivery: Delivery) -> None:
-        """Deliver the missing versions of one answer."""
-        delivery.as_they_come(self._wanted(shown))
-        self._strike_off()
-
-    def _wanted(self, shown: Iterator[RecordVersion]) -> Iterator[Version]:
-        last: bytes | None = None
-        for one in shown:
-            version = one.version
-            # Delivery only requests the version after a batch once it has written and saved that batch.
-            if last is not None and last in self._checkpoint.seen:
-                self._strike_off()
-                last = None
-            if version.fingerprint in self._pending and version.fingerprint not in self._checkpoint.seen:
-                last = version.fingerprint
-                yield version
-
-    def _strike_off(self) -> None:
-        """Remove delivered versions from the recollection."""
-        left = {mark: time for mark, time in self._pending.items() if mark not in self._checkpoint.seen}
-        if len(left) < len(self._pending):
-            self._pending = left
-            self._save()
-
-    def _save(self, not_shown: int = 0) -> None:
-        versions = Seen()
-        for mark, time in self._pending.items():
-            versions.add(mark, time)
-        delivered = self._recollection.ordered - len(versions) - not_shown
-        self._recollection = self._recollection._replace(versions=versions, delivered=delivered, not_shown=not_shown)
-        self._store.save(self._recollection.document())
-
-    def _log_result(self) -> None:
+        self._save({}, not_shown=sum(mark not in self._checkpoint.seen for mark in self._pending))
         done = key_values(
             action="collected_again",
             input=self._recollection.key.input,
@@ -217,18 +168,23 @@ class PendingRecollection:
         )
         self._log.info("%s", done)
 
-
-class _Wanted(NamedTuple):
-    """Receives what a reader reads, for a recollection."""
-
-    recollection: PendingRecollection
-    delivery: Delivery
-
     def receive(self, versions: Iterator[RecordVersion], mode: DeliveryMode) -> None:
-        # Missing alerts are delivered whether or not their window is complete.
+        """Deliver the missing versions of one answer, whether or not their window is complete."""
         del mode
-        self.recollection.deliver(versions, self.delivery)
+        self._delivery.as_they_come(
+            one.version
+            for one in versions
+            if one.version.fingerprint in self._pending and one.version.fingerprint not in self._checkpoint.seen
+        )
 
     def window_complete(self) -> int:
         """Do nothing: no version is kept."""
         return 0
+
+    def _save(self, pending: Mapping[bytes, int], not_shown: int = 0) -> None:
+        versions = Seen()
+        for mark, time in pending.items():
+            versions.add(mark, time)
+        delivered = self._recollection.ordered - len(versions) - not_shown
+        self._recollection = self._recollection._replace(versions=versions, delivered=delivered, not_shown=not_shown)
+        self._store.save(self._recollection.document())

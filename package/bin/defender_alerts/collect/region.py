@@ -37,87 +37,57 @@ class RegionJob(NamedTuple):
         api: the API at the region's host.
         writer: saves the checkpoint.
         origin: its events' source, sourcetype, host and index.
+        caller: calls the host.
+        bearer: the tokens for it.
+        sink: takes the events.
+        log: of the input.
         overlap: how late a version may become visible, in ticks.
+        interval: between two runs, in ticks; 0 if unknown.
         recollection: the missing alerts that an audit found, to be collected again; None if there are none.
         split_alerts: remembers delivered split alerts; None if the input does not split.
-        interval: between two runs, in ticks; 0 if unknown.
     """
 
     api: Api
     writer: CheckpointWriter
     origin: Origin
+    caller: Caller
+    bearer: ResourceBearer
+    sink: EventSink
+    log: logging.Logger
     overlap: int
+    interval: int
     recollection: PendingRecollection | None
     split_alerts: DeliveredSplitAlerts | None
-    interval: int
 
 
 class RegionCollector:
-    """Collects one region up to the server's present time."""
+    """Collects one region up to the server's present time.
 
-    def __init__(
-        self,
-        job: RegionJob,
-        *,
-        caller: Caller,
-        bearer: ResourceBearer,
-        sink: EventSink,
-        log: logging.Logger,
-    ) -> None:
-        self._api = job.api
-        self._writer = job.writer
-        self._checkpoint = job.writer.checkpoint
-        self._origin = job.origin
-        self._overlap = job.overlap
-        self._recollection = job.recollection
-        self._split_alerts = job.split_alerts
-        self._caller = caller
-        self._bearer = bearer
-        self._delivery = Delivery(job.writer, job.origin, sink, caller.stop, job.split_alerts)
-        self._log = log
-        self._reader = RegionReader(job.api, caller, bearer, log)
-        self._reader.asked.start = self._reader.asked.end = self._checkpoint.settled
+    Args:
+        job: what it takes.
+
+    Attributes:
+        delivery: delivers the events.
+    """
+
+    def __init__(self, job: RegionJob) -> None:
+        self.job = job
+        self._checkpoint = checkpoint = job.writer.checkpoint
+        self.delivery = Delivery(job.writer, job.origin, job.sink, job.caller.stop, job.split_alerts)
+        self._reader = RegionReader(job.api, job.caller, job.bearer, job.log)
+        self._reader.asked.start = self._reader.asked.end = checkpoint.settled
         self._open_from: int | None = None
         self._kept: list[Version] = []
-        self._missing_alerts = MissingAlerts(job.api, self._checkpoint, log)
-        self._lateness = Lateness(self._checkpoint, overlap=job.overlap, interval=job.interval, now=caller.clock.now())
+        self._missing_alerts = MissingAlerts(job.api, checkpoint, job.log)
+        now = job.caller.clock.now()
+        self._lateness = Lateness(checkpoint, overlap=job.overlap, interval=job.interval, now=now)
         # Instants that could not be read completely, with the reason.
         self._open: dict[str, str] = {}
 
     @property
     def region(self) -> str:
         """The region's name in the settings."""
-        return self._api.region
-
-    @property
-    def host(self) -> str:
-        """The API host."""
-        return self._api.host
-
-    @property
-    def source(self) -> str:
-        """The ``source`` of its events."""
-        return self._origin.source
-
-    @property
-    def now(self) -> int:
-        """The server's time, in ticks."""
-        return self._caller.clock.now()
-
-    @property
-    def new(self) -> int:
-        """How many versions were delivered."""
-        return self._delivery.delivered.new
-
-    @property
-    def new_split_alerts(self) -> int:
-        """How many of them are split alerts."""
-        return self._delivery.delivered.split_alerts
-
-    @property
-    def is_delivering(self) -> bool:
-        """Whether a batch is being written and saved right now."""
-        return self._delivery.is_under_way
+        return self.job.api.region
 
     def run(self) -> None:
         """Collect everything up to now.
@@ -126,7 +96,9 @@ class RegionCollector:
             StoppedError: the process was asked to stop, or the checkpoint was taken; what was saved is saved.
             AddonError: the region failed; what was saved is saved.
         """
-        clock = self._caller.clock
+        clock = self.job.caller.clock
+        if self.job.recollection is not None:
+            self.job.recollection.strike_off()
         self._missing_alerts.forget_unwanted()
         self._skip_what_is_gone()
         start, until = self._checkpoint.settled, clock.now()
@@ -135,15 +107,15 @@ class RegionCollector:
             span = self._reader.read(start, until, self)
             self._settle(span, asked_at)
             is_last = span.is_last or until - span.end < TICKS_PER_SECOND
-            if is_last and self._recollection is not None:
-                self._writer.save()
-                reader = RegionReader(self._api, self._caller, self._bearer, self._log)
-                self._recollection.execute(reader, self._delivery)
+            if is_last and self.job.recollection is not None:
+                self.job.writer.save()
+                reader = RegionReader(self.job.api, self.job.caller, self.job.bearer, self.job.log)
+                self.job.recollection.execute(reader, self.delivery)
             if is_last:
                 self._missing_alerts.ask_again(self._reader, self)
-            if is_last and self._split_alerts is not None:
-                self._split_alerts.forget_before(clock.now())
-            self._writer.save(last=is_last)
+            if is_last and self.job.split_alerts is not None:
+                self.job.split_alerts.forget_before(clock.now())
+            self.job.writer.save(last=is_last)
             if is_last or self._checkpoint.held is not None:
                 self._check_memory()
             if is_last:
@@ -162,13 +134,13 @@ class RegionCollector:
         if mode is DeliveryMode.KEPT:
             self._kept = kept(new)
         else:
-            self._delivery.as_they_come(new)
+            self.delivery.as_they_come(new)
             self._missing_alerts.delivered()
 
     def window_complete(self) -> int:
         """Deliver the kept versions."""
         complete, self._kept = self._kept, []
-        self._delivery.in_time_order(complete)
+        self.delivery.in_time_order(complete)
         self._missing_alerts.delivered()
         return sum(len(version.raw) for version in complete)
 
@@ -176,17 +148,17 @@ class RegionCollector:
         for one in versions:
             version, is_new = self._missing_alerts.judge(one)
             if is_new and one.identity:
-                self._lateness.note(version, self._caller.clock.now())
+                self._lateness.note(version, self.job.caller.clock.now())
             if is_new:
                 if one.remark:
-                    self._log.warning(
+                    self.job.log.warning(
                         "region=%s a record has no identity or version time (%s); it is indexed with the time %s",
                         self.region,
                         one.remark,
                         iso(version.time),
                     )
                 if one.unreadable:
-                    self._log.warning(
+                    self.job.log.warning(
                         "region=%s the record %.100r is indexed as it came, but it can't be parsed (%s): searches may "
                         "lack some of its fields.",
                         self.region,
@@ -195,7 +167,7 @@ class RegionCollector:
                     )
                 yield version
             for alert in one.split_alerts:
-                if self._split_alerts is not None and self._split_alerts.is_new(alert):
+                if self.job.split_alerts is not None and self.job.split_alerts.is_new(alert):
                     yield alert
 
     def _end_incomplete(self) -> None:
@@ -224,7 +196,7 @@ class RegionCollector:
         if span.open:
             self._open[iso(span.start)] = span.open
             self._checkpoint.hold(span.start)
-        settled = min(span.end, asked_at - self._overlap)
+        settled = min(span.end, asked_at - self.job.overlap)
         if self._open_from is not None:
             settled = min(settled, self._open_from)
         elif settled < span.end:
@@ -243,13 +215,13 @@ class RegionCollector:
             )
         raise ConfigurationError(
             f"The region {self.region} shows more than {MOST_SEEN} alerts inside the overlap of "
-            f"{self._overlap // TICKS_PER_SECOND} s, more than a checkpoint can remember. Lower the input's "
+            f"{self.job.overlap // TICKS_PER_SECOND} s, more than a checkpoint can remember. Lower the input's "
             "overlap: everything up to here is collected, and the next run goes on."
         )
 
     def _skip_what_is_gone(self) -> None:
         """Start no earlier than the API's retention allows; warn of the gap."""
-        oldest = self._caller.clock.now() - self._api.retention
+        oldest = self.job.caller.clock.now() - self.job.api.retention
         gap = oldest - self._checkpoint.settled
         if gap <= 0:
             return
@@ -258,19 +230,19 @@ class RegionCollector:
         self._checkpoint.advance(oldest, oldest)
 
     def _warn_of_gap(self, oldest: int) -> None:
-        self._log.warning(
+        self.job.log.warning(
             "region=%s the alerts between %s and %s can't be collected: Microsoft keeps them for %d days only. If the "
             "input was down for so long, look for them in the Defender portal.",
             self.region,
             iso(self._checkpoint.settled),
             iso(oldest),
-            self._api.retention // (86_400 * TICKS_PER_SECOND),
+            self.job.api.retention // (86_400 * TICKS_PER_SECOND),
         )
 
     def _warn_of_skew(self) -> None:
-        skew = self._caller.clock.skew()
+        skew = self.job.caller.clock.skew()
         if abs(skew) > MOST_SKEW:
-            self._log.warning(
+            self.job.log.warning(
                 "region=%s this machine's clock is %d s %s the server's. Alerts are read by the server's clock; set "
                 "this machine's by NTP.",
                 self.region,
@@ -280,10 +252,10 @@ class RegionCollector:
 
     def summary(self, lasted: float) -> dict[str, str | float]:
         """The fields of the ``region_done`` log line; ``lasted`` in seconds."""
-        delivered, asked = self._delivery.delivered, self._reader.asked
+        delivered, asked = self.delivery.delivered, self._reader.asked
         return {
             "region": self.region,
-            "api_host": self.host,
+            "api_host": self.job.api.host,
             "asked": f"{iso(asked.start)}..{iso(asked.end)}",
             "received": asked.received,
             "new": delivered.new,
@@ -293,13 +265,13 @@ class RegionCollector:
             "broken": asked.broken,
             "bytes": delivered.bytes,
             "watermark": iso(self._checkpoint.watermark),
-            "lag_seconds": max(0, self._caller.clock.now() - self._checkpoint.watermark) / TICKS_PER_SECOND,
+            "lag_seconds": max(0, self.job.caller.clock.now() - self._checkpoint.watermark) / TICKS_PER_SECOND,
             "windows": asked.windows,
-            "calls": self._caller.calls,
-            "saves": self._writer.saves,
-            "throttled_seconds": self._caller.throttled_seconds,
-            "paced_seconds": self._caller.paced_seconds,
+            "calls": self.job.caller.calls,
+            "saves": self.job.writer.saves,
+            "throttled_seconds": self.job.caller.throttled_seconds,
+            "paced_seconds": self.job.caller.paced_seconds,
             "seconds": lasted,
-            "overlap_seconds": self._overlap // TICKS_PER_SECOND,
+            "overlap_seconds": self.job.overlap // TICKS_PER_SECOND,
             **self._lateness.summary(delivered.new - delivered.split_alerts),
         }

@@ -80,7 +80,7 @@ def collect_side_by_side(collectors: Sequence[RegionCollector], stop: Stop, log:
             thread.join(_TICK)
         if stop.is_set():
             asked_at = asked_at or time.monotonic()
-            busy = any(thread.is_alive() and thread.collector.is_delivering for thread in threads)
+            busy = any(thread.is_alive() and thread.collector.delivery.is_under_way for thread in threads)
             if time.monotonic() - asked_at > (_LONGEST_BATCH if busy else STOP_GRACE):
                 break
     return [thread.outcome for thread in threads]

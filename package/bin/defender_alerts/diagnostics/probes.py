@@ -13,7 +13,7 @@ import requests
 import urllib3
 
 from defender_alerts.errors import ConnectionFailedError
-from defender_alerts.microsoft.client_certificate.x509 import Certificate, read_certificate
+from defender_alerts.microsoft.client_certificate.x509 import Certificate, readable
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.transport.failures import CERTIFICATE_REASONS, Failure, no_answer
 from defender_alerts.microsoft.transport.session import open_session, proxies_for, trust
@@ -120,7 +120,7 @@ def look(network: Network, host: str, trusted: ssl.SSLContext | None) -> Look:
         # The first handshake with a proxy of type https is its own.
         shown = seen[1 if session.proxies.get("https", "").startswith("https://") else 0 :]
     # Who has shown a certificate that is believed has been reached: what comes behind it is other checks' business.
-    return Look(bool(shown), _readable(shown[0]) if shown else None, None if shown else failure, date)
+    return Look(bool(shown), readable(shown[0]) if shown else None, None if shown else failure, date)
 
 
 def _watch(context: ssl.SSLContext) -> list[bytes]:
@@ -135,11 +135,3 @@ def _watch(context: ssl.SSLContext) -> list[bytes]:
     context.sslsocket_class = type("Socket", (Watched, ssl.SSLSocket), {})
     context.sslobject_class = type("Inner", (Watched, ssl.SSLObject), {})  # TLS inside the TLS of a proxy
     return seen
-
-
-def _readable(encoded: bytes) -> Certificate | None:
-    """Read a certificate; None if only OpenSSL can read it."""
-    try:
-        return read_certificate(encoded)
-    except ValueError:
-        return None

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from defender_alerts.errors import AddonError, ServiceError, UnexpectedAnswerError
 
-from .transport.client import Answer, Caller, Refusal, Request
+from .transport.client import Answer, Caller, Refusal, Request, json_object
 
 
 def token_endpoint(authority: str) -> str:
@@ -21,16 +21,12 @@ def token_endpoint(authority: str) -> str:
     return f"{authority}/oauth2/v2.0/token"
 
 
-class EntraResponse:
+class Response(NamedTuple):
     """The parts of a response that ``msal`` uses."""
 
-    def __init__(self, status_code: int, text: str) -> None:
-        self.status_code = status_code
-        self.text = text
-        self.headers: Mapping[str, str] = {}
-
-    def raise_for_status(self) -> None:
-        """Do nothing: the caller has raised errors already."""
+    status_code: int
+    text: str
+    headers: Mapping[str, str] = {}
 
 
 class EntraHttp:
@@ -40,10 +36,10 @@ class EntraHttp:
         self._authority = authority
         self._caller = caller
 
-    def get(self, url: str, **_: Any) -> EntraResponse:
+    def get(self, url: str, **_: Any) -> Response:
         """Answer a discovery document: that of this authority, whatever ``msal`` asks for."""
         del url
-        return EntraResponse(
+        return Response(
             200,
             json.dumps(
                 {
@@ -61,7 +57,7 @@ class EntraHttp:
         data: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         **_: Any,
-    ) -> EntraResponse:
+    ) -> Response:
         """Send a request for tokens."""
         request = Request(
             "POST",
@@ -73,22 +69,16 @@ class EntraHttp:
         )
         return self._caller.call(request, _read, unavailable)
 
-    def close(self) -> None:
-        """Do nothing: the session belongs to the caller."""
 
-
-def _read(answer: Answer) -> EntraResponse:
+def _read(answer: Answer) -> Response:
     text = answer.text()
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict) or not (_is_token(body) or "error" in body):
+    body = json_object(text)
+    if not (_is_token(body) or "error" in body):
         raise UnexpectedAnswerError(
             f"The token endpoint answered {answer.status} with something that is not Entra ID's{_beginning(text)}. "
             "Look for a proxy, portal or filter in between that asks for a login."
         )
-    return EntraResponse(answer.status, text)
+    return Response(answer.status, text)
 
 
 def _is_token(body: Mapping[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from defender_alerts.errors import AddonError, AuthenticationError, ServiceError
@@ -25,22 +25,6 @@ _CREDENTIALS = {
 _TRANSIENT = frozenset({90006, 90012, 90024, 90033, 90055, 50196})
 
 
-class TokenRequest(NamedTuple):
-    """What Entra ID was asked for.
-
-    Attributes:
-        resource: the audience that the API wants.
-        hint: advice if the tenant does not know the resource.
-        redirect_uri: of a person's sign-in.
-        thumbprint: of the application's certificate; empty where it has none.
-    """
-
-    resource: str
-    hint: str = ""
-    redirect_uri: str = "http://localhost"
-    thumbprint: str = ""
-
-
 def consent_address(cloud: Cloud, tenant_id: str, client_id: str) -> str:
     """Where an administrator of a tenant lets an application in, with all that it asks for.
 
@@ -56,8 +40,27 @@ def called(account: Account) -> str:
     return f"tenant of the account {account.name}"
 
 
-def refused(result: Mapping[str, Any], account: Account, cloud: Cloud, asked: TokenRequest) -> AddonError:
-    """The error for an answer of ``msal``'s without a token."""
+def refused(
+    result: Mapping[str, Any],
+    account: Account,
+    cloud: Cloud,
+    resource: str,
+    *,
+    hint: str = "",
+    redirect_uri: str = "http://localhost",
+    thumbprint: str = "",
+) -> AddonError:
+    """The error for an answer of ``msal``'s without a token.
+
+    Args:
+        result: the answer.
+        account: whose credentials were used.
+        cloud: of its tenant.
+        resource: the audience that the API wants.
+        hint: advice if the tenant does not know the resource.
+        redirect_uri: of a person's sign-in.
+        thumbprint: of the application's certificate; empty where it has none.
+    """
     codes = codes_of(result)
     if _TRANSIENT.intersection(codes) or result.get("error") == "temporarily_unavailable":
         return ServiceError(f"Entra ID is not issuing tokens at the moment; the next run tries again.{quoted(result)}")
@@ -76,15 +79,15 @@ def refused(result: Mapping[str, Any], account: Account, cloud: Cloud, asked: To
         account=account.name,
         owner=f"input {account.tenant_of_input}" if account.tenant_of_input else f"account {account.name}",
         tenant=called(account),
-        resource=asked.resource,
-        hint=asked.hint and f" {asked.hint}",
+        resource=resource,
+        hint=hint and f" {hint}",
         consent=consent_address(cloud, account.tenant_id, account.client_id),
         client_id=account.client_id,
         unusual=unusual(account.client_secret),
         credential=_CREDENTIALS[account.credential],
         user=account.signed_in_as or "the person who signs in",
-        redirect_uri=asked.redirect_uri,
-        thumbprint=asked.thumbprint,
+        redirect_uri=redirect_uri,
+        thumbprint=thumbprint,
         identity=account.identity_client_id,
         audience=cloud.exchange_audience,
     )
@@ -94,8 +97,9 @@ def refused(result: Mapping[str, Any], account: Account, cloud: Cloud, asked: To
 def quoted(result: Mapping[str, Any]) -> str:
     """Microsoft's words and correlation id in a refusal, to be appended to a sentence."""
     description = _description(result)
-    correlation = result.get("correlation_id") or _first(re.search(_CORRELATION, description))
-    return f" Microsoft says: {microsofts_words(description)}. (correlation id {correlation or 'not given'})"
+    match = re.search(_CORRELATION, description)
+    correlation = result.get("correlation_id") or (match.group(1) if match else "not given")
+    return f" Microsoft says: {microsofts_words(description)}. (correlation id {correlation})"
 
 
 def _description(result: Mapping[str, Any]) -> str:
@@ -108,7 +112,3 @@ def codes_of(result: Mapping[str, Any]) -> list[int]:
     given = result.get("error_codes")
     codes = given if isinstance(given, list) and given else [match.group(1)] if match else []
     return [int(code) for code in codes if isinstance(code, int) or (isinstance(code, str) and code.isdecimal())]
-
-
-def _first(match: re.Match[str] | None) -> str:
-    return match.group(1) if match else ""

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Callable, NamedTuple
 
-from defender_alerts.errors import ConnectionFailedError, UnexpectedAnswerError
+from defender_alerts.errors import AddonError, ConnectionFailedError, UnexpectedAnswerError
 
 # strict=False: a raw line feed inside a string is no reason to lose an alert. Integers stay text, since the text is
 # delivered, and Python (3.11 and later) refuses to convert more than 4,300 digits.
@@ -30,8 +30,12 @@ _NO_SPACE = re.compile(r"[^ \t\n\r]")
 _STRUCTURE = re.compile(r'["{}\[\]]')
 _STRING_STEP = re.compile(r'"|\\.', re.DOTALL)
 _VALUE_END = re.compile(r"[,\]}]")
-_OBJECT = re.compile(r"\{")
+_COMMA = re.compile(",")
 _OPENING = {"}": "{", "]": "["}
+# A bracket that ends an answer that is an array, and what can follow one that ends the array in an OData object.
+_ENDS_ARRAY = frozenset({"]"})
+_ENDS_VALUE = frozenset({"]}", '],"', "]", "],"})
+_LOOK = 3
 
 _SMALLEST_READ = 65_536
 _EXCERPT = 80
@@ -61,23 +65,26 @@ class BrokenRecord(NamedTuple):
     record: Record | None = None
 
 
-class _UnreadableError(Exception):
-    """The value at the reading position can't be parsed; ``may_go_on`` if it may only have been truncated."""
+class _Unreadable(NamedTuple):
+    """Why a value can't be parsed; ``may_go_on`` if it may only have been truncated."""
 
-    def __init__(self, reason: str, *, may_go_on: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.may_go_on = may_go_on
+    reason: str
+    may_go_on: bool = False
 
 
 class _Text:
-    """The answer's text from the reading position on; more is read when it is needed."""
+    """The answer's text from the reading position on; more is read when it is needed.
+
+    Args:
+        chunks: the body as it arrives.
+        buffer: a text that is here already, in place of a body.
+    """
 
     def __init__(self, chunks: Iterable[bytes], buffer: str = "") -> None:
         self._chunks = iter(chunks)
         # Invalid UTF-8 must not affect other records: the bytes become surrogates and are replaced on writing.
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self._ended = False
+        self._ended = bool(buffer)
         self._held: int | None = None
         self.buffer = buffer
         self.position = 0
@@ -159,14 +166,14 @@ def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iter
     """
     text, first = _begin(chunks)
     if first == "{":
-        alone = _record(text)
+        alone = _record(text, looks_inside=True)
         record = alone.record if isinstance(alone, BrokenRecord) else alone
         if record is None or not is_record(record.value):
             raise UnexpectedAnswerError(f"The answer is not a JSON array; it begins with {_beginning(alone)!r}")
         yield alone
     elif first == "[":
         text.position += 1
-        yield from _elements(text, is_record, _ends_array)
+        yield from _elements(text, is_record, _ENDS_ARRAY)
     else:
         raise UnexpectedAnswerError(f"The answer is not a JSON array; it begins with {text.excerpt()!r}")
     _end(text)
@@ -190,14 +197,12 @@ def cut_envelope(
     if first != "{":
         raise UnexpectedAnswerError(f"The answer is not an OData object; it begins with {text.excerpt()!r}")
     beginning = text.excerpt()
-    text.position += 1
     has_value = False
-    while _goes_on(text, is_first=not around and not has_value):
-        name = _name(text)
+    for name in _members(text):
         if name == "value" and text.peek() == "[":
             has_value = True
             text.position += 1
-            yield from _elements(text, is_record, _ends_value)
+            yield from _elements(text, is_record, _ENDS_VALUE)
             continue
         member = _record(text)
         if isinstance(member, Record):
@@ -238,79 +243,30 @@ def _next(text: _Text) -> str:
     return character
 
 
-def _goes_on(text: _Text, *, is_first: bool) -> bool:
-    """Skip the separator before the next member of an object; False after the last one."""
+def _members(text: _Text) -> Iterator[str]:
+    """Yield the names of an object's members; each time the caller reads the value, at which the reading position is.
+
+    Raises:
+        UnexpectedAnswerError: the object is broken on its outermost level.
+        ConnectionFailedError: the text ends before it does.
+    """
+    text.position += 1
     separator = _next(text)
-    if separator == "}":
+    while separator != "}":
+        name = _record(text)
+        if isinstance(name, BrokenRecord) or not isinstance(name.value, str) or _next(text) != ":":
+            raise _broken(text)
         text.position += 1
-        return False
-    if is_first:
-        return True
-    if separator != ",":
-        raise _broken_envelope(text)
+        yield name.value
+        separator = _next(text)
+        if separator not in {",", "}"}:
+            raise _broken(text)
+        text.position += separator == ","
     text.position += 1
-    _next(text)
-    return True
 
 
-def _name(text: _Text) -> str:
-    """The name of the next member of an object, up to where its value begins."""
-    name = _record(text)
-    if isinstance(name, BrokenRecord) or not isinstance(name.value, str) or text.peek() != ":":
-        raise _broken_envelope(text)
-    text.position += 1
-    _next(text)
-    return name.value
-
-
-def _broken_envelope(text: _Text) -> Exception:
-    _next(text)
+def _broken(text: _Text) -> Exception:
     return UnexpectedAnswerError(f"The answer is broken at {text.excerpt()!r}")
-
-
-class _Member(NamedTuple):
-    """A member of an object with its positions in the object's text: its begin, its value's begin, and its end."""
-
-    name: Any
-    begin: int
-    value_begin: int
-    end: int
-    value: Any
-
-
-def _members(raw: str) -> Iterator[_Member]:
-    """The members in the text of an object. Only its outermost level has to be JSON.
-
-    Raises:
-        ValueError, ArithmeticError, RecursionError: not even that is JSON.
-    """
-    position = _skip(raw, 1) if raw.startswith("{") else len(raw)
-    while raw[position : position + 1] not in {"}", ""}:
-        name, name_end = _DECODER.raw_decode(raw, position)
-        colon = _skip(raw, name_end)
-        if raw[colon : colon + 1] != ":":
-            raise ValueError("a member has no value")
-        value_begin = _skip(raw, colon + 1)
-        value, end = _value(raw, value_begin)
-        yield _Member(name, position, value_begin, end, value)
-        position = _skip(raw, end)
-        if raw[position : position + 1] == ",":
-            position = _skip(raw, position + 1)
-
-
-def _value(raw: str, begin: int) -> tuple[Any, int]:
-    """The value at a position of a text, and its end; None for a value that is only delimited by its brackets.
-
-    Raises:
-        ValueError: the brackets don't match.
-    """
-    try:
-        return _DECODER.raw_decode(raw, begin)
-    except _UNREADABLE:
-        rest = _Text((), raw[begin:])
-        if not _pass_over(rest):
-            raise ValueError("brackets don't match") from None
-        return None, begin + rest.position
 
 
 def without_member(raw: str, name: str) -> tuple[str, str]:
@@ -323,74 +279,60 @@ def without_member(raw: str, name: str) -> tuple[str, str]:
     Returns:
         The object's text, otherwise unchanged, and the text of the member's value; empty if there is no such member.
     """
-    end_before: int | None = None
+    text = _Text((), raw)
+    begin = 1
     try:
-        for member in _members(raw):
-            if member.name == name:
-                behind = _skip(raw, member.end)
-                if raw[behind : behind + 1] == ",":
-                    return raw[: member.begin] + raw[_skip(raw, behind + 1) :], raw[member.value_begin : member.end]
-                begin = member.begin if end_before is None else _skip(raw, end_before)
-                return raw[:begin] + raw[member.end :], raw[member.value_begin : member.end]
-            end_before = member.end
-    except _UNREADABLE:
+        for member in _members(text):
+            value_begin = text.position
+            _record(text)
+            value = raw[value_begin : text.position].lstrip()
+            if member == name:
+                if begin == 1 and text.peek() == ",":
+                    # The first member has its comma behind it, and white space behind that.
+                    text.position += 1
+                    text.peek()
+                return raw[:begin] + raw[text.position :], value
+            begin = text.position
+    except AddonError:
         # The object can't be read, so nothing can be removed.
         pass
     return raw, ""
 
 
 def elements(raw: str) -> Iterator[Record]:
-    """The elements in the text of an array; none for another value."""
+    """The elements in the text of an array; none for another value, and none after an unreadable one."""
+    text = _Text((), raw)
     if not raw.startswith("["):
         return
-    position = _skip(raw, 1)
-    while raw[position : position + 1] not in {"]", ""}:
-        try:
-            value, end = _value(raw, position)
-        except _UNREADABLE:
-            # After an unreadable element, nothing can be recognised.
-            return
-        element = raw[position:end]
-        yield Record(element, _outermost(element) if value is None else value)
-        position = _skip(raw, end)
-        if raw[position : position + 1] == ",":
-            position = _skip(raw, position + 1)
+    text.position += 1
+    try:
+        for element in _elements(text, lambda _: False, _ENDS_ARRAY):
+            record = element.record if isinstance(element, BrokenRecord) else element
+            if record is not None:
+                yield record
+    except AddonError:
+        # Nothing can be recognised any more.
+        return
 
 
-def _outermost(raw: str) -> dict[Any, Any] | None:
+def _outermost(raw: str) -> dict[str, Any] | None:
     """The readable ones of an object's outermost members; None for another value."""
     if not raw.startswith("{"):
         return None
-    found: dict[Any, Any] = {}
+    text = _Text((), raw)
+    found: dict[str, Any] = {}
     try:
-        for member in _members(raw):
-            found[member.name] = member.value
-    except _UNREADABLE:
+        for name in _members(text):
+            member = _record(text)
+            found[name] = member.value if isinstance(member, Record) else None
+    except AddonError:
         # Keep the members before the error.
         pass
     return found
 
 
-def _skip(raw: str, position: int) -> int:
-    match = _SPACE.match(raw, position)
-    return match.end() if match else position
-
-
 def _beginning(element: Record | BrokenRecord) -> str:
     return element.excerpt if isinstance(element, BrokenRecord) else excerpt(element.raw)
-
-
-def _ends_array(ahead: str) -> bool:
-    """Whether this bracket, with what follows it, can be the end of an answer that is an array."""
-    return ahead == "]"
-
-
-def _ends_value(ahead: str) -> bool:
-    """Whether this bracket, with what follows it, can be the end of the array in an OData object."""
-    return ahead in {"]}", '],"', "]", "],"}
-
-
-_LOOK = 3
 
 
 class _Found(NamedTuple):
@@ -401,22 +343,20 @@ class _Found(NamedTuple):
     may_go_on: bool = False
 
 
-def _elements(
-    text: _Text, is_record: Callable[[Any], bool], ends: Callable[[str], bool]
-) -> Iterator[Record | BrokenRecord]:
+def _elements(text: _Text, is_record: Callable[[Any], bool], ends: frozenset[str]) -> Iterator[Record | BrokenRecord]:
     """Yield the elements of an array, from after its opening bracket to after the closing one.
 
-    ``ends`` tells by the text ahead whether a closing bracket is the array's own.
+    A closing bracket is the array's own if it and the next characters are among ``ends``.
     """
-    separator = "" if text.peek() == "]" and ends(text.ahead(_LOOK)) else ","
+    separator = "" if text.peek() == "]" and text.ahead(_LOOK) in ends else ","
     while separator:
         first = _next(text)
         text.hold()
-        found = _read(text)
+        found = _read(text, looks_inside=True)
         # An array is not a record, and a broken one may have swallowed the records after it.
         is_doubtful = first == "[" and isinstance(found.element, BrokenRecord)
         separator = text.peek()
-        is_separated = separator == "," or (separator == "]" and ends(text.ahead(_LOOK)))
+        is_separated = separator == "," or (separator == "]" and text.ahead(_LOOK) in ends)
         if found.is_closed and not is_doubtful and is_separated:
             yield found.element
         else:
@@ -457,27 +397,20 @@ def _go_on_at_next(text: _Text, found: _Found, is_record: Callable[[Any], bool])
 
 def _find_record(text: _Text, is_record: Callable[[Any], bool]) -> bool:
     """Go to the comma before the next record; False if there is none in the held text."""
-    while _seek(text, _OBJECT):
-        here = text.held
-        if here is None:
+    while _seek(text, _COMMA):
+        comma = text.held or 0
+        text.position += 1
+        read = _decoded(text) if text.peek() == "{" else None
+        is_one = isinstance(read, Record) and is_record(read.value) and text.ahead(1) in {",", "]"}
+        if text.held is None:
             return False
-        comma = text.buffer.rfind(",", text.position - here, text.position)
-        if comma >= 0 and _skip(text.buffer, comma + 1) == text.position:
-            distance = here - (text.position - comma)
-            try:
-                value, _ = _decoded(text)
-            except _UnreadableError:
-                value = None
-            if value is not None and is_record(value) and text.ahead(1) in {",", "]"} and text.held is not None:
-                text.go_to(distance)
-                return True
-            if text.held is None:
-                return False
-        text.go_to(here + 1)
+        text.go_to(comma if is_one else comma + 1)
+        if is_one:
+            return True
     return False
 
 
-def _record(text: _Text) -> Record | BrokenRecord:
+def _record(text: _Text, *, looks_inside: bool = False) -> Record | BrokenRecord:
     """Read a value that is not an element of the array.
 
     Raises:
@@ -485,55 +418,47 @@ def _record(text: _Text) -> Record | BrokenRecord:
     """
     text.peek()
     text.hold()
-    found = _read(text)
+    found = _read(text, looks_inside=looks_inside)
     if not found.is_closed and not text.peek():
         raise ConnectionFailedError("The answer was cut off")
     return found.element
 
 
-def _read(text: _Text) -> _Found:
-    """Read a value and go to its end, if that can be recognised."""
-    try:
-        value, raw = _decoded(text)
-    except _UnreadableError as error:
-        beginning, record = text.excerpt(), None
-        is_closed = _pass_over(text)
-        if is_closed and text.held is not None:
-            raw = text.buffer[text.position - text.held : text.position]
-            record = Record(raw, _outermost(raw))
-        return _Found(BrokenRecord(error.reason, beginning, record), is_closed, error.may_go_on)
-    return _Found(Record(raw, value))
+def _read(text: _Text, *, looks_inside: bool) -> _Found:
+    """Read a value and go to its end, if that can be recognised; of a broken one, parse the members if asked to."""
+    read = _decoded(text)
+    if isinstance(read, Record):
+        return _Found(read)
+    beginning, record = text.excerpt(), None
+    is_closed = _pass_over(text)
+    if is_closed and text.held is not None:
+        raw = text.buffer[text.position - text.held : text.position]
+        record = Record(raw, _outermost(raw) if looks_inside else None)
+    return _Found(BrokenRecord(read.reason, beginning, record), is_closed, read.may_go_on)
 
 
-def _decoded(text: _Text) -> tuple[Any, str]:
-    """Parse the value at the reading position and go to its end.
-
-    Returns:
-        The value and its text.
-
-    Raises:
-        _UnreadableError: it can't be parsed; the reading position is unchanged.
-    """
+def _decoded(text: _Text) -> Record | _Unreadable:
+    """Parse the value at the reading position and go to its end; if it can't be parsed, stay."""
     while True:
         start, arrived = text.position, len(text.buffer)
         try:
             value, end = _DECODER.raw_decode(text.buffer, start)
         except json.JSONDecodeError as error:
             if arrived - start > LARGEST_RECORD:
-                raise _UnreadableError(f"longer than {LARGEST_RECORD} characters") from None
+                return _Unreadable(f"longer than {LARGEST_RECORD} characters")
             may_go_on = _may_be_incomplete(error, arrived)
             if not (may_go_on and text.more()):
-                raise _UnreadableError(error.msg, may_go_on=may_go_on) from None
+                return _Unreadable(error.msg, may_go_on)
         except RecursionError:
-            raise _UnreadableError(_TOO_DEEP, may_go_on=True) from None
+            return _Unreadable(_TOO_DEEP, may_go_on=True)
         except _UNREADABLE as error:
-            raise _UnreadableError(f"{type(error).__name__}: {error}"[:_EXCERPT]) from None
+            return _Unreadable(f"{type(error).__name__}: {error}"[:_EXCERPT])
         else:
             # A number at the very end of what has arrived may continue.
             if end == arrived and text.buffer[end - 1] not in '}]"' and text.more():
                 continue
             text.position = end
-            return value, text.buffer[start:end]
+            return Record(text.buffer[start:end], value)
 
 
 def _may_be_incomplete(error: json.JSONDecodeError, arrived: int) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import os
-import sys
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,16 +65,10 @@ class IdentityServices(NamedTuple):
     Attributes:
         virtual_machine: address of the Azure Instance Metadata Service.
         arc: address of the Azure Arc agent.
-        challenges: the folder of the agent's files that prove who asks (as in msal 1.39, which reads them).
     """
 
     virtual_machine: tuple[str, int] = ("169.254.169.254", 80)
     arc: tuple[str, int] = ("127.0.0.1", 40342)
-    challenges: str = (
-        os.path.expandvars(r"%ProgramData%\AzureConnectedMachineAgent\Tokens")
-        if sys.platform == "win32"
-        else "/var/opt/azcmagent/tokens"
-    )
 
 
 class Network(NamedTuple):
@@ -197,16 +189,14 @@ def read_ca_bundle(text: str) -> str:
 
 def _other_form(path: Path, content: bytes) -> ConfigurationError:
     """The error for a file without PEM text."""
-    from defender_alerts.microsoft.client_certificate.x509 import read_certificate
+    from defender_alerts.microsoft.client_certificate.x509 import readable
 
     if any(_PEM.encode(encoding) in content for encoding in ("utf-16-le", "utf-16-be")):
         return ConfigurationError(
             f"The CA certificates in {str(path)!r} are in UTF-16. Convert the file, and set the path of the new one "
             "under Configuration > Network > Additional CA certificates: iconv -f UTF-16 -t UTF-8 OLD > NEW"
         )
-    try:
-        read_certificate(content)
-    except ValueError:
+    if readable(content) is None:
         return unreadable_ca_file(str(path))
     return ConfigurationError(
         f"The CA certificate in {str(path)!r} is in DER form. Convert the file, and set the path of the new one under "

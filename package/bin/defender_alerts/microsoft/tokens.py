@@ -7,8 +7,6 @@ Source: Microsoft, "OAuth 2.0 client credentials flow". ``user_sign_in`` and ``m
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 import re
 import threading
 from collections.abc import Mapping
@@ -25,8 +23,8 @@ from .account import CERTIFICATE, MANAGED_IDENTITY, Account
 from .client_certificate import UNSUPPORTED_ALGORITHM
 from .clouds import Cloud
 from .entra_http import EntraHttp, token_endpoint, unavailable
-from .entra_refusals import TokenRequest, called, codes_of, quoted, refused
-from .transport.client import Answer, Caller, Callers, Request
+from .entra_refusals import called, codes_of, quoted, refused
+from .transport.client import Answer, Caller, Callers, Request, json_object
 
 if TYPE_CHECKING:
     from .client_certificate.assertion import Assertions
@@ -37,8 +35,8 @@ if TYPE_CHECKING:
 _JWT_PARTS = 3  # header, claims, signature
 _ISSUER = r"(?i)https://[^/]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/v2\.0"
 _IMPORTING = threading.Lock()
-_Way = Callable[[Any, str], Mapping[str, Any]]
-"""Asks ``msal``'s application for a token for a scope; a refusal is an answer too."""
+_Ask = Callable[[Any], Mapping[str, Any]]
+"""Asks ``msal``'s application for a token; a refusal is an answer too."""
 # The first assertion, one with the server's time, and one with the other algorithm.
 _MOST_ASSERTIONS = 3
 
@@ -72,17 +70,13 @@ def _claims(token: str) -> Mapping[str, Any]:
     if len(parts) != _JWT_PARTS:
         return {}
     try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, ValueError, RecursionError):
+        return json_object(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)).decode())
+    except ValueError:
         return {}
-    return claims if isinstance(claims, dict) else {}
 
 
 def _read_tenant(answer: Answer) -> str:
-    try:
-        issuer = re.fullmatch(_ISSUER, str(json.loads(answer.text())["issuer"]))
-    except (ValueError, TypeError, KeyError, RecursionError):
-        issuer = None
+    issuer = re.fullmatch(_ISSUER, str(json_object(answer.text()).get("issuer")))
     if issuer is None:
         raise UnexpectedAnswerError(
             "The OpenID configuration of the account's domain names no tenant. Enter the tenant's GUID in "
@@ -133,7 +127,7 @@ class TokenSource:
         if "access_token" not in result:
             if self._account.is_direct and not codes_of(result):
                 raise self._machine().refused(result)
-            raise self._refused(result, TokenRequest(resource, hint))
+            raise self._refused(result, resource, hint=hint)
         value = str(result["access_token"])
         claims = _claims(value)
         tenant = str(claims.get("tid") or self._account.tenant_id).lower()
@@ -213,19 +207,16 @@ class TokenSource:
         from .user_sign_in import entered, redeem, refuse_worn
 
         with self._lock:
-            result = self._asked(lambda application, _: redeem(application, flow, answer), "")
+            result = self._asked(lambda application: redeem(application, flow, answer))
         if "access_token" not in result:
             if answer.get("code"):
                 refuse_worn(codes_of(result), quoted(result))
-            raise self._refused(result, TokenRequest(resource, redirect_uri=str(flow.get("redirect_uri") or "")))
+            raise self._refused(result, resource, redirect_uri=str(flow.get("redirect_uri") or ""))
         return entered(self._account, result)
 
-    def _by_itself(self, application: Any, scope: str) -> Mapping[str, Any]:
-        result: Mapping[str, Any] = application.acquire_token_for_client([scope])
-        return result
-
-    def _by_person(self) -> _Way:
-        """How a token of the person who has signed in is asked for."""
+    def _ask(self, scope: str) -> Mapping[str, Any]:
+        if not self._account.is_of_user:
+            return self._asked(lambda application: application.acquire_token_for_client([scope]))
         if self._person is None:
             # Imported here, since polls of applications don't need it.
             with _IMPORTING:
@@ -233,15 +224,12 @@ class TokenSource:
 
             self._person = PersonsTokens(self._account)
         person = self._person
-        return lambda application, scope: person.ask(application, scope, self._caller.clock.now)
+        return self._asked(lambda application: person.ask(application, scope, self._caller.clock.now))
 
-    def _ask(self, scope: str) -> Mapping[str, Any]:
-        return self._asked(self._by_person() if self._account.is_of_user else self._by_itself, scope)
-
-    def _asked(self, way: _Way, scope: str) -> Mapping[str, Any]:
+    def _asked(self, ask: _Ask) -> Mapping[str, Any]:
         """Request a token; with a certificate again, as long as another assertion may succeed."""
         application = self._msal()
-        result = way(application, scope)
+        result = ask(application)
         for _ in range(_MOST_ASSERTIONS - 1):
             if (
                 "access_token" in result
@@ -249,7 +237,7 @@ class TokenSource:
                 or not self._assertions.another_may_do(codes_of(result))
             ):
                 break
-            again = way(application, scope)
+            again = ask(application)
             # A refusal of the other algorithm does not explain why the first assertion was refused.
             if UNSUPPORTED_ALGORITHM not in codes_of(again):
                 result = again
@@ -303,9 +291,9 @@ class TokenSource:
         self._assertions = Assertions(self._pair, account.client_id, audience, self._caller.clock.now)
         return {"client_assertion": self._assertions.make}
 
-    def _refused(self, result: Mapping[str, Any], asked: TokenRequest) -> AddonError:
+    def _refused(self, result: Mapping[str, Any], resource: str, **further: str) -> AddonError:
         thumbprint = self._pair.certificate.sha1.hex().upper() if self._pair else ""
-        return refused(result, self._account, self._cloud, asked._replace(thumbprint=thumbprint))
+        return refused(result, self._account, self._cloud, resource, thumbprint=thumbprint, **further)
 
 
 def _permissions(claims: Mapping[str, Any]) -> tuple[str, ...]:

@@ -278,27 +278,27 @@ class _InputRun:
         for one in result.outcomes:
             collector = one.collector
             if one.failure is not None:
-                self._fail(one.failure, collector.now, region=collector.region)
+                self._fail(one.failure, collector.job.caller.clock.now(), region=collector.region)
             summary = collector.summary(one.seconds)
             whose = {"input": self._name, "account": plan.account.name}
             if plan.account.identity:
                 whose["identity"] = plan.account.identity
             self._log.info("%s", key_values(action="region_done", **whose, outcome=one.outcome, **summary))
             for sourcetype, count in (
-                (plan.kind.sourcetype, collector.new - collector.new_split_alerts),
-                (plan.kind.split_sourcetype, collector.new_split_alerts),
+                (plan.kind.sourcetype, collector.delivery.delivered.new - collector.delivery.delivered.split_alerts),
+                (plan.kind.split_sourcetype, collector.delivery.delivered.split_alerts),
             ):
                 if count:
                     # As solnlib's events_ingested (8.2), from which UCC's dashboard counts events.
                     ingested = key_values(
                         action="events_ingested",
-                        modular_input_name=collector.source,
+                        modular_input_name=collector.job.origin.source,
                         sourcetype_ingested=sourcetype,
                         n_events=count,
                         event_input=self._name,
                         event_index=plan.polling.index,
                         event_account=plan.account.name,
-                        event_host=collector.host,
+                        event_host=collector.job.origin.host,
                     )
                     self._log.info("%s", ingested)
 

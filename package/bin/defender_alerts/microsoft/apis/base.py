@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.microsoft.json_stream import BrokenRecord, Record
 from defender_alerts.microsoft.transport.client import Refusal, Request
 from defender_alerts.microsoft.transport.rate_limit import Limit
 from defender_alerts.times import Window
+
+if TYPE_CHECKING:
+    from .odata import ODataApi
 
 
 class Access(NamedTuple):
@@ -145,12 +148,15 @@ class Api(Protocol):
         """Explains its refusals."""
 
     @property
-    def pages(self) -> Pages | None:
-        """How to page within one instant; None if the API has no pages."""
+    def pages(self) -> ODataApi | None:
+        """What follows links to further pages; None if the API has none."""
 
     @property
-    def expansion(self) -> Expansion | None:
-        """The records inside its records; None if none are requested, or they can't be requested one by one."""
+    def expansion(self) -> ODataApi | None:
+        """What takes records out of its records, such as the alerts of an incident.
+
+        None if none are requested, or if they can't be requested one by one.
+        """
 
     def request(self, query: Query) -> Request:
         """The request for a query; it always has both bounds.
@@ -188,34 +194,3 @@ class ApiErrors(Protocol):
 
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
         """Turn a refusal into an error with advice; ``roles`` are the permissions in the token."""
-
-
-class Pages(Protocol):
-    """The further pages of an answer."""
-
-    def follow(self, link: str) -> Request:
-        """The request for the next page.
-
-        Raises:
-            StrangeLinkError: the link points to a host that is not this API's.
-        """
-
-
-class Expansion(Protocol):
-    """The records inside an API's records, such as the alerts of an incident."""
-
-    @property
-    def splits(self) -> bool:
-        """Whether they become events of their own."""
-
-    def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
-        """Return the text of the record's event, and the inner records that become events of their own."""
-
-    def is_incomplete(self, record: Mapping[str, Any]) -> bool:
-        """Whether a record arrived without its inner records, so that it has to be requested again."""
-
-    def unexpanded(self) -> Api:
-        """The API without expansion."""
-
-    def single(self, identity: str) -> Api:
-        """The API for one expanded record by its id."""

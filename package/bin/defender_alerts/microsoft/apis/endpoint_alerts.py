@@ -6,13 +6,12 @@ Source: Microsoft, "List alerts API" and "Alert resource type" (2025), including
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from defender_alerts.microsoft.transport.rate_limit import Limit
 from defender_alerts.settings import cleaned
 
 from .base import ENDPOINT_PRODUCT, Access, Alerts
-from .odata import Collection, ODataApi, any_of, chosen
+from .odata import Collection, ODataSettings, any_of, chosen
 
 API = "endpoint"
 # Pages of 2026 on related alerts name the second alone (get-domain-related-alerts); "List alerts API" names both.
@@ -46,37 +45,17 @@ _ALERTS = Collection(
 )
 
 
-class EndpointSettings(NamedTuple):
-    """The settings that only this kind of input has."""
-
-    region: str
-    severities: tuple[str, ...]
-
-    @property
-    def regions(self) -> tuple[str, ...]:
-        """One region: each host shows the whole tenant."""
-        return (self.region,)
-
-    @property
-    def brings(self) -> Alerts:
-        """The alerts of endpoints with these severities."""
-        return Alerts(ENDPOINT_PRODUCT, frozenset(self.severities))
-
-    def in_region(self, region: str, cloud: str) -> ODataApi:
-        """The API with these settings' filters.
-
-        Raises:
-            ConfigurationError: the cloud does not offer it in that region.
-        """
-        severities = (_SPELLINGS[severity] for severity in self.severities)
-        return ODataApi.at(_ALERTS, cloud, region, filters=any_of("severity", severities))
-
-
-def read_settings(name: str, stanza: Mapping[str, str]) -> EndpointSettings:
+def read_settings(name: str, stanza: Mapping[str, str]) -> ODataSettings:
     """Read the settings of an input.
 
     Raises:
         ConfigurationError: a field is wrong.
     """
     region = cleaned(stanza.get("region") or DEFAULT_REGION).lower()
-    return EndpointSettings(region, chosen(stanza.get("severities"), SEVERITIES, "severity", name))
+    severities = chosen(stanza.get("severities"), SEVERITIES, "severity", name)
+    return ODataSettings(
+        _ALERTS,
+        Alerts(ENDPOINT_PRODUCT, frozenset(severities)),
+        any_of("severity", (_SPELLINGS[severity] for severity in severities)),
+        regions=(region,),
+    )

@@ -7,15 +7,13 @@ Sources: Microsoft, "List alerts_v2", "alert resource type", "Microsoft Graph se
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from defender_alerts.microsoft.transport.rate_limit import Limit
 
 from .base import Access, Alerts
-from .odata import Collection, ODataApi, any_of, chosen
+from .odata import Collection, ODataSettings, any_of, chosen
 
 API = "graph"
-REGION = "global"
 ACCESS = Access("Microsoft Graph", ("SecurityAlert.Read.All", "SecurityAlert.ReadWrite.All"))
 LIMITS = (Limit(150, 60),)
 # Without it, newer members of an enumeration come as unknownFutureValue.
@@ -51,36 +49,13 @@ _ALERTS = Collection(
 )
 
 
-class GraphSettings(NamedTuple):
-    """The settings that only this kind of input has."""
-
-    severities: tuple[str, ...]
-    service_sources: tuple[str, ...]
-    # One: Graph has no regions.
-    regions: tuple[str, ...] = (REGION,)
-
-    @property
-    def brings(self) -> Alerts:
-        """The alerts of these products and severities."""
-        return Alerts(frozenset(self.service_sources), frozenset(self.severities))
-
-    def in_region(self, region: str, cloud: str) -> ODataApi:
-        """The API with these settings' filters.
-
-        Raises:
-            ConfigurationError: the cloud does not offer it.
-        """
-        filters = (*any_of("severity", self.severities), *any_of("serviceSource", self.service_sources))
-        return ODataApi.at(_ALERTS, cloud, region, filters=filters)
-
-
-def read_settings(name: str, stanza: Mapping[str, str]) -> GraphSettings:
+def read_settings(name: str, stanza: Mapping[str, str]) -> ODataSettings:
     """Read the settings of an input.
 
     Raises:
         ConfigurationError: a field is wrong.
     """
-    return GraphSettings(
-        chosen(stanza.get("severities"), SEVERITIES, "severity", name),
-        chosen(stanza.get("service_sources"), SERVICE_SOURCES, "service source", name),
-    )
+    severities = chosen(stanza.get("severities"), SEVERITIES, "severity", name)
+    sources = chosen(stanza.get("service_sources"), SERVICE_SOURCES, "service source", name)
+    filters = (*any_of("severity", severities), *any_of("serviceSource", sources))
+    return ODataSettings(_ALERTS, Alerts(frozenset(sources), frozenset(severities)), filters)

@@ -12,14 +12,13 @@ alerts: if the answer has none, the incident stays among the incomplete ones.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.settings import cleaned
 
 from .base import Access, Alerts
-from .graph_alerts import API, HEADERS, LIMITS, REGION
-from .odata import Collection, ODataApi
+from .graph_alerts import API, HEADERS, LIMITS
+from .odata import Collection, ODataSettings
 
 ACCESS = Access("Microsoft Graph", ("SecurityIncident.Read.All", "SecurityIncident.ReadWrite.All"))
 ALERTS = ("none", "inside", "split")
@@ -38,28 +37,7 @@ _INCIDENTS = Collection(
 )
 
 
-class IncidentSettings(NamedTuple):
-    """The settings that only this kind of input has."""
-
-    alerts: str
-    # One: Graph has no regions.
-    regions: tuple[str, ...] = (REGION,)
-
-    @property
-    def brings(self) -> Alerts | None:
-        """All alerts, if incidents come with theirs."""
-        return None if self.alerts == "none" else Alerts()
-
-    def in_region(self, region: str, cloud: str) -> ODataApi:
-        """The API with these settings' expansion.
-
-        Raises:
-            ConfigurationError: the cloud does not offer it.
-        """
-        return ODataApi.at(_INCIDENTS, cloud, region, expands=self.alerts != "none", splits=self.alerts == "split")
-
-
-def read_settings(name: str, stanza: Mapping[str, str]) -> IncidentSettings:
+def read_settings(name: str, stanza: Mapping[str, str]) -> ODataSettings:
     """Read the settings of an input.
 
     Raises:
@@ -70,4 +48,5 @@ def read_settings(name: str, stanza: Mapping[str, str]) -> IncidentSettings:
         raise ConfigurationError(
             f"alerts is {alerts!r}, and should be one of {', '.join(ALERTS)}. Correct the input {name} under Inputs."
         )
-    return IncidentSettings(alerts)
+    brings = None if alerts == "none" else Alerts()
+    return ODataSettings(_INCIDENTS, brings, (), expands=alerts != "none", splits=alerts == "split")

@@ -52,7 +52,7 @@ from defender_alerts.microsoft.transport.rate_limit import Limit
 from defender_alerts.settings import split_list
 from defender_alerts.times import Window, iso, parse_iso, seconds
 
-from .base import Access, Query
+from .base import Access, Alerts, Query
 from .refusals import about, asked_for, out_of_service
 
 _HTTPS = 443
@@ -118,27 +118,6 @@ class ODataApi(NamedTuple):
     # Defender keeps alerts and incidents for 180 days.
     retention: int = seconds(180 * 86_400)
 
-    @classmethod
-    def at(
-        cls,
-        collection: Collection,
-        cloud: str,
-        region: str,
-        *,
-        filters: tuple[str, ...] = (),
-        expands: bool = True,
-        splits: bool = False,
-    ) -> ODataApi:
-        """The collection at the host of a cloud and region.
-
-        Raises:
-            ConfigurationError: the cloud does not offer it there.
-        """
-        row = clouds.endpoint(collection.api, cloud, region)
-        hosts = frozenset(clouds.hosts(collection.api, cloud))
-        most = collection.most_records
-        return cls(collection, region, row.host, row.audience, hosts, most, filters, expands, splits)
-
     @property
     def limits(self) -> tuple[Limit, ...]:
         """Microsoft's published rate limits."""
@@ -155,9 +134,9 @@ class ODataApi(NamedTuple):
         return self
 
     @property
-    def expansion(self) -> ODataExpansion | None:
-        """The inner records, if they can be requested one by one; other expansions are simply part of a record."""
-        return ODataExpansion(self) if self.collection.by_id and self.expands else None
+    def expansion(self) -> ODataApi | None:
+        """Inner records that can be requested one by one; other expansions are simply part of a record."""
+        return self if self.collection.by_id and self.expands else None
 
     def request(self, query: Query) -> Request:
         """The request for a query.
@@ -231,27 +210,14 @@ class ODataApi(NamedTuple):
         identity, updated = record.get("id"), record.get(self.collection.updated)
         # An incident's id is a number in one of Microsoft's APIs and a string in the other.
         if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
-            msg = "id is missing"
-            raise ValueError(msg)
+            raise ValueError("id is missing")
         if not isinstance(updated, str):
-            msg = f"{self.collection.updated} is missing"
-            raise ValueError(msg)  # noqa: TRY004 - the contract is ValueError for every malformed record
+            raise ValueError(f"{self.collection.updated} is missing")  # noqa: TRY004 - the contract is ValueError for every malformed record
         return str(identity), parse_iso(updated)
-
-
-class ODataExpansion(NamedTuple):
-    """The inner records of a collection whose records can be requested by id."""
-
-    api: ODataApi
-
-    @property
-    def splits(self) -> bool:
-        """Whether they become events of their own."""
-        return self.api.splits
 
     def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
         """Return the record's text, without its inner records if they become events of their own, and those."""
-        member = self.api.collection.expand
+        member = self.collection.expand
         if not self.splits or not isinstance(record.value, Mapping) or member not in record.value:
             return record.raw, ()
         raw, inside = without_member(record.raw, member)
@@ -259,16 +225,55 @@ class ODataExpansion(NamedTuple):
 
     def is_incomplete(self, record: Mapping[str, Any]) -> bool:
         """Whether some are missing: a record that has none holds an empty array."""
-        member = self.api.collection.expand
+        member = self.collection.expand
         return not isinstance(record.get(member), list) or f"{member}@odata.nextLink" in record
 
     def unexpanded(self) -> ODataApi:
         """The collection without expansion."""
-        return self.api._replace(plain=True)
+        return self._replace(plain=True)
 
     def single(self, identity: str) -> ODataApi:
         """One record by its id."""
-        return self.api._replace(plain=False, identity=identity)
+        return self._replace(plain=False, identity=identity)
+
+
+class ODataSettings(NamedTuple):
+    """The settings that only one kind of input has, as far as a collection is requested by them.
+
+    Attributes:
+        collection: to request.
+        brings: the alerts that an input with these settings collects; None if it collects none.
+        filters: OData conditions in addition to the times.
+        regions: the one region to collect, since each host shows the whole tenant.
+        expands: whether the inner records are wanted.
+        splits: whether they become events of their own.
+    """
+
+    collection: Collection
+    brings: Alerts | None
+    filters: tuple[str, ...]
+    regions: tuple[str, ...] = ("global",)
+    expands: bool = True
+    splits: bool = False
+
+    def in_region(self, region: str, cloud: str) -> ODataApi:
+        """The API with these settings' filters and expansion.
+
+        Raises:
+            ConfigurationError: the cloud does not offer it there.
+        """
+        row = clouds.endpoint(self.collection.api, cloud, region)
+        return ODataApi(
+            self.collection,
+            region,
+            row.host,
+            row.audience,
+            hosts=frozenset(clouds.hosts(self.collection.api, cloud)),
+            most_records=self.collection.most_records,
+            filters=self.filters,
+            expands=self.expands,
+            splits=self.splits,
+        )
 
 
 class ODataErrors(NamedTuple):

@@ -116,7 +116,7 @@ class SiemApi(NamedTuple):
     @property
     def errors(self) -> SiemErrors:
         """Explains its refusals."""
-        return SiemErrors(self.region, self.audience)
+        return SiemErrors(self.region, resource_hint(self.audience))
 
     def request(self, query: Query) -> Request:
         """The request for a query, with both bounds in the records' own time format."""
@@ -149,15 +149,12 @@ class SiemApi(NamedTuple):
         full_id = record.get("FullId")
         processed = record.get("LastProcessedTimeUtc")
         if not isinstance(full_id, str) or not full_id:
-            msg = "FullId is missing"
-            raise ValueError(msg)
+            raise ValueError("FullId is missing")
         if not isinstance(processed, str):
-            msg = "LastProcessedTimeUtc is missing"
-            raise ValueError(msg)  # noqa: TRY004 - the contract is ValueError for every malformed record
+            raise ValueError("LastProcessedTimeUtc is missing")  # noqa: TRY004 - the contract is ValueError for every malformed record
         part = record.get("AlertPart")
         if isinstance(part, (dict, list)):
-            msg = "AlertPart is no number"
-            raise ValueError(msg)  # noqa: TRY004 - as above
+            raise ValueError("AlertPart is no number")  # noqa: TRY004 - as above
         return f"{full_id}|{part}", parse_iso(processed)
 
 
@@ -165,13 +162,8 @@ class SiemErrors(NamedTuple):
     """Explains the refusals of the SIEM API in one region."""
 
     region: str
-    audience: str
+    resource_hint: str
     retirement: str = _REPLACEMENTS
-
-    @property
-    def resource_hint(self) -> str:
-        """See the function ``resource_hint``."""
-        return resource_hint(self.audience)
 
     def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
         """Turn a refusal into an error with advice."""

@@ -14,7 +14,7 @@ import ssl
 from typing import NamedTuple
 
 from . import der, pem
-from .x509 import Certificate, read_certificate
+from .x509 import readable
 
 CA_FIELD = "Configuration > Network > Additional CA certificates"
 
@@ -90,7 +90,7 @@ def read_authorities(text: str, now: dt.datetime | None = None) -> Authorities:
         except (ValueError, ssl.SSLError):
             broken.append(LeftOut(number, "", "can't be read"))
             continue
-        details = _details(encoded)
+        details = readable(encoded)
         name = details.subject.common if details else ""
         if details and details.not_after < now:
             unfit.append(LeftOut(number, name, f"expired on {details.not_after.date().isoformat()}"))
@@ -115,8 +115,8 @@ def _certificate(block: pem.Block) -> tuple[bytes, bool]:
     """
     if block.label != _TRUSTED:
         return block.decoded(), True
-    encoded, behind = der.split(block.decoded())
-    return encoded, not behind or _is_for_servers(der.read(behind))
+    certificate, *purposes = der.values(block.decoded())
+    return certificate.encoded, all(map(_is_for_servers, purposes))
 
 
 def _is_for_servers(auxiliary: der.Value) -> bool:
@@ -131,11 +131,3 @@ def _is_for_servers(auxiliary: der.Value) -> bool:
 
 def _purposes(value: der.Value) -> set[bytes]:
     return {one.content for one in der.values(value.content)}
-
-
-def _details(encoded: bytes) -> Certificate | None:
-    """The certificate's name and dates; None if only OpenSSL can read it."""
-    try:
-        return read_certificate(encoded)
-    except ValueError:
-        return None

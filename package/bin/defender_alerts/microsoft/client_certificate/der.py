@@ -22,10 +22,16 @@ class MalformedError(ValueError):
 
 
 class Value(NamedTuple):
-    """One value; ``content`` may belong to a private key, so ``repr`` leaves it out."""
+    """One value; what it holds may belong to a private key, so ``repr`` leaves it out.
+
+    Attributes:
+        content: its bytes.
+        encoded: the same with type and length before them.
+    """
 
     tag: int
     content: bytes
+    encoded: bytes
 
     def __repr__(self) -> str:
         return f"Value({self.tag:#x})"
@@ -48,28 +54,6 @@ class Value(NamedTuple):
             raise MalformedError(f"a value of type {self.tag:#x} stands where {tag:#x} should")
         return self.content
 
-    def positive(self) -> int:
-        """The value as a positive INTEGER.
-
-        Raises:
-            MalformedError: it is not one.
-        """
-        number = int.from_bytes(self.of(INTEGER), "big", signed=True)
-        if number <= 0:
-            raise MalformedError("a number is not positive")
-        return number
-
-    def bits(self) -> bytes:
-        """The value as a BIT STRING of whole bytes.
-
-        Raises:
-            MalformedError: it is not one.
-        """
-        content = self.of(BIT_STRING)
-        if content[:1] != b"\0":
-            raise MalformedError("a bit string does not end with a whole byte")
-        return content[1:]
-
 
 def read(encoded: bytes) -> Value:
     """Read a single value.
@@ -81,18 +65,6 @@ def read(encoded: bytes) -> Value:
     if len(found) != 1:
         raise MalformedError(f"{len(found)} values stand where one should")
     return found[0]
-
-
-def split(encoded: bytes) -> tuple[bytes, bytes]:
-    """Split the bytes after the first value.
-
-    Raises:
-        MalformedError: they don't begin with a value.
-    """
-    begin, length = _length(encoded, 1)
-    if begin + length > len(encoded):
-        raise MalformedError("a value is cut off")
-    return encoded[: begin + length], encoded[begin + length :]
 
 
 def values(encoded: bytes) -> Iterator[Value]:
@@ -107,21 +79,20 @@ def values(encoded: bytes) -> Iterator[Value]:
         if tag & _LONG_TAG == _LONG_TAG:
             raise MalformedError("a type has more than one byte")
         begin, length = _length(encoded, position + 1)
-        if begin + length > len(encoded):
+        end = begin + length
+        if end > len(encoded):
             raise MalformedError("a value is cut off")
-        yield Value(tag, encoded[begin : begin + length])
-        position = begin + length
+        yield Value(tag, encoded[begin:end], encoded[position:end])
+        position = end
 
 
 def _length(encoded: bytes, position: int) -> tuple[int, int]:
     """The position and length of the content."""
-    if position >= len(encoded):
-        raise MalformedError("a value is cut off")
-    first = encoded[position]
+    first = encoded[position] if position < len(encoded) else 0
     if first < _LONG_FORM:
         return position + 1, first
     count = first - _LONG_FORM
     begin = position + 1 + count
-    if not 1 <= count <= _MOST_LENGTH_BYTES or begin > len(encoded):
+    if not 1 <= count <= _MOST_LENGTH_BYTES:
         raise MalformedError("a length is not definite")
     return begin, int.from_bytes(encoded[position + 1 : begin], "big")

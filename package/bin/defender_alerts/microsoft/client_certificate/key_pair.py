@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 from defender_alerts.errors import ConfigurationError
 
-from . import pem
-from .rsa import OtherKeyError, PrivateKey, read_pkcs1, read_pkcs8
-from .x509 import Certificate, read_certificate
+from . import der, pem
+from .x509 import RSA, Certificate, read_certificate
 
 NEW_PAIR = "openssl req -x509 -newkey rsa:2048 -sha256 -days 730 -nodes -subj /CN=splunk -keyout key.pem -out cert.pem"
 DECRYPT = "openssl pkcs8 -topk8 -nocrypt -in encrypted.pem -out key.pem"
@@ -21,8 +20,22 @@ _LENIENCE = dt.timedelta(minutes=5)
 _TELLING = 16
 _CERTIFICATE = "CERTIFICATE"
 _REQUESTS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
-_READERS = {"PRIVATE KEY": read_pkcs8, "RSA PRIVATE KEY": read_pkcs1}
+_PKCS1, _PKCS8 = "RSA PRIVATE KEY", "PRIVATE KEY"
 _ENCRYPTED = "ENCRYPTED"
+
+
+class PrivateKey(NamedTuple):
+    """An RSA private key in the form of PKCS#1 (RFC 8017, A.1.2), without ``repr``; ``modulus`` identifies it."""
+
+    encoded: bytes
+    modulus: int
+
+    def __repr__(self) -> str:
+        return "PrivateKey()"
+
+
+class _OtherKeyError(ValueError):
+    """The key is not an RSA key."""
 
 
 class Pair(NamedTuple):
@@ -68,13 +81,13 @@ def read_pair(certificate: str, private_key: str, where: str) -> Pair:
     """
     certificates = _read_certificates(certificate, where)
     key, key_pem = _read_key(private_key, where)
-    if all(one.key is None for one in certificates):
+    if all(one.modulus is None for one in certificates):
         raise ConfigurationError(
             f"The certificate's key is not for RSA, which Entra ID requires. Make a new pair: {NEW_PAIR}. {where}"
         )
     # The certificate with this key is the application's own; the others in a chain belong to its issuers.
     for one in certificates:
-        if one.key == key.public:
+        if one.modulus == key.modulus:
             return Pair(one, key, key_pem)
     raise ConfigurationError(
         "The certificate and the private key do not belong together. Paste the two files of one pair: openssl x509 -in "
@@ -145,13 +158,9 @@ def _read_key(text: str, where: str) -> tuple[PrivateKey, str]:
             f"or -----BEGIN RSA PRIVATE KEY-----. {where}"
         )
     (block,) = keys
-    reader = _READERS.get(block.label)
     try:
-        if reader is None:
-            raise OtherKeyError  # noqa: TRY301 - one sentence for all
-        encoded = block.decoded()
-        return reader(encoded), pem.text(block.label, encoded)
-    except OtherKeyError:
+        return _rsa_key(block), pem.text(block.label, block.decoded())
+    except _OtherKeyError:
         raise ConfigurationError(
             f"The private key is not an RSA key in PEM, which Entra ID requires. Make a new pair: {NEW_PAIR}. {where}"
         ) from None
@@ -160,6 +169,25 @@ def _read_key(text: str, where: str) -> tuple[PrivateKey, str]:
             "The private key can't be read. Paste the whole text again, from its -----BEGIN line to its -----END line. "
             f"{where}"
         ) from None
+
+
+def _rsa_key(block: pem.Block) -> PrivateKey:
+    """Read the key in a block of PKCS#8 (RFC 5208) or PKCS#1.
+
+    Raises:
+        _OtherKeyError: it is not an RSA key.
+        ValueError: it is not a key.
+    """
+    if block.label not in {_PKCS1, _PKCS8}:
+        raise _OtherKeyError
+    encoded = block.decoded()
+    if block.label == _PKCS8:
+        _version, algorithm, key, *_attributes = der.read(encoded).members()
+        if algorithm.members()[0].of(der.OBJECT_IDENTIFIER) != RSA:
+            raise _OtherKeyError
+        encoded = key.of(der.OCTET_STRING)
+    _version, modulus, _exponent, _private_exponent, *_others = der.read(encoded).members()
+    return PrivateKey(encoded, int.from_bytes(modulus.of(der.INTEGER), "big"))
 
 
 def _day(moment: dt.datetime) -> str:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+import ssl
 from typing import NamedTuple
 
-from . import der, pem
-from .rsa import RSA, PublicNumbers
+from . import der
+
+RSA = bytes.fromhex("2a864886f70d010101")
+"""The object identifier 1.2.840.113549.1.1.1, rsaEncryption, encoded."""
 
 _EXPLICIT_VERSION = 0xA0
 # RFC 5280, appendix A.1. Other attributes don't help to recognise a name.
 _ATTRIBUTES = {b"\x55\x04\x03": "CN", b"\x55\x04\x0a": "O", b"\x55\x04\x0b": "OU"}
 _BMP_STRING = 0x1E
-_UTC_TIME = rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z"
-_GENERALIZED_TIME = rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z"
+_TIME = rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z"
 # RFC 5280, 4.1.2.5.1: a two-digit year below 50 means 20xx.
-_CENTURY_TURNS = 50
+_CENTURY_TURNS = b"50"
 
 
 class Name(tuple[tuple[str, str], ...]):
@@ -36,10 +38,10 @@ class Name(tuple[tuple[str, str], ...]):
 
 
 class Certificate(NamedTuple):
-    """One certificate; ``key`` is None if it is not an RSA key."""
+    """One certificate; ``modulus`` identifies its RSA key, and is None if it has another one."""
 
     encoded: bytes
-    key: PublicNumbers | None
+    modulus: int | None
     not_before: dt.datetime
     not_after: dt.datetime
     subject: Name
@@ -58,7 +60,7 @@ class Certificate(NamedTuple):
     @property
     def pem(self) -> str:
         """The certificate as PEM."""
-        return pem.text("CERTIFICATE", self.encoded)
+        return ssl.DER_cert_to_PEM_cert(self.encoded)
 
 
 def read_certificate(encoded: bytes) -> Certificate:
@@ -74,9 +76,17 @@ def read_certificate(encoded: bytes) -> Certificate:
         first = 1 if fields[0].tag == _EXPLICIT_VERSION else 0
         _serial, _algorithm, issuer, validity, subject, key = fields[first : first + 6]
         begins, ends = map(_time, validity.members())
-        return Certificate(encoded, _public_key(key), begins, ends, _name(subject), _name(issuer))
-    except (der.MalformedError, IndexError, ValueError) as error:
+        return Certificate(encoded, _modulus(key), begins, ends, _name(subject), _name(issuer))
+    except (IndexError, ValueError) as error:
         raise ValueError(f"not a certificate: {error}") from error
+
+
+def readable(encoded: bytes) -> Certificate | None:
+    """Read a certificate in DER; None if it is not one, or if only OpenSSL can read it."""
+    try:
+        return read_certificate(encoded)
+    except ValueError:
+        return None
 
 
 def _name(value: der.Value) -> Name:
@@ -89,21 +99,20 @@ def _name(value: der.Value) -> Name:
     )
 
 
-def _public_key(information: der.Value) -> PublicNumbers | None:
+def _modulus(information: der.Value) -> int | None:
     algorithm, bits = information.members()
     if algorithm.members()[0].of(der.OBJECT_IDENTIFIER) != RSA:
         return None
-    modulus, exponent = der.read(bits.bits()).members()
-    return PublicNumbers(modulus.positive(), exponent.positive())
+    # The first byte counts the bits that are not used, of which there are none.
+    modulus, _exponent = der.read(bits.of(der.BIT_STRING)[1:]).members()
+    return int.from_bytes(modulus.of(der.INTEGER), "big")
 
 
 def _time(value: der.Value) -> dt.datetime:
-    is_short = value.tag == der.UTC_TIME
-    form = _UTC_TIME if is_short else _GENERALIZED_TIME
-    match = re.match(form, value.of(der.UTC_TIME if is_short else der.GENERALIZED_TIME))
+    text = value.content
+    if value.tag == der.UTC_TIME:
+        text = (b"20" if text < _CENTURY_TURNS else b"19") + text
+    match = re.match(_TIME, text)
     if match is None:
         raise der.MalformedError("a time has a form that RFC 5280 forbids")
-    year, *rest = (int(group) for group in match.groups())
-    if is_short:
-        year += 2000 if year < _CENTURY_TURNS else 1900
-    return dt.datetime(year, *rest, tzinfo=dt.timezone.utc)  # type: ignore[arg-type, misc]
+    return dt.datetime(*map(int, match.groups()), tzinfo=dt.timezone.utc)  # type: ignore[arg-type, misc]

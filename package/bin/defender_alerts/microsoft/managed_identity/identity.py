@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,15 +20,18 @@ from msal.token_cache import TokenCache
 from defender_alerts.errors import AddonError, AuthenticationError, ConfigurationError, UnexpectedAnswerError
 from defender_alerts.microsoft.account import Account
 from defender_alerts.microsoft.clouds import Cloud
-from defender_alerts.microsoft.transport.client import Caller, Callers, microsofts_words
+from defender_alerts.microsoft.entra_refusals import quoted
+from defender_alerts.microsoft.transport.client import Caller, Callers
 from defender_alerts.microsoft.transport.server_clock import ServerClock
 
-from .http_client import IdentityHttp
+from .http_client import NOT_AZURES, IdentityHttp
 from .session import LONGEST_CONNECT, open_session
 
 
 class MachineIdentity:
     """The managed identity that an account names; the machine's own (system-assigned) where it names none.
+
+    Not for several threads at once: ``TokenSource`` asks for one token at a time.
 
     Args:
         account: whose tokens are wanted.
@@ -50,10 +52,9 @@ class MachineIdentity:
             log=callers.log,
             patience=callers.patience,
         )
-        self._http = IdentityHttp(caller, services)
-        self._lock = threading.Lock()
+        self._http = IdentityHttp(caller)
         self._client: Any = None
-        self._cache: Any = None
+        self._cache = TokenCache()
 
     def ask(self, resource: str) -> Mapping[str, Any]:
         """What ``msal`` answers: a token for ``resource`` from its cache or the service, or why there is none.
@@ -62,8 +63,39 @@ class MachineIdentity:
             AddonError: the service can't be reached, or did not answer as Azure's does.
             StoppedError: the process was asked to stop.
         """
-        with self._lock:
-            return self._asked(resource)
+        try:
+            result: Mapping[str, Any] = self._msal().acquire_token_for_client(resource=resource)
+        except ArcPlatformNotSupportedError as error:
+            raise ConfigurationError(
+                "The Azure Arc agent gives tokens on Linux and Windows alone. On this machine, let the account sign in "
+                "with a certificate."
+            ) from error
+        except ManagedIdentityError as error:
+            if not self._account.identity_client_id:
+                raise UnexpectedAnswerError(NOT_AZURES.format(host="localhost:40342")) from error
+            raise ConfigurationError(
+                "The Azure Arc agent of this machine gives tokens of the machine's own identity alone, not of the one "
+                f"with the client ID {self._account.identity_client_id}. Update the agent; or clear the field Client "
+                f"ID of the identity and choose Has permissions of its own. (msal says: {str(error)[:200]})"
+            ) from error
+        except PermissionError as error:
+            raise ConfigurationError(
+                "The user of splunkd may not read the Azure Arc agent's files, without which the agent gives no token. "
+                "Add this user to the group himds (Linux: usermod -a -G himds splunk) or Hybrid agent extension "
+                "applications (Windows), and restart Splunk."
+            ) from error
+        except OSError as error:
+            raise UnexpectedAnswerError(
+                f"The Azure Arc agent asks for a file of its own that can't be read ({error.strerror}). Restart the "
+                "agent (Linux: systemctl restart himdsd), and check it with: azcmagent show"
+            ) from error
+        except ValueError as error:
+            raise UnexpectedAnswerError(
+                "The identity service of this machine answered with something that is no token. A managed identity "
+                "works on an Azure VM and on a server with the Azure Arc agent alone; elsewhere let the account sign "
+                "in with a certificate."
+            ) from error
+        return result
 
     def assertion(self) -> str:
         """A token with which this identity vouches for the account's application.
@@ -81,17 +113,15 @@ class MachineIdentity:
             raise ConfigurationError(
                 "The managed identity of this machine can't vouch for an application of the cloud "
                 f"{self._cloud.label}: it gets no token for {audience}. An identity serves its own cloud alone: set "
-                f"the account's cloud to that of this machine.{_quoted(result)}"
+                f"the account's cloud to that of this machine.{quoted(result)}"
             )
         raise self.refused(result)
 
     def reject(self, token: str) -> None:
         """Forget a token that an API refused."""
-        with self._lock:
-            if self._cache is not None:
-                for entry in list(self._cache.search("AccessToken")):
-                    if entry.get("secret") == token:
-                        self._cache.remove_at(entry)
+        for entry in list(self._cache.search("AccessToken")):
+            if entry.get("secret") == token:
+                self._cache.remove_at(entry)
 
     def refused(self, result: Mapping[str, Any]) -> AddonError:
         """The error for an answer of the service without a token.
@@ -103,36 +133,13 @@ class MachineIdentity:
             return AuthenticationError(
                 f"Azure gives this machine no token of the managed identity with the client ID {named}. Compare it "
                 "with the Overview page of the identity in the Azure portal, and assign the identity to this machine: "
-                f"Identity > User assigned.{_quoted(result)}"
+                f"Identity > User assigned.{quoted(result)}"
             )
         return AuthenticationError(
             "Azure gives this machine no token unless it is told of which identity: none is assigned to it, or several "
             "are. In the Azure portal, switch on Identity > System assigned of this machine, or assign an identity and "
-            f"enter its client ID in the account {self._account.name}.{_quoted(result)}"
+            f"enter its client ID in the account {self._account.name}.{quoted(result)}"
         )
-
-    def _asked(self, resource: str) -> Mapping[str, Any]:
-        try:
-            result: Mapping[str, Any] = self._msal().acquire_token_for_client(resource=resource)
-        except ArcPlatformNotSupportedError as error:
-            raise ConfigurationError(
-                "The Azure Arc agent gives tokens on Linux and Windows alone. On this machine, let the account sign in "
-                "with a certificate."
-            ) from error
-        except ManagedIdentityError as error:
-            # The challenge has been checked by then: what is left is an agent that ignores which identity is wanted.
-            raise ConfigurationError(
-                "The Azure Arc agent of this machine gives tokens of the machine's own identity alone, not of the one "
-                f"with the client ID {self._account.identity_client_id}. Update the agent; or clear the field Client "
-                "ID of the identity and choose Has permissions of its own."
-            ) from error
-        except ValueError as error:
-            raise UnexpectedAnswerError(
-                "The identity service of this machine answered with something that is no token. A managed identity "
-                "works on an Azure VM and on a server with the Azure Arc agent alone; elsewhere let the account sign "
-                "in with a certificate."
-            ) from error
-        return result
 
     def _msal(self) -> Any:
         if self._client is None:
@@ -144,15 +151,9 @@ class MachineIdentity:
                     "in with a certificate."
                 )
             named = self._account.identity_client_id
-            self._cache = TokenCache()
             self._client = ManagedIdentityClient(
                 UserAssignedManagedIdentity(client_id=named) if named else SystemAssignedManagedIdentity(),
                 http_client=self._http,
                 token_cache=self._cache,
             )
         return self._client
-
-
-def _quoted(result: Mapping[str, Any]) -> str:
-    words = microsofts_words(str(result.get("error_description") or ""))
-    return f" Microsoft says: {result.get('error') or 'nothing'}: {words}."

@@ -13,10 +13,11 @@ import random
 import re
 import ssl
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Callable, NamedTuple, Protocol, TypeVar
+from typing import Any, Callable, NamedTuple, Protocol, TypeVar
 
 import requests
 import urllib3
@@ -50,6 +51,8 @@ LARGEST_TEXT = 1_000_000
 _MICROSOFTS_HEADERS = ("request-id", "client-request-id", "x-ms-", "x-azure-ref", "x-msedge-ref")
 _TITLE = r"(?i)<title[^>]*>([^<]{1,200})"
 _HOST = r"(?i)(?:https?:)?//(?:[^/?#@]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?=[:/?#]|\Z)"
+# What can go wrong with a request, and is counted apart.
+_TOKEN, _THROTTLED, _FAILED = "rejected token", "throttled", "failed"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Retried in addition to every 5xx: the service timed out waiting for the request, or throttles.
 _MAY_PASS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -166,22 +169,23 @@ class Answer:
         return collected[:LARGEST_TEXT].decode("utf-8", "replace")
 
 
-class _Tries:
-    """Counts what has gone wrong with one request."""
-
-    failures = throttlings = rejected_tokens = 0
-
-
 class Caller:
     """Makes calls to one host.
 
     Attributes:
-        stop: ends every wait.
+        session: with which they are made.
+        timeout: seconds to wait for a connection, and for each piece of an answer; both apart, if they differ.
         clock: learns the server's time from the answers.
+        stop: ends every wait.
+        patience: how many failures end a call.
+        pace: keeps to the limits of calls.
         calls: the number of calls so far, including retries.
         throttled_seconds: the time spent waiting because the service throttled.
         paced_seconds: the time spent waiting in order not to be throttled.
     """
+
+    calls = 0
+    throttled_seconds = paced_seconds = 0.0
 
     def __init__(
         self,
@@ -193,19 +197,14 @@ class Caller:
         log: logging.Logger,
         patience: RetryLimits = _PATIENT,
         pace: Pace | None = None,
-        rng: random.Random | None = None,
     ) -> None:
-        self._session = session
-        self._timeout = timeout
-        self.stop = stop
-        self._log = log
-        self._patience = patience
-        self._pace = pace
-        self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
+        self.session = session
+        self.timeout = timeout
         self.clock = clock
-        self.calls = 0
-        self.throttled_seconds = 0.0
-        self.paced_seconds = 0.0
+        self.stop = stop
+        self.log = log
+        self.patience = patience
+        self.pace = pace or Pace((), time.monotonic)
 
     def call(
         self,
@@ -222,7 +221,7 @@ class Caller:
             StoppedError: the process was asked to stop.
             AddonError: the call failed for good.
         """
-        tries = _Tries()
+        tries = Counter[str]()
         while True:
             if self.stop.is_set():
                 raise StoppedError
@@ -232,27 +231,25 @@ class Caller:
             try:
                 return self._once(request, read, explain, token)
             except _Retry as retry:
-                if retry.status == HTTPStatus.UNAUTHORIZED and bearer is not None and token is not None:
+                if retry.kind == _TOKEN and bearer is not None and token is not None:
                     bearer.reject(token)
-                self._log.debug(
+                self.log.debug(
                     "call=%s url=%s outcome=%s seconds=%.3f",
                     request.method,
                     request.url,
                     retry.reason,
                     time.monotonic() - began,
                 )
-                self._prepare_next(tries, retry, request.failures or self._patience.failures)
+                self._prepare_next(tries, retry, request.failures or self.patience.failures)
 
     def _keep_pace(self) -> None:
-        if self._pace is None:
-            return
-        wait = self._pace.wait()
+        wait = self.pace.wait()
         if wait:
-            self._log.info("wait=%.1f reason=pace", wait)
+            self.log.info("wait=%.1f reason=pace", wait)
             self.paced_seconds += wait
             if self.stop.wait(wait):
                 raise StoppedError
-        self._pace.note()
+        self.pace.note()
 
     def _once(self, request: Request, read: Callable[[Answer], T], explain: Explain, token: str | None) -> T:
         headers = dict(request.headers)
@@ -262,10 +259,19 @@ class Caller:
         host = urllib3.util.parse_url(request.url).host or request.url
         self.calls += 1
         try:
-            with self._send(request, headers) as response:
+            with self.session.request(
+                request.method,
+                request.url,
+                params=request.params or None,
+                data=request.form,
+                headers=headers,
+                timeout=self.timeout,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
                 date = self.clock.observe(response.headers.get("Date"))
                 answer = Answer(response, date, self.stop)
-                self._log.debug(
+                self.log.debug(
                     "call=%s url=%s params=%s status=%d seconds=%.3f",
                     request.method,
                     request.url,
@@ -277,28 +283,16 @@ class Caller:
                     return read(answer)
                 raise self._refused(host, answer, explain, token, request.may_pass)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            failure = no_answer(host, error, self._session)
+            failure = no_answer(host, error, self.session)
             if not failure.may_pass:
                 raise failure.error from error
-            self._session.close()
+            self.session.close()
             raise _Retry(failure.reason, failure.error) from error
         except ConnectionFailedError as error:
             # The rest of a broken answer must not be taken for the next one.
-            self._session.close()
+            self.session.close()
             broken = ConnectionFailedError(f"{host}: {error}. The next run tries again.")
             raise _Retry("broken off", broken) from error
-
-    def _send(self, request: Request, headers: Mapping[str, str]) -> requests.Response:
-        return self._session.request(
-            request.method,
-            request.url,
-            params=request.params or None,
-            data=request.form,
-            headers=dict(headers),
-            timeout=self._timeout,
-            allow_redirects=False,
-            stream=True,
-        )
 
     def _refused(
         self, host: str, answer: Answer, explain: Explain, token: str | None, may_pass: frozenset[int]
@@ -310,47 +304,40 @@ class Caller:
         refusal = _refusal(host, answer)
         foreign = _not_microsofts(refusal, answer)
         if status == HTTPStatus.UNAUTHORIZED and token is not None and foreign is None:
-            return _Retry("401", explain(refusal), status=status)
+            return _Retry("401", explain(refusal), _TOKEN)
         error = foreign or explain(refusal)
         if status in _MAY_PASS or status in may_pass or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            wait = self._retry_after(answer.headers.get("Retry-After"))
-            return _Retry(str(status), error, status=status, wait=wait)
+            wait = self._retry_after(answer.headers.get("Retry-After", ""))
+            is_throttled = status == HTTPStatus.TOO_MANY_REQUESTS or wait is not None
+            return _Retry(str(status), error, _THROTTLED if is_throttled else _FAILED, wait)
         return error
 
-    def _retry_after(self, header: str | None) -> float | None:
+    def _retry_after(self, header: str) -> float | None:
         """Read ``Retry-After``, a number of seconds or a date (RFC 9110, 10.2.3); return seconds."""
-        if not header:
-            return None
         if re.fullmatch(r"\s*\d+\s*", header, re.ASCII):
             return max(FIRST_BACKOFF, float(header))
         try:
             return max(FIRST_BACKOFF, (parse_http_date(header) - self.clock.now()) / TICKS_PER_SECOND)
         except ValueError:
-            # Ignore an unreadable header and back off exponentially.
+            # Without a header that can be read, back off exponentially.
             return None
 
-    def _prepare_next(self, tries: _Tries, retry: _Retry, most_failures: int) -> None:
-        """Wait for the next try, or raise the error that ends the call."""
-        if retry.status == HTTPStatus.UNAUTHORIZED:
-            tries.rejected_tokens += 1
-            if tries.rejected_tokens > 1:
-                raise retry.error
-            return
-        throttled = retry.status == HTTPStatus.TOO_MANY_REQUESTS or retry.wait is not None
-        if throttled:
-            tries.throttlings += 1
-        else:
-            tries.failures += 1
-        if tries.failures >= most_failures or tries.throttlings >= self._patience.throttlings:
+    def _prepare_next(self, tries: Counter[str], retry: _Retry, most_failures: int) -> None:
+        """Wait for the next try, or raise the error that ends the call; ``tries`` counts what has gone wrong so far."""
+        most = {_TOKEN: 2, _THROTTLED: self.patience.throttlings, _FAILED: most_failures}
+        tries[retry.kind] += 1
+        if tries[retry.kind] >= most[retry.kind]:
             raise retry.error
+        if retry.kind == _TOKEN:
+            return
         wait = retry.wait
         if wait is None:
-            ceiling = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** (tries.failures + tries.throttlings - 1))
-            wait = self._rng.uniform(ceiling / 2, ceiling)
+            ceiling = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** (tries[_FAILED] + tries[_THROTTLED] - 1))
+            wait = random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter is no secret
         elif wait > LONGEST_RETRY_AFTER:
             raise ServiceError(f"{retry.error} The wait it asks for, {wait:.0f} s, is left to a later run.")
-        self._log.info("wait=%.1f reason=%s", wait, retry.reason)
-        if throttled:
+        self.log.info("wait=%.1f reason=%s", wait, retry.reason)
+        if retry.kind == _THROTTLED:
             self.throttled_seconds += wait
         if self.stop.wait(wait):
             raise StoppedError
@@ -384,16 +371,16 @@ class Callers(NamedTuple):
             stop=self.stop,
             log=self.log,
             patience=self.patience,
-            pace=Pace(limits, self.monotonic) if limits else None,
+            pace=Pace(limits, self.monotonic),
         )
 
 
 class _Retry(Exception):  # noqa: N818 - no error: the reason for another try
-    def __init__(self, reason: str, error: AddonError, *, status: int = 0, wait: float | None = None) -> None:
+    def __init__(self, reason: str, error: AddonError, kind: str = _FAILED, wait: float | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.error = error
-        self.status = status
+        self.kind = kind
         self.wait = wait
 
 
@@ -423,25 +410,28 @@ def _not_microsofts(refusal: Refusal, answer: Answer) -> AddonError | None:
 
 def _refusal(host: str, answer: Answer) -> Refusal:
     """What a refusing answer says: OData's ``error`` object where there is one, else the header's ids alone."""
-    code = message = ""
-    text = answer.text()
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        body = None
-    error = body.get("error") if isinstance(body, dict) else None
-    if isinstance(error, dict):
-        code, message = str(error.get("code") or ""), str(error.get("message") or "")
-    elif isinstance(body, dict):
-        message = str(body.get("Message") or body.get("message") or body.get("error_description") or "")
-    headers, inside = answer.headers, body if isinstance(body, dict) else {}
+    text, headers = answer.text(), answer.headers
+    body = json_object(text)
+    error = body.get("error")
+    inside = error if isinstance(error, dict) else {}
+    message = inside.get("message") or body.get("Message") or body.get("message") or body.get("error_description")
     correlation = (
-        inside.get("correlation_id")
+        body.get("correlation_id")
         or headers.get("x-ms-correlation-id")
         or headers.get("request-id")
         or headers.get("x-ms-request-id")
     )
-    return Refusal(host, answer.status, code[:80], microsofts_words(message), str(correlation or ""), text)
+    code, said = str(inside.get("code") or "")[:80], microsofts_words(str(message or ""))
+    return Refusal(host, answer.status, code, said, str(correlation or ""), text)
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """The JSON object in a text; empty if it is something else."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def microsofts_words(message: str) -> str:

@@ -32,10 +32,8 @@ class ServerClock:
 
     def observe(self, date: str | None) -> int | None:
         """Set the clock by an answer's ``Date`` header; return it in ticks, or None if it can't be read."""
-        if not date:
-            return None
         try:
-            ticks = parse_http_date(date)
+            ticks = parse_http_date(date or "")
         except ValueError:
             return None
         self._offset = ticks - self._monotonic_ticks()

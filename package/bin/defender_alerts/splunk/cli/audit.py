@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import logging
 import math
-import time
 from collections.abc import Sequence
 
 from defender_alerts.audit.compare import AuditContext, AuditRequest, audit
@@ -110,11 +109,8 @@ def _audit(options: argparse.Namespace, shell: Shell, redaction: Redaction) -> i
         caller=Callers(network, trust(network.ca_pem), shell.stop, log),
         store=KVStoreCheckpoints(splunkd, shell.stop, log),
         index=SplunkIndex(service, kind),
-        stop=shell.stop,
         found=writer.found,
-        log=log,
         grace=options.grace,
-        monotonic=time.monotonic,
     )
     status = 0
     for report in audit(AuditRequest(kind, polling.name, own, account, start, end, options.collect), context):
