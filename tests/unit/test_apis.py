@@ -184,6 +184,13 @@ def test_a_record_without_id_or_time_says_so(kind: str, record: Mapping[str, Any
         _api(kind).identify(record)
 
 
+@pytest.mark.parametrize("part", [{}, []])
+def test_an_AlertPart_that_is_no_number_says_so(part: object) -> None:
+    record = {"FullId": "1:x", "AlertPart": part, "LastProcessedTimeUtc": "2026-11-01T00:00:00Z"}
+    with pytest.raises(ValueError, match="AlertPart is no number"):
+        _api("defender_siem_alerts", regions="eu", region="eu").identify(record)
+
+
 def test_an_id_may_be_a_number() -> None:
     time = "2026-11-01T00:00:00.0000001Z"
     assert _api("defender_incidents").identify({"id": 7, "lastUpdateDateTime": time}) == ("7", parse_iso(time))

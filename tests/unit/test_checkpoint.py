@@ -147,3 +147,10 @@ def test_the_memory_is_packed_with_20_bytes_a_version_and_unpacked_in_time_order
         seen.add(fingerprint("x", time), time)
     assert [time for time, _ in Seen.unpack(seen.pack())] == [1, 2, 3]
     assert len(seen.pack()) == 3 * 20 * 4 // 3
+
+
+@pytest.mark.parametrize("damage", [{"start": "soon"}, {"start": None}, {"generation": "x"}])
+def test_a_damaged_reset_is_an_error_and_no_first_run(damage: dict[str, object]) -> None:
+    document = {**checkpoints.Reset(KEY, 0, 1).document(), **damage}
+    with pytest.raises(CheckpointError, match=r"The reset of the checkpoint .* is damaged .* Reset it again"):
+        checkpoints.find_checkpoint(KEY, [document], 0)

@@ -278,3 +278,8 @@ def test_a_member_is_taken_out_and_the_rest_stays_as_it_was(raw: str, without: s
 )
 def test_the_elements_of_a_member_keep_their_text(raw: str, found: list[str]) -> None:
     assert [one.raw for one in elements(raw)] == found
+
+
+def test_nothing_is_cut_out_of_a_text_whose_brackets_do_not_match() -> None:
+    assert json_stream.without_member('{"a":[}', "b") == ('{"a":[}', "")
+    assert list(json_stream.elements("[[}")) == []

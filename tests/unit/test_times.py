@@ -84,3 +84,9 @@ def test_an_http_date_is_read_in_whole_seconds() -> None:
 def test_what_is_no_http_date_is_refused() -> None:
     with pytest.raises(ValueError, match="HTTP date"):
         parse_http_date("soon")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"])
+def test_a_time_that_its_offset_takes_out_of_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="years 1 to 9999"):
+        parse_iso(text)

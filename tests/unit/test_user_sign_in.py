@@ -17,7 +17,7 @@ from defender_alerts.microsoft.aadsts import ADVICE
 from defender_alerts.microsoft.account import USER, Account
 from defender_alerts.microsoft.tokens import TokenSource
 from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers
-from defender_alerts.microsoft.user_sign_in import REDIRECT_URI, Entered, read_address
+from defender_alerts.microsoft.user_sign_in import REDIRECT_URI, Entered, entered, read_address
 from defender_alerts.times import seconds
 from standins.key_pairs import KeyPair
 from standins.microsoft import faults
@@ -353,3 +353,9 @@ def test_no_log_at_any_level_holds_a_token_a_code_or_a_verifier(
     secrets = [*given.refresh_tokens, *given.codes, *access, flow["code_verifier"], SECRET]
     assert [secret for secret in secrets if secret in caplog.text] == []
     assert "HTTP" in caplog.text or caplog.records
+
+
+def test_tokens_for_another_application_are_refused(signed: Signed) -> None:
+    result = {"id_token_claims": {"tid": signed.polled.tenant.guid, "aud": "another"}, "refresh_token": "r"}
+    with pytest.raises(UnexpectedAnswerError, match="for another application than the account's"):
+        entered(signed.account(), result)
