@@ -26,7 +26,6 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SPACES = st.text(alphabet=" \t\r\n", max_size=3)
 
 
@@ -48,9 +47,10 @@ def _raws(body: bytes, size: int = 65_536) -> list[str]:
 
 @pytest.fixture(autouse=True, scope="module")
 def cut_where_the_pieces_end() -> Iterator[None]:
-    """Let no piece wait for others, but for a byte order mark: in a run they are put together first, to 64 KB and more."""
+    """Let no piece wait for others, but for a whole character: in a run they are put together first, to 64 KB and more."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_stream, "_SMALLEST_READ", len(BYTE_ORDER_MARK))
+        # A character of UTF-8 has at most four bytes: fewer may be none yet, which would look like the end.
+        patch.setattr(json_stream, "_SMALLEST_READ", 4)
         yield
 
 
