@@ -157,3 +157,10 @@ def test_what_is_left_of_a_broken_answer_is_not_taken_for_the_next_one(polled: P
     assert polled.poll().failures == []
     assert polled.sink.raws() == [expected]
     assert [tunnel.host for tunnel in polled.cloud.journal.tunnels()].count(EU) == 2
+
+
+def test_a_portal_that_answers_401_is_named_and_costs_no_token(polled: PolledInput) -> None:
+    page = faults.Status(401, b"<html><title>Guest login</title></html>", (("Content-Type", "text/html"),))
+    polled.cloud.faults.add(EU, page, times=None)
+    assert "'Guest login'" in str(_failure(polled))
+    assert len(polled.cloud.journal.calls(EU)) == 1
