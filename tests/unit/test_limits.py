@@ -79,7 +79,10 @@ _BACKOFFS = Sweep("unit/test_client.py::test_without_Retry_After_the_waits_doubl
 _SPLUNKD = Sweep("unit/test_patience.py::test_a_splunkd_that_is_busy_for_less_than_two_minutes_is_waited_for", 50)
 _STARTING = Sweep("unit/test_kvstore.py::test_a_store_that_is_starting_is_waited_for_so_long_and_no_longer")
 _CALLS = "faults/test_counts.py::test_any_number_of_calls_that_fail_in_a_row_delays_what_there_is_and_no_more"
-_ANY_WINDOWS = "unit/test_windows.py::test_sparse_answers_widen_the_windows_up_to_eight_days"
+_ANY_WINDOWS = "unit/test_windows.py::test_empty_answers_widen_the_windows_up_to_eight_days"
+_ANY_VOLUME = (
+    "unit/test_windows.py::test_whatever_the_volume_does_few_answers_are_cut_short_and_few_windows_are_asked_for"
+)
 _SPARSE = Sweep(_ANY_WINDOWS, 100 * 86_400 * 10_000_000)
 
 LIMITS = {
@@ -196,7 +199,10 @@ LIMITS = {
     "collect.regions._LONGEST_BATCH": _STOPPING,
     "collect.windows._FIRST_WIDTH": _SPARSE,
     "collect.windows._WIDEST": _SPARSE,
-    "collect.windows._GROWTHS": Sweep("unit/test_windows.py::test_nearly_empty_answers_widen_them_at_once", 5_000 / 77),
+    "collect.windows._MOST_GROWTH": Sweep(_ANY_VOLUME, 1_000),
+    "collect.windows._LEAST_CUT": Sweep(_ANY_VOLUME, 1_000),
+    "collect.windows._MOST_CUT": Sweep(_ANY_VOLUME, 1_000),
+    "collect.windows._FILL": Sweep(_ANY_VOLUME, 1_000),
 }
 
 NO_LIMITS = {

@@ -239,8 +239,9 @@ def test_an_instant_that_is_too_long_to_be_kept_but_on_one_page_is_whole_however
     def move(query: Query) -> None:
         """Update another record before each answer."""
         del query
-        number = len(put) - 30
-        put.append(source.make(number, now - seconds(200 - number)))
+        moved = len(put) - 30
+        number = moved % len(shown)
+        put.append(source.make(number, now - seconds(200 - moved)))
         shown[number] = put[-1]
         source.publish(cloud, polled.tenant, [put[-1]])
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
+from bisect import bisect_left
+
+import pytest
 from defender_alerts.collect.windows import WindowWidth
 from defender_alerts.times import Window, seconds
 from hypothesis import given
 from hypothesis import strategies as st
 
-DAY = seconds(86_400)
+SECOND, HOUR, DAY = seconds(1), seconds(3_600), seconds(86_400)
 
 
 def test_a_window_shows_its_bounds_in_full() -> None:
@@ -22,64 +26,51 @@ def test_a_window_never_reaches_beyond_now() -> None:
     assert WindowWidth(1).window(0, 7).end == 7
 
 
-def test_sparse_answers_widen_the_windows_up_to_eight_days() -> None:
+def test_empty_answers_widen_the_windows_up_to_eight_days() -> None:
     width = WindowWidth(1)
     widths = []
+    start = 0
     for _ in range(6):
-        widths.append(width.window(0, 100 * DAY).width // DAY)
-        width.fitted(100 / 5_000)
-    assert widths == [1, 2, 4, 8, 8, 8]
+        window = width.window(start, 100 * DAY)
+        widths.append(window.width // HOUR)
+        width.fitted(window, 0.0, [])
+        start = window.end
+    assert widths == [2, 16, 128, 192, 192, 192]
 
 
-def test_nearly_empty_answers_widen_them_at_once() -> None:
-    width = WindowWidth(1)
-    width.fitted(77 / 5_000)
-    assert width.window(0, 100 * DAY).width == 8 * DAY
-
-
-def test_a_crowd_is_cut_out_by_its_time() -> None:
+def test_windows_follow_what_came_in_the_one_before() -> None:
     width = WindowWidth(1)
     window = width.window(0, 100 * DAY)
-    width.narrow(window, [3 * seconds(3_600)] * 10)
-    before = width.window(0, 100 * DAY)
-    assert before == Window(0, 3 * seconds(3_600))
-    width.narrow(Window(before.end, before.end + DAY), [before.end] * 10)
-    assert width.window(before.end, 100 * DAY) == Window(before.end, before.end + 1)
+    for filled, hours in ((0.35, 4), (0.7, 4), (0.1, 28), (0.95, 21)):
+        # Evenly spread.
+        width.fitted(window, filled, list(range(window.start, window.end, HOUR // 60)))
+        window = width.window(window.end, 100 * DAY)
+        assert round(window.width / HOUR) == hours
 
 
-def test_a_window_does_not_reach_into_what_a_full_answer_has_shown_until_it_gets_there() -> None:
-    hour = seconds(3_600)
+def test_records_at_the_end_of_a_window_say_more_about_the_next_than_the_silence_before_them() -> None:
     width = WindowWidth(1)
-    width.narrow(width.window(0, 100 * DAY), [20 * hour, *[22 * hour] * 9])
-    assert width.window(0, 100 * DAY) == Window(0, 12 * hour)
-    width.fitted(0)
-    assert width.window(12 * hour, 100 * DAY) == Window(12 * hour, 20 * hour)
-    assert width.window(20 * hour, 100 * DAY).width == 8 * 12 * hour
+    window = width.window(0, 100 * DAY)
+    width.fitted(window, 0.7, [window.end - number * SECOND for number in range(1, 60)])
+    assert width.window(window.end, 100 * DAY).width == 60 * SECOND
 
 
-def test_a_full_answer_that_begins_where_its_window_does_halves_it_and_no_more() -> None:
-    hour = seconds(3_600)
+def test_an_answer_without_times_keeps_windows_from_growing_by_how_full_it_is() -> None:
     width = WindowWidth(1)
-    width.narrow(width.window(0, 100 * DAY), [number * hour // 10 for number in range(240)])
-    assert width.window(0, 100 * DAY) == Window(0, 12 * hour)
+    width.fitted(width.window(0, 100 * DAY), 0.7, [])
+    assert width.window(2 * HOUR, 100 * DAY).width == 2 * HOUR
 
 
 def test_behind_a_crowd_windows_are_as_wide_as_before_it() -> None:
     width = WindowWidth(1)
-    width.fitted(1_250 / 5_000)
-    width.narrow(width.window(0, 100 * DAY), [0] * 10)
+    window = width.window(0, 100 * DAY)
+    width.narrow(window, [0] * 10)
     assert width.window(0, 100 * DAY).width == 1
     width.passed_full_instant()
-    assert width.window(1, 100 * DAY).width == DAY
+    assert width.window(1, 100 * DAY).width == 2 * HOUR
 
 
-def test_answers_of_a_good_size_keep_the_width() -> None:
-    width = WindowWidth(1)
-    width.fitted(1_250 / 5_000)
-    assert width.window(0, 100 * DAY).width == DAY
-
-
-def test_halving_goes_from_what_was_asked_and_ends_at_the_narrowest() -> None:
+def test_narrowing_goes_from_what_was_asked_and_ends_at_the_narrowest() -> None:
     width = WindowWidth(narrowest=1)
     window = width.window(0, 1_000)
     steps = 0
@@ -88,19 +79,91 @@ def test_halving_goes_from_what_was_asked_and_ends_at_the_narrowest() -> None:
         narrower = width.window(0, 1_000)
         assert narrower.width < window.width
         window, steps = narrower, steps + 1
-    assert (window.width, steps) == (1, 9)
+    assert (window.width, steps) == (1, 5)
 
 
-@given(st.lists(st.booleans(), max_size=60), st.integers(min_value=1, max_value=10 * DAY))
-def test_whatever_is_cut_short_the_windows_cover_the_time_once(cut: list[bool], until: int) -> None:
+MOST = 100
+"""An answer with so many records counts as cut short."""
+NOW = 30 * DAY
+
+
+def _even(count: int, start: int, end: int) -> list[int]:
+    return [start + number * (end - start) // count for number in range(count)]
+
+
+VOLUMES = {
+    "nothing": [],
+    "one a week": _even(4, 0, NOW),
+    "even": _even(2_000, 0, NOW),
+    "a backlog of 20 hours": _even(1_000, NOW - 20 * HOUR, NOW),
+    "a hundred answers in one hour": _even(100 * MOST, 9 * DAY, 9 * DAY + HOUR),
+    "an instant": [*_even(60, 0, NOW), *[9 * DAY] * 3 * MOST],
+    "crowds of a second": [
+        *_even(60, 0, NOW),
+        *(time for day in range(1, 10) for time in _even(150, day * DAY, day * DAY + SECOND)),
+    ],
+    "hours that differ a thousandfold": [
+        time
+        for hour in range(20)
+        for time in _even(1_000 if hour % 2 else 1, NOW - (hour + 1) * HOUR, NOW - hour * HOUR)
+    ],
+}
+# Requests, and those of them whose answers are cut short: at most so many in any order, beside what the volume makes up.
+ALLOWED = {
+    "nothing": (6, 0),
+    "one a week": (6, 0),
+    "even": (32, 0),
+    "a backlog of 20 hours": (35, 3),
+    "a hundred answers in one hour": (180, 6),
+    "an instant": (15, 1),
+    "crowds of a second": (170, 18),
+    "hours that differ a thousandfold": (250, 20),
+}
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest", "shuffled"])
+@pytest.mark.parametrize("volume", VOLUMES)
+def test_whatever_the_volume_does_few_answers_are_cut_short_and_few_windows_are_asked_for(
+    volume: str, order: str
+) -> None:
+    times = sorted(VOLUMES[volume])
+    width, start, requests, cuts, taken, rng = WindowWidth(1), 0, 0, 0, 0, random.Random(1)
+    while start < NOW:
+        window = width.window(start, NOW)
+        assert window.start == start < window.end <= NOW
+        answer = times[bisect_left(times, start) : bisect_left(times, window.end)]
+        requests += 1
+        if len(answer) < MOST:
+            width.fitted(window, len(answer) / MOST, answer)
+        elif width.can_narrow(window):
+            cuts += 1
+            shuffled = rng.sample(answer, MOST)
+            width.narrow(window, {"oldest": answer[:MOST], "newest": answer[-MOST:], "shuffled": shuffled}[order])
+            continue
+        else:
+            width.passed_full_instant()
+        taken += len(answer)
+        start = window.end
+    assert taken == len(times)
+    assert (requests <= ALLOWED[volume][0], cuts <= ALLOWED[volume][1]) == (True, True), (requests, cuts)
+
+
+@given(
+    st.lists(st.booleans(), max_size=60),
+    st.integers(min_value=1, max_value=10 * DAY),
+    st.lists(st.integers(0, 10 * DAY)),
+)
+def test_whatever_is_cut_short_and_shown_the_windows_cover_the_time_once(
+    cut: list[bool], until: int, shown: list[int]
+) -> None:
     width, start, decisions = WindowWidth(1), 0, iter(cut)
     while start < until:
         window = width.window(start, until)
         assert window.start == start
         assert start < window.end <= until
         if width.can_narrow(window) and next(decisions, False):
-            width.narrow(window, [])
+            width.narrow(window, shown)
             continue
-        width.fitted(0)
+        width.fitted(window, 0.0, [])
         start = window.end
     assert start == until

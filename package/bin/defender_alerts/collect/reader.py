@@ -244,7 +244,10 @@ class RegionReader:
                 raise CutShortError(with_records.times) from None
         characters = recipient.window_complete()
         self.asked.count(with_records)
-        self._width.fitted(max(with_records.received / most, characters / LONGEST_ANSWER_KEPT))
+        # The margin is left out: it is read again with each window, however narrow.
+        inside = [time for time in with_records.times if window.start <= time < window.end]
+        received = with_records.received - len(with_records.times) + len(inside)
+        self._width.fitted(window, max(received / most, characters / LONGEST_ANSWER_KEPT), inside)
         reached = first.whole_up_to(window.end)
         return Span(window.start, reached, is_last=reached < window.end)
 
@@ -389,7 +392,7 @@ def kept(versions: Iterator[Version]) -> list[Version]:
         characters += len(version.raw)
         taken.append(version)
         if characters > LONGEST_ANSWER_KEPT:
-            # The window is split by these times: halving alone would fetch a crowded instant forty times.
+            # The window is split by these times: by its width alone, a crowded instant would be fetched twenty times.
             raise CutShortError([one.time for one in taken if not one.is_split])
     return taken
 
