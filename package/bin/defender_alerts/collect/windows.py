@@ -89,8 +89,6 @@ class WindowWidth:
             # Where records begin late in a window, the next one begins in the middle of them.
             dense = 2 * (window.end - sorted(times)[len(times) // 2]) if times else window.width
             width = min(width, int(min(window.width, dense) * _FILL / filled))
-        if self._shown and window.end == self._shown[0]:
-            width = min(width, self._narrowed)
         self._width = self._usual = min(_WIDEST, max(self._narrowest, width))
 
     def passed_full_instant(self) -> None:
