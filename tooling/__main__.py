@@ -32,12 +32,11 @@ def ui() -> int:
     """Build, then leave the stand-ins running for somebody with a browser."""
     with alone():
         build()
-    search_path = os.pathsep.join(map(str, (paths.ROOT / "tests", paths.ROOT)))
     # In this process's place, so that Ctrl-C is its alone and it can tidy up.
     sys.stdout.flush()
     os.chdir(paths.ROOT)
     command = (str(venvs.DEV.python), "-B", "-m", "ui")
-    os.execve(command[0], command, {**os.environ, "PYTHONPATH": search_path})  # noqa: S606 - no shell is meant
+    os.execve(command[0], command, {**os.environ, "PYTHONPATH": paths.SEARCH_PATH})  # noqa: S606 - no shell is meant
 
 
 def chaos() -> int:
@@ -55,10 +54,9 @@ def _on_splunks_pythons(module: str) -> int:
         build()
         for python in splunk_pythons.SPLUNK_PYTHONS:
             python.make()
-    search_path = os.pathsep.join(map(str, (paths.ROOT / "tests", paths.ROOT, paths.PACKAGE / "bin")))
     command = (str(venvs.DEV.python), "-B", "-m", module, *sys.argv[2:])
     return subprocess.run(
-        command, cwd=paths.ROOT, env={**os.environ, "PYTHONPATH": search_path}, check=False
+        command, cwd=paths.ROOT, env={**os.environ, "PYTHONPATH": paths.SEARCH_PATH}, check=False
     ).returncode
 
 
@@ -66,12 +64,11 @@ def accept() -> int:
     """Build, then ask a real Splunk or a real tenant, with the arguments that follow the subcommand."""
     with alone():
         build()
-    search_path = os.pathsep.join(map(str, (paths.ROOT / "tests", paths.ROOT, paths.PACKAGE / "bin")))
     # In this process's place, so that Ctrl-C is its alone and it can tidy up.
     sys.stdout.flush()
     os.chdir(paths.ROOT)
     command = (str(venvs.DEV.python), "-B", "-m", "acceptance", *sys.argv[2:])
-    os.execve(command[0], command, {**os.environ, "PYTHONPATH": search_path})  # noqa: S606 - no shell is meant
+    os.execve(command[0], command, {**os.environ, "PYTHONPATH": paths.SEARCH_PATH})  # noqa: S606 - no shell is meant
 
 
 def pictures() -> int:
@@ -79,13 +76,12 @@ def pictures() -> int:
     with alone():
         build()
     wanted = sys.argv[2:] or ["pages", "dashboards"]
-    search_path = os.pathsep.join(map(str, (paths.ROOT / "tests", paths.ROOT, paths.PACKAGE / "bin")))
     status = 0
     for name, module in (("pages", "ui.pictures"), ("dashboards", "knowledge.pictures")):
         if name in wanted:
             names = [one for one in wanted if one not in {"pages", "dashboards"}] if name == "dashboards" else []
             command = (str(venvs.DEV.python), "-B", "-m", module, *names)
-            environment = {**os.environ, "PYTHONPATH": search_path}
+            environment = {**os.environ, "PYTHONPATH": paths.SEARCH_PATH}
             status |= subprocess.run(command, cwd=paths.ROOT, env=environment, check=False).returncode
     return status
 

@@ -35,9 +35,8 @@ def shows(address: str, *words: str) -> str:
 
 def test_it_has_accounts_and_collected_inputs_of_every_kind_and_says_where_and_what_to_try(built_app: Path) -> None:
     assert built_app == paths.BUILT_APP
-    search_path = os.pathsep.join(map(str, (paths.ROOT / "tests", paths.ROOT)))
     command = (sys.executable, "-B", "-m", "ui")
-    environment = {**os.environ, "PYTHONPATH": search_path}
+    environment = {**os.environ, "PYTHONPATH": paths.SEARCH_PATH}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=paths.ROOT, env=environment) as process:
         try:
             assert process.stdout is not None
