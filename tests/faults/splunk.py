@@ -201,7 +201,7 @@ SPLUNK: Group[Processes] = Group(
             0,
             (
                 (
-                    "The log … can't be written (No space left on device; …). This run logs to splunkd.log instead, and collecting goes on. Allow the user that runs Splunk to write there, and make sure that the disk has space."
+                    "The log … can't be written (No space left on device). This run logs to splunkd.log instead, and collecting goes on. Allow the user that runs Splunk to write there, and make sure that the disk has space."
                 ),
             ),
             GOES_ON,

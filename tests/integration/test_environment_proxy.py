@@ -115,6 +115,7 @@ def visit_everything(installation: Installation, python: Path) -> None:
             {0, 3},
         ),  # the stand-in has indexed nothing: see tests/audit
         ("reset", (NARROW, "--from=-1d", "--yes"), {0}),
+        ("sign_in", ("corp",), {2}),  # the account is an application's, as it finds by asking splunkd
     ):
         done = at_a_shell(installation, program, *arguments, python=python, environment=token)
         assert done.returncode in statuses, done.stderr
