@@ -155,7 +155,6 @@ MEMORY: Group[Processes] = Group(
         _spoiled("day corrupt", "a day's fingerprints are no base64", lambda day: {**day, "fingerprints": "####"}),
         _spoiled("day cut off", "half of a day's fingerprints are gone", _cut_off),
         _spoiled("day without fingerprints", "a day has no fingerprints", _without("fingerprints")),
-        _spoiled("day without a generation", "a day does not say its checkpoint's generation", _without("generation")),
         Row(
             "day gone",
             "after a run, the days' documents are gone; all incidents are updated",
