@@ -68,7 +68,7 @@ class Chain(RequestFault):
 def _play(
     cloud: MicrosoftCloud, source: Source, ago: list[int], pages: Iterable[int], *, loops: bool = False
 ) -> tuple[PolledInput, Chain]:
-    # The first window reaches back for a day.
+    # The first window is two hours wide.
     start = "-2h" if max(ago, default=0) < 7_200 else "-7d"
     polled = source.input(cloud, *customer(cloud), start_time=start)
     polled.let_time_pass()

@@ -167,19 +167,22 @@ def test_a_clock_that_is_wrong_by_any_time_hides_nothing_and_is_said_where_it_ma
         assert ("set this machine's by NTP" in caplog.text) == (abs(ahead) * TICKS_PER_SECOND > MOST_SKEW)
 
 
+@pytest.mark.parametrize("last", [True, False])
 @pytest.mark.parametrize("passed", [step * writer._FRESH // 4 for step in (0, 1, 3, 4, 5, 8, 60, 2_000)])
-def test_a_save_that_comes_any_time_after_the_last_look_does_not_bring_a_deleted_input_back(passed: int) -> None:
+def test_a_save_that_comes_any_time_after_the_last_look_does_not_bring_a_deleted_input_back(
+    passed: int, *, last: bool
+) -> None:
     now = [seconds(1_780_000_000)]
     store = MemoryPlaces()
     dying = writer.CheckpointWriter(Checkpoint.first(KEY, 0), store, "dying/process", lambda: now[0])
     dying.save()
     delete_input(store, KEY.kind, KEY.input, now[0])
     now[0] += passed
-    if passed > writer._FRESH:
+    if passed > writer._FRESH or not last:
         with pytest.raises(CheckpointTakenError, match="the input has been deleted"):
-            dying.save()
+            dying.save(last=last)
     else:
-        dying.save()
+        dying.save(last=last)
     found = find_checkpoint(KEY, store.checkpoints_of(KEY.kind, KEY.input), 7)
     assert (found.generation, found.revision, found.settled) == (1, 0, 7)
 

@@ -10,7 +10,8 @@ from defender_alerts.times import seconds
 
 from .checkpoint import Checkpoint, CheckpointStore, Deletion, Reset, who_saved
 
-# A document read or saved this recently is not read again before a save, which spares a quiet poll one call of two.
+# Before its last save, a run does not read again what it read or saved this recently: that spares a quiet poll one call
+# of two.
 _FRESH = seconds(2)
 
 
@@ -50,14 +51,15 @@ class CheckpointWriter:
         self.saves = 0
 
     def save(self, *, last: bool = False) -> None:
-        """Save the checkpoint; the ``last`` save of a run also sets ``collected``.
+        """Save the checkpoint, unless somebody else has saved, reset or deleted it; the last save sets ``collected``.
+
+        Two processes that each look only after their own save may never see the other's: each batch would come twice.
 
         Raises:
             CheckpointTakenError: this run no longer owns it; nothing was saved.
             CheckpointError: it could not be saved.
         """
-        begins = not self.saves and not last
-        if begins or self._now() - self._known_at > _FRESH:
+        if not last or self._now() - self._known_at > _FRESH:
             self.ensure_owner()
         self.checkpoint.revision += 1
         self.checkpoint.writer = self._writer

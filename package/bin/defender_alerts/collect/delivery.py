@@ -106,8 +106,6 @@ class Delivery:
         if self._split_alerts is not None:
             self._split_alerts.save()
         self._checkpoint.advance(watermark, self._checkpoint.settled)
-        # Two processes that each look only after their own save may never see the other's: each batch came twice.
-        self._writer.ensure_owner()
         self._writer.save()
 
 
