@@ -7,7 +7,7 @@ import re
 from acceptance import observed
 from acceptance.asked import Asked, Judge, there
 from acceptance.checks import Check
-from acceptance.container import KILLS
+from acceptance.container import HANDLERS, KILLS
 from acceptance.observed import Seen, Spoilt, Stopped
 
 BATCH = 1_000
@@ -74,7 +74,7 @@ def _handler_errors(seen: Seen) -> tuple[list[str], str]:
     return wrong or ([] if lines else ["splunkd.log does not have it"]), f"{len(lines)} lines"
 
 
-_OF_HANDLERS = re.compile(r" (?:ERROR|WARN|FATAL) +PersistentScript .*defender_alerts_status")
+_OF_HANDLERS = re.compile(rf" (?:ERROR|WARN|FATAL) +PersistentScript .*{re.escape(HANDLERS)}")
 """As --self looks for them (package/bin/defender_alerts/splunk/installation/logs.py)."""
 
 

@@ -97,12 +97,14 @@ class Change:
 
 
 MARK = "accept-wrote-this"
-_HANDLER = f"{_APP}/bin/defender_alerts_status.py"
+HANDLERS = "defender_alerts_rest.py"
+"""The script of the add-on's own endpoints, by its name in restmap.conf."""
+_HANDLERS = f"{_APP}/bin/{HANDLERS}"
 WRITES_ERRORS = Change(
     "writes-errors",
     "a handler that writes to standard error",
-    f"""printf '%s\\n' 'sys.stderr.write("{MARK}\\n")' >>{_HANDLER}""",
-    f"if grep -q {MARK} {_HANDLER} 2>/dev/null; then sed -i /{MARK}/d {_HANDLER}; echo undone; fi",
+    f"""cat {_HANDLERS} >/dev/null && printf '%s\\n' 'sys.stderr.write("{MARK}\\n")' >>{_HANDLERS}""",
+    f"if grep -q {MARK} {_HANDLERS} 2>/dev/null; then sed -i /{MARK}/d {_HANDLERS}; echo undone; fi",
 )
 WANTS_CERTIFICATES = Change(
     "wants-certificates",

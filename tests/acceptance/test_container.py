@@ -14,7 +14,7 @@ import pytest
 from standins.splunkd import Splunkd
 
 from acceptance import splunk as command
-from acceptance.container import ABOVE_INPUTS, FILE, KILLS, Container, NoContainerError
+from acceptance.container import ABOVE_INPUTS, FILE, KILLS, WRITES_ERRORS, Container, NoContainerError
 
 
 @dataclass
@@ -91,6 +91,15 @@ def test_without_docker_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(NoContainerError, match="FileNotFoundError"):
         Container().must_be("https://localhost:8089")
+
+
+def test_a_handlers_script_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    (tmp_path / "etc/apps/TA_defender_alerts/bin").mkdir(parents=True)
+    script = WRITES_ERRORS.do.replace("/opt/splunk", str(tmp_path))
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode
+    assert "defender_alerts_rest.py" in done.stderr
+    assert [*tmp_path.rglob("*.py")] == []
 
 
 def test_the_script_that_kills_finds_what_it_names_and_not_itself() -> None:

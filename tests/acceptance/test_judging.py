@@ -20,7 +20,7 @@ from acceptance.scene import Scene, Shown
 
 HANDLER_ERROR = (
     "11-27-2026 02:18:51.123 +0000 ERROR PersistentScript [12 PersistentScriptIo] - From "
-    "{/opt/splunk/bin/python3.9 /opt/splunk/etc/apps/TA_defender_alerts/bin/defender_alerts_status.py}: accept-wrote-this"
+    "{/opt/splunk/bin/python3.9 /opt/splunk/etc/apps/TA_defender_alerts/bin/defender_alerts_rest.py}: accept-wrote-this"
 )
 ASKED = {asked.check.name: asked for asked in CHECKS}
 
