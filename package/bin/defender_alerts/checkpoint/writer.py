@@ -19,7 +19,7 @@ class CheckpointWriter:
     """Saves one checkpoint and detects other processes that save it too.
 
     The KV store has no compare-and-set, so a second process can't be locked out. Each save carries the random id of
-    the run that wrote it, and the id is read again before each batch and before its save: when one run takes over from
+    the run that wrote it, and the id is read again before each batch and before each save: when one run takes over from
     another, only the batch that both have started comes twice.
 
     Args:
