@@ -102,6 +102,16 @@ def test_an_alert_on_the_border_of_two_windows_is_delivered_once(
     assert polled.sink.raws() == _texts(alerts)
 
 
+def test_an_alert_on_the_border_is_found_behind_a_second_that_fills_the_answer(polled: PolledInput) -> None:
+    polled.cloud.siem("eu").behaviour = SiemBehaviour(lower_inclusive=False)
+    polled.most_records = 10
+    start = polled.cloud.clock.now() - DAY
+    polled.start_time = iso(start)
+    _deliver(polled, [siem_alert(number, start - number) for number in range(30)])
+    _poll(polled)
+    assert siem_alert(0, start).decode() in polled.sink.raws()
+
+
 @pytest.mark.parametrize("lower", [True, False])
 @pytest.mark.parametrize("upper", [True, False])
 def test_the_narrowest_window_still_finds_its_instant(polled: PolledInput, *, lower: bool, upper: bool) -> None:

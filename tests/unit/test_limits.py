@@ -188,9 +188,6 @@ LIMITS = {
     "collect.reader.MOST_READINGS": Sweep(
         f"{_PAST}::test_an_instant_that_moves_for_any_number_of_readings_is_whole_or_left_to_the_next_run"
     ),
-    "collect.reader.MOST_UNEXPANDED": Sweep(
-        f"{_MISSING}::test_however_many_answers_come_without_alerts_they_are_soon_asked_for_again"
-    ),
     "microsoft.json_stream.LARGEST_RECORD": Sweep(f"{_PAST}::test_a_record_of_any_length_spares_its_neighbours"),
     "microsoft.json_stream._DEEPEST": Sweep(f"{_PAST}::test_a_record_of_any_depth_spares_its_neighbours"),
     "collect.regions.STOP_GRACE": Sweep(

@@ -37,8 +37,6 @@ from .windows import WindowWidth
 MOST_PAGES = 1_000
 # An instant whose records still move after this many readings is left to the next run.
 MOST_READINGS = 3
-# After an expansion has failed, it is tried again after this many answers at most.
-MOST_UNEXPANDED = 64
 # The most characters of new versions that are kept until their answer is whole; a window with more is narrowed, however
 # few its records. They make up most of the process's peak memory, and of what is read twice in a backlog.
 LONGEST_ANSWER_KEPT = 6_000_000
@@ -194,7 +192,7 @@ class RegionReader:
         self._api = unexpanded
         # This may concern one record or the whole tenant: back off exponentially before expanding again.
         self._unexpanded_left = self._unexpanded_next
-        self._unexpanded_next = min(MOST_UNEXPANDED, 2 * self._unexpanded_next)
+        self._unexpanded_next *= 2
 
     def _ask_for_all_again(self) -> None:
         if self._api is self._full:
