@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chaos.ledger import Ledger
 from chaos.targets import Target
 from integration.installation import Installation
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @dataclass

@@ -13,16 +13,11 @@ import html
 import json
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from standins.microsoft import ticks
-from standins.microsoft.wire import Answer
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from standins.microsoft.wire import Request
+from standins.microsoft.wire import Answer, Request
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 

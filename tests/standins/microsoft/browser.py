@@ -6,11 +6,9 @@ import html
 import http.client
 import re
 import ssl
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-if TYPE_CHECKING:
-    from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.cloud import MicrosoftCloud
 
 _SECONDS = 30
 

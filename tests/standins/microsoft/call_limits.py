@@ -7,13 +7,10 @@ import threading
 from bisect import bisect_right, insort
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from standins.microsoft import ticks
-
-if TYPE_CHECKING:
-    from standins.microsoft.clock import CloudClock
-    from standins.microsoft.directory import Bearer
+from standins.microsoft.clock import CloudClock
+from standins.microsoft.directory import Bearer
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import TracebackType
 
 from typing_extensions import Self
 
@@ -19,9 +19,6 @@ from standins.microsoft.origin import Origins, Service
 from standins.microsoft.proxy import Credentials, HttpProxy, ProxyAddress, Ruleset, SocksProxy
 from standins.microsoft.siem import SiemRegion, SiemService
 from standins.microsoft.workers import Workers
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 
 class MicrosoftCloud:

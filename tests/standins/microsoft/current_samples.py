@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from standins.microsoft import samples, ticks
-from standins.microsoft.samples import USERS, Facts
-
-if TYPE_CHECKING:
-    from standins.microsoft.samples import Detection
+from standins.microsoft.samples import USERS, Detection, Facts
 
 Status = Literal["unknown", "new", "inProgress", "resolved"]
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from standins.microsoft import hosts, ticks
+from standins.microsoft.clock import CloudClock
 from standins.microsoft.people import Person, SignIns
 from standins.microsoft.tokens import Assertion, TokenRefusedError, signing_key
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from standins.microsoft.clock import CloudClock
 
 
 @dataclass(frozen=True)

@@ -14,20 +14,17 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from standins.microsoft import json_members
+from standins.microsoft import hosts, json_members
 from standins.microsoft.call_limits import CallLimit, CallMeter
+from standins.microsoft.clock import CloudClock
+from standins.microsoft.directory import Directory
 from standins.microsoft.odata_collection import Collection, Record
 from standins.microsoft.odata_filter import Property, RefusedQueryError
 from standins.microsoft.odata_query import Behaviour, Entity
 from standins.microsoft.tokens import TokenRefusedError
 from standins.microsoft.wire import Answer, Request
-
-if TYPE_CHECKING:
-    from standins.microsoft import hosts
-    from standins.microsoft.clock import CloudClock
-    from standins.microsoft.directory import Directory
 
 ROLES = frozenset({"Alert.Read.All", "Alert.ReadWrite.All"})
 SCOPES = frozenset({"Alert.Read", "Alert.ReadWrite"})

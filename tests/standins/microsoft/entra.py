@@ -17,22 +17,18 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from standins.microsoft import aadsts, ticks
 from standins.microsoft.aadsts import RefusedError
+from standins.microsoft.clock import CloudClock
 from standins.microsoft.directory import Application, Directory, Tenant, same_resource
+from standins.microsoft.hosts import LoginHost
 from standins.microsoft.sign_in import SignInService
 from standins.microsoft.tokens import Assertion, TokenRefusedError, signing_key
 from standins.microsoft.wire import Answer, Request
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from standins.microsoft.clock import CloudClock
-    from standins.microsoft.hosts import LoginHost
 
 _TOKEN = re.compile(r"/([^/]+)/oauth2/v2\.0/token/?", re.IGNORECASE)
 _AUTHORIZE = re.compile(r"/([^/]+)/(oauth2/v2\.0/authorize|login)/?", re.IGNORECASE)

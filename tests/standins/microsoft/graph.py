@@ -15,23 +15,19 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from standins.microsoft import graph_schema, json_members, odata_query, ticks
+from standins.microsoft import graph_schema, hosts, json_members, odata_query, ticks
 from standins.microsoft.call_limits import CallLimit, CallMeter
+from standins.microsoft.clock import CloudClock
+from standins.microsoft.directory import Directory, Tenant
 from standins.microsoft.odata_collection import Collection, Page, Record
 from standins.microsoft.odata_filter import Property, RefusedQueryError
 from standins.microsoft.odata_query import Behaviour, Entity, Query
 from standins.microsoft.tokens import TokenRefusedError
 from standins.microsoft.wire import Answer, Request
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from standins.microsoft import hosts
-    from standins.microsoft.clock import CloudClock
-    from standins.microsoft.directory import Directory, Tenant
 
 ALERTS = "/v1.0/security/alerts_v2"
 INCIDENTS = "/v1.0/security/incidents"

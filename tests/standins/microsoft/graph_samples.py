@@ -6,14 +6,12 @@ user, severity, file and hashes. Incident n holds the alerts 4(n-1) to 4(n-1)+3.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from standins.microsoft import graph_schema, samples
 from standins.microsoft.current_samples import TECHNIQUES, TENANT, Context, case, guid
 from standins.microsoft.samples import USERS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 FUTURE_TYPE = "quantumLinkEvidence"
 """A type of evidence that no schema of today knows."""

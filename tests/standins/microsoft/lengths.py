@@ -5,15 +5,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from standins.microsoft import ticks
 from standins.microsoft.faults import RequestFault
+from standins.microsoft.origin import Exchange
 from standins.microsoft.samples import siem_alert
 from standins.microsoft.wire import Answer
-
-if TYPE_CHECKING:
-    from standins.microsoft.origin import Exchange
 
 
 @dataclass(frozen=True)

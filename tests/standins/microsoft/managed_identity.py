@@ -11,27 +11,24 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 import uuid
 from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from typing_extensions import Self
 
 from standins.microsoft import hosts, ticks
+from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.directory import Application, FederatedCredential, Tenant, same_resource
 from standins.microsoft.tokens import signing_key
 from standins.microsoft.wire import Answer, BadRequestError, ClientGoneError, Connection, Request
 from standins.microsoft.workers import Workers
-
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Iterable, Mapping
-
-    from standins.microsoft.cloud import MicrosoftCloud
 
 PATH = "/metadata/identity/oauth2/token"
 _VM_VERSIONS = frozenset({"2018-02-01"})

@@ -8,22 +8,17 @@ import re
 import threading
 import zlib
 from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from standins.microsoft import odata_query, ticks
-from standins.microsoft.odata_query import Behaviour
-from standins.microsoft.wire import Answer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from standins.microsoft.clock import CloudClock
-    from standins.microsoft.directory import Tenant
-    from standins.microsoft.odata_filter import Property, Value
-    from standins.microsoft.odata_query import Entity, Query
-    from standins.microsoft.wire import Request
+from standins.microsoft.clock import CloudClock
+from standins.microsoft.directory import Tenant
+from standins.microsoft.odata_filter import Property, Value
+from standins.microsoft.odata_query import Behaviour, Entity, Query
+from standins.microsoft.wire import Answer, Request
 
 B = TypeVar("B", bound=Behaviour)
 

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Literal, Union
+from typing import Callable, Literal, Union
 
 from standins.microsoft import ticks
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 Value = Union[int, str, None]
 Expression = Union["Comparison", "Both", "Either"]

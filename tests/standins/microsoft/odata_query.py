@@ -11,14 +11,12 @@ import binascii
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import quote
 
 from standins.microsoft import odata_filter, ticks
 from standins.microsoft.odata_filter import Dates, Property, Range, RefusedQueryError
-
-if TYPE_CHECKING:
-    from standins.microsoft.wire import Headers, Request
+from standins.microsoft.wire import Headers, Request
 
 _UNITS = {None: 1, "ms": ticks.PER_MILLISECOND, "s": ticks.PER_SECOND}
 _PLACE = ("$skip", "$skiptoken")

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
+import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from standins.microsoft import ticks
 from standins.microsoft.certificates import Authority, Certificate
+from standins.microsoft.clock import CloudClock
 from standins.microsoft.faults import Faults, RequestFault, ShowCertificate
 from standins.microsoft.journal import KEPT_HEADERS, Call, Journal
 from standins.microsoft.wire import Answer, BadRequestError, ClientGoneError, Connection, Request
-
-if TYPE_CHECKING:
-    import socket
-    import threading
-
-    from standins.microsoft.clock import CloudClock
-    from standins.microsoft.workers import Workers
+from standins.microsoft.workers import Workers
 
 _SECRET_FIELDS = frozenset({"client_secret", "client_assertion", "password", "refresh_token", "code"})
 _PACE_SECONDS = 0.05

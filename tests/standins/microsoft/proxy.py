@@ -17,16 +17,13 @@ import ssl
 import threading
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from standins.microsoft.certificates import Certificate
 from standins.microsoft.faults import DropTunnel, RefuseTunnel, ShowCertificate
 from standins.microsoft.journal import Tunnel
+from standins.microsoft.origin import Origins
 from standins.microsoft.wire import Answer, BadRequestError, ClientGoneError, Connection, Request
-
-if TYPE_CHECKING:
-    from standins.microsoft.origin import Origins
 
 Credentials = tuple[str, str]
 

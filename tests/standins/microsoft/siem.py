@@ -13,20 +13,17 @@ import random
 import re
 import threading
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from standins.microsoft import hosts, siem_query, ticks
+from standins.microsoft.clock import CloudClock
+from standins.microsoft.directory import Directory, Tenant
+from standins.microsoft.siem_query import SiemQuery
 from standins.microsoft.tokens import TokenRefusedError
 from standins.microsoft.wire import Answer, Request
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from standins.microsoft.clock import CloudClock
-    from standins.microsoft.directory import Directory, Tenant
-    from standins.microsoft.siem_query import SiemQuery
 
 _PATH = "/api/alerts"
 _JSON = ("Content-Type", "application/json; charset=utf-8")

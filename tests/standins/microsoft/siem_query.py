@@ -8,12 +8,9 @@ page has besides (``ago``, ``limit``, tags, no bounds at all) the add-on needs n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from standins.microsoft import ticks
-
-if TYPE_CHECKING:
-    from standins.microsoft.wire import Headers
+from standins.microsoft.wire import Headers
 
 _ONCE = ("sinceTimeUtc", "untilTimeUtc")
 _REPEATABLE = "machinegroups"

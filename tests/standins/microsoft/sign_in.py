@@ -14,22 +14,19 @@ import base64
 import hashlib
 import html
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from standins.microsoft import aadsts, ticks
 from standins.microsoft.aadsts import RefusedError
+from standins.microsoft.clock import CloudClock
 from standins.microsoft.directory import Application, Directory, Tenant, same_resource
+from standins.microsoft.hosts import LoginHost
 from standins.microsoft.people import AuthorizationRequest, Person, RefreshToken
 from standins.microsoft.tokens import signing_key
 from standins.microsoft.wire import Answer, Request
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from standins.microsoft.clock import CloudClock
-    from standins.microsoft.hosts import LoginHost
 
 RESERVED = frozenset({"openid", "profile", "offline_access", "email"})
 _DEFAULT = "/.default"

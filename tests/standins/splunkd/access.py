@@ -12,14 +12,11 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import unquote
 
 from standins.splunkd import conf
 from standins.splunkd.answers import Refusal
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ADMINISTRATORS = frozenset({"admin", "sc_admin", "splunk-system-role"})
 SYSTEM_USER = "splunk-system-user"

@@ -6,15 +6,11 @@ import datetime as dt
 import os
 import subprocess
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from standins.splunkd.forks import ForkedWithPipes, Forks
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from standins.splunkd.home import Home
+from standins.splunkd.home import Home
 
 
 class Children:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from standins.splunkd.access import User
 from standins.splunkd.answers import Answer, Entry, Refusal, feed
-
-if TYPE_CHECKING:
-    from standins.splunkd.access import User
-    from standins.splunkd.https import Request
+from standins.splunkd.https import Request
 
 _FRAMEWORK = frozenset({"output_mode", "count", "offset", "search", "sort_key", "sort_dir", "f"})
 

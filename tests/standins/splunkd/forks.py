@@ -9,11 +9,9 @@ import signal
 import socket
 import subprocess
 import threading
-from typing import TYPE_CHECKING, BinaryIO
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
 
 
 class Forked:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from standins.splunkd.answers import Answer, Entry, Refusal, feed
-
-if TYPE_CHECKING:
-    from standins.splunkd.children import Children
-    from standins.splunkd.conf import ConfFiles
-    from standins.splunkd.context import Context
+from standins.splunkd.children import Children
+from standins.splunkd.conf import ConfFiles
+from standins.splunkd.context import Context
 
 _SECONDS = 120
 

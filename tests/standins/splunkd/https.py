@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import responses
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from cryptography import x509
@@ -21,9 +22,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from standins.splunkd.answers import Answer, as_json
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def write_certificate(path: Path) -> None:

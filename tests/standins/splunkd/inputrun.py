@@ -14,17 +14,14 @@ import subprocess
 import termios
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable
+from typing import Callable
 
+from standins.splunkd.children import Children
+from standins.splunkd.faults import Call
 from standins.splunkd.stream import IndexedEvent, StreamReader
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from standins.splunkd.children import Children
-    from standins.splunkd.faults import Call
 
 _CHUNK = 65_536
 

@@ -13,16 +13,14 @@ import json
 import threading
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from standins.splunkd import kvquery
 from standins.splunkd.answers import Answer, Refusal, as_json
+from standins.splunkd.conf import ConfFiles
 from standins.splunkd.faults import Fault, Faults
-
-if TYPE_CHECKING:
-    from standins.splunkd.conf import ConfFiles
-    from standins.splunkd.https import Request
-    from standins.splunkd.kvquery import Document
+from standins.splunkd.https import Request
+from standins.splunkd.kvquery import Document
 
 
 class KVStoreState(enum.Enum):

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from standins.splunkd.answers import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from standins.splunkd.children import Children
-    from standins.splunkd.conf import ConfFiles
+from standins.splunkd.children import Children
+from standins.splunkd.conf import ConfFiles
 
 RESERVED = frozenset({"interval", "index", "host", "source", "sourcetype", "disabled", "start_by_shell"})
 STANDARD = RESERVED | {"name"}

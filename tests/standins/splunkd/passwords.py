@@ -6,16 +6,12 @@ by a backslash; clear_password for who may list passwords). The cipher is Fernet
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from standins.splunkd.answers import Entry, Refusal
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from standins.splunkd.conf import ConfFiles
+from standins.splunkd.conf import ConfFiles
 
 _MARK = "$7$"
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import TYPE_CHECKING, Callable
+from typing import Callable
 
+from standins.splunkd.access import Sessions
 from standins.splunkd.answers import Answer, Refusal, as_json, refusal
+from standins.splunkd.conf import ConfFiles
 from standins.splunkd.context import Context
-from standins.splunkd.faults import Call, Fault
+from standins.splunkd.faults import Call, Fault, Faults
+from standins.splunkd.handlers import Handlers
 from standins.splunkd.https import Dropped, Request
-
-if TYPE_CHECKING:
-    from standins.splunkd.access import Sessions
-    from standins.splunkd.conf import ConfFiles
-    from standins.splunkd.faults import Faults
-    from standins.splunkd.handlers import Handlers
-    from standins.splunkd.scripts import Scripts
+from standins.splunkd.scripts import Scripts
 
 # Then whoever holds a call has forgotten it.
 _LONGEST_HELD = 120

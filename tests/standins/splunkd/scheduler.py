@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Callable
+from types import TracebackType
+from typing import Callable
+
+from typing_extensions import Self
 
 from standins.splunkd.answers import Refusal
 from standins.splunkd.endpoints.configs import boolean
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import TracebackType
-
-    from typing_extensions import Self
-
-    from standins.splunkd.inputrun import InputProcess
-    from standins.splunkd.splunkd import Splunkd
-    from standins.splunkd.stream import IndexedEvent
+from standins.splunkd.inputrun import InputProcess
+from standins.splunkd.splunkd import Splunkd
+from standins.splunkd.stream import IndexedEvent
 
 _TICK = 0.05
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable
 
 from standins.splunkd.access import SYSTEM_USER
 from standins.splunkd.answers import Answer, Refusal
-
-if TYPE_CHECKING:
-    from standins.splunkd.children import Children
-    from standins.splunkd.conf import ConfFiles
-    from standins.splunkd.context import Context
+from standins.splunkd.children import Children
+from standins.splunkd.conf import ConfFiles
+from standins.splunkd.context import Context
 
 _SECONDS = 120
 

@@ -6,10 +6,14 @@ import contextlib
 import subprocess
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from types import TracebackType
+from typing import Callable
 from xml.sax.saxutils import quoteattr
+
+from typing_extensions import Self
 
 from standins.splunkd.access import SYSTEM_USER, Metadata, Sessions
 from standins.splunkd.children import Children
@@ -30,16 +34,8 @@ from standins.splunkd.modular import ModularInputs, Scheme, metadata_xml, parame
 from standins.splunkd.passwords import Passwords
 from standins.splunkd.rest import Rest, session_mark
 from standins.splunkd.scripts import Scripts
+from standins.splunkd.stream import IndexedEvent
 from standins.splunkd.web import SplunkWeb
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from types import TracebackType
-
-    from typing_extensions import Self
-
-    from standins.splunkd.stream import IndexedEvent
-
 
 _COMMAND_SECONDS = 120
 _LONGEST_END = 30

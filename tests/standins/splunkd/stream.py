@@ -8,12 +8,10 @@ it keeps the events that were whole.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable
+from typing import Callable
 from xml.parsers import expat
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _FIELDS = frozenset({"time", "data", "host", "source", "sourcetype", "index", "done"})
 

@@ -10,15 +10,13 @@ from __future__ import annotations
 import json
 import re
 import ssl
+from collections.abc import Mapping
 from http.client import HTTPSConnection
-from typing import TYPE_CHECKING, Any, Callable
+from pathlib import Path
+from typing import Any, Callable
 from urllib.parse import quote, urlencode, urlsplit
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from standins.splunkd.conf import ConfFiles
+from standins.splunkd.conf import ConfFiles
 
 _UCC_MESSAGE = re.compile(
     r"REST Error \[\d+\]:\s+.+\s+--\s+([\s\S]*)\"\.\s*See splunkd\.log(?:/python\.log)? for more details\."

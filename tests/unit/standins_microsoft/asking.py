@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import requests
-    from standins.microsoft.directory import Application, Tenant
+import requests
+from standins.microsoft.directory import Application, Tenant
 
-    from .conftest import Client
+from .conftest import Client
 
 ALL_MEMBERS = {"Prefer": "include-unknown-enum-members"}
 

@@ -1,19 +1,15 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import requests
 from standins.microsoft import ticks
 from standins.microsoft.clock import CloudClock
 from standins.microsoft.cloud import MicrosoftCloud
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from standins.microsoft.directory import Application, Tenant
+from standins.microsoft.directory import Application, Tenant
 
 NOW = ticks.parse("2026-03-01T12:00:00Z")
 

@@ -1,20 +1,18 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes
 from standins.key_pairs import KeyPair, rsa_key
 from standins.microsoft import ticks
+from standins.microsoft.clock import CloudClock
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.directory import Application, Tenant
 
-if TYPE_CHECKING:
-    from standins.microsoft.clock import CloudClock
-    from standins.microsoft.cloud import MicrosoftCloud
-    from standins.microsoft.directory import Application, Tenant
-
-    from .conftest import Client
+from .conftest import Client
 
 LOGIN = "login.microsoftonline.com"
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from standins.microsoft import endpoint, graph_schema, ticks
@@ -15,9 +16,6 @@ from standins.microsoft.graph_samples import (
 )
 from standins.microsoft.hostile_text import HOSTILE_TEXT
 from standins.microsoft.samples import RawJson, siem_alert
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 MOMENT = ticks.parse("2026-03-01T11:00:00.1200000Z")
 MANY = range(200)

@@ -1,22 +1,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 from standins.microsoft import ticks
-from standins.microsoft.endpoint import EndpointBehaviour
+from standins.microsoft.clock import CloudClock
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.directory import Application, Tenant
+from standins.microsoft.endpoint import EndpointApi, EndpointBehaviour
 from standins.microsoft.endpoint_samples import endpoint_alert
 
 from .asking import Asker, asker
-
-if TYPE_CHECKING:
-    from standins.microsoft.clock import CloudClock
-    from standins.microsoft.cloud import MicrosoftCloud
-    from standins.microsoft.directory import Application, Tenant
-    from standins.microsoft.endpoint import EndpointApi
-
-    from .conftest import Client
+from .conftest import Client
 
 AUDIENCE = "https://api.securitycenter.microsoft.com"
 URL = f"{AUDIENCE}/api/alerts"

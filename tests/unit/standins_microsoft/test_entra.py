@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jwt
 import pytest
 from standins.microsoft import aadsts, ticks
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.directory import Application, Tenant
 
-if TYPE_CHECKING:
-    from standins.microsoft.cloud import MicrosoftCloud
-    from standins.microsoft.directory import Application, Tenant
-
-    from .conftest import Client
+from .conftest import Client
 
 GUID = "11111111-2222-3333-4444-555555555555"
 SIEM = "https://graph.windows.net/.default"

@@ -1,24 +1,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from standins.microsoft import ticks
-from standins.microsoft.graph import AlertsBehaviour
+from standins.microsoft.clock import CloudClock
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.directory import Application, Tenant
+from standins.microsoft.graph import Alerts, AlertsBehaviour, GraphApi
 from standins.microsoft.graph_samples import FUTURE_MEMBER, graph_alert
 from standins.microsoft.hostile_text import pretty
 
 from .asking import Asker, asker
-
-if TYPE_CHECKING:
-    from standins.microsoft.clock import CloudClock
-    from standins.microsoft.cloud import MicrosoftCloud
-    from standins.microsoft.directory import Application, Tenant
-    from standins.microsoft.graph import Alerts, GraphApi
-
-    from .conftest import Client
+from .conftest import Client
 
 AUDIENCE = "https://graph.microsoft.com"
 URL = f"{AUDIENCE}/v1.0/security/alerts_v2"

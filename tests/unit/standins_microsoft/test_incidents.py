@@ -1,20 +1,15 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from standins.microsoft import ticks
+from standins.microsoft.clock import CloudClock
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.directory import Application, Tenant
+from standins.microsoft.graph import GraphApi, Incidents
 from standins.microsoft.graph_samples import graph_alert, graph_incident, incident_alerts
 
 from .asking import Asker, asker
-
-if TYPE_CHECKING:
-    from standins.microsoft.clock import CloudClock
-    from standins.microsoft.cloud import MicrosoftCloud
-    from standins.microsoft.directory import Application, Tenant
-    from standins.microsoft.graph import GraphApi, Incidents
-
-    from .conftest import Client
+from .conftest import Client
 
 AUDIENCE = "https://graph.microsoft.com"
 URL = f"{AUDIENCE}/v1.0/security/incidents"

@@ -2,17 +2,14 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 import requests
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.faults import Hang
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .conftest import Client
+from .conftest import Client
 
 EU = "wdatp-alertexporter-eu.windows.com"
 CREDENTIALS = ("us er", "p@ss:word/~%")

@@ -1,16 +1,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 from standins.microsoft import ticks
-from standins.microsoft.hostile_text import HOSTILE_TEXT
-from standins.microsoft.samples import KEYS, RawJson, siem_alert
-
-if TYPE_CHECKING:
-    from standins.microsoft.hostile_text import HostileText
-    from standins.microsoft.samples import Shape
+from standins.microsoft.hostile_text import HOSTILE_TEXT, HostileText
+from standins.microsoft.samples import KEYS, RawJson, Shape, siem_alert
 
 MOMENT = ticks.parse("2026-03-01T11:00:00.1200000Z")
 

@@ -1,19 +1,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 from standins.microsoft import ticks
+from standins.microsoft.clock import CloudClock
+from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.directory import Application, Tenant
 from standins.microsoft.samples import siem_alert
 from standins.microsoft.siem import SiemBehaviour, SiemRegion
 
-if TYPE_CHECKING:
-    from standins.microsoft.clock import CloudClock
-    from standins.microsoft.cloud import MicrosoftCloud
-    from standins.microsoft.directory import Application, Tenant
-
-    from .conftest import Client
+from .conftest import Client
 
 EU = "wdatp-alertexporter-eu.windows.com"
 HOUR = 3600 * ticks.PER_SECOND

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 from splunklib import client
 from standins.splunkd import Splunkd
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 SCRIPT = '''
 import os, re, sys, time

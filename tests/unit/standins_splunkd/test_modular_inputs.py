@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from splunklib.binding import HTTPError
 from standins.splunkd import SchemeError, Splunkd
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from splunklib.binding import AuthenticationError, HTTPError
 from standins.splunkd import Splunkd, WebError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def test_a_missing_stanza_is_404_and_a_shipped_one_stays(connect: Callable[..., Any]) -> None:

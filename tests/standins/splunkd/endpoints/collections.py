@@ -8,15 +8,12 @@ docstrings say of its checkpointer, which asks this endpoint first.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from standins.splunkd.access import Metadata
 from standins.splunkd.answers import Answer, Entry, Refusal, feed
-
-if TYPE_CHECKING:
-    from standins.splunkd.access import Metadata
-    from standins.splunkd.conf import ConfFiles
-    from standins.splunkd.context import Context
-    from standins.splunkd.kvstore import KVStore
+from standins.splunkd.conf import ConfFiles
+from standins.splunkd.context import Context
+from standins.splunkd.kvstore import KVStore
 
 _ARGUMENT = re.compile(r"name|enforceTypes|replicate|profilingEnabled|(field|accelerated_fields)\.\w+")
 

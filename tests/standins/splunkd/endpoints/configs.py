@@ -6,14 +6,10 @@ Sources: Splunk REST API Reference "configs/conf-{file}", "properties". A list o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from standins.splunkd.access import Metadata
 from standins.splunkd.answers import Answer, Entry, Refusal, feed
-
-if TYPE_CHECKING:
-    from standins.splunkd.access import Metadata
-    from standins.splunkd.conf import ConfFiles
-    from standins.splunkd.context import Context
+from standins.splunkd.conf import ConfFiles
+from standins.splunkd.context import Context
 
 _TRUE = frozenset({"1", "true", "yes", "y", "t"})
 

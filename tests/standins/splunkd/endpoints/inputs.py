@@ -6,16 +6,14 @@ parameter that the scheme doesn't declare is refused, whatever inputs.conf.spec 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable
+from typing import Callable
 
+from standins.splunkd.access import Metadata
 from standins.splunkd.answers import Answer, Entry, Refusal, feed
+from standins.splunkd.conf import ConfFiles
+from standins.splunkd.context import Context
 from standins.splunkd.endpoints.configs import boolean
-
-if TYPE_CHECKING:
-    from standins.splunkd.access import Metadata
-    from standins.splunkd.conf import ConfFiles
-    from standins.splunkd.context import Context
-    from standins.splunkd.modular import ModularInputs, Scheme
+from standins.splunkd.modular import ModularInputs, Scheme
 
 
 class DataInputs:

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Callable
+from pathlib import Path
+from typing import Callable
 
 from standins.search import SearchKnowledge
 from standins.search.indexing import IndexedEvent as Indexed
 from standins.search.internal_log import events_of_log, events_of_splunkd_log
 from standins.splunkd.answers import Answer, Refusal, as_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
-
-    from standins.splunkd.context import Context
-    from standins.splunkd.stream import IndexedEvent
+from standins.splunkd.context import Context
+from standins.splunkd.stream import IndexedEvent
 
 _MAX_RESULT_ROWS = 50_000
 _DEFAULT_COUNT = 100

@@ -6,13 +6,9 @@ administrators alone have.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from standins.splunkd.answers import Answer, Refusal, feed
-
-if TYPE_CHECKING:
-    from standins.splunkd.context import Context
-    from standins.splunkd.passwords import Passwords
+from standins.splunkd.context import Context
+from standins.splunkd.passwords import Passwords
 
 
 def storage_passwords(passwords: Passwords, context: Context, path: list[str]) -> Answer:

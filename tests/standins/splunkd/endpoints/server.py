@@ -11,16 +11,13 @@ import re
 import shutil
 import tarfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import Callable
 
 from standins.splunkd.answers import BUILD, VERSION, Answer, Entry, Refusal, feed
+from standins.splunkd.conf import ConfFiles
+from standins.splunkd.context import Context
 from standins.splunkd.endpoints.configs import boolean
-from standins.splunkd.kvstore import KVStoreState
-
-if TYPE_CHECKING:
-    from standins.splunkd.conf import ConfFiles
-    from standins.splunkd.context import Context
-    from standins.splunkd.kvstore import KVStore
+from standins.splunkd.kvstore import KVStore, KVStoreState
 
 UNTIL_RESTART = ".until-restart"
 """The ending of a conf file that counts from the next restart on."""
