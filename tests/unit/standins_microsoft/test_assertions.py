@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives import hashes
 from standins.key_pairs import KeyPair, rsa_key
 from standins.microsoft import ticks
 from standins.microsoft.clock import CloudClock
-from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.directory import Application, Tenant
 
 from .conftest import Client
@@ -124,23 +123,7 @@ def test_what_is_wrong_with_an_assertion_has_its_own_code(
     assert application.assertions == []
 
 
-def test_the_times_of_an_assertion_are_read_with_five_minutes_of_tolerance(
-    client: Client, tenant: Tenant, signer: Signer
-) -> None:
-    for claims in ({"exp": NOW - 299}, {"nbf": NOW + 300}):
-        assert client.ask_token(tenant.guid, **signer.form(claims=claims)).status_code == 200
-
-
 def test_an_assertion_is_good_for_one_token(client: Client, tenant: Tenant, signer: Signer) -> None:
     form = signer.form()
     assert client.ask_token(tenant.guid, **form).status_code == 200
     assert client.ask_token(tenant.guid, **form).json()["error_codes"] == [50012]
-
-
-def test_an_assertion_is_not_kept_in_the_journal(
-    cloud: MicrosoftCloud, client: Client, tenant: Tenant, signer: Signer
-) -> None:
-    form = signer.form()
-    client.ask_token(tenant.guid, **form)
-    (call,) = cloud.journal.calls(LOGIN)
-    assert dict(call.form) == {**form, "client_assertion": "***"}

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Callable
 
 import pytest
 import requests
 from standins.microsoft.cloud import MicrosoftCloud
-from standins.microsoft.faults import Hang
 
 from .conftest import Client
 
@@ -37,15 +35,6 @@ def test_every_proxy_takes_the_right_credentials_only(
         assert {tunnel.status for tunnel in cloud.journal.tunnels()} == {200, 407}
 
 
-def test_a_proxy_that_wants_credentials_says_407_and_basic(
-    connect: Callable[[MicrosoftCloud, str], Client],
-) -> None:
-    with MicrosoftCloud(proxy_credentials=CREDENTIALS) as cloud:
-        with pytest.raises(requests.exceptions.ProxyError, match="407 Proxy Authentication Required"):
-            connect(cloud, cloud.proxy.url()).alerts(EU, None)
-        assert b"Proxy-Authenticate: Basic" in speak(cloud, b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n")
-
-
 def test_nothing_but_a_tunnel_to_port_443_is_let_through(cloud: MicrosoftCloud) -> None:
     assert b" 403 " in speak(cloud, f"CONNECT {EU}:80 HTTP/1.1\r\n\r\n".encode())
     assert b" 400 " in speak(cloud, f"GET http://{EU}/api/alerts HTTP/1.1\r\nHost: {EU}\r\n\r\n".encode())
@@ -57,39 +46,6 @@ def test_socks_without_remote_dns_reaches_nothing(
     client = connect(cloud, cloud.socks_proxy.url(scheme="socks5h"))
     with pytest.raises(requests.exceptions.ConnectionError):
         client.alerts("127.0.0.1", None)
-
-
-def test_a_wrong_host_header_is_refused(client: Client) -> None:
-    client.session.headers["Host"] = "example.com"
-    assert client.alerts(EU, None).status_code == 400
-
-
-def test_nothing_is_left_when_the_cloud_closes_under_a_hanging_request(
-    connect: Callable[[MicrosoftCloud, str], Client],
-) -> None:
-    before = threading.active_count()
-    failures: list[requests.exceptions.RequestException] = []
-
-    def ask(client: Client) -> None:
-        try:
-            client.alerts(EU, None)
-        except requests.exceptions.RequestException as failure:
-            failures.append(failure)
-
-    with MicrosoftCloud() as cloud:
-        hang = cloud.faults.add(EU, Hang(), times=None)
-        threads = [threading.Thread(target=ask, args=(connect(cloud, proxy),)) for proxy in addresses(cloud, None)]
-        for thread in threads:
-            thread.start()
-        while hang.played < 3:
-            assert hang.has_begun.wait(10)
-        port = cloud.proxy.port
-    for thread in threads:
-        thread.join()
-    assert len(failures) == 3
-    assert threading.active_count() == before
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port)).close()
 
 
 def speak(cloud: MicrosoftCloud, request: bytes) -> bytes:
