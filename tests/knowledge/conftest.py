@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from knowledge import health_scene
+from knowledge import health_scene, scene
 from knowledge.every_sample import our_knowledge
+from knowledge.studio import Events, seen
 from standins.search import SearchKnowledge
 
 MakeApp = Callable[[Mapping[str, str]], Path]
@@ -17,6 +18,12 @@ MakeApp = Callable[[Mapping[str, str]], Path]
 def knowledge() -> SearchKnowledge:
     """Give what the add-on says about events."""
     return our_knowledge()
+
+
+@pytest.fixture(scope="session")
+def events(knowledge: SearchKnowledge) -> Events:
+    """Give the scene's events as searches see them, newest first."""
+    return seen(knowledge, scene.events())
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from defender_alerts.input_kinds import KINDS
 from standins.microsoft import ticks
 from standins.microsoft.endpoint_samples import endpoint_alert
 from standins.microsoft.graph_samples import graph_alert, graph_incident
@@ -20,8 +21,12 @@ MERGED, INTO = 7, 3
 REOPENED = 22
 """The alert of this number, and every 36th from it, was resolved and then opened again."""
 _HOUR = 3600 * ticks.PER_SECOND
-_GRAPH, _ENDPOINT, _SIEM, _SPLIT = range(4)
-_PRODUCTS = {
+SIEM, ENDPOINT, GRAPH, INCIDENT, SPLIT = (
+    *("wdatp:alerts", "ms:defender:atp:alerts", "ms:defender:graph:alerts"),
+    *("ms365:defender:incident", "ms365:defender:incident:alerts"),
+)
+_INPUTS = {name: kind.name for kind in KINDS.values() for name in (kind.sourcetype, kind.split_sourcetype) if name}
+_PRODUCTS: dict[int, dict[str, Any]] = {
     1: {"serviceSource": "microsoftDefenderForIdentity", "productName": "Microsoft Defender for Identity"},
     10: {"serviceSource": "microsoftDefenderForOffice365", "productName": "Microsoft Defender for Office 365"},
 }
@@ -57,19 +62,12 @@ def _alerts() -> Iterator[IndexedEvent]:
 def _versions(number: int) -> Iterator[IndexedEvent]:
     """An alert's life: new, then perhaps in progress, then perhaps resolved after some hours, and perhaps opened again."""
     first = created(number)
-    way = (_GRAPH, _GRAPH, _ENDPOINT, _SIEM, _GRAPH, _SPLIT)[number % 6]
-    if way == _SIEM:
-        yield _event(
-            "defender_siem_alerts",
-            "wdatp:alerts",
-            ("us", "eu", "uk")[number % 3],
-            number,
-            first,
-            siem_alert(number, first),
-        )
+    way = (GRAPH, GRAPH, ENDPOINT, SIEM, GRAPH, SPLIT)[number % 6]
+    if way == SIEM or number % 8 == 0:
+        region = ("us", "eu", "uk")[number % 3] if way == SIEM else "eu"
+        yield _version(SIEM, region, number, first, siem_alert(number, first))
+    if way == SIEM:
         return
-    if number % 8 == 0:
-        yield _event("defender_siem_alerts", "wdatp:alerts", "eu", number, first, siem_alert(number, first))
     ends = [(0, "new"), (0.4 + number % 7 / 3, "inProgress"), (1.5 + number * 29 % 310 / 10, "resolved")]
     ends = ends[: 1 + number % 4 % 3]
     if number % 36 == REOPENED:
@@ -77,22 +75,18 @@ def _versions(number: int) -> Iterator[IndexedEvent]:
     for hours, status in ends:
         updated = first + round(hours * _HOUR)
         if updated < NOW:
-            yield _version(number, first, updated, status, way)
+            region, raw = _raw(number, first, updated, status, way)
+            yield _version(way, region, number, updated, raw)
 
 
-def _version(number: int, first: int, updated: int, status: str, way: int) -> IndexedEvent:
+def _raw(number: int, first: int, updated: int, status: str, way: str) -> tuple[str, bytes]:
+    """The region and the text of a version."""
     done = ticks.text(updated) if status == "resolved" else None
-    members: dict[str, Any] = {"created": first, "status": status}
-    if way == _ENDPOINT:
-        raw = endpoint_alert(
-            number, updated, **members | {"status": status[0].upper() + status[1:], "resolvedTime": done}
-        )
-        return _event("defender_endpoint_alerts", "ms:defender:atp:alerts", "eu", number, updated, raw)
-    members |= {"resolvedDateTime": done, **_PRODUCTS.get(number % 12, {})}
-    raw = graph_alert(number, updated, **members)
-    if way == _SPLIT:
-        return _event("defender_incidents", "ms365:defender:incident:alerts", "global", number, updated, raw)
-    return _event("defender_graph_alerts", "ms:defender:graph:alerts", "global", number, updated, raw)
+    if way == ENDPOINT:
+        status = status[0].upper() + status[1:]
+        return "eu", endpoint_alert(number, updated, created=first, status=status, resolvedTime=done)
+    product = _PRODUCTS.get(number % 12, {})
+    return "global", graph_alert(number, updated, created=first, status=status, resolvedDateTime=done, **product)
 
 
 def _incidents() -> Iterator[IndexedEvent]:
@@ -100,19 +94,38 @@ def _incidents() -> Iterator[IndexedEvent]:
     for number in range(1, 20):
         updated = NOW - round((number * 31 % 700 / 10 + 0.1) * _HOUR)
         raw = graph_incident(number, updated, redirect_to=INTO if number == MERGED else None)
-        yield _event("defender_incidents", "ms365:defender:incident", "global", 4 * number - 1, updated, raw)
+        yield _version(INCIDENT, "global", 4 * number - 1, updated, raw)
 
 
-def _event(  # noqa: PLR0917 - where it comes from, which one, when, what
-    kind: str, sourcetype: str, region: str, number: int, updated: int, raw: bytes
+def _version(sourcetype: str, region: str, number: int, updated: int, raw: bytes) -> IndexedEvent:
+    tenant = TENANTS[(number // 4 + 1) % 5 == 0]
+    return event(sourcetype, updated, raw, region=region, tenant=tenant, indexed=40 + number * 67 % 600)
+
+
+def event(
+    sourcetype: str, updated: int, raw: bytes, *, region: str = "global", tenant: str = TENANTS[0], indexed: int = 60
 ) -> IndexedEvent:
+    """A version of a record, indexed so many seconds after Microsoft changed it."""
     seconds = NOW_SECONDS + (updated - NOW) / ticks.PER_SECOND
     return IndexedEvent(
         raw=raw.decode(),
         time=f"{seconds:.3f}",
-        source=f"{kind}:{TENANTS[(number // 4 + 1) % 5 == 0]}:{region}:soc",
+        source=f"{_INPUTS[sourcetype]}:{tenant}:{region}:soc",
         sourcetype=sourcetype,
         host="graph.microsoft.com",
         index="defender",
-        index_time=f"{seconds + 40 + number * 67 % 600:.0f}",
+        index_time=f"{seconds + indexed:.0f}",
     )
+
+
+def alert(number: int, hours_ago: float, **members: Any) -> IndexedEvent:
+    """A version of an alert, through Graph, that was created nine hours ago or earlier, and is new unless told otherwise."""
+    updated = NOW - round(hours_ago * _HOUR)
+    values: dict[str, Any] = {"created": min(updated, NOW - 9 * _HOUR), "status": "new"}
+    return event(GRAPH, updated, graph_alert(number, updated, **values | members))
+
+
+def incident(number: int, hours_ago: float, **members: Any) -> IndexedEvent:
+    """A version of an incident."""
+    updated = NOW - round(hours_ago * _HOUR)
+    return event(INCIDENT, updated, graph_incident(number, updated, **members))

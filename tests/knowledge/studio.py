@@ -5,21 +5,25 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
-from standins.search import SearchKnowledge
+from knowledge.scene import NOW_SECONDS
+from standins.search import IndexedEvent, SearchKnowledge
 from standins.search.conf import Conf
 from standins.search.event_fields import fields_of_events
 from standins.search.reports import Search, read_chain, read_search
-from standins.search.rows import Table, When
+from standins.search.rows import Row, Table, When
 
 from tooling import paths
 
+Events = list[Mapping[str, str | list[str]]]
+"""Events as searches see them, newest first."""
 VIEWS = paths.PACKAGE / "default" / "data" / "ui" / "views"
 OVERVIEW = VIEWS / "defender_alerts_overview.xml"
 DETAIL = VIEWS / "defender_alert_detail.xml"
@@ -91,6 +95,43 @@ class Dashboard:
         return self.base(source["options"]["extend"]) if source["type"] == "ds.chain" else name
 
 
+def seen(knowledge: SearchKnowledge, found: Iterable[IndexedEvent]) -> Events:
+    """Events as searches see them, newest first."""
+    newest_first = sorted(found, key=lambda one: float(one.time or 0), reverse=True)
+    return [knowledge.search_fields(one) for one in newest_first]
+
+
+def run(
+    path: Path,
+    knowledge: SearchKnowledge,
+    events: Events,
+    *names: str,
+    tokens: Mapping[str, str] | None = None,
+    now: float = NOW_SECONDS,
+) -> dict[str, Table]:
+    """The results of a view's data sources, of these or of all, with these values of its inputs."""
+    dashboard = Dashboard.read(path)
+    runner = Runner(dashboard, knowledge, tokens or {})
+    return {name: runner.run(name, events, now) for name in names or dashboard.sources}
+
+
+def listed(path: Path, panel: str, knowledge: SearchKnowledge, events: Events, **tokens: str) -> list[Row]:
+    """What a click on a panel lists, with these values of the inputs."""
+    dashboard = Dashboard.read(path)
+    (handler,) = dashboard.definition["visualizations"][panel]["eventHandlers"]
+    values = dashboard.defaults | tokens
+    address = TOKEN.sub(lambda match: values[match[1]], unquote(handler["options"]["url"]))
+    query, _, times = address.partition("?q=")[2].partition("&earliest=")
+    when = When.of(times.partition("&")[0], "now", NOW_SECONDS)
+    return read_search(query, knowledge.macros, event_fields(knowledge), knowledge.tables()).run(events, when).rows
+
+
+def only(table: Table, column: str) -> str:
+    """The value of a table with one row."""
+    (row,) = table.rows
+    return row[column][0]
+
+
 def filled(text: str, tokens: Mapping[str, str]) -> str:
     """A text with its tokens replaced, through their filters (``@splunk/dashboard-utils``: s is JSON's quotes, n nothing).
 
@@ -156,13 +197,13 @@ class Runner:
             return read_chain(query, self.read(source["options"]["extend"]), self._macros, self._lookups)
         return read_search(query, self._macros, self._fields, self._lookups)
 
-    def run(self, name: str, events: list[Mapping[str, str | list[str]]], now: float) -> Table:
+    def run(self, name: str, events: Events, now: float) -> Table:
         """What a data source gives of events' fields, newest first, once and for all; tokens that it makes for others are kept."""
         if name not in self._done:
             self._done[name] = self._run(name, events, now)
         return self._done[name]
 
-    def _run(self, name: str, events: list[Mapping[str, str | list[str]]], now: float) -> Table:
+    def _run(self, name: str, events: Events, now: float) -> Table:
         when = self.times(name, now)
         source = self._dashboard.sources[name]
         if source["type"] == "ds.chain":

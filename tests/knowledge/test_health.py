@@ -14,7 +14,7 @@ import pytest
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft.account import SECRET_WARNING_DAYS
 from integration.installation import RESOURCE
-from knowledge import health_scene
+from knowledge import health_scene, studio
 from knowledge.health_scene import (
     CERTIFICATE_DAYS,
     COUNTS,
@@ -32,7 +32,7 @@ from knowledge.health_scene import (
     newest_first,
     of_input,
 )
-from knowledge.studio import HEALTH, LOG_FIELDS, Dashboard, Runner
+from knowledge.studio import HEALTH, LOG_FIELDS, Dashboard, only, seen
 from standins.search import IndexedEvent, SearchKnowledge
 from standins.search.props import settings_for
 from standins.search.reports import read_search
@@ -54,23 +54,12 @@ OUR_SEARCH = re.compile(r"index\s*=\s*_internal source=\*ta_defender_alerts\*[^\
 
 def view(knowledge: SearchKnowledge, events: Iterable[IndexedEvent], now: float, **tokens: str) -> Mapping[str, Table]:
     """The results of the view's searches."""
-    dashboard = Dashboard.read(HEALTH)
-    runner = Runner(dashboard, knowledge, tokens)
-    found: list[Mapping[str, str | list[str]]] = [
-        knowledge.search_fields(event) for event in newest_first(list(events))
-    ]
-    return {name: runner.run(name, found, now) for name in dashboard.sources}
+    return studio.run(HEALTH, knowledge, seen(knowledge, events), now=now, tokens=tokens)
 
 
 def checkpoints(rows: Iterable[Row], *columns: str) -> dict[tuple[str, ...], Row]:
     """Rows by the values of some columns."""
     return {tuple(row[column][0] for column in columns): row for row in rows}
-
-
-def only(table: Table, column: str) -> str:
-    """The value of a table with one row."""
-    (row,) = table.rows
-    return row[column][0]
 
 
 # The log as Splunk reads it.
@@ -350,8 +339,8 @@ def test_a_jump_in_the_volume_of_a_product_is_told(knowledge: SearchKnowledge) -
         *(one for day in range(1, 8) for one in versions("Cloud", 28, day)), *versions("Office", 200, 3),
     ]  # fmt: skip
     events.sort(key=lambda event: -float(event["_time"]))
-    runner = Runner(Dashboard.read(HEALTH), knowledge, {})
-    rows = {row["Product"][0]: row["Warning"][0] for row in runner.run("ds_volume", events, now).rows}  # type: ignore[arg-type] # texts alone
+    found = studio.run(HEALTH, knowledge, events, "ds_volume", now=now)["ds_volume"]  # type: ignore[arg-type] # texts alone
+    rows = {row["Product"][0]: row["Warning"][0] for row in found.rows}
     assert rows["Cloud"] == "as usual"
     assert rows["Sentinel"].startswith("New here.")
     assert rows["Identity"].startswith("Three times")
@@ -370,9 +359,9 @@ def test_the_time_from_microsoft_to_the_index_is_that_of_the_last_day(knowledge:
         ]
 
     events = [*versions("Identity", 0, *range(1, 101)), *versions("Cloud", 0, 2, 3, 4), *versions("Cloud", 2, 900)]
-    runner = Runner(Dashboard.read(HEALTH), knowledge, {})
-    rows = runner.run("ds_latency", sorted(events, key=lambda event: -float(event["_time"])), now).rows  # type: ignore[arg-type] # texts alone
-    assert found(rows, "Product", "Half (min)", "95% (min)", "All (min)") == [
+    events.sort(key=lambda event: -float(event["_time"]))
+    results = studio.run(HEALTH, knowledge, events, "ds_latency", now=now)  # type: ignore[arg-type] # texts alone
+    assert found(results["ds_latency"].rows, "Product", "Half (min)", "95% (min)", "All (min)") == [
         ("Identity", "50.5", "95", "100"), ("Cloud", "3", "4", "4"),
     ]  # fmt: skip
 

@@ -19,10 +19,9 @@ from knowledge.health_scene import (
     Story,
     earlier,
     found,
-    newest_first,
     of_input,
 )
-from knowledge.studio import LOG_FIELDS
+from knowledge.studio import LOG_FIELDS, seen
 from standins.search import IndexedEvent, SearchKnowledge
 from standins.search.reports import read_search
 from standins.search.rows import Row, When
@@ -35,7 +34,7 @@ def saved(name: str, knowledge: SearchKnowledge, events: Iterable[IndexedEvent],
     """What a saved search finds."""
     when = When.of(SAVED[name]["dispatch.earliest_time"], SAVED[name]["dispatch.latest_time"], now)
     search = read_search(SAVED[name]["search"], knowledge.macros, LOG_FIELDS)
-    return search.run([knowledge.search_fields(event) for event in newest_first(list(events))], when).rows
+    return search.run(seen(knowledge, events), when).rows
 
 
 def test_inputs_that_failed_or_fell_behind_are_found(knowledge: SearchKnowledge, summary: Story) -> None:

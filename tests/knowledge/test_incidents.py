@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import pytest
 from knowledge import scene, studio
-from knowledge.studio import INCIDENTS, Dashboard, Runner
-from standins.microsoft.graph_samples import graph_alert, graph_incident
+from knowledge.scene import alert, incident
+from knowledge.studio import INCIDENTS, Dashboard, Events, Runner
+from standins.microsoft.graph_samples import graph_alert
 from standins.search import IndexedEvent, SearchKnowledge
 from standins.search.rows import Table
 
-Events = list[Mapping[str, str | list[str]]]
 HOUR = 3600 * 10_000_000
 
 
-@pytest.fixture(scope="module")
-def events(knowledge: SearchKnowledge) -> Events:
-    """Give the scene's events as searches see them, newest first."""
-    return [knowledge.search_fields(event) for event in scene.events()]
-
-
-def run(knowledge: SearchKnowledge, events: Events, **tokens: str) -> dict[str, Table]:
-    dashboard = Dashboard.read(INCIDENTS)
-    runner = Runner(dashboard, knowledge, tokens)
-    return {name: runner.run(name, events, scene.NOW_SECONDS) for name in dashboard.sources}
-
-
-def incident(number: int, hours_ago: float, *, alerts: list[bytes] | None = None, **members: object) -> IndexedEvent:
-    updated = scene.NOW - round(hours_ago * HOUR)
-    return event("ms365:defender:incident", updated, graph_incident(number, updated, alerts=alerts, **members))  # type: ignore[arg-type] # any member
-
-
-def alert(number: int, hours_ago: float, **members: object) -> IndexedEvent:
-    updated = scene.NOW - round(hours_ago * HOUR)
-    members = {"created": scene.NOW - 9 * HOUR} | members
-    return event("ms:defender:graph:alerts", updated, graph_alert(number, updated, **members))  # type: ignore[arg-type] # any member
-
-
-def event(sourcetype: str, updated: int, raw: bytes) -> IndexedEvent:
-    kind = "defender_incidents" if "incident" in sourcetype else "defender_graph_alerts"
-    return IndexedEvent(
-        raw=raw.decode(),
-        time=f"{scene.NOW_SECONDS + (updated - scene.NOW) / 10_000_000:.3f}",
-        source=f"{kind}:{scene.TENANTS[0]}:global:soc",
-        sourcetype=sourcetype,
-        host="graph.microsoft.com",
-        index="defender",
-    )
+def run(knowledge: SearchKnowledge, events: Events, *names: str, **tokens: str) -> dict[str, Table]:
+    return studio.run(INCIDENTS, knowledge, events, *names, tokens=tokens)
 
 
 def shown(knowledge: SearchKnowledge, found: list[IndexedEvent], **tokens: str) -> dict[str, Table]:
-    newest_first = sorted(found, key=lambda one: float(one.time or 0), reverse=True)
-    return run(knowledge, [knowledge.search_fields(one) for one in newest_first], **tokens)
+    return run(knowledge, studio.seen(knowledge, found), **tokens)
 
 
 def test_each_incident_stands_there_once_as_it_is_now(knowledge: SearchKnowledge) -> None:
@@ -138,8 +103,7 @@ def test_without_an_input_for_incidents_they_are_made_of_the_alerts_and_that_is_
 
 def test_an_empty_index_says_what_to_look_for(knowledge: SearchKnowledge) -> None:
     """Where no incident is chosen there is nothing to fill in for the panels that show one: Splunk doesn't run them."""
-    runner = Runner(Dashboard.read(INCIDENTS), knowledge, {})
-    results = {name: runner.run(name, [], scene.NOW_SECONDS) for name in ("ds_notice", "ds_count", "ds_list")}
+    results = run(knowledge, [], "ds_notice", "ds_count")
     assert "defender_alerts_index" in results["ds_notice"].rows[0]["text"][0]
     assert results["ds_count"].rows == [{"incidents": ["0"]}]
 
@@ -166,8 +130,3 @@ def test_the_filters_narrow_the_list(knowledge: SearchKnowledge, events: Events)
     states = [run(knowledge, events, state=state)["ds_list"].rows for state in ("open", "resolved", "merged")]
     assert all(states)
     assert sum(map(len, states)) == len(everything)
-
-
-def test_the_view_reads_only_fields_that_the_addon_gives(knowledge: SearchKnowledge) -> None:
-    dashboard = Dashboard.read(INCIDENTS)
-    assert studio.readable_fields(dashboard, knowledge) >= {"incident_merged_into", "devices", "users", "assigned_to"}

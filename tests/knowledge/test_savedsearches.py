@@ -9,7 +9,6 @@ from datetime import datetime
 
 import pytest
 from knowledge import scene, studio
-from standins.microsoft.graph_samples import graph_incident
 from standins.search import Fields, IndexedEvent, SearchKnowledge
 from standins.search.conf import read_conf
 from standins.search.reports import INTERNAL, Search, read_search
@@ -31,12 +30,6 @@ every_search = pytest.mark.parametrize("name", SAVED)
 every_action = pytest.mark.parametrize("name", ACTIONS)
 
 
-@pytest.fixture(scope="module")
-def found(knowledge: SearchKnowledge) -> list[Fields]:
-    """Give the scene's events as searches see them."""
-    return [knowledge.search_fields(event) for event in scene.events()]
-
-
 def read(name: str, knowledge: SearchKnowledge) -> Search:
     fields = studio.LOG_FIELDS if name in OF_THE_LOG else studio.event_fields(knowledge)
     return read_search(SAVED[name]["search"], knowledge.macros, fields, knowledge.tables(defender_tenants=TENANTS))
@@ -45,9 +38,8 @@ def read(name: str, knowledge: SearchKnowledge) -> Search:
 def run(
     name: str, knowledge: SearchKnowledge, events: list[IndexedEvent], now: float = scene.NOW_SECONDS
 ) -> list[dict[str, list[str]]]:
-    newest_first = sorted(events, key=lambda event: float(event.time or 0), reverse=True)
     when = When.of(SAVED[name]["dispatch.earliest_time"], SAVED[name]["dispatch.latest_time"], now)
-    return read(name, knowledge).run([knowledge.search_fields(event) for event in newest_first], when).rows
+    return read(name, knowledge).run(studio.seen(knowledge, events), when).rows
 
 
 # As settings.
@@ -222,17 +214,8 @@ def test_updated_incidents_are_found_with_their_latest_version(knowledge: Search
 
 def test_an_incident_that_was_merged_into_another_is_not_told(knowledge: SearchKnowledge) -> None:
     """Its update says no more than that: what there is to do is in the other one."""
-    updated = scene.NOW - 600 * 10_000_000
-
-    def incident(number: int, redirect_to: int | None) -> IndexedEvent:
-        return IndexedEvent(
-            raw=graph_incident(number, updated, redirect_to=redirect_to).decode(),
-            time=str(scene.NOW_SECONDS - 600),
-            source=f"defender_incidents:{scene.TENANTS[0]}:global:soc",
-            sourcetype="ms365:defender:incident", host="h", index="i",
-        )  # fmt: skip
-
-    found = run(INCIDENTS, knowledge, [incident(1, 2), incident(2, None), incident(3, None)])
+    merged = scene.incident(1, 1 / 6, redirect_to=2)
+    found = run(INCIDENTS, knowledge, [merged, scene.incident(2, 1 / 6), scene.incident(3, 1 / 6)])
     assert {row["incident_id"][0] for row in found} == {"2", "3"}
 
 
@@ -349,7 +332,7 @@ def test_the_drill_down_shows_the_latest_version(knowledge: SearchKnowledge) -> 
 
 @every_action
 def test_an_action_is_for_events_of_ours_that_have_its_fields(
-    name: str, knowledge: SearchKnowledge, found: list[Fields]
+    name: str, knowledge: SearchKnowledge, events: studio.Events
 ) -> None:
     action = ACTIONS[name]
     needed = names(action["fields"])
@@ -361,7 +344,7 @@ def test_an_action_is_for_events_of_ours_that_have_its_fields(
     assert used <= needed <= studio.event_fields(knowledge) | INTERNAL
     assert names(action["eventtypes"]) <= set(knowledge.eventtypes)
     assert action["display_location"] == "both"
-    assert any(event["eventtype"] in names(action["eventtypes"]) and needed <= set(event) for event in found)
+    assert any(event["eventtype"] in names(action["eventtypes"]) and needed <= set(event) for event in events)
 
 
 def names(text: str) -> set[str]:
@@ -383,17 +366,13 @@ def test_an_action_leads_to_a_search_that_can_be_read_or_to_an_address(name: str
 @pytest.mark.parametrize(
     ("action", "field"), [("defender_open_alert", "alert_url"), ("defender_open_incident", "incident_url")]
 )
-def test_an_address_in_the_portal_is_the_one_that_microsoft_gives(found: list[Fields], action: str, field: str) -> None:
+def test_an_address_in_the_portal_is_the_one_that_microsoft_gives(
+    events: studio.Events, action: str, field: str
+) -> None:
     """But for the tenant: the samples' own is another one than their sources'."""
     eventtypes = names(ACTIONS[action]["eventtypes"])
-    events = [event for event in found if event["eventtype"] in eventtypes and field in event]
-    assert {event["eventtype"] for event in events} >= eventtypes - {"defender_siem_alert", "defender_endpoint_alert"}
-    for event in events:
-        address = action_uri(action, event)
-        theirs, _, _ = str(event[field]).partition("?tid=")
-        assert address == f"{theirs}?tid={event['vendor_account']}"
-
-
-def action_uri(action: str, event: Fields) -> str:
-    """Where an action leads from an event."""
-    return FIELD.sub(lambda match: str(event[match[1]]), ACTIONS[action]["link.uri"])
+    leading = [event for event in events if event["eventtype"] in eventtypes and field in event]
+    assert {event["eventtype"] for event in leading} >= eventtypes - {"defender_siem_alert", "defender_endpoint_alert"}
+    for event in leading:
+        address = FIELD.sub(lambda match, event=event: str(event[match[1]]), ACTIONS[action]["link.uri"])  # type: ignore[misc]
+        assert address == f"{str(event[field]).partition('?tid=')[0]}?tid={event['vendor_account']}"
