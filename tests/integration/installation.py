@@ -207,7 +207,7 @@ class Installation:
         self.tenant.applications = dict(self._applications)
         self.application.secrets[:] = [Secret(self.secret, "0c7e4ad2-68f6-4f5c-a4a5-1c6a8f0c1f2e")]
         self.application.roles, self.application.disabled = {}, False
-        self.application.delegated, self.application.redirect_uris = {}, {}
+        self.application.delegated, self.application.redirect_uris = {}, set()
         self._calls_before = len(self.splunkd.journal)
         self.splunkd.faults.clear()
         kvstore.state, kvstore.read_only = KVStoreState.READY, False

@@ -296,7 +296,7 @@ def test_a_sign_in_for_an_account_that_was_changed_meanwhile_is_refused(
 
 def test_a_redirect_uri_may_be_one_that_is_registered_for_the_application(signing: Signing) -> None:
     own = "https://splunk.example/en-US/app/TA_defender_alerts/sign_in"
-    signing.installation.application.redirect_uris[own] = "web"
+    signing.installation.application.redirect_uris.add(own)
     url = signing.order("start", redirect_uri=own)["url"]
     address = sign_in(signing.installation.cloud, url, ANNA)
     assert address.startswith(own)

@@ -83,28 +83,15 @@ class Application:
     """Those that got a token."""
     revoked: set[str] = field(default_factory=set)
     """The ``uti`` of tokens that no API takes any more."""
-    redirect_uris: dict[str, str] = field(default_factory=dict)
-    """By URI the platform under which it is registered: ``web`` or ``spa``."""
+    redirect_uris: set[str] = field(default_factory=set)
+    """Of the platform ``web``."""
     delegated: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Delegated permissions by resource, as the application is registered with them."""
-    is_consented: bool = False
-    """Whether an administrator has consented to those."""
-    is_public: bool = False
-    assigned: set[str] | None = None
-    """The identities of the people assigned to it; None where everybody may use it."""
+    """Delegated permissions by resource, as an administrator has consented to them."""
 
-    def let_people_sign_in(
-        self,
-        delegated: Mapping[str, Iterable[str]],
-        *,
-        redirect_uri: str = "http://localhost",
-        platform: str = "web",
-        is_consented: bool = True,
-    ) -> None:
+    def let_people_sign_in(self, delegated: Mapping[str, Iterable[str]]) -> None:
         """Register what a person's sign-in needs: a redirect URI, and delegated permissions by resource."""
-        self.redirect_uris[redirect_uri] = platform
+        self.redirect_uris.add("http://localhost")
         self.delegated = {resource: tuple(names) for resource, names in delegated.items()}
-        self.is_consented = is_consented
 
     def delegated_for(self, resource: str) -> tuple[str, ...]:
         """The delegated permissions for a resource."""
@@ -154,10 +141,9 @@ class Tenant:
         self.partners: set[str] = set()
         """The identities of people of other tenants who may act in this one, as under GDAP."""
 
-    def add_person(self, name: str, *, is_administrator: bool = True) -> Person:
+    def add_person(self, name: str) -> Person:
         """Create a user, by the user principal name."""
-        person = Person(name, self.guid, is_administrator=is_administrator)
-        self.people[name.lower()] = person
+        self.people[name.lower()] = person = Person(name, self.guid)
         return person
 
     def add_application(

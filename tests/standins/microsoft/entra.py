@@ -159,7 +159,7 @@ class EntraService:
             raise RefusedError(7000112, application=application.client_id, name=application.name)
         self._authenticate(application, form, f"https://{request.host}{request.path}")
         if grant == "authorization_code":
-            return self.people.redeem(tenant, application, form, request)
+            return self.people.redeem(tenant, application, form)
         if grant == "refresh_token":
             return self.people.refresh(tenant, application, form)
         if not any(same_resource(known, audience) for known in tenant.resources):
@@ -175,8 +175,6 @@ class EntraService:
         )
 
     def _authenticate(self, application: Application, form: dict[str, str], endpoint: str) -> None:
-        if application.is_public and {"client_assertion", "client_secret"} & set(form):
-            raise RefusedError(700025)
         if "client_assertion" in form or "client_assertion_type" in form:
             self._check_assertion(application, form, endpoint)
             return

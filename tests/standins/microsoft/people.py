@@ -1,8 +1,8 @@
 """People who sign in: who they are, what Entra ID refuses them, and the codes and refresh tokens that it gave them.
 
-Sources: Microsoft, "refresh tokens in the Microsoft identity platform" (90 days, 24 hours for a single-page application;
-a use gives a new one and doesn't revoke the old one; bound to user and client, to no resource and no tenant) and
-"authorization code flow" (a code lives about ten minutes and is redeemed once).
+Sources: Microsoft, "refresh tokens in the Microsoft identity platform" (a use gives a new one and doesn't revoke the old
+one; bound to user and client, to no resource and no tenant) and "authorization code flow" (a code lives about ten minutes
+and is redeemed once). What else may end a sign-in is said by `Person.refused`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from standins.microsoft import ticks
 
 CODE_SECONDS = 600
-REFRESH_SECONDS = 90 * 86_400
-REFRESH_SECONDS_OF_SPA = 86_400
 
 
 @dataclass
@@ -28,9 +26,6 @@ class Person:
     tenant: str
     """The GUID of the home tenant."""
     identity: str = field(default_factory=lambda: str(uuid.uuid4()))
-    is_administrator: bool = True
-    """Whether this person may consent to what the Defender APIs want, which only administrators may."""
-    is_disabled: bool = False
     refused: int | None = None
     """The AADSTS code that each sign-in and each refresh gets, such as 50076 after a change of policy."""
     revoked: int = -1
@@ -66,8 +61,6 @@ class RefreshToken:
     person: Person
     client_id: str
     issued: int
-    expires: int
-    is_of_spa: bool
 
 
 class SignIns:
@@ -108,13 +101,11 @@ class SignIns:
                 self._redeemed.add(code)
         return found, was_redeemed
 
-    def give_refresh_token(self, person: Person, client_id: str, now: int, *, is_of_spa: bool) -> str:
+    def give_refresh_token(self, person: Person, client_id: str, now: int) -> str:
         """A new refresh token; those given before stay valid."""
         value = f"1.A{secrets.token_urlsafe(900)}"
-        seconds = REFRESH_SECONDS_OF_SPA if is_of_spa else REFRESH_SECONDS
-        token = RefreshToken(person, client_id, now, now + seconds * ticks.PER_SECOND, is_of_spa)
         with self._lock:
-            self._refresh_tokens[value] = token
+            self._refresh_tokens[value] = RefreshToken(person, client_id, now)
         return value
 
     def refresh_token(self, value: str) -> RefreshToken | None:

@@ -24,7 +24,7 @@ from standins.microsoft.aadsts import RefusedError
 from standins.microsoft.clock import CloudClock
 from standins.microsoft.directory import Application, Directory, Tenant, same_resource
 from standins.microsoft.hosts import LoginHost
-from standins.microsoft.people import AuthorizationRequest, Person, RefreshToken
+from standins.microsoft.people import AuthorizationRequest, Person
 from standins.microsoft.tokens import signing_key
 from standins.microsoft.wire import Answer, Request
 
@@ -83,13 +83,10 @@ class SignInService:
         self._admit(tenant, application, person)
         if form.get("consent") != "accept":
             return _back(asked, error="access_denied", error_description=aadsts.sentence(65004, self.clock.now()))
-        if not application.is_consented and not person.is_administrator:
-            raise RefusedError(90094)
-        application.is_consented = True
         code = self.directory.sign_ins.give_code(asked, person, self.clock.now())
         return _back(asked, code=code)
 
-    def redeem(self, tenant: Tenant, application: Application, form: Mapping[str, str], request: Request) -> Answer:
+    def redeem(self, tenant: Tenant, application: Application, form: Mapping[str, str]) -> Answer:
         """Give tokens for a code."""
         for parameter in ("code", "redirect_uri"):
             if not form.get(parameter):
@@ -106,12 +103,9 @@ class SignInService:
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         if base64.urlsafe_b64encode(digest).decode().rstrip("=") != code.request.challenge:
             raise RefusedError(501481)
-        is_of_spa = _registered(application, code.request.redirect_uri) == "spa"
-        if is_of_spa and "origin" not in request.headers:
-            raise RefusedError(9002327)
         self._admit(tenant, application, code.person)
         scopes = tuple(form.get("scope", "").split()) or code.request.scopes
-        return self._tokens(tenant, application, code.person, scopes, is_of_spa=is_of_spa, nonce=code.request.nonce)
+        return self._tokens(tenant, application, code.person, scopes, code.request.nonce)
 
     def refresh(self, tenant: Tenant, application: Application, form: Mapping[str, str]) -> Answer:
         """Give tokens for a refresh token, a new refresh token among them."""
@@ -120,16 +114,11 @@ class SignInService:
         token = self.directory.sign_ins.refresh_token(form["refresh_token"])
         if token is None or token.client_id != application.client_id:
             raise RefusedError(70000)
-        self._check_age(token)
-        self._admit(tenant, application, token.person)
-        scopes = tuple(form.get("scope", "").split())
-        return self._tokens(tenant, application, token.person, scopes, is_of_spa=token.is_of_spa)
-
-    def _check_age(self, token: RefreshToken) -> None:
         if token.issued <= token.person.revoked:
             raise RefusedError(50173)
-        if token.expires <= self.clock.now():
-            raise RefusedError(700084 if token.is_of_spa else 700082)
+        self._admit(tenant, application, token.person)
+        scopes = tuple(form.get("scope", "").split())
+        return self._tokens(tenant, application, token.person, scopes)
 
     def _application(self, tenant: Tenant, client_id: str) -> Application:
         application = tenant.applications.get(client_id.lower())
@@ -144,12 +133,8 @@ class SignInService:
     def _admit(self, tenant: Tenant, application: Application, person: Person) -> None:
         if person.refused is not None:
             raise RefusedError(person.refused)
-        if person.is_disabled:
-            raise RefusedError(50057)
         if person.tenant != tenant.guid and person.identity not in tenant.partners:
             raise RefusedError(50020, user=person.name, tenant=tenant.name, application=application.client_id)
-        if application.assigned is not None and person.identity not in application.assigned:
-            raise RefusedError(50105, user=person.name, application=application.client_id)
 
     def _resource(self, tenant: Tenant, scopes: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         """The resource of scopes and the permissions that they name; none for ``.default``."""
@@ -171,13 +156,11 @@ class SignInService:
         application: Application,
         person: Person,
         scopes: tuple[str, ...],
-        *,
-        is_of_spa: bool,
         nonce: str = "",
     ) -> Answer:
         resource, named = self._resource(tenant, scopes)
-        granted = application.delegated_for(resource) if application.is_consented else ()
-        if not application.is_consented or not set(named) <= set(granted):
+        granted = application.delegated_for(resource)
+        if not set(named) <= set(granted):
             raise RefusedError(65001, application=application.client_id, name=application.name)
         now = self.clock.now()
         body: dict[str, Any] = {
@@ -189,9 +172,7 @@ class SignInService:
             "client_info": _packed({"uid": person.identity, "utid": person.tenant}),
         }
         if "offline_access" in scopes:
-            body["refresh_token"] = self.directory.sign_ins.give_refresh_token(
-                person, application.client_id, now, is_of_spa=is_of_spa
-            )
+            body["refresh_token"] = self.directory.sign_ins.give_refresh_token(person, application.client_id, now)
         if "openid" in scopes:
             body["id_token"] = self._id_token(tenant, application, person, nonce)
         return aadsts.answer(200, body)
@@ -216,12 +197,9 @@ class SignInService:
         return signing_key(self.login.instance).sign(claims)
 
 
-def _registered(application: Application, uri: str) -> str:
-    """The platform under which a redirect URI is registered, ``web`` or ``spa``; empty if it isn't."""
-    for registered, platform in application.redirect_uris.items():
-        if _comparable(registered) == _comparable(uri):
-            return platform
-    return ""
+def _registered(application: Application, uri: str) -> bool:
+    """Whether a redirect URI is registered, as one of a web application."""
+    return _comparable(uri) in map(_comparable, application.redirect_uris)
 
 
 def _comparable(uri: str) -> str:
