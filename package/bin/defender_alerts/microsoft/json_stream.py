@@ -22,10 +22,7 @@ from defender_alerts.errors import AddonError, ConnectionFailedError, Unexpected
 # strict=False: a raw line feed inside a string is no reason to lose an alert. Integers stay text, since the text is
 # delivered, and Python (3.11 and later) refuses to convert more than 4,300 digits.
 _DECODER = json.JSONDecoder(strict=False, parse_int=str)
-# The decoder's errors; json.JSONDecodeError is a ValueError.
-_UNREADABLE = (ValueError, ArithmeticError, RecursionError)
 _TOO_DEEP = "nested too deeply"
-_SPACE = re.compile(r"[ \t\n\r]*")
 _NO_SPACE = re.compile(r"[^ \t\n\r]")
 _STRUCTURE = re.compile(r'["{}\[\]]')
 _STRING_STEP = re.compile(r'"|\\.', re.DOTALL)
@@ -57,19 +54,19 @@ class BrokenRecord(NamedTuple):
     Attributes:
         reason: why not.
         excerpt: its beginning, for a message.
-        record: its text with the readable ones of its outermost members; None if not even its end is certain.
+        raw: its text; empty if it is too long, and None if not even its end is certain.
+        may_go_on: it may only have been truncated.
     """
 
     reason: str
     excerpt: str
-    record: Record | None = None
-
-
-class _Unreadable(NamedTuple):
-    """Why a value can't be parsed; ``may_go_on`` if it may only have been truncated."""
-
-    reason: str
+    raw: str | None = None
     may_go_on: bool = False
+
+    @property
+    def record(self) -> Record | None:
+        """Its text with the readable ones of its outermost members; None without its text."""
+        return Record(self.raw, _outermost(self.raw)) if self.raw else None
 
 
 class _Text:
@@ -81,36 +78,30 @@ class _Text:
     """
 
     def __init__(self, chunks: Iterable[bytes], buffer: str = "") -> None:
-        self._chunks = iter(chunks)
         # Invalid UTF-8 must not affect other records: the bytes become surrogates and are replaced on writing.
-        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self._ended = bool(buffer)
+        self._arriving = codecs.iterdecode(chunks, "utf-8", "surrogateescape")
         self._held: int | None = None
         self.buffer = buffer
         self.position = 0
 
     def more(self) -> bool:
         """Read at least as much again as is waiting, so that a long record is scanned only a few times."""
-        if self._ended:
-            return False
         if self._held is not None and self.position - self._held > LARGEST_RECORD:
             self._held = None
         begin = self.position if self._held is None else self._held
-        waiting = self.buffer[begin:]
-        parts = [waiting]
-        wanted = max(_SMALLEST_READ, len(waiting))
-        while wanted > 0 and not self._ended:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                self._ended = True
-                parts.append(self._decoder.decode(b"", final=True))
-            else:
-                parts.append(self._decoder.decode(chunk))
-                wanted -= len(chunk)
-        self.buffer = "".join(parts)
+        wanted = max(_SMALLEST_READ, len(self.buffer) - begin)
+        parts: list[str] = []
+        for part in self._arriving:
+            parts.append(part)
+            wanted -= len(part)
+            if wanted <= 0:
+                break
+        if not parts:
+            return False
+        self.buffer = "".join((self.buffer[begin:], *parts))
         self.position -= begin
         self._held = None if self._held is None else 0
-        return len(self.buffer) > len(waiting)
+        return True
 
     def hold(self) -> None:
         """Keep the text from here on, up to a limit."""
@@ -125,15 +116,23 @@ class _Text:
         """Move the reading position to this distance from the start of the held text."""
         self.position = (self._held or 0) + distance
 
+    def seek(self, pattern: re.Pattern[str]) -> str:
+        """Go to the next match and return its first character; empty if the text ends before."""
+        while True:
+            match = pattern.search(self.buffer, self.position)
+            if match is not None:
+                self.position = match.start()
+                return match.group()[0]
+            # A backslash at the end needs the character that it escapes.
+            waits = self.buffer.endswith("\\", self.position)
+            self.position = len(self.buffer) - (1 if waits else 0)
+            if not self.more():
+                self.position = len(self.buffer)
+                return ""
+
     def peek(self) -> str:
         """The next character that is not white space; empty at the end."""
-        while True:
-            match = _SPACE.match(self.buffer, self.position)
-            self.position = match.end() if match else self.position
-            if self.position < len(self.buffer):
-                return self.buffer[self.position]
-            if not self.more():
-                return ""
+        return self.seek(_NO_SPACE)
 
     def ahead(self, count: int) -> str:
         """The next characters that are not white space, fewer at the end; the reading position stays."""
@@ -166,7 +165,7 @@ def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iter
     """
     text, first = _begin(chunks)
     if first == "{":
-        alone = _record(text, looks_inside=True)
+        alone = _record(text)
         record = alone.record if isinstance(alone, BrokenRecord) else alone
         if record is None or not is_record(record.value):
             raise UnexpectedAnswerError(f"The answer is not a JSON array; it begins with {_beginning(alone)!r}")
@@ -207,7 +206,7 @@ def cut_envelope(
         member = _record(text)
         if isinstance(member, Record):
             around[name] = member.value
-        elif member.reason == _TOO_DEEP and member.record is not None:
+        elif member.reason == _TOO_DEEP and member.raw is not None:
             # It is valid JSON, and not needed here.
             around[name] = member.excerpt
         else:
@@ -335,51 +334,46 @@ def _beginning(element: Record | BrokenRecord) -> str:
     return element.excerpt if isinstance(element, BrokenRecord) else excerpt(element.raw)
 
 
-class _Found(NamedTuple):
-    """A value that was read: whether its end is certain, and if not, whether it may only have been truncated."""
-
-    element: Record | BrokenRecord
-    is_closed: bool = True
-    may_go_on: bool = False
-
-
 def _elements(text: _Text, is_record: Callable[[Any], bool], ends: frozenset[str]) -> Iterator[Record | BrokenRecord]:
     """Yield the elements of an array, from after its opening bracket to after the closing one.
 
     A closing bracket is the array's own if it and the next characters are among ``ends``.
     """
-    separator = "" if text.peek() == "]" and text.ahead(_LOOK) in ends else ","
-    while separator:
+    if _ends_here(text, ends):
+        text.position += 1
+        return
+    separator = ","
+    while separator == ",":
         first = _next(text)
-        text.hold()
-        found = _read(text, looks_inside=True)
+        element = _read(text)
         # An array is not a record, and a broken one may have swallowed the records after it.
-        is_doubtful = first == "[" and isinstance(found.element, BrokenRecord)
+        is_certain = isinstance(element, Record) or (element.raw is not None and first != "[")
+        if not is_certain or not (text.peek() == "," or _ends_here(text, ends)):
+            element = _go_on_at_next(text, element, is_record)
+        yield element
         separator = text.peek()
-        is_separated = separator == "," or (separator == "]" and text.ahead(_LOOK) in ends)
-        if found.is_closed and not is_doubtful and is_separated:
-            yield found.element
-        else:
-            yield _go_on_at_next(text, found, is_record)
-            separator = text.peek()
-        separator = "," if separator == "," else ""
-        text.position += len(separator)
-    text.position += 1
+        text.position += 1
 
 
-def _go_on_at_next(text: _Text, found: _Found, is_record: Callable[[Any], bool]) -> Record | BrokenRecord:
+def _ends_here(text: _Text, ends: frozenset[str]) -> bool:
+    return text.peek() == "]" and text.ahead(_LOOK) in ends
+
+
+def _go_on_at_next(
+    text: _Text, element: Record | BrokenRecord, is_record: Callable[[Any], bool]
+) -> Record | BrokenRecord:
     """Go to the separator before the next record, from an element without a separator after it.
 
     Raises:
         ConnectionFailedError: the answer may only have been truncated.
         UnexpectedAnswerError: there is no next record.
     """
-    element, separator, distance = found.element, text.peek(), text.held
+    separator, distance = text.peek(), text.held
     is_object = isinstance(element, Record) and isinstance(element.value, Mapping)
-    if not separator and (is_object or found.may_go_on):
-        raise ConnectionFailedError("The answer was cut off")
-    error = UnexpectedAnswerError(f"The answer's array is broken at {text.excerpt()!r}")
-    if distance is None:
+    error: AddonError = UnexpectedAnswerError(f"The answer's array is broken at {text.excerpt()!r}")
+    if not separator:
+        error = ConnectionFailedError("The answer was cut off")
+    if distance is None or (not separator and (isinstance(element, Record) or element.may_go_on)):
         raise error
     if not is_object:
         # Its quotes or brackets may have swallowed the beginning of the next record.
@@ -388,20 +382,20 @@ def _go_on_at_next(text: _Text, found: _Found, is_record: Callable[[Any], bool])
         if isinstance(element, Record) and is_object and is_record(element.value):
             return element
         return BrokenRecord("its end can't be told", _beginning(element))
-    if found.is_closed and separator in {",", "]"} and text.held is not None:
+    if element.raw is not None and separator in {",", "]"} and text.held is not None:
         # Its end was right after all; the caller judges what follows the end of the array.
         text.go_to(distance)
         return element
-    raise error if separator else ConnectionFailedError("The answer was cut off")
+    raise error
 
 
 def _find_record(text: _Text, is_record: Callable[[Any], bool]) -> bool:
     """Go to the comma before the next record; False if there is none in the held text."""
-    while _seek(text, _COMMA):
+    while text.seek(_COMMA):
         comma = text.held or 0
         text.position += 1
         read = _decoded(text) if text.peek() == "{" else None
-        is_one = isinstance(read, Record) and is_record(read.value) and text.ahead(1) in {",", "]"}
+        is_one = isinstance(read, Record) and is_record(read.value) and text.peek() in {",", "]"}
         if text.held is None:
             return False
         text.go_to(comma if is_one else comma + 1)
@@ -410,34 +404,31 @@ def _find_record(text: _Text, is_record: Callable[[Any], bool]) -> bool:
     return False
 
 
-def _record(text: _Text, *, looks_inside: bool = False) -> Record | BrokenRecord:
+def _record(text: _Text) -> Record | BrokenRecord:
     """Read a value that is not an element of the array.
 
     Raises:
         ConnectionFailedError: the answer ends inside it.
     """
     text.peek()
+    element = _read(text)
+    if element.raw is None:
+        _next(text)
+    return element
+
+
+def _read(text: _Text) -> Record | BrokenRecord:
+    """Read the value at the reading position and go to its end, if that can be recognised."""
     text.hold()
-    found = _read(text, looks_inside=looks_inside)
-    if not found.is_closed and not text.peek():
-        raise ConnectionFailedError("The answer was cut off")
-    return found.element
-
-
-def _read(text: _Text, *, looks_inside: bool) -> _Found:
-    """Read a value and go to its end, if that can be recognised; of a broken one, parse the members if asked to."""
     read = _decoded(text)
     if isinstance(read, Record):
-        return _Found(read)
-    beginning, record = text.excerpt(), None
-    is_closed = _pass_over(text)
-    if is_closed and text.held is not None:
-        raw = text.buffer[text.position - text.held : text.position]
-        record = Record(raw, _outermost(raw) if looks_inside else None)
-    return _Found(BrokenRecord(read.reason, beginning, record), is_closed, read.may_go_on)
+        return read
+    if not _pass_over(text):
+        return read
+    return read._replace(raw="" if text.held is None else text.buffer[text.position - text.held : text.position])
 
 
-def _decoded(text: _Text) -> Record | _Unreadable:
+def _decoded(text: _Text) -> Record | BrokenRecord:
     """Parse the value at the reading position and go to its end; if it can't be parsed, stay."""
     while True:
         start, arrived = text.position, len(text.buffer)
@@ -445,20 +436,17 @@ def _decoded(text: _Text) -> Record | _Unreadable:
             value, end = _DECODER.raw_decode(text.buffer, start)
         except json.JSONDecodeError as error:
             if arrived - start > LARGEST_RECORD:
-                return _Unreadable(f"longer than {LARGEST_RECORD} characters")
+                return BrokenRecord(f"longer than {LARGEST_RECORD} characters", text.excerpt())
             may_go_on = _may_be_incomplete(error, arrived)
             if not (may_go_on and text.more()):
-                return _Unreadable(error.msg, may_go_on)
+                return BrokenRecord(error.msg, text.excerpt(), may_go_on=may_go_on)
         except RecursionError:
-            return _Unreadable(_TOO_DEEP, may_go_on=True)
-        except _UNREADABLE as error:
-            return _Unreadable(f"{type(error).__name__}: {error}"[:_EXCERPT])
+            return BrokenRecord(_TOO_DEEP, text.excerpt(), may_go_on=True)
         else:
             # A number at the very end of what has arrived may continue.
-            if end == arrived and text.buffer[end - 1] not in '}]"' and text.more():
-                continue
-            text.position = end
-            return Record(text.buffer[start:end], value)
+            if end < arrived or text.buffer[end - 1] in '}]"' or not text.more():
+                text.position = end
+                return Record(text.buffer[start:end], value)
 
 
 def _may_be_incomplete(error: json.JSONDecodeError, arrived: int) -> bool:
@@ -470,16 +458,16 @@ def _may_be_incomplete(error: json.JSONDecodeError, arrived: int) -> bool:
 def _pass_over(text: _Text) -> bool:
     """Skip a value that can't be parsed by its brackets; False if they don't match or the text ends."""
     if text.peek() not in set('{["'):
-        return bool(_seek(text, _VALUE_END))
+        return bool(text.seek(_VALUE_END))
     opened: list[str] = []
     while len(opened) < _DEEPEST:
-        found = _seek(text, _STRUCTURE)
+        found = text.seek(_STRUCTURE)
         text.position += len(found)
         if found == '"':
-            step = _seek(text, _STRING_STEP)
+            step = text.seek(_STRING_STEP)
             while step == "\\":
                 text.position += 2
-                step = _seek(text, _STRING_STEP)
+                step = text.seek(_STRING_STEP)
             text.position += len(step)
             if not step:
                 return False
@@ -490,18 +478,3 @@ def _pass_over(text: _Text) -> bool:
         if not opened:
             return True
     return False
-
-
-def _seek(text: _Text, pattern: re.Pattern[str]) -> str:
-    """Go to the next match and return its first character; empty if the text ends before."""
-    while True:
-        match = pattern.search(text.buffer, text.position)
-        if match is not None:
-            text.position = match.start()
-            return match.group()[0]
-        # A backslash at the end needs the character that it escapes.
-        waits = text.buffer.endswith("\\", text.position)
-        text.position = len(text.buffer) - (1 if waits else 0)
-        if not text.more():
-            text.position = len(text.buffer)
-            return ""
