@@ -262,8 +262,9 @@ def test_a_long_key_and_a_chain_survive_the_store_whole_and_sign_in(fresh: Insta
     session_key = fresh.splunkd.session_key()
     account = load_account(Splunkd(fresh.splunkd.server_uri, session_key), "certified")
     assert account.auth_type == "certificate"
-    assert account.private_key.split() == pair.key_pem.split()
-    assert account.certificate.split() == pair.pem.split()
+    assert account.pair is not None
+    assert account.pair.key_pem.split() == pair.key_pem.split()
+    assert account.pair.certificate.encoded == pair.der
     assert fresh.splunkd.leaks_of(max(pair.key_lines(), key=len)) == []
     assert row(fresh, "certified")["private_key"] == "******"
     # Of the chain, the one that belongs to the key.
@@ -339,7 +340,9 @@ def test_changing_the_type_of_credential_forgets_the_other_one(fresh: Installati
     assert not fresh.splunkd.conf.of_app(ACCOUNTS, APP)["changing"]["secret_expires"]
     # An edit that sends neither key nor certificate keeps both.
     fresh.splunkd.web.post(f"{APP}_account/changing", {"tenant_id": fresh.tenant.domain})
-    assert load_account(splunkd, "changing").private_key.split() == pair.key_pem.split()
+    kept = load_account(splunkd, "changing").pair
+    assert kept is not None
+    assert kept.key_pem.split() == pair.key_pem.split()
     fresh.edit_account("changing", auth_type="client_secret", client_secret=fresh.secret)
     assert set(account_secrets(splunkd, "changing", "client_secret")) == {"client_secret"}
     assert not fresh.splunkd.conf.of_app(ACCOUNTS, APP)["changing"]["certificate"]

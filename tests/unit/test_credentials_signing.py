@@ -145,25 +145,25 @@ def test_what_is_not_the_assertions_fault_is_not_tried_again(assertions: Asserti
 
 
 def test_a_signature_is_as_long_as_the_key_and_pss_is_never_twice_the_same() -> None:
-    key = read_pair(PAIR.pem, PAIR.key_pem, "").key.encoded
-    signatures = {openssl.loaded().sign(key, b"message", openssl.PSS) for _ in range(3)}
+    key = read_pair(PAIR.pem, PAIR.key_pem, "").key
+    signatures = {openssl.load().sign(key, b"message", openssl.PSS) for _ in range(3)}
     assert [len(signature) for signature in signatures] == [256] * 3
-    assert len({openssl.loaded().sign(key, b"message", openssl.PKCS1) for _ in range(3)}) == 1
+    assert len({openssl.load().sign(key, b"message", openssl.PKCS1) for _ in range(3)}) == 1
 
 
 @pytest.mark.parametrize("spoil", [lambda key: key[:100], lambda _: b"", lambda _: b"\x30\x00"])
 def test_a_key_that_openssl_does_not_take_gives_its_reason_and_not_the_key(spoil: Callable[[bytes], bytes]) -> None:
-    key = spoil(read_pair(PAIR.pem, PAIR.key_pem, "").key.encoded)
+    key = spoil(read_pair(PAIR.pem, PAIR.key_pem, "").key)
     with pytest.raises(
         ConfigurationError, match=r"OpenSSL can't sign.*Make a new pair.*OpenSSL says: error:[0-9A-F]+:"
     ):
-        openssl.loaded().sign(key, b"message", openssl.PSS)
+        openssl.load().sign(key, b"message", openssl.PSS)
 
 
 def test_a_padding_that_openssl_does_not_take_is_an_error_and_no_signature() -> None:
-    key = read_pair(PAIR.pem, PAIR.key_pem, "").key.encoded
+    key = read_pair(PAIR.pem, PAIR.key_pem, "").key
     with pytest.raises(ConfigurationError, match="OpenSSL can't sign"):
-        openssl.loaded().sign(key, b"message", (("no_such_option", "1"),))
+        openssl.load().sign(key, b"message", (("no_such_option", "1"),))
 
 
 def test_without_openssl_the_sentence_says_what_to_do(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_without_openssl_the_sentence_says_what_to_do(tmp_path: Path) -> None:
         yield sys.modules["_json"].__file__  # a library without OpenSSL
 
     with pytest.raises(ConfigurationError, match=r"can't be reached.*Use an account with a client secret"):
-        openssl.first_that_signs(nowhere())
+        openssl.load(nowhere())
 
 
 def test_the_life_is_the_longest_that_microsoft_recommends() -> None:

@@ -17,6 +17,7 @@ from defender_alerts.diagnostics.context import Context
 from defender_alerts.diagnostics.report import Outcome, Result
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft.account import Account
+from defender_alerts.microsoft.client_certificate.key_pair import read_pair
 from defender_alerts.microsoft.client_certificate.x509 import read_certificate
 from defender_alerts.microsoft.network import Network, Proxy
 from standins.key_pairs import KeyPair
@@ -284,8 +285,7 @@ def test_the_end_of_a_certificate_is_told(polled: PolledInput) -> None:
     pair = KeyPair(not_after=dt.datetime.combine(_in_days(10), dt.time(23, 59), dt.timezone.utc))
     own: dict[str, Any] = {
         "auth_type": "certificate",
-        "certificate": pair.pem,
-        "private_key": pair.key_pem,
+        "pair": read_pair(pair.pem, pair.key_pem, ""),
         "client_secret": "",
     }
     found = api_probe.credentials(case_of(polled, **own), "")

@@ -36,7 +36,7 @@ from standins.sources import SOURCES, Source, customer
 
 LOGIN = "login.microsoftonline.com"
 PAIR = KeyPair()
-CERTIFIED = {"auth_type": "certificate", "client_secret": "", "certificate": PAIR.pem, "private_key": PAIR.key_pem}
+CERTIFIED = {"auth_type": "certificate", "client_secret": "", "pair": read_pair(PAIR.pem, PAIR.key_pem, "")}
 ACCOUNT = {
     "cloud": "commercial",
     "tenant_id": "contoso.onmicrosoft.com",

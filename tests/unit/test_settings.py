@@ -70,13 +70,18 @@ WITH_CERTIFICATE = {**ACCOUNT, "auth_type": "certificate", "certificate": PAIR.p
 def test_an_account_of_before_there_were_certificates_has_a_secret() -> None:
     account = read_account("corp", {**ACCOUNT, "certificate": "no matter"}, {**SECRETS, "private_key": "no matter"})
     assert (account.auth_type, account.client_secret) == ("client_secret", "nobody's")
-    assert (account.certificate, account.private_key, account.expires) == ("", "", None)
+    assert (account.pair, account.expires) == (None, None)
 
 
 def test_an_account_with_a_certificate_is_read_and_knows_its_last_day() -> None:
     stanza = {**WITH_CERTIFICATE, "certificate": PAIR.pem.replace("\n", "\\n"), "secret_expires": "2020-01-01"}
     account = read_account("corp", stanza, {**SECRETS, "private_key": PAIR.key_pem.replace("\n", "")})
-    assert (account.certificate, account.private_key, account.client_secret) == (PAIR.pem, PAIR.key_pem, "")
+    assert account.pair is not None
+    assert (account.pair.certificate.encoded, account.pair.key_pem, account.client_secret) == (
+        PAIR.der,
+        PAIR.key_pem,
+        "",
+    )
     expires = PAIR.certificate.not_valid_after_utc.date()
     assert account.expires == expires
     assert account.lasts(expires - dt.timedelta(days=3)) == 3

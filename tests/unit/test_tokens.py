@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -19,9 +20,10 @@ from defender_alerts.errors import (
 )
 from defender_alerts.microsoft.aadsts import ADVICE
 from defender_alerts.microsoft.apis.siem_alerts import RESOURCES
+from defender_alerts.microsoft.client_certificate.key_pair import read_pair
 from defender_alerts.microsoft.tokens import _MOST_ASSERTIONS
 from defender_alerts.times import seconds
-from standins.key_pairs import KeyPair, rsa_key
+from standins.key_pairs import KeyPair
 from standins.microsoft import faults
 from standins.microsoft.samples import siem_alert
 from standins.polling import SECRET, PolledInput
@@ -29,12 +31,7 @@ from unit.past import past
 
 LOGIN = "login.microsoftonline.com"
 PAIR = KeyPair()
-WITH_CERTIFICATE = {
-    "auth_type": "certificate",
-    "client_secret": "",
-    "certificate": PAIR.pem,
-    "private_key": PAIR.key_pem,
-}
+WITH_CERTIFICATE = {"auth_type": "certificate", "client_secret": "", "pair": read_pair(PAIR.pem, PAIR.key_pem, "")}
 
 
 def _token_calls(polled: PolledInput) -> int:
@@ -225,7 +222,7 @@ def test_a_government_tenant_is_collected_from_its_own_hosts(polled: PolledInput
 
 @pytest.mark.parametrize("account", [{}, WITH_CERTIFICATE], ids=["with a secret", "with a certificate"])
 def test_no_sentence_holds_a_secret_none_is_left_unfilled_and_none_is_about_another_credential(
-    polled: PolledInput, account: dict[str, str]
+    polled: PolledInput, account: dict[str, Any]
 ) -> None:
     for advice in ADVICE:
         polled.cloud.faults.clear()
@@ -386,13 +383,6 @@ def test_however_often_assertions_are_refused_a_run_makes_a_few_and_the_next_one
         assert failures == []
         return
     pytest.fail("it never collects")
-
-
-def test_a_key_of_another_certificate_is_refused_before_anybody_is_asked(certified: PolledInput) -> None:
-    other = KeyPair(rsa_key(number=1))
-    with pytest.raises(ConfigurationError, match=r"do not belong together.*Correct the account corp"):
-        certified.poll(**{**WITH_CERTIFICATE, "private_key": other.key_pem})
-    assert _token_calls(certified) == 0
 
 
 def _body(code: int) -> bytes:

@@ -15,6 +15,7 @@ from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.aadsts import ADVICE
 from defender_alerts.microsoft.account import USER, Account
+from defender_alerts.microsoft.client_certificate.key_pair import read_pair
 from defender_alerts.microsoft.tokens import TokenSource
 from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers
 from defender_alerts.microsoft.user_sign_in import REDIRECT_URI, Entered, entered, read_address
@@ -229,7 +230,7 @@ def test_a_person_without_a_role_is_told_from_an_application_without_permission(
 def test_an_application_with_a_certificate_proves_itself_by_it(signed: Signed) -> None:
     signed.polled.application.secrets.clear()
     signed.polled.application.add_certificate(PAIR.pem)
-    own = {"certificate": PAIR.pem, "private_key": PAIR.key_pem, "client_secret": ""}
+    own: dict[str, Any] = {"pair": read_pair(PAIR.pem, PAIR.key_pem, ""), "client_secret": ""}
     assert signed.sign_in(**own).name == ANNA
     assert signed.poll(**own).failures == []
 

@@ -75,7 +75,7 @@ def check_ca_bundle(setting: str, now: dt.datetime | None = None) -> str:
     if not text:
         return ""
     found = read_authorities(text, now)
-    has_certificates = bool(found.usable or found.unfit or found.broken)
+    has_certificates = bool(found.usable or found.unfit)
     if not has_certificates and pem.BEGINNING not in setting:
         raise unreadable_ca_file(setting.strip())
     if found.has_key:
@@ -90,7 +90,7 @@ def check_ca_bundle(setting: str, now: dt.datetime | None = None) -> str:
         )
     if found.broken:
         raise ConfigurationError(
-            f"CA certificate number {found.broken[0].number} can't be read. Paste its whole text again, from "
+            f"CA certificate number {found.broken[0]} can't be read. Paste its whole text again, from "
             f"-----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----, under {CA_FIELD}."
         )
     if not found.usable:

@@ -12,6 +12,7 @@ from defender_alerts.settings import NAME, check_tenant_id, cleaned, is_guid, un
 from . import clouds
 
 if TYPE_CHECKING:
+    from .client_certificate.key_pair import Pair
     from .user_sign_in import RefreshTokens
 
 SECRET_WARNING_DAYS = 30
@@ -34,8 +35,7 @@ class Account(NamedTuple):
         secret_expires: the day on which the client secret expires; None if unknown.
         auth_type: ``client_secret``, ``certificate``, ``managed_identity``, or ``user``: a person signs in, and the
             application proves itself by its certificate if it has one, else by its secret.
-        certificate: PEM, with the public key of ``private_key``.
-        private_key: PEM, without a passphrase.
+        pair: the application's certificate and private key; None if it has another credential.
         tenant_of_domain: a domain and the GUID of its tenant, as the check at save has kept them.
         tenant_of_input: the name of the input that names the tenant; empty where it is the account's own.
         signed_in_as: the name of the person who has signed in, as Entra ID gives it; empty where nobody has.
@@ -53,8 +53,7 @@ class Account(NamedTuple):
     client_secret: str
     secret_expires: dt.date | None = None
     auth_type: str = CLIENT_SECRET
-    certificate: str = ""
-    private_key: str = ""
+    pair: Pair | None = None
     tenant_of_domain: str = ""
     tenant_of_input: str = ""
     signed_in_as: str = ""
@@ -72,7 +71,7 @@ class Account(NamedTuple):
         """By what the application proves itself: ``client_secret`` or ``certificate``."""
         if self.auth_type != USER:
             return self.auth_type
-        return CERTIFICATE if self.certificate else CLIENT_SECRET
+        return CERTIFICATE if self.pair else CLIENT_SECRET
 
     @property
     def is_of_user(self) -> bool:
@@ -108,22 +107,13 @@ class Account(NamedTuple):
     @property
     def expires(self) -> dt.date | None:
         """The day (UTC) on which the certificate or client secret expires; None if unknown."""
-        if self.credential != CERTIFICATE:
-            return self.secret_expires
-        from defender_alerts.microsoft.client_certificate.key_pair import not_after
-
-        return not_after(self.certificate)
+        return self.pair.certificate.not_after.date() if self.pair else self.secret_expires
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """The texts to redact everywhere; each line of a private key too, since a log may cut a text."""
-        if not self.private_key:
-            return (self.client_secret,) if self.client_secret else ()
-        from defender_alerts.microsoft.client_certificate.key_pair import key_lines
-
-        return tuple(
-            secret for secret in (self.client_secret, self.private_key, *key_lines(self.private_key)) if secret
-        )
+        of_key = self.pair.key_secrets if self.pair else ()
+        return tuple(secret for secret in (self.client_secret, *of_key) if secret)
 
     def lasts(self, today: dt.date) -> int | None:
         """The number of days until the credential expires; None if unknown."""
@@ -174,7 +164,7 @@ def read_account(
 
         pair = read_pair(certificate, cleaned(secrets.get("private_key") or ""), where)
         pair.must_be_valid(now or dt.datetime.now(dt.timezone.utc), where)
-        return account._replace(certificate=pair.certificate.pem, private_key=pair.key_pem)
+        return account._replace(pair=pair)
     client_secret = cleaned(secrets.get("client_secret") or "")
     if not client_secret:
         raise ConfigurationError(f"The account {name} has no client secret. {where}")

@@ -48,7 +48,6 @@ def refused(
     *,
     hint: str = "",
     redirect_uri: str = "http://localhost",
-    thumbprint: str = "",
 ) -> AddonError:
     """The error for an answer of ``msal``'s without a token.
 
@@ -59,7 +58,6 @@ def refused(
         resource: the audience that the API wants.
         hint: advice if the tenant does not know the resource.
         redirect_uri: of a person's sign-in.
-        thumbprint: of the application's certificate; empty where it has none.
     """
     codes = codes_of(result)
     if _TRANSIENT.intersection(codes) or result.get("error") == "temporarily_unavailable":
@@ -87,7 +85,7 @@ def refused(
         credential=_CREDENTIALS[account.credential],
         user=account.signed_in_as or "the person who signs in",
         redirect_uri=redirect_uri,
-        thumbprint=thumbprint,
+        thumbprint=account.pair.certificate.sha1.hex().upper() if account.pair else "",
         identity=account.identity_client_id,
         audience=cloud.exchange_audience,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import ssl
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -164,11 +165,11 @@ def _may_be_in_a_name(character: str) -> bool:
 
 
 def read_ca_bundle(text: str) -> str:
-    """Read the CA certificates of a setting: PEM text, or the path of a file with PEM text.
+    """Read the CA certificates of a setting: PEM text, or the path of a file with PEM text or a certificate in DER.
 
     Raises:
-        ConfigurationError: the file has no PEM text. There is one message for all reasons, so that the page does not
-            tell which files exist, except for certificates in a form that can be converted.
+        ConfigurationError: the file holds no certificates. There is one message for all reasons, so that the page does
+            not tell which files exist.
     """
     text = cleaned(text)
     if not text or _PEM in text:
@@ -181,27 +182,16 @@ def read_ca_bundle(text: str) -> str:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         raise unreadable_ca_file(text) from error
-    # Comments may have any encoding.
-    if _PEM.encode() in content:
-        return without_invisible(content.decode("utf-8", "replace"))
-    raise _other_form(path, content)
-
-
-def _other_form(path: Path, content: bytes) -> ConfigurationError:
-    """The error for a file without PEM text."""
+    # Comments may have any encoding, and Windows also writes UTF-16.
+    for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
+        pem = content.decode(encoding, "replace")
+        if _PEM in pem:
+            return without_invisible(pem)
     from defender_alerts.microsoft.client_certificate.x509 import readable
 
-    if any(_PEM.encode(encoding) in content for encoding in ("utf-16-le", "utf-16-be")):
-        return ConfigurationError(
-            f"The CA certificates in {str(path)!r} are in UTF-16. Convert the file, and set the path of the new one "
-            "under Configuration > Network > Additional CA certificates: iconv -f UTF-16 -t UTF-8 OLD > NEW"
-        )
     if readable(content) is None:
-        return unreadable_ca_file(str(path))
-    return ConfigurationError(
-        f"The CA certificate in {str(path)!r} is in DER form. Convert the file, and set the path of the new one under "
-        "Configuration > Network > Additional CA certificates: openssl x509 -inform DER -in OLD -out NEW"
-    )
+        raise unreadable_ca_file(text)
+    return ssl.DER_cert_to_PEM_cert(content)
 
 
 def unreadable_ca_file(path: str) -> ConfigurationError:

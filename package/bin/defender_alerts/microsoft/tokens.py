@@ -19,7 +19,7 @@ from defender_alerts.errors import (
     UnexpectedAnswerError,
 )
 
-from .account import CERTIFICATE, MANAGED_IDENTITY, Account
+from .account import MANAGED_IDENTITY, Account
 from .client_certificate import UNSUPPORTED_ALGORITHM
 from .clouds import Cloud
 from .entra_http import EntraHttp, token_endpoint, unavailable
@@ -28,7 +28,6 @@ from .transport.client import Answer, Caller, Callers, Request, json_object
 
 if TYPE_CHECKING:
     from .client_certificate.assertion import Assertions
-    from .client_certificate.key_pair import Pair
     from .managed_identity.identity import MachineIdentity
     from .user_sign_in import Entered, PersonsTokens
 
@@ -103,7 +102,6 @@ class TokenSource:
         self._callers = callers
         self._lock = threading.Lock()
         self._application: Any = None
-        self._pair: Pair | None = None
         self._assertions: Assertions | None = None
         self._identity: MachineIdentity | None = None
         self._person: PersonsTokens | None = None
@@ -279,21 +277,17 @@ class TokenSource:
         account = self._account
         if account.auth_type == MANAGED_IDENTITY:
             return {"client_assertion": lambda: self._machine().assertion()}
-        if account.credential != CERTIFICATE:
+        if account.pair is None:
             return account.client_secret
-        # Imported here, since polls with a client secret don't need these modules.
+        # Imported here, since polls with a client secret don't need it.
         from .client_certificate.assertion import Assertions
-        from .client_certificate.key_pair import read_pair
 
-        where = f"Correct the account {account.name} under Configuration > Accounts."
-        self._pair = read_pair(account.certificate, account.private_key, where)
         audience = token_endpoint(self._authority)
-        self._assertions = Assertions(self._pair, account.client_id, audience, self._caller.clock.now)
+        self._assertions = Assertions(account.pair, account.client_id, audience, self._caller.clock.now)
         return {"client_assertion": self._assertions.make}
 
     def _refused(self, result: Mapping[str, Any], resource: str, **further: str) -> AddonError:
-        thumbprint = self._pair.certificate.sha1.hex().upper() if self._pair else ""
-        return refused(result, self._account, self._cloud, resource, thumbprint=thumbprint, **further)
+        return refused(result, self._account, self._cloud, resource, **further)
 
 
 def _permissions(claims: Mapping[str, Any]) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ class Assertions:
             "exp": self._issued + LIFE,
         }
         signed = ".".join(_base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
-        signature = openssl.loaded().sign(self._pair.key.encoded, signed.encode(), algorithm.padding)
+        signature = openssl.load().sign(self._pair.key, signed.encode(), algorithm.padding)
         return f"{signed}.{_base64url(signature)}"
 
     def another_may_do(self, codes: Iterable[int]) -> bool:

@@ -3,8 +3,7 @@
 Everything else in the text is ignored: comments in any encoding, a byte order mark, other kinds of blocks. A
 certificate that can't be used is left out, and the others are used.
 
-Sources: RFC 7468 (PEM); OpenSSL, ``openssl-x509`` and ``X509_CERT_AUX`` (a TRUSTED CERTIFICATE also says for which
-purposes it is trusted or rejected).
+Sources: RFC 7468 (PEM); OpenSSL, ``openssl-x509`` (a TRUSTED CERTIFICATE also says for which purposes it is trusted).
 """
 
 from __future__ import annotations
@@ -13,29 +12,14 @@ import datetime as dt
 import ssl
 from typing import NamedTuple
 
-from . import der, pem
+from . import pem
 from .x509 import readable
 
 CA_FIELD = "Configuration > Network > Additional CA certificates"
 
-_PLAIN = frozenset({"CERTIFICATE", "X509 CERTIFICATE"})
 _TRUSTED = "TRUSTED CERTIFICATE"
-_REJECTED = 0xA0
+_CERTIFICATES = frozenset({"CERTIFICATE", "X509 CERTIFICATE", _TRUSTED})
 _MOST_SHOWN = 8
-# 1.3.6.1.5.5.7.3.1 (serverAuth) and 2.5.29.37.0 (anyExtendedKeyUsage).
-_OF_SERVERS = frozenset({b"\x2b\x06\x01\x05\x05\x07\x03\x01", b"\x55\x1d\x25\x00"})
-
-
-class LeftOut(NamedTuple):
-    """A certificate that is not used: its number in the text, its name, and the reason."""
-
-    number: int
-    name: str
-    because: str
-
-    def __str__(self) -> str:
-        """A phrase for a sentence."""
-        return f"number {self.number}{f' ({self.name})' if self.name else ''} {self.because}"
 
 
 class Authorities(NamedTuple):
@@ -43,22 +27,22 @@ class Authorities(NamedTuple):
 
     Attributes:
         usable: the certificates to trust, as DER.
-        unfit: those that have expired or must not be trusted for servers.
-        broken: those that can't be read.
+        unfit: a phrase for each of the others: its number in the text, its name, and the reason.
+        broken: the numbers of those among them that can't be read.
         is_whole: every PEM block that begins also ends.
         has_key: the text contains a private key.
     """
 
     usable: tuple[bytes, ...]
-    unfit: tuple[LeftOut, ...]
-    broken: tuple[LeftOut, ...]
+    unfit: tuple[str, ...]
+    broken: tuple[int, ...]
     is_whole: bool
     has_key: bool
 
     @property
     def left_out(self) -> str:
         """A list of what is not used, for a sentence; empty if everything is."""
-        said = [str(one) for one in sorted((*self.unfit, *self.broken), key=lambda one: one.number)]
+        said = list(self.unfit)
         if len(said) > _MOST_SHOWN:
             said[_MOST_SHOWN:] = [f"and {len(said) - _MOST_SHOWN} more"]
         if not self.is_whole:
@@ -79,23 +63,25 @@ def read_authorities(text: str, now: dt.datetime | None = None) -> Authorities:
     found = pem.blocks(text)
     reader = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     usable: list[bytes] = []
-    unfit: list[LeftOut] = []
-    broken: list[LeftOut] = []
-    certificates = [block for block in found if block.label in _PLAIN or block.label == _TRUSTED]
+    unfit: list[str] = []
+    broken: list[int] = []
+    certificates = [block for block in found if block.label in _CERTIFICATES]
     for number, block in enumerate(certificates, 1):
+        if block.label == _TRUSTED:
+            unfit.append(f"number {number} is in a form of OpenSSL's own (convert it: openssl x509 -in OLD -out NEW)")
+            continue
         try:
-            encoded, is_for_servers = _certificate(block)
+            encoded = block.decoded()
             # OpenSSL decides whether it can be used.
             reader.load_verify_locations(cadata=encoded)
         except (ValueError, ssl.SSLError):
-            broken.append(LeftOut(number, "", "can't be read"))
+            broken.append(number)
+            unfit.append(f"number {number} can't be read")
             continue
         details = readable(encoded)
-        name = details.subject.common if details else ""
         if details and details.not_after < now:
-            unfit.append(LeftOut(number, name, f"expired on {details.not_after.date().isoformat()}"))
-        elif not is_for_servers:
-            unfit.append(LeftOut(number, name, "is marked as not to be trusted for servers"))
+            name = f" ({details.subject.common})" if details.subject.common else ""
+            unfit.append(f"number {number}{name} expired on {details.not_after.date().isoformat()}")
         else:
             usable.append(encoded)
     return Authorities(
@@ -105,29 +91,3 @@ def read_authorities(text: str, now: dt.datetime | None = None) -> Authorities:
         is_whole=len(found) == text.count(pem.BEGINNING),
         has_key=any(block.is_key for block in found),
     )
-
-
-def _certificate(block: pem.Block) -> tuple[bytes, bool]:
-    """The certificate in a block, as DER, and whether it may be trusted for servers.
-
-    Raises:
-        ValueError: the block holds no certificate.
-    """
-    if block.label != _TRUSTED:
-        return block.decoded(), True
-    certificate, *purposes = der.values(block.decoded())
-    return certificate.encoded, all(map(_is_for_servers, purposes))
-
-
-def _is_for_servers(auxiliary: der.Value) -> bool:
-    trusted = rejected = None
-    for value in auxiliary.members():
-        if value.tag == der.SEQUENCE:
-            trusted = _purposes(value)
-        elif value.tag == _REJECTED:
-            rejected = _purposes(value)
-    return (trusted is None or bool(trusted & _OF_SERVERS)) and not (rejected and rejected & _OF_SERVERS)
-
-
-def _purposes(value: der.Value) -> set[bytes]:
-    return {one.content for one in der.values(value.content)}

@@ -24,29 +24,30 @@ _PKCS1, _PKCS8 = "RSA PRIVATE KEY", "PRIVATE KEY"
 _ENCRYPTED = "ENCRYPTED"
 
 
-class PrivateKey(NamedTuple):
-    """An RSA private key in the form of PKCS#1 (RFC 8017, A.1.2), without ``repr``; ``modulus`` identifies it."""
-
-    encoded: bytes
-    modulus: int
-
-    def __repr__(self) -> str:
-        return "PrivateKey()"
-
-
 class _OtherKeyError(ValueError):
     """The key is not an RSA key."""
 
 
 class Pair(NamedTuple):
-    """A certificate and its private key; ``key_pem`` is the pasted key with normal line breaks, without ``repr``."""
+    """A certificate and its private key, without ``repr``.
+
+    Attributes:
+        key: an RSA private key in the form of PKCS#1 (RFC 8017, A.1.2).
+        key_pem: the pasted key with normal line breaks.
+    """
 
     certificate: Certificate
-    key: PrivateKey
+    key: bytes
     key_pem: str
 
     def __repr__(self) -> str:
         return f"Pair({self.certificate.subject})"
+
+    @property
+    def key_secrets(self) -> tuple[str, ...]:
+        """The texts to redact: the key, and its lines but BEGIN, END and those so short that others may hold them."""
+        lines = self.key_pem.splitlines()[1:-1]
+        return (self.key_pem, *(line for line in lines if len(line) >= _TELLING))
 
     def must_be_valid(self, now: dt.datetime, where: str) -> None:
         """Check the certificate's dates.
@@ -80,15 +81,16 @@ def read_pair(certificate: str, private_key: str, where: str) -> Pair:
         ConfigurationError: a field holds something else, or the two do not belong together.
     """
     certificates = _read_certificates(certificate, where)
-    key, key_pem = _read_key(private_key, where)
+    block = _key_block(private_key, where)
+    key, modulus = _read_key(block, where)
     if all(one.modulus is None for one in certificates):
         raise ConfigurationError(
             f"The certificate's key is not for RSA, which Entra ID requires. Make a new pair: {NEW_PAIR}. {where}"
         )
     # The certificate with this key is the application's own; the others in a chain belong to its issuers.
     for one in certificates:
-        if one.modulus == key.modulus:
-            return Pair(one, key, key_pem)
+        if one.modulus == modulus:
+            return Pair(one, key, pem.text(block.label, block.decoded()))
     raise ConfigurationError(
         "The certificate and the private key do not belong together. Paste the two files of one pair: openssl x509 -in "
         f"cert.pem -noout -modulus and openssl rsa -in key.pem -noout -modulus print the same for them. {where}"
@@ -101,12 +103,6 @@ def not_after(certificate: str) -> dt.date | None:
         return read_certificate(pem.blocks(certificate)[0].decoded()).not_after.date()
     except (IndexError, ValueError):
         return None
-
-
-def key_lines(private_key: str) -> tuple[str, ...]:
-    """The lines between BEGIN and END, except ones so short that they may occur in other text."""
-    found = (line for block in pem.blocks(private_key) for line in block.lines())
-    return tuple(line for line in found if len(line) >= _TELLING)
 
 
 def _read_certificates(text: str, where: str) -> list[Certificate]:
@@ -139,7 +135,7 @@ def _read_certificates(text: str, where: str) -> list[Certificate]:
         ) from None
 
 
-def _read_key(text: str, where: str) -> tuple[PrivateKey, str]:
+def _key_block(text: str, where: str) -> pem.Block:
     if not text.strip():
         raise ConfigurationError(f"There is no private key. Paste the certificate's key as PEM text. {where}")
     found = pem.blocks(text)
@@ -157,9 +153,13 @@ def _read_key(text: str, where: str) -> tuple[PrivateKey, str]:
             f"The field Private key holds {held}. Paste the private key, which begins with -----BEGIN PRIVATE KEY----- "
             f"or -----BEGIN RSA PRIVATE KEY-----. {where}"
         )
-    (block,) = keys
+    return keys[0]
+
+
+def _read_key(block: pem.Block, where: str) -> tuple[bytes, int]:
+    """The key and its modulus, by which it is identified."""
     try:
-        return _rsa_key(block), pem.text(block.label, block.decoded())
+        return _rsa_key(block)
     except _OtherKeyError:
         raise ConfigurationError(
             f"The private key is not an RSA key in PEM, which Entra ID requires. Make a new pair: {NEW_PAIR}. {where}"
@@ -171,7 +171,7 @@ def _read_key(text: str, where: str) -> tuple[PrivateKey, str]:
         ) from None
 
 
-def _rsa_key(block: pem.Block) -> PrivateKey:
+def _rsa_key(block: pem.Block) -> tuple[bytes, int]:
     """Read the key in a block of PKCS#8 (RFC 5208) or PKCS#1.
 
     Raises:
@@ -187,7 +187,7 @@ def _rsa_key(block: pem.Block) -> PrivateKey:
             raise _OtherKeyError
         encoded = key.of(der.OCTET_STRING)
     _version, modulus, _exponent, _private_exponent, *_others = der.read(encoded).members()
-    return PrivateKey(encoded, int.from_bytes(modulus.of(der.INTEGER), "big"))
+    return encoded, int.from_bytes(modulus.of(der.INTEGER), "big")
 
 
 def _day(moment: dt.datetime) -> str:

@@ -8,7 +8,6 @@ and 3 have in common. OpenSSL does all arithmetic with the private key, in const
 from __future__ import annotations
 
 import ctypes
-import functools
 import importlib
 import os
 import sys
@@ -26,10 +25,11 @@ _RSA = 6  # NID_rsaEncryption, in every version
 
 _POINTER = ctypes.c_void_p
 _POINTER_TO_POINTER = ctypes.POINTER(ctypes.c_void_p)
+_POINTER_TO_TEXT = ctypes.POINTER(ctypes.c_char_p)
 _POINTER_TO_SIZE = ctypes.POINTER(ctypes.c_size_t)
 # Names, result and parameters. If a function was renamed, the first name that exists is used.
 _FUNCTIONS = (
-    (("d2i_PrivateKey",), _POINTER, (ctypes.c_int, _POINTER, _POINTER_TO_POINTER, ctypes.c_long)),
+    (("d2i_PrivateKey",), _POINTER, (ctypes.c_int, _POINTER, _POINTER_TO_TEXT, ctypes.c_long)),
     (("EVP_PKEY_free",), None, (_POINTER,)),
     (("EVP_MD_CTX_new", "EVP_MD_CTX_create"), _POINTER, ()),
     (("EVP_MD_CTX_free", "EVP_MD_CTX_destroy"), None, (_POINTER,)),
@@ -80,72 +80,51 @@ class Libcrypto:
         """
         call = self._functions
         call["ERR_clear_error"]()
-        key = self._load(pkcs1)
-        context = None
+        key = self._done(call["d2i_PrivateKey"](_RSA, None, ctypes.c_char_p(pkcs1), len(pkcs1)))
+        context = self._done(call["EVP_MD_CTX_new"]())
         try:
-            context = self._there(call["EVP_MD_CTX_new"]())
             options = ctypes.c_void_p()  # belongs to the context
-            self._good(call["EVP_DigestSignInit"](context, options, self._there(call["EVP_sha256"]()), None, key))
+            self._done(call["EVP_DigestSignInit"](context, options, call["EVP_sha256"](), None, key))
             for name, value in padding:
-                self._good(call["EVP_PKEY_CTX_ctrl_str"](options, name.encode(), value.encode()))
-            self._good(call["EVP_DigestSignUpdate"](context, message, len(message)))
+                self._done(call["EVP_PKEY_CTX_ctrl_str"](options, name.encode(), value.encode()))
+            self._done(call["EVP_DigestSignUpdate"](context, message, len(message)))
             size = ctypes.c_size_t()
-            self._good(call["EVP_DigestSignFinal"](context, None, size))
+            self._done(call["EVP_DigestSignFinal"](context, None, size))
             signature = ctypes.create_string_buffer(size.value)
-            self._good(call["EVP_DigestSignFinal"](context, signature, size))
+            self._done(call["EVP_DigestSignFinal"](context, signature, size))
             return signature.raw[: size.value]
         finally:
-            if context is not None:
-                call["EVP_MD_CTX_free"](context)
+            call["EVP_MD_CTX_free"](context)
             call["EVP_PKEY_free"](key)
 
-    def _load(self, pkcs1: bytes) -> int:
-        buffer = ctypes.create_string_buffer(pkcs1, len(pkcs1))
-        position = ctypes.c_void_p(ctypes.addressof(buffer))
-        try:
-            return self._there(self._functions["d2i_PrivateKey"](_RSA, None, position, len(pkcs1)))
-        finally:
-            ctypes.memset(buffer, 0, len(pkcs1))
+    def _done(self, result: int | None) -> int:
+        """The result of a function that returns a pointer, or 1 for success.
 
-    def _there(self, pointer: int | None) -> int:
-        if not pointer:
-            raise self._failure()
-        return pointer
-
-    def _good(self, result: int) -> None:
-        if result != 1:
-            raise self._failure()
-
-    def _failure(self) -> ConfigurationError:
-        """The error with OpenSSL's reason, which contains nothing of the key."""
+        Raises:
+            ConfigurationError: it has failed; with OpenSSL's reason, which contains nothing of the key.
+        """
+        if result is not None and result > 0:
+            return result
         reason = ctypes.create_string_buffer(256)
         self._functions["ERR_error_string_n"](self._functions["ERR_get_error"](), reason, len(reason))
         self._functions["ERR_clear_error"]()
-        return ConfigurationError(
+        raise ConfigurationError(
             "OpenSSL can't sign with the account's private key. Make a new pair of certificate and key for it. OpenSSL "
             f"says: {reason.value.decode('ascii', 'replace')}."
         )
 
 
-@functools.lru_cache(maxsize=1)
-def loaded() -> Libcrypto:
-    """Load the ``libcrypto`` of this Python.
-
-    Raises:
-        ConfigurationError: it can't be found.
-    """
-    return first_that_signs(_candidates())
-
-
-def first_that_signs(libraries: Iterable[str | None]) -> Libcrypto:
-    """Load the first of these libraries that has the functions needed to sign.
+def load(libraries: Iterable[str | None] | None = None) -> Libcrypto:
+    """Load the first of these libraries that has the functions needed to sign; by default, that of this Python.
 
     Raises:
         ConfigurationError: there is none.
     """
-    found = next(filter(None, map(_opened, libraries)), None)
-    if found is not None:
-        return found
+    for library in _candidates() if libraries is None else libraries:
+        try:
+            return Libcrypto(ctypes.CDLL(library))
+        except (OSError, AttributeError):  # noqa: PERF203 - missing or unsuitable: the next one may be the right one
+            continue
     raise ConfigurationError(
         "The OpenSSL library of Splunk's Python can't be reached, and signing in with a certificate needs it. Use an "
         "account with a client secret on this host, and report its operating system, the version of Splunk, and what "
@@ -156,14 +135,6 @@ def first_that_signs(libraries: Iterable[str | None]) -> Libcrypto:
 def windows_libraries(folder: Path) -> list[Path]:
     """The OpenSSL libraries in a Windows folder, under the names of all versions."""
     return [path for name in _WINDOWS_NAMES for path in sorted(folder.glob(name))]
-
-
-def _opened(library: str | None) -> Libcrypto | None:
-    try:
-        return Libcrypto(ctypes.CDLL(library))
-    except (OSError, AttributeError):
-        # Missing or unsuitable: try the next candidate.
-        return None
 
 
 def _candidates() -> Iterator[str | None]:

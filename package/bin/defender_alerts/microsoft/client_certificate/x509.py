@@ -48,6 +48,11 @@ class Certificate(NamedTuple):
     issuer: Name
 
     @property
+    def pem(self) -> str:
+        """The certificate as PEM."""
+        return ssl.DER_cert_to_PEM_cert(self.encoded)
+
+    @property
     def sha1(self) -> bytes:
         """The thumbprint that Entra ID's pages show."""
         return hashlib.sha1(self.encoded, usedforsecurity=False).digest()
@@ -56,11 +61,6 @@ class Certificate(NamedTuple):
     def sha256(self) -> bytes:
         """The thumbprint for PS256 assertions."""
         return hashlib.sha256(self.encoded).digest()
-
-    @property
-    def pem(self) -> str:
-        """The certificate as PEM."""
-        return ssl.DER_cert_to_PEM_cert(self.encoded)
 
 
 def read_certificate(encoded: bytes) -> Certificate:

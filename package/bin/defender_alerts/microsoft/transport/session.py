@@ -63,7 +63,7 @@ def _add(context: ssl.SSLContext, ca_pem: str) -> str:
     for encoded in found.usable:
         context.load_verify_locations(cadata=encoded)
     # An expired one may not be needed any more; the connection will show.
-    if not found.usable and not found.unfit:
+    if not found.usable and len(found.unfit) == len(found.broken):
         raise ConfigurationError(
             "Configuration > Network > Additional CA certificates holds no certificate in PEM form that can be read. "
             "Paste everything from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."

@@ -137,10 +137,11 @@ class AccountHandler(PageHandler):
         _end_sign_in_of_another(payload, stored)
         account = self._account({**stored, **payload, "tenant_of_domain": ""})
         self._is_direct = account.is_direct
-        for field in _FIELDS_OF[CERTIFICATE]:
+        read = (account.pair.certificate.pem, account.pair.key_pem) if account.pair else ("", "")
+        for field, text in zip(_FIELDS_OF[CERTIFICATE], read):
             if payload.get(field):
                 # With normal line breaks, and only the certificate that belongs to the key.
-                payload[field] = getattr(account, field).strip()
+                payload[field] = text.strip()
         changed = new_secret or any(
             field in payload and payload[field] != stored.get(field, "") for field in _CONNECTION_FIELDS
         )
