@@ -18,7 +18,7 @@ from standins.microsoft.cloud import MicrosoftCloud
 from standins.search import IndexedEvent, events_of_log
 from standins.search.conf import read_conf
 from standins.search.rows import Row
-from standins.sources import ENDPOINT, GRAPH, INCIDENTS, ROLES, SIEM, Source
+from standins.sources import ENDPOINT, GRAPH, INCIDENTS, ROLES, SIEM, SOURCES, Source
 from standins.splunkd import Splunkd
 
 from tooling import paths
@@ -28,9 +28,11 @@ OF_THE_LOG = FELL_BEHIND, SILENT, EXPIRING, PERMISSION, TENANT_SEARCH = list(SAV
 LOGS = "/opt/splunk/var/log/splunk"
 HOST = "forwarder-1"
 SOC, TRIED, MACHINES = "soc", "tried_out", "machines"
-"""The inputs' names: SOC is that of one for the SIEM API, one for Graph's alerts and one for incidents."""
+"""The inputs' names: SOC is that of one of each kind, but for endpoint alerts."""
 SECRET_DAYS, CERTIFICATE_DAYS = 12, 20
 COUNTS = {SIEM.kind: 40, GRAPH.kind: 120, INCIDENTS.kind: 8, ENDPOINT.kind: 15}
+OTHERS = tuple(source for source in SOURCES if source.kind not in COUNTS)
+COUNTS |= {source.kind: 10 for source in OTHERS}
 """How many records the first runs find."""
 LATE = 1
 """How many more the second run of the input for Graph's alerts finds, that Microsoft has shown late."""
@@ -148,10 +150,12 @@ class _Recorder:
         self._add(INCIDENTS, SOC, alerts="split")
         self._add(ENDPOINT, MACHINES, region="global")
         self._add(SIEM, TRIED, regions="uk")
+        for source in OTHERS:
+            self._add(source, SOC, **source.form)
 
     def summary(self) -> Story:
         here, cloud = self._installation, self._installation.cloud
-        for source in (SIEM, GRAPH, INCIDENTS, ENDPOINT):
+        for source in (SIEM, GRAPH, INCIDENTS, ENDPOINT, *OTHERS):
             now = cloud.clock.now()
             raws = [source.make(number, now - DAY + number * MINUTE) for number in range(1, COUNTS[source.kind] + 1)]
             source.publish(cloud, here.tenant, raws)

@@ -21,6 +21,7 @@ from knowledge.health_scene import (
     LATE,
     MACHINES,
     OF_THE_LOG,
+    OTHERS,
     RETRY_AFTER,
     SAVED,
     SECRET_DAYS,
@@ -233,6 +234,7 @@ def test_the_view_has_each_input_and_region_as_its_last_run_left_it(knowledge: S
         (INCIDENTS.kind, SOC, "global"): "done",
         (INCIDENTS.kind, "certified", "global"): "done",
         (ENDPOINT.kind, MACHINES, "global"): "failed",
+        **{(source.kind, SOC, source.region): "done" for source in OTHERS},
     }
     states = [row["State"][0] for row in day["ds_places"].rows]
     assert states == sorted(states, key=lambda state: state != "failed")
