@@ -10,17 +10,16 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import count
 
 from chaos import moments
-from chaos.fetched import Fetched, Meter
 from chaos.histories import PER_REGION, SHAPES, Shape, backlog
-from chaos.ledger import Ledger, Repeated
+from chaos.ledger import Ledger
 from chaos.quiet import wait_until
 from chaos.targets import Target
-from integration.installation import REGIONS, Installation
+from integration.installation import Installation
 from standins.microsoft.faults import Latency
 from standins.splunkd import IndexedEvent, InputProcess, InputRun
 
@@ -47,13 +46,11 @@ class Pace:
         started: seconds until the first request for records.
         whole: seconds until the end.
         events: how many were indexed.
-        records: how many were fetched for that.
     """
 
     started: float
     whole: float
     events: int
-    records: int
 
     def moment(self, rng: random.Random, lasts: float) -> Moment:
         """When to kill next, in a drain that lasts so many times as long as this one."""
@@ -67,34 +64,18 @@ class Pace:
         return Moment(rng.uniform(0.0, 0.1), rng.randrange(1, self.events // 5))
 
 
-@dataclass
-class Kill:
-    """One kill: in which run of its history, when, what was going on, and what it cost."""
-
-    run: int
-    seconds: float
-    indexed: float
-    """The share of what was shown so far that was in the index after the kill."""
-    moments: frozenset[str]
-    repeated: dict[str, Repeated] = field(default_factory=dict)
-    """By region, when the history is over."""
-    fetched: Fetched = field(default_factory=Fetched)
-    """By the run that followed."""
-
-
 @dataclass(frozen=True)
 class History:
-    """What came of one backlog."""
+    """What came of one backlog; `repeated` are the events that came again because of one kill in one region, at most."""
 
     number: int
+    target: str
     title: str
     events: int
     lost: int
-    records: int
-    kills: Sequence[Kill]
+    kills: int
+    repeated: int
     breaches: Sequence[str]
-    target: str = "siem"
-    regions: Sequence[str] = REGIONS
 
 
 class Drain:
@@ -115,7 +96,6 @@ class Drain:
         self.number = number
         self.shape = shape or self.rng.choice(SHAPES[target])
         self.ledger = Ledger()
-        self.records = 0
         self._installation = installation
         self._target = target
         self._hosts = target.hosts(installation.cloud)
@@ -125,73 +105,56 @@ class Drain:
             installation.cloud.faults.add(host, Latency(self.rng.uniform(0.0, SLOWEST_ANSWER)), times=None)
         self._queue = self.rng.uniform(0.0, SLOWEST_QUEUE)
         self._saves = moments.Saves(installation, self.rng.uniform(0.0, SLOWEST_SAVE))
-        self._meter = Meter(installation, target, self.ledger, self._backlog.stir)
+        for region in target.regions:
+            target.shelf(installation.cloud, region).before_answer = lambda _: self._backlog.stir()
         self._runs = 0
 
     def undisturbed(self) -> Pace:
         """Collect all of it in one run, and tell how long that takes."""
         began = time.monotonic()
-        run, _, _ = self._run(None)
+        run, _ = self._run(None)
         first = min(call.began for call in self._installation.cloud.journal if call.host in self._hosts)
         assert not self._breaches([], run)
-        return Pace(first - began, run.seconds, self.ledger.delivered, self.records)
+        return Pace(first - began, run.seconds, self.ledger.delivered)
 
     def disturbed(self, pace: Pace, most_kills: int) -> History:
         """Collect it in runs that are killed, until one ends by itself, at the latest after so many kills."""
-        kills: list[Kill] = []
+        killed: list[int] = []
         while True:
-            moment = pace.moment(self.rng, self.shape.lasts) if len(kills) < most_kills else None
-            run, kill, fetched = self._run(moment)
-            if kills:
-                kills[-1].fetched = fetched
-            if kill is None:
+            moment = pace.moment(self.rng, self.shape.lasts) if len(killed) < most_kills else None
+            run, was_killed = self._run(moment)
+            if not was_killed:
                 break
-            kills.append(kill)
+            killed.append(self._runs)
             self._backlog.go_on()
-        breaches = self._breaches(kills, run)
-        for kill in kills:
-            kill.repeated = self.ledger.repeated_of(kill.run)
-        ledger = self.ledger
-        lost = ledger.published - ledger.delivered
+        breaches, ledger = self._breaches(killed, run), self.ledger
         return History(
             self.number,
+            self._target.name,
             self.shape.name,
             ledger.published,
-            lost,
-            self.records,
-            kills,
+            ledger.published - ledger.delivered,
+            len(killed),
+            max((repeated.alerts for repeated in ledger.repeated.values()), default=0),
             breaches,
-            self._target.name,
-            self._target.regions,
         )
 
-    def _run(self, moment: Moment | None) -> tuple[InputRun, Kill | None, Fetched]:
+    def _run(self, moment: Moment | None) -> tuple[InputRun, bool]:
+        """One run, and whether it was killed before its end."""
         self._runs += 1
-        fetched, began = self._meter.next_run(), time.monotonic()
+        began = time.monotonic()
         process = self._target.start(self._installation, self._queueing())
         _wait(process, moment, began)
         process_was_there = moment is not None and process.running()
-        seen: set[str] = set()
         if process_was_there:
             process.kill()
-            seen = self._what_goes_on(began)
-        killed_after = time.monotonic() - began
         run = process.wait(LONGEST_RUN)
         # splunkd and the cloud finish what they were asked for, as they do long before the next interval.
         wait_until(lambda: not self._saves.under_way(), "the last save is over")
-        wait_until(lambda: not moments.reading(self._installation, self._hosts, began)[1], "the last answer is over")
-        self.records += fetched.records
+        wait_until(lambda: not moments.answering(self._installation, self._hosts, began), "the last answer is over")
         self.ledger.deliver(self._runs, run.events)
-        kill = None
-        if process_was_there and run.status == -signal.SIGKILL:
-            if moments.breaks_off_in_an_event(run):
-                seen.add(moments.WRITING)
-            if run.stream_closed:
-                seen.add(moments.ENDING)
-            share = self.ledger.delivered / self.ledger.published
-            kill = Kill(self._runs, killed_after, share, frozenset(seen or {moments.BETWEEN}))
         run.events.clear()  # splunkd keeps its runs, and 30,000 events take 75 MB
-        return run, kill, fetched
+        return run, process_was_there and run.status == -signal.SIGKILL
 
     def _queueing(self) -> Callable[[IndexedEvent], None]:
         events = count(1)
@@ -202,24 +165,11 @@ class Drain:
 
         return queue
 
-    def _what_goes_on(self, began: float) -> set[str]:
-        saving = self._saves.under_way()
-        requests, answering = moments.reading(self._installation, self._hosts, began)
-        return {
-            moment
-            for moment, is_so in (
-                (moments.STARTING, not requests),
-                (moments.READING, answering),
-                (moments.SAVING, saving),
-            )
-            if is_so
-        }
-
-    def _breaches(self, kills: Sequence[Kill], last: InputRun) -> list[str]:
+    def _breaches(self, killed: Sequence[int], last: InputRun) -> list[str]:
         """Let another run look for what the others have left, and give all broken promises."""
         self._backlog.rest()
-        idle, _, _ = self._run(None)
-        found = self.ledger.breaches(kill.run for kill in kills)
+        idle, _ = self._run(None)
+        found = self.ledger.breaches(killed)
         for run in (last, idle):
             if (run.status != 0 and not (run is last and _left_open(run))) or run.stream_error is not None:
                 found.append(
@@ -278,18 +228,10 @@ def campaign(
         tell: called with each history when it is over.
     """
     histories: list[History] = []
-    for number in _until(lambda: sum(len(history.kills) for history in histories) >= kills):
+    while (left := kills - sum(history.kills for history in histories)) > 0:
+        number = len(histories)
         one = paced[number % len(paced)]
-        left = kills - sum(len(history.kills) for history in histories)
         drain = Drain(one.installation, one.target, f"{seed}/{number}", number=number, per_region=per_region)
-        history = drain.disturbed(one.pace, left)
-        histories.append(history)
-        tell(history)
+        histories.append(drain.disturbed(one.pace, left))
+        tell(histories[-1])
     return histories
-
-
-def _until(done: Callable[[], bool]) -> Iterator[int]:
-    for number in count():
-        if done():
-            return
-        yield number

@@ -81,10 +81,6 @@ class Ledger:
                 self.repeated[before, region].add(len(event.raw))
             self._delivered_by[mark] = run
 
-    def has(self, region: str, raw: bytes) -> bool:
-        """Whether a version is in the index."""
-        return _mark(region, raw) in self._delivered_by
-
     @property
     def published(self) -> int:
         """How many events there have to be in the end."""
@@ -102,10 +98,6 @@ class Ledger:
             for mark, region in self._published.items()
             if mark not in self._delivered_by and mark not in self._excused
         )
-
-    def repeated_of(self, run: int) -> dict[str, Repeated]:
-        """What of a run came again later, by region."""
-        return {region: repeated for (number, region), repeated in self.repeated.items() if number == run}
 
     def breaches(self, killed: Iterable[int]) -> list[str]:
         """Each broken promise as a sentence, when the history is over; `killed` are the runs that were killed."""

@@ -1,4 +1,4 @@
-"""Where in its work a process was when it was killed. Its regions do different things at once, so it may be several."""
+"""What of a process's work is still going on when it has been killed."""
 
 from __future__ import annotations
 
@@ -7,14 +7,6 @@ from collections.abc import Container
 
 from integration.installation import COLLECTION, Installation
 from standins.splunkd import Call, Fault, InputRun
-
-STARTING = "start-up"
-READING = "reading"
-WRITING = "writing"
-SAVING = "saving"
-ENDING = "stream closed"
-BETWEEN = "none of these"
-MOMENTS = (STARTING, READING, WRITING, SAVING, ENDING, BETWEEN)
 
 SAVES = rf"/storage/collections/data/{COLLECTION}/batch_save"
 """The path, as a pattern, of what saves a checkpoint, or a day of the memory of delivered parts."""
@@ -44,10 +36,10 @@ def is_save(call: Call) -> bool:
     return call.method == "POST" and re.search(SAVES, call.path) is not None
 
 
-def reading(installation: Installation, hosts: Container[str], since: float) -> tuple[int, int]:
-    """How many requests came to hosts `since` (`time.monotonic`), and how many of them are being answered still."""
+def answering(installation: Installation, hosts: Container[str], since: float) -> bool:
+    """Whether a request that came to hosts `since` (`time.monotonic`) is being answered still."""
     calls = installation.cloud.journal.calls(where=lambda call: call.host in hosts and call.began >= since)
-    return len(calls), sum(call.ended is None for call in calls)
+    return any(call.ended is None for call in calls)
 
 
 def breaks_off_in_an_event(run: InputRun) -> bool:

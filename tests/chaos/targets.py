@@ -64,15 +64,6 @@ class Target:
         shelf = self.shelf(installation.cloud, region)
         (shelf.put_all if self.source.moves else shelf.add_all)(installation.tenant, list(raws))
 
-    def answered(self, installation: Installation, region: str, query: Any) -> list[bytes]:
-        """What the answer to a query holds: records, and what is inside them."""
-        shelf = self.shelf(installation.cloud, region)
-        if not self.source.moves:
-            return list(shelf.select(installation.tenant, query, installation.cloud.clock.now()))
-        records = shelf.page(installation.tenant, query).records
-        inside = [part for record in records for part in record.parts] if query.expands else []
-        return [*(record.raw for record in records), *inside]
-
 
 SIEM_ALERTS = Target("siem", SIEM, BROAD, REGIONS)
 SIEM_OF_ONE_REGION = Target("siem of one region", SIEM, NARROW, ("eu",))

@@ -24,5 +24,5 @@ def test_kills_at_random_moments_lose_nothing_and_cost_a_batch_per_region_at_mos
     paced = [measure(chaos_on("3.9"), target, SEED, per_region)]
     histories = campaign(paced, seed=SEED, kills=kills, per_region=per_region)
     assert [breach for history in histories for breach in history.breaches] == [], table(histories, SEED, 0.0)
-    assert sum(len(history.kills) for history in histories) == kills
+    assert sum(history.kills for history in histories) == kills
     assert sum(history.lost for history in histories) == 0
