@@ -12,7 +12,7 @@ from splunklib import client
 from standins.splunkd import Splunkd
 
 SCRIPT = '''
-import os, re, sys, time
+import sys
 if sys.argv[1:] == ["--scheme"]:
     print("""<scheme><title>t</title><use_external_validation>true</use_external_validation>
     <use_single_instance>false</use_single_instance><streaming_mode>xml</streaming_mode><endpoint><args>
@@ -21,22 +21,6 @@ elif sys.argv[1:] == ["--validate-arguments"]:
     if "forbidden" in sys.stdin.read():
         print("<error><message>what: forbidden</message></error>")
         sys.exit(1)
-else:
-    what = re.search('<param name="what">(.*?)</param>', sys.stdin.read(), re.S).group(1)
-    sys.stderr.write("INFO what=" + what + "\\n")
-    write = lambda text: os.write(1, text.encode())
-    event = lambda data: write("<event stanza='small://one'><time>1.5</time><data>%s</data></event>" % data)
-    write("<stream>")
-    event("first")
-    if what == "hang":
-        time.sleep(60)
-    if what == "many":
-        for number in range(1000000):
-            event("x" * 1000)
-    if what == "broken":
-        write("<event><data>\\ufffe</data></event>")
-    if what != "unterminated":
-        write("</stream>")
 '''
 
 FILES = {
@@ -45,10 +29,7 @@ FILES = {
     "default/collections.conf": "[places]\nenforceTypes = true\nfield.count = number\n[loose]\nfield.count = number\n",
     "default/web.conf": "[expose:one]\npattern = configs/conf-small/*\nmethods = GET\n",
     "default/small.conf": "[shipped]\nx = 1\n",
-    "metadata/default.meta": (
-        "[]\naccess = read : [ * ], write : [ admin ]\n[collections/places]\naccess = read : [ admin ]\n"
-        "[small/secret]\naccess = read : [ admin ]\n"
-    ),
+    "metadata/default.meta": "[]\naccess = read : [ * ], write : [ admin ]\n",
     "README/inputs.conf.spec": "[small://<name>]\nwhat = <string>\n",
     "bin/small.py": SCRIPT,
 }

@@ -8,7 +8,3 @@ def test_a_certificate_of_several_lines_survives_the_file() -> None:
     stanzas = {"network": {"ca_bundle": pem, "after": "a = b ; c"}, "credential:r:u:": {"password": "$7$x"}}
 
     assert conf.parse(conf.render(stanzas)) == stanzas
-
-
-def test_local_wins_over_default_setting_by_setting() -> None:
-    assert conf.merged({"a": {"x": "1", "y": "1"}}, {"a": {"y": "2"}}) == {"a": {"x": "1", "y": "2"}}

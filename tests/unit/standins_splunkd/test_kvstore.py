@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from splunklib.binding import HTTPError
-from standins.splunkd import KVStoreState, Limits, Splunkd
+from standins.splunkd import Limits, Splunkd
 
 APP = "small_app"
 
@@ -81,51 +81,3 @@ def test_a_wrong_type_is_refused_only_where_types_are_enforced(connect: Callable
 
     assert refused.value.status == 400
     assert store["loose"].data.query_by_id("a") == {"_key": "a", "_user": "nobody", "other": 2}
-
-
-def test_owners_do_not_see_each_others_documents(connect: Callable[..., Any], checkpoints: Any) -> None:
-    checkpoints.insert({"_key": "a"})
-    own = connect(owner="admin").get("storage/collections/data/places").body.read()
-
-    assert json.loads(own) == []
-
-
-def test_a_missing_document_and_a_second_insert_are_told_apart(checkpoints: Any) -> None:
-    checkpoints.insert({"_key": "a"})
-    with pytest.raises(HTTPError) as missing:
-        checkpoints.query_by_id("b")
-    with pytest.raises(HTTPError) as second:
-        checkpoints.insert({"_key": "a"})
-
-    assert (missing.value.status, second.value.status) == (404, 409)
-
-
-@pytest.mark.parametrize(
-    ("state", "text"),
-    [
-        (KVStoreState.STARTING, "KV Store is initializing. Please try again later."),
-        (KVStoreState.DISABLED, "KV Store is disabled."),
-        (KVStoreState.FAILED, "KV Store initialization has failed. Please contact your system administrator."),
-    ],
-)
-def test_a_store_that_is_not_ready_refuses_data_and_configuration_and_says_why(
-    splunkd: Splunkd, connect: Callable[..., Any], checkpoints: Any, state: KVStoreState, text: str
-) -> None:
-    splunkd.kvstore.state = state
-    with pytest.raises(HTTPError) as data:
-        checkpoints.query()
-    with pytest.raises(HTTPError) as config:
-        connect().kvstore["places"]
-
-    assert (data.value.status, config.value.status) == (503, 503)
-    assert message(data) == text
-    assert connect().info["kvStoreStatus"] == state.value
-
-
-def test_a_plain_user_may_not_read_what_default_meta_keeps_for_admin(connect: Callable[..., Any]) -> None:
-    with pytest.raises(KeyError):
-        connect("analyst").kvstore["places"]
-    with pytest.raises(HTTPError) as refused:
-        connect("analyst").get("storage/collections/data/places")
-
-    assert refused.value.status == 403

@@ -37,35 +37,6 @@ def test_an_input_is_refused_by_its_scheme_or_by_its_script(
     assert "small://one" not in splunkd.conf.read("inputs", "small_app")
 
 
-def test_a_run_gets_splunkds_environment_and_nothing_of_the_tests(
-    splunkd: Splunkd, create: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://the.tests.own:1")
-    create(name="one", what="a<&b", index="main")
-
-    run = splunkd.run_input("small", "one", env={"REQUESTS_CA_BUNDLE": "/launch.conf"})
-
-    assert (run.status, run.stream_closed, run.stream_error) == (0, True, None)
-    assert run.stderr == ["INFO what=a&lt;&amp;b"]
-    assert run.command == [sys.executable, str(splunkd.home / "etc/apps/small_app/bin/small.py")]
-    assert "HTTPS_PROXY" not in run.environ
-    assert (run.environ["REQUESTS_CA_BUNDLE"], run.environ["SPLUNK_HOME"]) == ("/launch.conf", str(splunkd.home))
-    [event] = run.events
-    assert (event.raw, event.time, event.index, event.host) == ("first", "1.5", "main", "standin")
-    assert "what=a&lt;" in splunkd.logs()["splunkd.log"]
-
-
-@pytest.mark.parametrize("what", ["broken", "unterminated"])
-def test_a_broken_stream_is_an_error_of_the_run(splunkd: Splunkd, create: Callable[..., Any], what: str) -> None:
-    create(name="one", what=what)
-
-    run = splunkd.run_input("small", "one")
-
-    assert run.status == 0
-    assert run.stream_error
-    assert [event.raw for event in run.events] == ["first"]
-
-
 def test_a_scheme_with_a_reserved_argument_is_not_registered(tmp_path: Path, small_app: Path) -> None:
     app = shutil.copytree(small_app, tmp_path / "small_app")
     script = app / "bin/small.py"

@@ -51,9 +51,3 @@ def test_an_unterminated_stream_is_noticed_and_its_whole_events_are_kept() -> No
     assert reader.error
     assert not reader.closed
     assert [event.raw for event in events] == ["x"]
-
-
-def test_no_output_at_all_is_fine() -> None:
-    reader, _ = read()
-
-    assert (reader.error, reader.closed) == (None, False)
