@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from knowledge.current_fields import values
 from standins.search import Fields, NotModelledError
 
 from tooling import cim_models
@@ -80,7 +81,7 @@ class Cim:
 
     def faults(self, fields: Fields) -> Iterator[tuple[str, object]]:
         """What is wrong with an event: field and value. A missing field has None, too few or many models are a fault of ``tag``."""
-        tags = frozenset(_values(fields, "tag"))
+        tags = frozenset(values(fields, "tag"))
         models = [name for name, groups in self.models.items() if any(group <= tags for group in groups)]
         if len(models) != 1:
             yield "tag", models
@@ -94,19 +95,14 @@ class Cim:
         for field in data_set.fields:
             if field.not_understood:
                 raise NotModelledError(f"{sorted(field.not_understood)} of {field.name} in {data_set.name}")
-            values = _values(fields, field.name)
-            if not values and field.is_required:
+            found = values(fields, field.name)
+            if not found and field.is_required:
                 yield field.name, None
-            if len(values) > 1 and field.name not in _MAY_BE_SEVERAL:
-                yield field.name, values
-            for value in values:
+            if len(found) > 1 and field.name not in _MAY_BE_SEVERAL:
+                yield field.name, found
+            for value in found:
                 if value.lower() in self.forbidden or (field.expected and value not in field.expected):
                     yield field.name, value
-
-
-def _values(fields: Fields, name: str) -> list[str]:
-    value = fields.get(name, [])
-    return value if isinstance(value, list) else [value]
 
 
 @functools.cache

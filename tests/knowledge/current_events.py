@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from defender_alerts.input_kinds import KINDS as KINDS_OF_INPUT
 from knowledge.siem_events import PROCESSED, TENANT
 from standins.microsoft.endpoint_samples import endpoint_alert
 from standins.microsoft.graph_samples import graph_alert, graph_incident
 from standins.search import IndexedEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 OLD_SOURCE = "microsoft_defender_endpoint_atp_alerts"  # of the add-on of Splunkbase 6207
 SOURCE_STANZA = f"source::({'|'.join(sorted(KINDS_OF_INPUT.keys() - {'defender_siem_alerts'}))}):*"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def calculated(knowledge: SearchKnowledge) -> set[str]:
     return names | {"severity_id", "mitre_tactic", "mitre_tactic_id"}
 
 
-def values(fields: Fields, name: str) -> list[str]:
+def values(fields: Mapping[str, str | list[str]], name: str) -> list[str]:
     """A field's values."""
     value = fields.get(name, [])
     return value if isinstance(value, list) else [value]

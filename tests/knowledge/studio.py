@@ -126,6 +126,14 @@ def listed(path: Path, panel: str, knowledge: SearchKnowledge, events: Events, *
     return read_search(query, knowledge.macros, event_fields(knowledge), knowledge.tables()).run(events, when).rows
 
 
+def texts(part: Any) -> Iterator[str]:
+    """Every text in a part of a definition."""
+    if isinstance(part, str):
+        yield part
+    for each in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from texts(each)
+
+
 def only(table: Table, column: str) -> str:
     """The value of a table with one row."""
     (row,) = table.rows

@@ -16,7 +16,7 @@ from knowledge.every_sample import SOURCES, Source, our_knowledge
 from standins.search import Fields, SearchKnowledge
 from standins.search.search_terms import parse_terms
 
-from tooling import cim_models, paths
+from tooling import paths
 
 RecordProperty = Callable[[str, object], None]
 
@@ -79,29 +79,6 @@ def test_every_sample_satisfies_its_model(source: Source, record_property: Recor
     )
     assert result.faults == ()
     assert required <= filled
-
-
-def test_the_report_adds_up(record_property: RecordProperty) -> None:
-    samples = sum(1 for source in SOURCES for _ in source.samples())
-    fields = {(source.model, name) for source in SOURCES for name in of_model(source)}
-    record_property(
-        "report",
-        f"CIM, by pytest-splunk-addon {wheel_version()}: {len(SOURCES)} sources, {samples} samples x {len(fields)} fields"
-        f" x {len(cim.load().models)} models, each sample in one of them",
-    )
-    assert samples > 500
-
-
-@every_source
-def test_the_report_names_where_the_shapes_of_the_samples_are_published(
-    source: Source, record_property: RecordProperty
-) -> None:
-    record_property("report", f"CIM {source.model:17} {source.sourcetype:30} shapes: {'; '.join(source.shapes())}")
-    assert source.shapes()
-
-
-def wheel_version() -> str:
-    return cim_models.WHEEL.name.split("-")[1]
 
 
 @every_source

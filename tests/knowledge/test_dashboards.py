@@ -5,14 +5,26 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
 from knowledge import scene, studio
-from knowledge.studio import DETAIL, ENTITY, HEALTH, INCIDENTS, OVERVIEW, TOKEN, VIEWS, Dashboard, Events, Runner, only
+from knowledge.current_fields import values
+from knowledge.studio import (
+    DETAIL,
+    ENTITY,
+    HEALTH,
+    INCIDENTS,
+    OVERVIEW,
+    TOKEN,
+    VIEWS,
+    Dashboard,
+    Events,
+    Runner,
+    only,
+    texts,
+)
 from standins.search import NotModelledError, SearchKnowledge
 from standins.search.reports import UnknownFieldError, read_search
 from standins.search.rows import Table
@@ -65,16 +77,6 @@ def run(dashboard: Dashboard, knowledge: SearchKnowledge, events: Events, **toke
     return studio.run(
         dashboard.path, knowledge, events, tokens={"alert": scene.alert_id(SHOWN), "entity": NAMED} | tokens
     )
-
-
-def texts(part: Any) -> Iterator[str]:
-    """Every text in a part of a definition."""
-    if isinstance(part, str):
-        yield part
-    elif isinstance(part, dict):
-        yield from itertools.chain.from_iterable(texts(value) for value in part.values())
-    elif isinstance(part, list):
-        yield from itertools.chain.from_iterable(texts(value) for value in part)
 
 
 # As definitions.
@@ -303,8 +305,8 @@ def test_the_alert_has_all_its_versions_and_its_evidence(
     evidence = results["ds_evidence"].rows
     files = [row for row in evidence if row["Kind"] == ["File"]]
     processes = [row for row in evidence if row["Kind"] == ["Process"]]
-    assert [row["More"][0] for row in files] == aslist(latest["file_hash"])
-    assert [row["Detail"][0] for row in processes] == aslist(latest.get("process", []))
+    assert [row["More"][0] for row in files] == values(latest, "file_hash")
+    assert [row["Detail"][0] for row in processes] == values(latest, "process")
     assert results["ds_links"].rows[0]["Link"] == [latest["alert_url"]]
 
 
@@ -384,11 +386,6 @@ def test_a_click_on_a_number_of_a_host_or_user_lists_as_many(
 def test_a_name_that_nobody_has_says_how_names_look(knowledge: SearchKnowledge, events: Events) -> None:
     found = studio.run(ENTITY, knowledge, events, "ds_notice", tokens={"entity": "nobody"})
     assert only(found["ds_notice"], "text").startswith("**No alert names it")
-
-
-def aslist(value: str | list[str]) -> list[str]:
-    """A field's values."""
-    return value if isinstance(value, list) else [value]
 
 
 def test_other_alerts_are_those_of_the_same_tenant_on_the_same_host_or_of_the_same_user(

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pytest
-from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, SPLIT_ALERT, sourcetype_of
+from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, SPLIT_ALERT, Kind, sourcetype_of
 from knowledge.siem_events import PROCESSED, event
 from standins.microsoft.samples import siem_alert
+from standins.search import Fields, SearchKnowledge
 from standins.search.eval_expressions import as_field, parse_eval
-
-if TYPE_CHECKING:
-    from knowledge.current_events import Kind
-    from standins.search import Fields, SearchKnowledge
 
 SAMPLES = range(6)
 RISK_SCORES = {"informational", "low", "medium", "high"}  # what the detections turn into a score

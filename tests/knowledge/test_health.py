@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -33,7 +33,7 @@ from knowledge.health_scene import (
     newest_first,
     of_input,
 )
-from knowledge.studio import HEALTH, LOG_FIELDS, Dashboard, only, seen
+from knowledge.studio import HEALTH, LOG_FIELDS, Dashboard, only, seen, texts
 from standins.search import IndexedEvent, SearchKnowledge
 from standins.search.props import settings_for
 from standins.search.reports import read_search
@@ -141,15 +141,6 @@ def test_the_log_speaks_of_an_expiry_before_the_threshold(knowledge: SearchKnowl
 
 
 # UCC's own dashboard.
-
-
-def texts(part: object) -> Iterator[str]:
-    """Every text in a part of a definition."""
-    if isinstance(part, str):
-        yield part
-    elif isinstance(part, (dict, list)):
-        for each in part.values() if isinstance(part, dict) else part:
-            yield from texts(each)
 
 
 def searches_of_ucc() -> set[str]:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, INCIDENT, SPLIT_ALERT, sourcetype_of
+from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, INCIDENT, SPLIT_ALERT, Kind, sourcetype_of
 from knowledge.current_events import OLD_SOURCE as OLD_ENDPOINT_SOURCE
 from knowledge.siem_events import OLD_SOURCE, OUR_SOURCE, event, record
 from standins.microsoft.current_samples import TENANT as OWN_TENANT
 from standins.search import IndexedEvent, SearchKnowledge
-
-if TYPE_CHECKING:
-    from knowledge.current_events import Kind
 
 OTHER_TENANT = OUR_SOURCE.replace("6f1f8b3a", "11111111")
 

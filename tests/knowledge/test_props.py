@@ -7,20 +7,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from knowledge import current_events, siem_events
-from knowledge.current_events import GRAPH, KINDS, SOURCE_STANZA
+from knowledge.current_events import GRAPH, KINDS, SOURCE_STANZA, Kind
 from standins.microsoft.hostile_text import HOSTILE_TEXT, HUGE_COMMAND_LINE, HostileText, pretty
 from standins.search import IndexedEvent, NotModelledError, SearchKnowledge
 from standins.search.props import INDEX_TIME, settings_for
 
 from tooling import paths
 from tooling.fields import reference, shipped
-
-if TYPE_CHECKING:
-    from knowledge.current_events import Kind
 
 MakeApp = Callable[[Mapping[str, str]], Path]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import re
 import zipfile
@@ -50,18 +49,6 @@ def test_the_samples_claim_each_required_field_and_are_the_events_themselves(sou
     required = {f.name for d in cim.load().data_sets_of(source.tags) for f in d.fields if f.is_required}
     assert required <= claimed
     assert max(len(sample.event.raw) for sample in samples) > 5_000  # beyond automatic extraction
-
-
-def test_the_checkers_list_names_each_file() -> None:
-    conf = configparser.ConfigParser()
-    conf.read(FOLDER / psa_samples.CONF, encoding="utf-8")
-    assert sorted(conf.sections()) == sorted(path.name for path in (FOLDER / "samples").iterdir())
-
-
-def test_our_own_run_takes_nothing_of_the_folder() -> None:
-    assert not list(FOLDER.rglob("test_*.py"))
-    assert not list(FOLDER.rglob("conftest.py"))
-    assert "python_files = addon_tests.py" in (FOLDER / "pytest.ini").read_text(encoding="utf-8")
 
 
 def test_the_page_that_says_how_names_the_version_of_the_lock() -> None:

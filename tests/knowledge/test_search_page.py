@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from knowledge import cost, siem_events, studio
 from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, INCIDENT, SOURCE_STANZA, SPLIT_ALERT, Kind
-from knowledge.current_fields import every_kind
+from knowledge.current_fields import every_kind, values
 from knowledge.siem_events import PROCESSED
 from knowledge.test_cim import DOCUMENT
 from standins.microsoft.samples import facts, siem_alert
@@ -44,11 +44,6 @@ def events() -> dict[int, list[IndexedEvent]]:
         ]
         for number in NUMBERS
     }
-
-
-def values(fields: Fields, name: str) -> list[str]:
-    value = fields.get(name, [])
-    return value if isinstance(value, list) else [value]
 
 
 @pytest.mark.parametrize("at", range(1 + len(ALERTS)), ids=["wdatp:alerts", *(kind.sourcetype for kind in ALERTS)])

@@ -7,11 +7,12 @@ import re
 from typing import Any
 
 import pytest
-from knowledge.current_events import ALERTS, ENDPOINT, INCIDENT, SOURCE_STANZA, Kind, sourcetype_of
+from knowledge.current_events import ENDPOINT, INCIDENT, SOURCE_STANZA, Kind
+from knowledge.current_fields import every_alert, values
 from knowledge.siem_events import PROCESSED, event
 from standins.microsoft.graph_samples import graph_alert
 from standins.microsoft.samples import KEYS, siem_alert
-from standins.search import Fields, SearchKnowledge
+from standins.search import SearchKnowledge
 
 from tooling import paths
 
@@ -31,8 +32,6 @@ LINKS = {"IncidentLinkToMTP", "IncidentLinkToWDATP", "LinkToMTP", "LinkToWDATP"}
 NUMBERS = range(20)
 MACRO = "sourcetype=* | `defender_siem_names`"
 
-every_alert = pytest.mark.parametrize("kind", ALERTS, ids=sourcetype_of)
-
 
 def expected(number: int) -> dict[str, str]:
     """What the SIEM API says, without what it leaves empty."""
@@ -42,11 +41,6 @@ def expected(number: int) -> dict[str, str]:
 
 def own_names(kind: Kind) -> set[str]:
     return BY_THEMSELVES | (ENDPOINTS_OWN if kind is ENDPOINT else GRAPHS_OWN)
-
-
-def values(fields: Fields, name: str) -> list[str]:
-    value = fields.get(name, [])
-    return value if isinstance(value, list) else [value]
 
 
 @every_alert

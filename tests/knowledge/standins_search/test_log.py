@@ -19,10 +19,6 @@ def test_an_event_begins_with_a_date_and_that_is_its_time() -> None:
     assert (second.raw, second.source, second.index) == ("2026-03-31 12:00:01,000 two", PATH, "_internal")
 
 
-def test_nothing_is_no_event() -> None:
-    assert not list(events_of_log(PATH, "", "h"))
-
-
 def test_a_log_that_begins_in_the_middle_is_refused() -> None:
     with pytest.raises(ValueError, match="in the middle"):
         list(events_of_log(PATH, f"goes on\n{LINE}", "h"))

@@ -22,95 +22,94 @@ def props(text: str, mode: str = "json") -> dict[str, str]:
     return {"default/props.conf": f"[st]\nKV_MODE = {mode}\n{text}"}
 
 
-def test_each_operation_sees_the_results_of_the_ones_before_it(make_app: MakeApp) -> None:
-    app = make_app(
-        props(
-            "EXTRACT-1 = src:(?<e>.) in source\nREPORT-1 = r\nFIELDALIAS-1 = a AS f\n"
-            "EVAL-v = e.r.a.f\nLOOKUP-1 = l v OUTPUT found AS looked_up\n"
-        )
-        | {
-            "default/transforms.conf": "[r]\nSOURCE_KEY = e\nREGEX = (.)\nFORMAT = r::$1\n[l]\nfilename = l.csv\n",
-            "lookups/l.csv": "v,found\nxx11,yes\n",
-            "default/eventtypes.conf": "[t]\nsearch = looked_up=yes\n",
-            "default/tags.conf": "[eventtype=t]\ngood = enabled\nbad = disabled\n",
-        }
-    )
-    found = {"e": "x", "r": "x", "a": "1", "b": "2", "f": "1", "v": "xx11", "looked_up": "yes"}
-    assert fields_of(app) == found | {"eventtype": "t", "tag": "good"}
+EACH = props(
+    "EXTRACT-1 = src:(?<e>.) in source\nREPORT-1 = r\nFIELDALIAS-1 = a AS f\n"
+    "EVAL-v = e.r.a.f\nLOOKUP-1 = l v OUTPUT found AS looked_up\n"
+) | {
+    "default/transforms.conf": "[r]\nSOURCE_KEY = e\nREGEX = (.)\nFORMAT = r::$1\n[l]\nfilename = l.csv\n",
+    "lookups/l.csv": "v,found\nxx11,yes\n",
+    "default/eventtypes.conf": "[t]\nsearch = looked_up=yes\n",
+    "default/tags.conf": "[eventtype=t]\ngood = enabled\nbad = disabled\n",
+}
+SEVERAL = props("") | {
+    "default/eventtypes.conf": "[t]\nsearch = a=1\n[s]\nsearch = b=2\n",
+    "default/tags.conf": "[eventtype=t]\ny = enabled\nz = enabled\n[sourcetype=%73t]\nx = enabled\n[a=2]\nw = enabled\n",
+}
+BEYOND = "EXTRACT-1 = (?<x>a(?:b|c)*d)\nEXTRACT-2 = (?<y>^.)\n"
+LONG = "a" + "bc" * 2_000 + "d"
+LISTED = props("EXTRACT-1 = (?<list>\\[.*\\])\nREPORT-1 = r\n", mode="none")
+ELEMENTS = "[r]\nSOURCE_KEY = list\nREGEX = (?:[[,](?<x>\\w)|](?<y>\\w)?)\n"
+BOTH = {"a": "1", "b": "2"}
+RAW = '{"a":"1","b":"2"}'
 
 
-def test_calculated_fields_run_in_parallel(make_app: MakeApp) -> None:
-    """The spec's example: x is computed from the original y."""
-    assert fields_of(make_app(props('EVAL-x = b.""\nEVAL-b = "100"\n')))["x"] == "2"
+def lookup(table: str, settings: str = "", wanted: str = "l a OUTPUT x AS b") -> dict[str, str]:
+    transforms = f"[l]\nfilename = l.csv\n{settings}"
+    return props(f"LOOKUP-1 = {wanted}\n") | {"default/transforms.conf": transforms, "lookups/l.csv": table}
 
 
-def test_a_calculated_null_clears_the_field(make_app: MakeApp) -> None:
-    assert "a" not in fields_of(make_app(props("EVAL-a = null()\n")))
-
-
-def test_extractions_run_in_multi_line_mode_and_a_group_that_took_no_part_is_no_field(make_app: MakeApp) -> None:
-    app = make_app(props("EXTRACT-1 = ^two(?<x>.)(?<y>Y)?\n", mode="none"))
-    assert fields_of(app, "one\ntwo\nthree") == {"x": "\n"}
-
-
-def test_an_extraction_beyond_a_limit_finds_nothing_and_says_nothing(make_app: MakeApp) -> None:
-    text = "EXTRACT-1 = (?<x>a(?:b|c)*d)\nEXTRACT-2 = (?<y>^.)\n"
-    raw = "a" + "bc" * 2_000 + "d"
-    assert fields_of(make_app(props(text, mode="none")), raw) == {"y": "a"}
-    raised = props(f"MATCH_LIMIT = 1000000\nDEPTH_LIMIT = 1000000\n{text}", mode="none")
-    assert fields_of(make_app(raised), raw) == {"x": raw, "y": "a"}
-
-
-def test_a_transform_that_adds_values_looks_again_from_where_it_found_something(make_app: MakeApp) -> None:
-    app = props("EXTRACT-1 = (?<list>\\[.*\\])\nREPORT-1 = r\n", mode="none")
-    stanza = "[r]\nSOURCE_KEY = list\nREGEX = (?:[[,](?<x>\\w)|](?<y>\\w)?)\n"
-    several, one = (app | {"default/transforms.conf": stanza + more} for more in ("MV_ADD = true\n", ""))
-    assert fields_of(make_app(several), "[a,b,[c]]") == {"list": "[a,b,[c]]", "x": ["a", "b", "c"]}
-    assert fields_of(make_app(one), "[a,b,[c]]")["x"] == "a"
-
-
-def test_a_later_extraction_reads_the_field_of_an_earlier_one(make_app: MakeApp) -> None:
-    app = make_app(props("EXTRACT-b = (?<y>.)$ in x\nEXTRACT-a = (?<x>..)\n", mode="none"))
-    assert fields_of(app, "ab") == {"x": "ab", "y": "b"}
-
-
-def test_an_alias_replaces_and_removes_but_asnew_does_neither(make_app: MakeApp) -> None:
-    assert fields_of(make_app(props("FIELDALIAS-1 = a AS b\n"))) == {"a": "1", "b": "1"}
-    assert fields_of(make_app(props("FIELDALIAS-1 = none AS b\n"))) == {"a": "1"}
-    assert fields_of(make_app(props('FIELDALIAS-1 = a ASNEW b none ASNEW a b AS "c d"\n'))) == {
-        "a": "1",
-        "b": "2",
-        "c d": "2",
-    }
+NEW = "l k AS a OUTPUTNEW x AS new x AS b"
 
 
 @pytest.mark.parametrize(
-    ("settings", "table", "found"),
+    ("files", "raw", "fields"),
     [
-        ("", "a,x\n1,one\n", "one"),
-        ("", "a,x\n2,two\n", None),
-        ("min_matches = 1\ndefault_match = none\n", "a,x\n2,two\n", "none"),
-        ("", "a,x\n1,first\n1,second\n", "first"),
+        # Each operation sees the results of the ones before it.
+        (
+            EACH,
+            RAW,
+            BOTH | {"e": "x", "r": "x", "f": "1", "v": "xx11", "looked_up": "yes", "eventtype": "t", "tag": "good"},
+        ),
+        # The spec's example of calculated fields, which run in parallel: x is computed from the original y.
+        (props('EVAL-x = b.""\nEVAL-b = "100"\n'), RAW, {"a": "1", "b": "100", "x": "2"}),
+        # A calculated null clears the field.
+        (props("EVAL-a = null()\n"), RAW, {"b": "2"}),
+        # Extractions run in multi-line mode, and a group that took no part is no field.
+        (props("EXTRACT-1 = ^two(?<x>.)(?<y>Y)?\n", mode="none"), "one\ntwo\nthree", {"x": "\n"}),
+        # Beyond a limit they find nothing, and say nothing.
+        (props(BEYOND, mode="none"), LONG, {"y": "a"}),
+        (
+            props(f"MATCH_LIMIT = 1000000\nDEPTH_LIMIT = 1000000\n{BEYOND}", mode="none"),
+            LONG,
+            {"x": LONG, "y": "a"},
+        ),
+        # A transform that adds values looks again from where it found something.
+        (
+            LISTED | {"default/transforms.conf": f"{ELEMENTS}MV_ADD = true\n"},
+            "[a,b,[c]]",
+            {"list": "[a,b,[c]]", "x": ["a", "b", "c"]},
+        ),
+        (LISTED | {"default/transforms.conf": ELEMENTS}, "[a,b,[c]]", {"list": "[a,b,[c]]", "x": "a"}),
+        # A later extraction reads the field of an earlier one.
+        (props("EXTRACT-b = (?<y>.)$ in x\nEXTRACT-a = (?<x>..)\n", mode="none"), "ab", {"x": "ab", "y": "b"}),
+        # An alias replaces and removes, but ASNEW does neither.
+        (props("FIELDALIAS-1 = a AS b\n"), RAW, {"a": "1", "b": "1"}),
+        (props("FIELDALIAS-1 = none AS b\n"), RAW, {"a": "1"}),
+        (props('FIELDALIAS-1 = a ASNEW b none ASNEW a b AS "c d"\n'), RAW, BOTH | {"c d": "2"}),
+        # A lookup adds the first match, or clears.
+        (lookup("a,x\n1,one\n"), RAW, {"a": "1", "b": "one"}),
+        (lookup("a,x\n2,two\n"), RAW, {"a": "1"}),
+        (lookup("a,x\n2,two\n", "min_matches = 1\ndefault_match = none\n"), RAW, {"a": "1", "b": "none"}),
+        (lookup("a,x\n1,first\n1,second\n"), RAW, {"a": "1", "b": "first"}),
+        # It minds case unless told not to, and OUTPUTNEW keeps what is there.
+        (lookup("k,x\nX,one\n", wanted=NEW), '{"a":"x","b":"2"}', {"a": "x", "b": "2"}),
+        (
+            lookup("k,x\nX,one\n", "case_sensitive_match = false\n", NEW),
+            '{"a":"x","b":"2"}',
+            {"a": "x", "b": "2", "new": "one"},
+        ),
+        # Several event types and tags are several values.
+        (SEVERAL, RAW, BOTH | {"eventtype": ["s", "t"], "tag": ["x", "y", "z"]}),
+        # A setting may go on in the next line, and hold quotes and equals signs.
+        (
+            props('EVAL-x = coalesce(none, \\\n  if(a=="1", "=\\"", "no"))\n# EVAL-y = "commented"\n'),
+            RAW,
+            BOTH | {"x": '="'},
+        ),
     ],
 )
-def test_a_lookup_adds_the_first_match_or_clears(
-    make_app: MakeApp, settings: str, table: str, found: str | None
-) -> None:
-    transforms = f"[l]\nfilename = l.csv\n{settings}"
-    app = make_app(
-        props("LOOKUP-1 = l a OUTPUT x AS b\n") | {"default/transforms.conf": transforms, "lookups/l.csv": table}
-    )
-    assert fields_of(app).get("b") == found
-
-
-def test_a_lookup_minds_case_unless_told_not_to_and_outputnew_keeps_what_is_there(make_app: MakeApp) -> None:
-    for setting, found in (("", None), ("case_sensitive_match = false\n", "one")):
-        app = make_app(
-            props("LOOKUP-1 = l k AS a OUTPUTNEW x AS new x AS b\n")
-            | {"default/transforms.conf": f"[l]\nfilename = l.csv\n{setting}", "lookups/l.csv": "k,x\nX,one\n"}
-        )
-        fields = fields_of(app, '{"a":"x","b":"2"}')
-        assert (fields.get("new"), fields["b"]) == (found, "2")
+def test_an_event_has_these_fields(make_app: MakeApp, files: dict[str, str], raw: str, fields: Fields) -> None:
+    assert fields_of(make_app(files), raw) == fields
 
 
 @pytest.mark.parametrize(
@@ -127,18 +126,6 @@ def test_event_types_are_search_terms(make_app: MakeApp, search: str, matches: b
         | {"default/eventtypes.conf": f"[t]\nsearch = {search}\n", "default/macros.conf": "[m]\ndefinition = a=1\n"}
     )
     assert ("eventtype" in fields_of(app)) is matches
-
-
-def test_several_event_types_and_tags_are_several_values(make_app: MakeApp) -> None:
-    app = make_app(
-        props("")
-        | {
-            "default/eventtypes.conf": "[t]\nsearch = a=1\n[s]\nsearch = b=2\n",
-            "default/tags.conf": "[eventtype=t]\ny = enabled\nz = enabled\n[sourcetype=%73t]\nx = enabled\n[a=2]\nw = enabled\n",
-        }
-    )
-    fields = fields_of(app)
-    assert (fields["eventtype"], fields["tag"]) == (["s", "t"], ["x", "y", "z"])
 
 
 @pytest.mark.parametrize(
@@ -174,11 +161,6 @@ def test_a_lookup_without_its_file_is_an_error(make_app: MakeApp) -> None:
     app = make_app(props("LOOKUP-1 = l a OUTPUT b\n") | {"default/transforms.conf": "[l]\nfilename = l.csv\n"})
     with pytest.raises(FileNotFoundError, match=r"l\.csv"):
         fields_of(app)
-
-
-def test_a_setting_may_go_on_in_the_next_line_and_hold_quotes_and_equals_signs(make_app: MakeApp) -> None:
-    app = make_app(props('EVAL-x = coalesce(none, \\\n  if(a=="1", "=\\"", "no"))\n# EVAL-y = "commented"\n'))
-    assert fields_of(app) == {"a": "1", "b": "2", "x": '="'}
 
 
 @pytest.mark.parametrize(
