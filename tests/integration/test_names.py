@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 import pytest
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.microsoft.account import check_account_name
-from defender_alerts.settings import check_input_name
+from defender_alerts.settings import check_name
 from hypothesis import given
 from hypothesis import strategies as st
 from integration.installation import APP, KIND, Installation
@@ -54,9 +53,8 @@ def test_pages_REST_and_the_checks_of_ours_take_the_same_names(name: str) -> Non
     # JavaScript knows the same classes of ASCII and no line feed before its $.
     takes = re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) is not None
     assert set(patterns()) == {"^[A-Za-z][A-Za-z0-9_]*$"}
-    for check in (check_account_name, check_input_name):
-        with nullcontext() if takes else pytest.raises(ConfigurationError):
-            check(name)
+    with nullcontext() if takes else pytest.raises(ConfigurationError):
+        check_name(name, "input")
 
 
 @pytest.mark.parametrize("name", REFUSED)

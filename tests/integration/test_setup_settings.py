@@ -169,7 +169,7 @@ def test_CA_certificates_that_can_not_be_used_are_refused_and_not_stored(saved: 
     with_key = tmp_path / "with key.pem"
     with_key.write_text(old.pem + old.key_pem, encoding="utf-8")
     for bundle, words in (
-        (old.pem, "number 1 (Old Root CA) expired on 2024-01-31"),
+        (old.pem, "number 1 (CN=Old Root CA) expired on 2024-01-31"),
         (saved.cloud.ca_pem[:300], "not whole"),
         (str(with_key), "private key"),
         (str(tmp_path / "missing.pem"), f"No CA certificates can be read from '{tmp_path / 'missing.pem'}'."),

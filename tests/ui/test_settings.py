@@ -136,7 +136,7 @@ def test_ca_certificates_that_can_not_be_used_are_refused(workplace: Workplace, 
     with_key.write_text(old.pem + old.key_pem, encoding="utf-8")
     form = workplace.open_tab("Network")
     for bundle, words in (
-        (old.pem, "None of the CA certificates can be used: number 1 (Old Root CA) expired on 2024-01-31."),
+        (old.pem, "None of the CA certificates can be used: number 1 (CN=Old Root CA) expired on 2024-01-31."),
         (good + good[:300], "The CA certificates are not whole, or there is something else in their place."),
         (str(missing), f"No CA certificates can be read from '{missing}'."),
         (str(tmp_path), f"No CA certificates can be read from '{tmp_path}'."),

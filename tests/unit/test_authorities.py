@@ -74,7 +74,7 @@ def test_a_file_may_have_comments_in_any_encoding(encoding: str, tmp_path: Path)
 def test_the_bundle_of_an_operating_system_with_an_old_root_in_it_is_taken_with_ones_own() -> None:
     bundle = Path(certifi.where()).read_text(encoding="utf-8") + OLD.pem + OWN.pem
     left_out = check_ca_bundle(bundle)
-    assert "(Old Root CA) expired on 2024-01-31" in left_out
+    assert "(CN=Old Root CA) expired on 2024-01-31" in left_out
     assert saved(bundle) == [OWN.der]
 
 
@@ -82,7 +82,7 @@ def test_the_page_refuses_a_text_of_which_nothing_can_be_used_and_the_run_goes_o
     with pytest.raises(ConfigurationError) as refused:
         check_ca_bundle(OLD.pem)
     assert str(refused.value).startswith(
-        "None of the CA certificates can be used: number 1 (Old Root CA) expired on 2024-01-31. Replace them"
+        "None of the CA certificates can be used: number 1 (CN=Old Root CA) expired on 2024-01-31. Replace them"
     )
     assert trusted(trust(OLD.pem)) == []
 
@@ -93,7 +93,7 @@ def test_the_page_refuses_a_text_of_which_nothing_can_be_used_and_the_run_goes_o
         (OWN.pem.replace("M", "!"), "number 1 can't be read"),
         (text("CERTIFICATE", b"\x30\x82\x01"), "number 1 can't be read"),
         (text("TRUSTED CERTIFICATE", OWN.der), "number 1 is in a form of OpenSSL's own (convert it: openssl x509"),
-        (OLD.pem, "number 1 (Old Root CA) expired on 2024-01-31"),
+        (OLD.pem, "number 1 (CN=Old Root CA) expired on 2024-01-31"),
         (OWN.pem[:300], "a block that begins and does not end"),
         (OWN.key_pem, "a private key"),
         (text("X509 CRL", b"\x30\x00"), ""),

@@ -114,14 +114,14 @@ PUBLIC_AS_KEY = PAIR.public_pem.replace("PUBLIC", "PRIVATE")
 REFUSED = (
     Refused("no certificate", " ", PAIR.key_pem, r"There is no certificate\. Paste it as PEM"),
     Refused("no key", PAIR.pem, "\n", r"There is no private key\. Paste the certificate's key"),
-    Refused("a certificate without its PEM lines", "MIIC", PAIR.key_pem, r"holds no certificate in PEM.*inform DER"),
-    Refused("a request", REQUEST, PAIR.key_pem, r"holds a request.*that the authority made of it"),
+    Refused("a certificate without its PEM lines", "MIIC", PAIR.key_pem, r"holds no PEM text.*inform DER"),
+    Refused("a request", REQUEST, PAIR.key_pem, r"holds a certificate request.*that the authority made of it"),
     Refused("a key as certificate", PAIR.key_pem, PAIR.key_pem, r"holds a private key.*not stored encrypted"),
     Refused("a key beside the certificate", PAIR.pem + PAIR.pkcs1_pem, PAIR.key_pem, r"certificate alone there"),
-    Refused("a public key as certificate", PAIR.public_pem, PAIR.key_pem, r"holds no certificate in PEM"),
+    Refused("a public key as certificate", PAIR.public_pem, PAIR.key_pem, r"Certificate holds a public key"),
     Refused("a certificate cut in the middle", CUT, PAIR.key_pem, r"can't be read\. Paste the whole text again"),
     Refused("a certificate that is none", PAIR.pem.replace("MII", "A!I"), PAIR.key_pem, r"can't be read"),
-    Refused("a certificate for another kind of key", EC.pem, PAIR.key_pem, r"is not for RSA.*-newkey rsa:2048"),
+    Refused("a certificate for another kind of key", EC.pem, PAIR.key_pem, r"do not belong together"),
     Refused("a key under a passphrase", PAIR.pem, PAIR.encrypted_key_pem(), re.escape(DECRYPT)),
     Refused("an old key under a passphrase", PAIR.pem, PAIR.encrypted_key_pem(traditional=True), re.escape(DECRYPT)),
     Refused(
@@ -230,7 +230,7 @@ def test_a_broken_certificate_is_refused_and_breaks_nothing(data: st.DataObject)
     [b"", b"\x30", b"\x30\x80\x00\x00", b"\x30\x85\x00\x00\x00\x00\x00", b"\x30\x82\x01", b"\x1f\x01\x00", b"\x02\x01"],
 )
 def test_what_is_not_der_is_refused(encoded: bytes) -> None:
-    with pytest.raises(der.MalformedError):
+    with pytest.raises(ValueError, match=r"stand where|a type has|cut off|not definite"):
         der.read(encoded)
 
 

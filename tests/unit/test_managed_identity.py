@@ -321,8 +321,8 @@ def test_an_identity_of_another_cloud_can_not_vouch(scene: Scene) -> None:
     ("status", "error", "says"),
     [
         (429, ServiceError, "throttles: too many programs of this machine ask it"),
-        (410, ServiceError, "is being updated, for up to 70 s"),
-        (404, ServiceError, "is being updated, or this machine is not one of Azure"),
+        (410, ServiceError, "is being updated, for up to 70 s, or"),
+        (404, ServiceError, "or this machine is not one of Azure"),
         (500, ServiceError, "gave an error of its own. The next run"),
         (503, ServiceError, "gave an error of its own. The next run"),
     ],

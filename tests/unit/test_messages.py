@@ -69,7 +69,7 @@ REFUSED = [
     Provoked(lambda: clouds.cloud("china"), "The account's cloud is 'china'. Set it to one of commercial, "),
     Provoked(
         lambda: read_pair("MIIB", PAIR.key_pem, WHERE),
-        "The field Certificate holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----.",
+        "The field Certificate holds no PEM text. Paste the certificate, which begins with -----BEGIN CERTIFICATE-----",
     ),
     Provoked(
         lambda: read_pair(PAIR.pem, PAIR.key_pem + KeyPair().key_pem, WHERE),

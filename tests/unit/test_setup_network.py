@@ -182,7 +182,7 @@ class Bad:
 @pytest.mark.parametrize(
     "bad",
     [
-        Bad("expired", OLD.pem, "can be used: number 1 (Old Root CA) expired on 2024-01-31. Replace them"),
+        Bad("expired", OLD.pem, "can be used: number 1 (CN=Old Root CA) expired on 2024-01-31. Replace them"),
         Bad("cut off", GOOD.pem + GOOD.pem[:200], "The CA certificates are not whole, or there is something"),
         Bad(
             "request",

@@ -21,7 +21,7 @@ DEFAULT_OVERLAP = 600
 LONGEST_OVERLAP = 86_400
 DEFAULT_START = "-7d"
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z", re.ASCII)
 _TENANT = re.compile(
     r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})\Z", re.ASCII
@@ -108,16 +108,20 @@ def split_list(text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(member for member in members if member))
 
 
-def check_input_name(name: str) -> None:
-    """Check that files, checkpoints and events can be named after an input.
+def check_name(name: str, what: str) -> None:
+    """Check that files, checkpoints and events can be named after an input, and that a conf file can hold an account's.
+
+    Args:
+        name: of the input or account.
+        what: ``input`` or ``account``.
 
     Raises:
         ConfigurationError: the name is not allowed.
     """
-    if not NAME.match(name):
+    if not _NAME.match(name):
         raise ConfigurationError(
-            f"The input name {name!r} is not allowed: it begins with a letter (A to Z), followed by letters, "
-            "digits and underscores. Make the input again with another name."
+            f"The {what} name {name!r} is not allowed: it begins with a letter (A to Z), followed by letters, "
+            "digits and underscores. Choose another name."
         )
 
 
@@ -128,7 +132,7 @@ def read_polling(name: str, stanza: Mapping[str, str]) -> Polling:
         ConfigurationError: a field is missing or malformed.
     """
     where = f"Correct the input {name} under Inputs."
-    check_input_name(name)
+    check_name(name, "input")
     account = cleaned(stanza.get("account") or "")
     if not account:
         raise ConfigurationError(f"The input {name} names no account. {where}")

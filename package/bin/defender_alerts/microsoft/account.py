@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.settings import NAME, check_tenant_id, cleaned, is_guid, unusual
+from defender_alerts.settings import check_tenant_id, cleaned, is_guid, unusual
 
 from . import clouds
 
@@ -94,6 +94,19 @@ class Account(NamedTuple):
         domain, _, guid = self.tenant_of_domain.partition(" ")
         known = guid if domain == self.tenant_id else self.tenant_id
         return known.lower() if is_guid(known) else ""
+
+    def must_be_of(self, tenant: str) -> None:
+        """Refuse a person's tokens of another tenant: what they read would be filed under the wrong one.
+
+        Raises:
+            ConfigurationError: the tenant is another one.
+        """
+        if self.tenant_guid and tenant != self.tenant_guid:
+            raise ConfigurationError(
+                f"Entra ID has given tokens of the tenant {tenant}, and the account {self.name} is used for the tenant "
+                f"{self.tenant_guid}. Correct the tenant id of the account or input, and sign in as a person who may "
+                "read that tenant."
+            )
 
     def in_tenant_of(self, input_name: str, tenant_id: str) -> Account:
         """The same application and credentials in the tenant that an input names; in the account's where it names none.
@@ -206,16 +219,3 @@ def _read_date(text: str | None, where: str) -> dt.date | None:
         return dt.date.fromisoformat(given) if given else None
     except ValueError as error:
         raise ConfigurationError(f"The date {given!r} is not a year-month-day, such as 2027-06-30. {where}") from error
-
-
-def check_account_name(name: str) -> None:
-    """Check that inputs and conf files can hold an account's name unchanged.
-
-    Raises:
-        ConfigurationError: the name is not allowed.
-    """
-    if not NAME.match(name):
-        raise ConfigurationError(
-            f"The account name {name!r} is not allowed: it begins with a letter (A to Z), followed by letters, "
-            "digits and underscores. Choose another name."
-        )

@@ -70,6 +70,13 @@ class EntraHttp:
         return self._caller.call(request, _read, unavailable)
 
 
+def forget(cache: Any, token: str) -> None:
+    """Remove an access token from a cache of ``msal``'s."""
+    for entry in list(cache.search("AccessToken")):
+        if entry.get("secret") == token:
+            cache.remove_at(entry)
+
+
 def _read(answer: Answer) -> Response:
     text = answer.text()
     body = json_object(text)

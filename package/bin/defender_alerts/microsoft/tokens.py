@@ -22,7 +22,7 @@ from defender_alerts.errors import (
 from .account import MANAGED_IDENTITY, Account
 from .client_certificate import UNSUPPORTED_ALGORITHM
 from .clouds import Cloud
-from .entra_http import EntraHttp, token_endpoint, unavailable
+from .entra_http import EntraHttp, forget, token_endpoint, unavailable
 from .entra_refusals import called, codes_of, quoted, refused
 from .transport.client import Answer, Caller, Callers, Request, json_object
 
@@ -99,13 +99,22 @@ class TokenSource:
         self._cloud = cloud
         self._authority = f"https://{cloud.authority_host}/{quote(account.tenant_id)}"
         self._caller = caller
-        self._callers = callers
         self._lock = threading.Lock()
         self._application: Any = None
         self._assertions: Assertions | None = None
         self._identity: MachineIdentity | None = None
         self._person: PersonsTokens | None = None
         self._tenant = account.tenant_guid
+        # Imported here, since polls with other credentials don't need these modules.
+        if account.auth_type == MANAGED_IDENTITY:
+            from .managed_identity.identity import MachineIdentity
+
+            self._identity = MachineIdentity(account, cloud, callers)
+        if account.is_of_user:
+            from .user_sign_in import PersonsTokens
+
+            self._person = PersonsTokens(account, caller.clock.now)
+        self._direct = self._identity if account.is_direct else None
 
     def acquire(self, resource: str, hint: str = "") -> Token:
         """Return a token for ``resource``; ``msal`` renews it five minutes before it expires.
@@ -120,23 +129,20 @@ class TokenSource:
             StoppedError: the process was asked to stop.
         """
         with self._lock:
-            # The text before "/.default" becomes the audience byte for byte, so it must not be normalised.
-            result = self._machine().ask(resource) if self._account.is_direct else self._ask(f"{resource}/.default")
+            result = self._ask(resource)
         if "access_token" not in result:
-            if self._account.is_direct and not codes_of(result):
-                raise self._machine().refused(result)
+            if self._direct and not codes_of(result):
+                raise self._direct.refused(result)
             raise self._refused(result, resource, hint=hint)
         value = str(result["access_token"])
         claims = _claims(value)
-        tenant = str(claims.get("tid") or self._account.tenant_id).lower()
-        if self._account.is_direct:
-            self._must_be_of_the_tenant(claims)
-        if self._person is not None and claims.get("tid"):
-            self._person.must_be_of(tenant)
+        tenant = str(claims.get("tid") or "").lower()
+        if tenant:
+            self._must_be_of(tenant)
         expires = claims.get("exp")
         return Token(
             value,
-            tenant,
+            tenant or self._account.tenant_id.lower(),
             _permissions(claims),
             expires if isinstance(expires, int) else None,
         )
@@ -156,31 +162,20 @@ class TokenSource:
             self._tenant = self._caller.call(request, _read_tenant, unavailable)
         return self._tenant
 
-    def _must_be_of_the_tenant(self, claims: Mapping[str, Any]) -> None:
-        """Refuse a managed identity of another tenant: what it reads would be filed under the wrong one.
-
-        A token that can't be read is not refused.
+    def _must_be_of(self, tenant: str) -> None:
+        """Refuse a token of another tenant: what it reads would be filed under the wrong one.
 
         Raises:
-            ConfigurationError: the token names another tenant.
+            ConfigurationError: the tenant is another one.
         """
-        named = str(claims.get("tid") or "").lower()
-        if named and named != self.tenant():
+        if self._direct and tenant != self.tenant():
             raise ConfigurationError(
-                f"The managed identity of this machine belongs to the tenant {named}, not to the "
+                f"The managed identity of this machine belongs to the tenant {tenant}, not to the "
                 f"{called(self._account)}, and reads its own tenant alone. Correct the tenant, or choose Vouches for "
                 "an application, with a multitenant one."
             )
-
-    def _machine(self) -> MachineIdentity:
-        """The managed identity of this machine."""
-        if self._identity is None:
-            # Imported here, since polls with other credentials don't need it.
-            with _IMPORTING:
-                from .managed_identity.identity import MachineIdentity
-
-            self._identity = MachineIdentity(self._account, self._cloud, self._callers)
-        return self._identity
+        if self._person:
+            self._account.must_be_of(tenant)
 
     def begin_sign_in(self, resource: str, redirect_uri: str) -> dict[str, Any]:
         """Begin the sign-in of a person: what ``finish_sign_in`` needs, the page to open as ``auth_uri`` in it."""
@@ -202,27 +197,25 @@ class TokenSource:
             ConnectionFailedError, ServiceError: Entra ID can't be reached or is unavailable.
             UnexpectedAnswerError: the tokens are not complete.
         """
-        from .user_sign_in import entered, redeem, refuse_worn
+        from .user_sign_in import WORN, entered, redeem, worn
 
         with self._lock:
             result = self._asked(lambda application: redeem(application, flow, answer))
         if "access_token" not in result:
-            if answer.get("code"):
-                refuse_worn(codes_of(result), quoted(result))
+            if answer.get("code") and WORN.intersection(codes_of(result)):
+                raise worn(f"Entra ID does not take this address, or takes it no longer.{quoted(result)}")
             raise self._refused(result, resource, redirect_uri=str(flow.get("redirect_uri") or ""))
         return entered(self._account, result)
 
-    def _ask(self, scope: str) -> Mapping[str, Any]:
-        if not self._account.is_of_user:
-            return self._asked(lambda application: application.acquire_token_for_client([scope]))
-        if self._person is None:
-            # Imported here, since polls of applications don't need it.
-            with _IMPORTING:
-                from .user_sign_in import PersonsTokens
-
-            self._person = PersonsTokens(self._account)
+    def _ask(self, resource: str) -> Mapping[str, Any]:
+        if self._direct:
+            return self._direct.ask(resource)
+        # The text before "/.default" becomes the audience byte for byte, so it must not be normalised.
+        scope = f"{resource}/.default"
         person = self._person
-        return self._asked(lambda application: person.ask(application, scope, self._caller.clock.now))
+        if person:
+            return self._asked(lambda application: person.ask(application, scope))
+        return self._asked(lambda application: application.acquire_token_for_client([scope]))
 
     def _asked(self, ask: _Ask) -> Mapping[str, Any]:
         """Request a token; with a certificate again, as long as another assertion may succeed."""
@@ -244,16 +237,11 @@ class TokenSource:
     def reject(self, token: str) -> None:
         """Forget a token that an API refused, unless another region has already done so."""
         with self._lock:
-            if self._account.is_direct:
-                self._machine().reject(token)
-                return
-            if self._person is not None:
-                self._person.reject(token)
-                return
-            application = self._msal()
-            kept = application.token_cache.search("AccessToken")
-            if any(entry.get("secret") == token for entry in kept):
-                application.remove_tokens_for_client()
+            holder = self._direct or self._person
+            if holder:
+                holder.reject(token)
+            else:
+                forget(self._msal().token_cache, token)
 
     def _msal(self) -> Any:
         if self._application is None:
@@ -275,8 +263,8 @@ class TokenSource:
     def _credential(self) -> Any:
         """The credential for ``msal``: the secret, or a function that makes a new assertion for each request."""
         account = self._account
-        if account.auth_type == MANAGED_IDENTITY:
-            return {"client_assertion": lambda: self._machine().assertion()}
+        if self._identity:
+            return {"client_assertion": self._identity.assertion}
         if account.pair is None:
             return account.client_secret
         # Imported here, since polls with a client secret don't need it.

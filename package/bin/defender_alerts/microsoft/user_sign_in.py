@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from defender_alerts.errors import AuthenticationError, ConfigurationError, SignInNeededError, UnexpectedAnswerError
+from defender_alerts.errors import AuthenticationError, SignInNeededError, UnexpectedAnswerError
 from defender_alerts.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ REFRESH_DAYS = 90
 # msal renews its own tokens that long before they end.
 _RENEWAL = 300 * TICKS_PER_SECOND
 # A code or the secret behind it is wrong: unknown, expired, redeemed before, of another redirect URI, without verifier.
-_WORN = frozenset({70000, 70008, 54005, 500112, 501481})
+WORN = frozenset({70000, 70008, 54005, 500112, 501481})
 # Microsoft: decide on ``error``, since codes may change. The second is what a changed policy gets.
 _OVER = frozenset({"invalid_grant", "interaction_required"})
 _SHOWN = ("code", "error", "error_description", "error_uri", "state")
@@ -140,16 +140,6 @@ def _read(ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         ) from error
 
 
-def refuse_worn(codes: list[int], quoted: str) -> None:
-    """Raise the error of a code that can't be redeemed.
-
-    Raises:
-        WornAddressError: that is why Entra ID refuses.
-    """
-    if _WORN.intersection(codes):
-        raise worn(f"Entra ID does not take this address, or takes it no longer.{quoted}")
-
-
 def entered(account: Account, result: Mapping[str, Any]) -> Entered:
     """Read who has signed in.
 
@@ -169,23 +159,9 @@ def entered(account: Account, result: Mapping[str, Any]) -> Entered:
             "report it."
         )
     tenant = str(claims["tid"]).lower()
-    must_be_of(account, tenant)
+    account.must_be_of(tenant)
     name = str(claims.get("preferred_username") or claims.get("name") or claims.get("oid") or "")
     return Entered(token, name, tenant)
-
-
-def must_be_of(account: Account, tenant: str) -> None:
-    """Refuse tokens of another tenant than the one that is meant: what they read would be filed under the wrong one.
-
-    Raises:
-        ConfigurationError: the tenant is another one.
-    """
-    if account.tenant_guid and tenant != account.tenant_guid:
-        raise ConfigurationError(
-            f"Entra ID has given tokens of the tenant {tenant}, and the account {account.name} is used for the tenant "
-            f"{account.tenant_guid}. Correct the tenant id of the account or input, and sign in as a person who may "
-            "read that tenant."
-        )
 
 
 def not_signed_in(account: str, signed_in_as: str) -> SignInNeededError:
@@ -202,40 +178,35 @@ def not_signed_in(account: str, signed_in_as: str) -> SignInNeededError:
     )
 
 
-class _Kept(NamedTuple):
-    """A token that is still good; ``until`` in ticks of the server's clock."""
-
-    result: Mapping[str, Any]
-    until: int
-
-
 class PersonsTokens:
     """The access tokens of the person who has signed in for an account.
 
     Args:
         account: with the place where its refresh token is kept.
+        now: the server's clock, in ticks, which is this machine's before the first answer.
     """
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, now: Callable[[], int]) -> None:
         self._account = account
-        self._kept: dict[str, _Kept] = {}
+        self._now = now
+        # By scope, with the time until which the token in an answer is good.
+        self._kept: dict[str, tuple[Mapping[str, Any], int]] = {}
         self._refresh_token = ""
 
-    def ask(self, application: Any, scope: str, now: Callable[[], int]) -> Mapping[str, Any]:
+    def ask(self, application: Any, scope: str) -> Mapping[str, Any]:
         """``msal``'s answer for a scope: a token, perhaps one that came before, or a refusal.
 
         Args:
             application: ``msal``'s.
             scope: what the token is for.
-            now: the server's clock, in ticks, which is this machine's before the first answer.
 
         Raises:
             SignInNeededError: nobody has signed in.
             UnexpectedAnswerError: the answer can't be read.
         """
-        kept = self._kept.get(scope)
-        if kept is not None and now() < kept.until - _RENEWAL:
-            return kept.result
+        kept, until = self._kept.get(scope, ({}, 0))
+        if self._now() < until - _RENEWAL:
+            return kept
         store = self._account.refresh_tokens
         if store is not None and self._account.signed_in_as:
             self._refresh_token = self._refresh_token or store.current()
@@ -249,20 +220,12 @@ class PersonsTokens:
                 self._refresh_token = latest
                 result = _read(lambda: application.acquire_token_by_refresh_token(latest, [scope]))
         if "access_token" in result:
-            self._kept[scope] = _Kept(result, now() + int(result.get("expires_in") or 0) * TICKS_PER_SECOND)
+            self._kept[scope] = result, self._now() + int(result.get("expires_in") or 0) * TICKS_PER_SECOND
             if result.get("refresh_token"):
                 self._refresh_token = str(result["refresh_token"])
                 store.renewed(self._refresh_token)
         return dict(result)
 
-    def must_be_of(self, tenant: str) -> None:
-        """Refuse tokens of another tenant than the account's or input's.
-
-        Raises:
-            ConfigurationError: the tenant is another one.
-        """
-        must_be_of(self._account, tenant)
-
     def reject(self, token: str) -> None:
         """Forget an access token that an API has refused."""
-        self._kept = {scope: kept for scope, kept in self._kept.items() if kept.result.get("access_token") != token}
+        self._kept = {scope: kept for scope, kept in self._kept.items() if kept[0].get("access_token") != token}

@@ -30,7 +30,7 @@ from defender_alerts.input_kinds import KINDS, Kind
 from defender_alerts.logfmt import key_values
 from defender_alerts.microsoft.account import CERTIFICATE, SECRET_WARNING_DAYS, Account
 from defender_alerts.microsoft.transport.session import trust
-from defender_alerts.settings import check_input_name, read_polling, too_short
+from defender_alerts.settings import check_name, read_polling, too_short
 from defender_alerts.times import machine_time
 
 from . import process
@@ -71,7 +71,7 @@ def run(kind_name: str, definition: Any, out: BinaryIO) -> int:
     """
     [(stanza_name, stanza)] = definition.inputs.items()
     try:
-        check_input_name(_name_in(stanza_name))
+        check_name(_name_in(stanza_name), "input")
     except ConfigurationError as error:
         # Not even a log may be named after it.
         sys.stderr.write(f"ERROR {stanza_name} {error}\n")

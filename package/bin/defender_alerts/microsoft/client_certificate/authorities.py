@@ -80,8 +80,7 @@ def read_authorities(text: str, now: dt.datetime | None = None) -> Authorities:
             continue
         details = readable(encoded)
         if details and details.not_after < now:
-            name = f" ({details.subject.common})" if details.subject.common else ""
-            unfit.append(f"number {number}{name} expired on {details.not_after.date().isoformat()}")
+            unfit.append(f"number {number} ({details.subject}) expired on {details.not_after.date().isoformat()}")
         else:
             usable.append(encoded)
     return Authorities(

@@ -17,10 +17,6 @@ _LONG_TAG = 0x1F
 _MOST_LENGTH_BYTES = 4
 
 
-class MalformedError(ValueError):
-    """The bytes are not the expected DER."""
-
-
 class Value(NamedTuple):
     """One value; what it holds may belong to a private key, so ``repr`` leaves it out.
 
@@ -40,7 +36,7 @@ class Value(NamedTuple):
         """The values in a SEQUENCE or SET.
 
         Raises:
-            MalformedError: the value has another type or is broken.
+            ValueError: the value has another type or is broken.
         """
         return tuple(values(self.of(tag)))
 
@@ -48,10 +44,10 @@ class Value(NamedTuple):
         """The content of a value that must have this type.
 
         Raises:
-            MalformedError: it has another type.
+            ValueError: it has another type.
         """
         if self.tag != tag:
-            raise MalformedError(f"a value of type {self.tag:#x} stands where {tag:#x} should")
+            raise ValueError(f"a value of type {self.tag:#x} stands where {tag:#x} should")
         return self.content
 
 
@@ -59,11 +55,11 @@ def read(encoded: bytes) -> Value:
     """Read a single value.
 
     Raises:
-        MalformedError: there is none, or more than one.
+        ValueError: there is none, or more than one.
     """
     found = tuple(values(encoded))
     if len(found) != 1:
-        raise MalformedError(f"{len(found)} values stand where one should")
+        raise ValueError(f"{len(found)} values stand where one should")
     return found[0]
 
 
@@ -71,17 +67,17 @@ def values(encoded: bytes) -> Iterator[Value]:
     """Read consecutive values.
 
     Raises:
-        MalformedError: the bytes are not DER.
+        ValueError: the bytes are not DER.
     """
     position = 0
     while position < len(encoded):
         tag = encoded[position]
         if tag & _LONG_TAG == _LONG_TAG:
-            raise MalformedError("a type has more than one byte")
+            raise ValueError("a type has more than one byte")
         begin, length = _length(encoded, position + 1)
         end = begin + length
         if end > len(encoded):
-            raise MalformedError("a value is cut off")
+            raise ValueError("a value is cut off")
         yield Value(tag, encoded[begin:end], encoded[position:end])
         position = end
 
@@ -94,5 +90,5 @@ def _length(encoded: bytes, position: int) -> tuple[int, int]:
     count = first - _LONG_FORM
     begin = position + 1 + count
     if not 1 <= count <= _MOST_LENGTH_BYTES:
-        raise MalformedError("a length is not definite")
+        raise ValueError("a length is not definite")
     return begin, int.from_bytes(encoded[position + 1 : begin], "big")

@@ -19,7 +19,6 @@ DECRYPT = "openssl pkcs8 -topk8 -nocrypt -in encrypted.pem -out key.pem"
 _LENIENCE = dt.timedelta(minutes=5)
 _TELLING = 16
 _CERTIFICATE = "CERTIFICATE"
-_REQUESTS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
 _PKCS1, _PKCS8 = "RSA PRIVATE KEY", "PRIVATE KEY"
 _ENCRYPTED = "ENCRYPTED"
 
@@ -83,14 +82,10 @@ def read_pair(certificate: str, private_key: str, where: str) -> Pair:
     certificates = _read_certificates(certificate, where)
     block = _key_block(private_key, where)
     key, modulus = _read_key(block, where)
-    if all(one.modulus is None for one in certificates):
-        raise ConfigurationError(
-            f"The certificate's key is not for RSA, which Entra ID requires. Make a new pair: {NEW_PAIR}. {where}"
-        )
     # The certificate with this key is the application's own; the others in a chain belong to its issuers.
     for one in certificates:
         if one.modulus == modulus:
-            return Pair(one, key, pem.text(block.label, block.decoded()))
+            return Pair(one, key, block.text)
     raise ConfigurationError(
         "The certificate and the private key do not belong together. Paste the two files of one pair: openssl x509 -in "
         f"cert.pem -noout -modulus and openssl rsa -in key.pem -noout -modulus print the same for them. {where}"
@@ -115,16 +110,12 @@ def _read_certificates(text: str, where: str) -> list[Certificate]:
             "alone there, and the key into the field Private key; if it has been saved like this, make a new pair: "
             f"{NEW_PAIR}. {where}"
         )
-    if any(block.label in _REQUESTS for block in found):
-        raise ConfigurationError(
-            "The field Certificate holds a request for a certificate. Paste the certificate that the authority made "
-            f"of it. {where}"
-        )
     certificates = [block for block in found if block.label == _CERTIFICATE]
     if not certificates:
         raise ConfigurationError(
-            "The field Certificate holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----. A file "
-            f"in another form is converted by: openssl x509 -inform DER -in cert.cer -out cert.pem. {where}"
+            f"The field Certificate holds {_what(found)}. Paste the certificate, which begins with -----BEGIN "
+            "CERTIFICATE-----; for a request, the one that the authority made of it. A file in another form is "
+            f"converted by: openssl x509 -inform DER -in cert.cer -out cert.pem. {where}"
         )
     try:
         return [read_certificate(block.decoded()) for block in certificates]
@@ -148,10 +139,9 @@ def _key_block(text: str, where: str) -> pem.Block:
     if len(keys) > 1:
         raise ConfigurationError(f"The field Private key holds {len(keys)} keys. Paste the certificate's own. {where}")
     if not keys:
-        held = f"a {found[0].label.lower()}" if found else "no PEM text"
         raise ConfigurationError(
-            f"The field Private key holds {held}. Paste the private key, which begins with -----BEGIN PRIVATE KEY----- "
-            f"or -----BEGIN RSA PRIVATE KEY-----. {where}"
+            f"The field Private key holds {_what(found)}. Paste the private key, which begins with -----BEGIN PRIVATE "
+            f"KEY----- or -----BEGIN RSA PRIVATE KEY-----. {where}"
         )
     return keys[0]
 
@@ -188,6 +178,11 @@ def _rsa_key(block: pem.Block) -> tuple[bytes, int]:
         encoded = key.of(der.OCTET_STRING)
     _version, modulus, _exponent, _private_exponent, *_others = der.read(encoded).members()
     return encoded, int.from_bytes(modulus.of(der.INTEGER), "big")
+
+
+def _what(found: tuple[pem.Block, ...]) -> str:
+    """What a field holds in place of what should be there."""
+    return f"a {found[0].label.lower()}" if found else "no PEM text"
 
 
 def _day(moment: dt.datetime) -> str:

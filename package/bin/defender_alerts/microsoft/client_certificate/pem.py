@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import NamedTuple
 
@@ -30,29 +29,21 @@ class Block(NamedTuple):
         """Whether it is a private key of any kind."""
         return self.label.endswith("PRIVATE KEY")
 
-    def lines(self) -> list[str]:
-        """The body in lines of 64 characters."""
-        return re.findall(_LINE, self.body)
+    @property
+    def text(self) -> str:
+        """The block in lines of 64 characters."""
+        lines = re.findall(_LINE, self.body)
+        return "\n".join((f"-----BEGIN {self.label}-----", *lines, f"-----END {self.label}-----", ""))
 
     def decoded(self) -> bytes:
         """The decoded bytes.
 
         Raises:
-            ValueError: the body is not base64.
+            ValueError: the body is not base64; the message quotes nothing of it.
         """
-        try:
-            return base64.b64decode(self.body, validate=True)
-        except (binascii.Error, ValueError):
-            # The original message may quote the text.
-            raise ValueError("not base64") from None
+        return base64.b64decode(self.body, validate=True)
 
 
 def blocks(text: str) -> tuple[Block, ...]:
     """The blocks of a text, in order; everything around them is ignored."""
     return tuple(Block(match.group(1), _BREAKS.sub("", match.group(2))) for match in _BLOCK.finditer(text))
-
-
-def text(label: str, encoded: bytes) -> str:
-    """Encode bytes as PEM."""
-    block = Block(label, base64.b64encode(encoded).decode("ascii"))
-    return "\n".join((f"-----BEGIN {label}-----", *block.lines(), f"-----END {label}-----", ""))

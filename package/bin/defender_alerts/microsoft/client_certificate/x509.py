@@ -16,36 +16,27 @@ RSA = bytes.fromhex("2a864886f70d010101")
 _EXPLICIT_VERSION = 0xA0
 # RFC 5280, appendix A.1. Other attributes don't help to recognise a name.
 _ATTRIBUTES = {b"\x55\x04\x03": "CN", b"\x55\x04\x0a": "O", b"\x55\x04\x0b": "OU"}
-_BMP_STRING = 0x1E
+# BMPString; the other types of text are UTF-8 or a part of it.
+_ENCODINGS = {0x1E: "utf-16-be"}
 _TIME = rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z\Z"
 # RFC 5280, 4.1.2.5.1: a two-digit year below 50 means 20xx.
 _CENTURY_TURNS = b"50"
 
 
-class Name(tuple[tuple[str, str], ...]):
-    """The subject or issuer of a certificate: label and text of each attribute, the most specific one last."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        """The name as text, such as ``CN=graph.microsoft.com, O=Microsoft``."""
-        return ", ".join(map("=".join, self)) or "nobody named"
-
-    @property
-    def common(self) -> str:
-        """The common name; the most specific one of several; empty for none."""
-        return dict(self).get("CN", "")
-
-
 class Certificate(NamedTuple):
-    """One certificate; ``modulus`` identifies its RSA key, and is None if it has another one."""
+    """One certificate.
+
+    Attributes:
+        modulus: identifies its RSA key; None if it has another one.
+        subject: as text, such as ``CN=graph.microsoft.com, O=Microsoft``; the issuer likewise.
+    """
 
     encoded: bytes
     modulus: int | None
     not_before: dt.datetime
     not_after: dt.datetime
-    subject: Name
-    issuer: Name
+    subject: str
+    issuer: str
 
     @property
     def pem(self) -> str:
@@ -89,14 +80,15 @@ def readable(encoded: bytes) -> Certificate | None:
         return None
 
 
-def _name(value: der.Value) -> Name:
-    return Name(
-        (label, text.content.decode("utf-16-be" if text.tag == _BMP_STRING else "utf-8", "replace"))
-        for relative in value.members()
-        for attribute in relative.members(der.SET)
-        for kind, text in [attribute.members()]
-        if (label := _ATTRIBUTES.get(kind.of(der.OBJECT_IDENTIFIER)))
-    )
+def _name(value: der.Value) -> str:
+    texts: list[str] = []
+    for relative in value.members():
+        for attribute in relative.members(der.SET):
+            kind, text = attribute.members()
+            label = _ATTRIBUTES.get(kind.of(der.OBJECT_IDENTIFIER))
+            if label:
+                texts.append(f"{label}={text.content.decode(_ENCODINGS.get(text.tag, 'utf-8'), 'replace')}")
+    return ", ".join(texts) or "nobody named"
 
 
 def _modulus(information: der.Value) -> int | None:
@@ -114,5 +106,5 @@ def _time(value: der.Value) -> dt.datetime:
         text = (b"20" if text < _CENTURY_TURNS else b"19") + text
     match = re.match(_TIME, text)
     if match is None:
-        raise der.MalformedError("a time has a form that RFC 5280 forbids")
+        raise ValueError("a time has a form that RFC 5280 forbids")
     return dt.datetime(*map(int, match.groups()), tzinfo=dt.timezone.utc)  # type: ignore[arg-type, misc]

@@ -31,6 +31,15 @@ NOT_AZURES = (
     "What answers at {host} is not the identity service of Azure. A managed identity works on an Azure VM and on a "
     "server with the Azure Arc agent alone; elsewhere let the account sign in with a certificate."
 )
+_NO_SERVICE = (
+    "No identity service answers on this machine: it is not an Azure VM (169.254.169.254), and has no Azure Arc agent. "
+    "Install the agent, or let the account sign in with a certificate. On an Azure VM, let no firewall or route keep "
+    "splunkd from 169.254.169.254."
+)
+_NO_AGENT = (
+    "The Azure Arc agent of this machine does not answer (localhost:40342). Start its service (Linux: systemctl start "
+    "himdsd; Windows: Azure Hybrid Instance Metadata Service), and check it with: azcmagent show"
+)
 
 
 class IdentityHttp:
@@ -66,7 +75,7 @@ class IdentityHttp:
         try:
             return self._caller.call(request, _read, _explain)
         except ConnectionFailedError as error:
-            raise (_no_agent(error) if is_arc(url) else _no_service(error)) from error
+            raise ConnectionFailedError(_NO_AGENT if is_arc(url) else _NO_SERVICE) from error
         except UnexpectedAnswerError as error:
             raise UnexpectedAnswerError(NOT_AZURES.format(host=url.split("/")[2])) from error
 
@@ -81,26 +90,9 @@ def _explain(refusal: Refusal) -> AddonError:
         return ServiceError(
             f"{where} throttles: too many programs of this machine ask it. The next run tries again.{refusal.quoted()}"
         )
-    if refusal.status == HTTPStatus.GONE:
-        return ServiceError(f"{where} is being updated, for up to 70 s. The next run tries again.{refusal.quoted()}")
-    if refusal.status == HTTPStatus.NOT_FOUND:
+    if refusal.status in _UPDATING:
         return ServiceError(
-            f"{where} is being updated, or this machine is not one of Azure. The next run tries again."
+            f"{where} is being updated, for up to 70 s, or this machine is not one of Azure. The next run tries again."
             f"{refusal.quoted()}"
         )
     return ServiceError(f"{where} gave an error of its own. The next run tries again.{refusal.quoted()}")
-
-
-def _no_service(error: ConnectionFailedError) -> ConnectionFailedError:
-    return type(error)(
-        "No identity service answers on this machine: it is not an Azure VM (169.254.169.254), and has no Azure Arc "
-        "agent. Install the agent, or let the account sign in with a certificate. On an Azure VM, let no firewall or "
-        "route keep splunkd from 169.254.169.254."
-    )
-
-
-def _no_agent(error: ConnectionFailedError) -> ConnectionFailedError:
-    return type(error)(
-        "The Azure Arc agent of this machine does not answer (localhost:40342). Start its service (Linux: systemctl "
-        "start himdsd; Windows: Azure Hybrid Instance Metadata Service), and check it with: azcmagent show"
-    )

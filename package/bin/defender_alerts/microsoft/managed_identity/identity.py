@@ -20,6 +20,7 @@ from msal.token_cache import TokenCache
 from defender_alerts.errors import AddonError, AuthenticationError, ConfigurationError, UnexpectedAnswerError
 from defender_alerts.microsoft.account import Account
 from defender_alerts.microsoft.clouds import Cloud
+from defender_alerts.microsoft.entra_http import forget
 from defender_alerts.microsoft.entra_refusals import quoted
 from defender_alerts.microsoft.transport.client import Caller, Callers
 from defender_alerts.microsoft.transport.server_clock import ServerClock
@@ -52,9 +53,13 @@ class MachineIdentity:
             log=callers.log,
             patience=callers.patience,
         )
-        self._http = IdentityHttp(caller)
-        self._client: Any = None
+        named = account.identity_client_id
         self._cache = TokenCache()
+        self._client = ManagedIdentityClient(
+            UserAssignedManagedIdentity(client_id=named) if named else SystemAssignedManagedIdentity(),
+            http_client=IdentityHttp(caller),
+            token_cache=self._cache,
+        )
 
     def ask(self, resource: str) -> Mapping[str, Any]:
         """What ``msal`` answers: a token for ``resource`` from its cache or the service, or why there is none.
@@ -63,8 +68,15 @@ class MachineIdentity:
             AddonError: the service can't be reached, or did not answer as Azure's does.
             StoppedError: the process was asked to stop.
         """
+        if get_managed_identity_source() not in (AZURE_ARC, DEFAULT_TO_VM):
+            raise ConfigurationError(
+                "splunkd's environment looks like Azure App Service, Service Fabric, Machine Learning or Cloud Shell, "
+                "where this add-on knows no managed identity. Remove IDENTITY_HEADER, MSI_ENDPOINT, MSI_SECRET and "
+                "AZUREPS_HOST_ENVIRONMENT from the environment of splunkd, or let the account sign in with a "
+                "certificate."
+            )
         try:
-            result: Mapping[str, Any] = self._msal().acquire_token_for_client(resource=resource)
+            result: Mapping[str, Any] = self._client.acquire_token_for_client(resource=resource)
         except ArcPlatformNotSupportedError as error:
             raise ConfigurationError(
                 "The Azure Arc agent gives tokens on Linux and Windows alone. On this machine, let the account sign in "
@@ -119,9 +131,7 @@ class MachineIdentity:
 
     def reject(self, token: str) -> None:
         """Forget a token that an API refused."""
-        for entry in list(self._cache.search("AccessToken")):
-            if entry.get("secret") == token:
-                self._cache.remove_at(entry)
+        forget(self._cache, token)
 
     def refused(self, result: Mapping[str, Any]) -> AddonError:
         """The error for an answer of the service without a token.
@@ -140,20 +150,3 @@ class MachineIdentity:
             "are. In the Azure portal, switch on Identity > System assigned of this machine, or assign an identity and "
             f"enter its client ID in the account {self._account.name}.{quoted(result)}"
         )
-
-    def _msal(self) -> Any:
-        if self._client is None:
-            if get_managed_identity_source() not in (AZURE_ARC, DEFAULT_TO_VM):
-                raise ConfigurationError(
-                    "splunkd's environment looks like Azure App Service, Service Fabric, Machine Learning or Cloud "
-                    "Shell, where this add-on knows no managed identity. Remove IDENTITY_HEADER, MSI_ENDPOINT, "
-                    "MSI_SECRET and AZUREPS_HOST_ENVIRONMENT from the environment of splunkd, or let the account sign "
-                    "in with a certificate."
-                )
-            named = self._account.identity_client_id
-            self._client = ManagedIdentityClient(
-                UserAssignedManagedIdentity(client_id=named) if named else SystemAssignedManagedIdentity(),
-                http_client=self._http,
-                token_cache=self._cache,
-            )
-        return self._client

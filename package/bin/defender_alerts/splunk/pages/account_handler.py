@@ -13,12 +13,11 @@ from defender_alerts.microsoft.account import (
     MANAGED_IDENTITY,
     USER,
     Account,
-    check_account_name,
     read_account,
 )
 from defender_alerts.microsoft.client_certificate.key_pair import not_after
 from defender_alerts.microsoft.user_sign_in import not_signed_in
-from defender_alerts.settings import cleaned, is_true
+from defender_alerts.settings import check_name, cleaned, is_true
 from defender_alerts.splunk.inputs import saved_inputs, texts
 from defender_alerts.splunk.names import ACCOUNT_CONF
 from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens, ends_of_all
@@ -89,7 +88,7 @@ class AccountHandler(PageHandler):
     @answering()
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then create."""
-        check_account_name(self.callerArgs.id)
+        check_name(self.callerArgs.id, "account")
         check = self._check({})
         super().handleCreate(confInfo)
         self._answer(confInfo, check)
@@ -98,7 +97,7 @@ class AccountHandler(PageHandler):
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check if fields of the connection change or the last check was not good, then edit."""
         # UCC also refuses such names, but with another message and only after our check, which may take long.
-        check_account_name(self.callerArgs.id)
+        check_name(self.callerArgs.id, "account")
         stored = texts(self.splunkd().stanza(ACCOUNT_CONF, self.callerArgs.id) or {})
         check = self._check(stored)
         super().handleEdit(confInfo)

@@ -23,9 +23,10 @@ from typing import Any, Callable
 from defender_alerts.diagnostics.account import callers_for_a_page, check_account, summary, warnings
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.microsoft import clouds
-from defender_alerts.microsoft.account import Account, check_account_name
+from defender_alerts.microsoft.account import Account
 from defender_alerts.microsoft.tokens import TokenSource
 from defender_alerts.microsoft.user_sign_in import CODE_SECONDS, REDIRECT_URI, read_address, worn
+from defender_alerts.settings import check_name
 from defender_alerts.splunk.log import Redaction
 from defender_alerts.splunk.names import ACCOUNT_CONF, SIGN_INS
 from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens
@@ -58,7 +59,7 @@ def answer(request: Request, caller: Splunkd, redaction: Redaction) -> Answer:
     action = actions.get(form.get("action", ""))
     if action is None:
         raise ConfigurationError(f"The action is {form.get('action')!r}. Ask for one of {', '.join(actions)}.")
-    check_account_name(form.get("account", ""))
+    check_name(form.get("account", ""), "account")
     asked_by = str(request["session"].get("user", ""))
     return HTTPStatus.OK, action(SignIn(caller, form.get("account", ""), asked_by, redaction), form)
 
