@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from defender_alerts.times import iso, seconds
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey
+from defender_alerts.times import iso, parse_iso, seconds
 from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft.samples import siem_alert
 from standins.polling import MemoryPlaces, MemorySink, PolledInput
 from standins.sources import GRAPH, SOURCES, Source, customer
 
@@ -75,7 +77,7 @@ def test_a_start_before_Microsofts_memory_is_said(
     assert caplog.text.count("can't be collected: Microsoft keeps them for 180 days only") == 1
 
 
-@pytest.mark.parametrize("missed", [1, 60, DAY])
+@pytest.mark.parametrize("missed", [-10 * DAY, -1, 1, 60, DAY])
 def test_an_input_that_was_down_for_longer_than_Microsofts_memory_says_so_however_short_the_gap(
     cloud: MicrosoftCloud, source: Source, missed: int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -86,7 +88,29 @@ def test_an_input_that_was_down_for_longer_than_Microsofts_memory_says_so_howeve
     cloud.clock.advance(down)
     polled.jumped += down
     assert polled.poll().failures == []
-    assert caplog.text.count("can't be collected") == 1
+    assert caplog.text.count("can't be collected") == (missed > 0)
+
+
+def test_an_input_that_was_down_for_longer_than_microsoft_remembers_starts_there_and_names_the_gap(
+    polled: PolledInput, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = polled.cloud.clock.freeze()
+    down_since = now - seconds(200 * DAY)
+    key = CheckpointKey("defender_siem_alerts", "test", polled.tenant.guid, "commercial", "eu")
+    polled.store.save(Checkpoint.first(key, down_since).document())
+    alert = siem_alert(1, now - seconds(DAY))
+    polled.cloud.siem("eu").add(polled.tenant, alert)
+    assert polled.poll().failures == []
+    assert polled.sink.raws() == [alert.decode()]
+    assert f"between {iso(down_since)} and 2026-" in caplog.text
+    assert "Microsoft keeps them for 180 days only" in caplog.text
+    first = min(
+        parse_iso(call.values("sinceTimeUtc")[0]) for call in polled.cloud.journal.calls(polled.cloud.siem("eu").host)
+    )
+    assert now - seconds(181 * DAY) < first < now - seconds(179 * DAY)
+    caplog.clear()
+    assert polled.poll().failures == []
+    assert "Microsoft keeps them" not in caplog.text
 
 
 @pytest.fixture

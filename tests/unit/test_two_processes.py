@@ -93,21 +93,6 @@ def test_the_last_save_of_a_run_alone_says_when_the_place_was_collected(polled: 
     assert parse_iso(polled.store.history[-1]["collected"]) > parse_iso(first) + seconds(58)
 
 
-def test_a_quiet_poll_reads_once_and_saves_once(polled: PolledInput) -> None:
-    assert polled.poll().failures == []
-    reads: list[str] = []
-    usual = polled.store.revisions_of
-
-    def revisions_of(*keys: str) -> object:
-        reads.extend(keys)
-        return usual(*keys)
-
-    polled.store.revisions_of = revisions_of  # type: ignore[method-assign,assignment]
-    saves = len(polled.store.history)
-    assert polled.poll().failures == []
-    assert (reads, len(polled.store.history) - saves) == ([], 1)
-
-
 def test_a_process_that_was_held_up_until_another_had_finished_leaves_all_to_it(
     polled: PolledInput, caplog: pytest.LogCaptureFixture
 ) -> None:
