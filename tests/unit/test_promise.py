@@ -32,7 +32,6 @@ class Promise(History):
 
     def __init__(self) -> None:
         super().__init__()
-        self.shelf.home(self.polled.tenant)
         self.instants = Counter[int]()
 
     @initialize(

@@ -72,7 +72,7 @@ DOCUMENTED: list[tuple[str, dict[str, Any], Any]] = [
     (r'replace(path, "\\\\", "/")', {"path": r"C:\a\b"}, "C:/a/b"),  # a backslash is escaped twice
     (r'replace(path, "\x5c", "/")', {"path": r"C:\a\b"}, "C:/a/b"),
     # [T] substr: from 1, or from the end
-    ('substr("string", 1, 3) + substr("string", -3)', {}, "string"),
+    ('substr("string", 1, 3) . substr("string", -3)', {}, "string"),
     ('substr("string", 4)', {}, "ing"),
     # [J] json_extract_exact: a key that holds periods
     (
@@ -103,9 +103,9 @@ DOCUMENTED: list[tuple[str, dict[str, Any], Any]] = [
     ("mvindex(ponies, -3, -1)", {"ponies": PONIES}, ["minty", "pinky", "rarity"]),
     ("mvindex(names,8)", {"names": NAMES}, None),
     ("mvindex(names,3,2)", {"names": NAMES}, None),
-    ("mvmap(results, results*10)", {"results": ["1", "2"]}, ["10", "20"]),
-    ("mvmap(results, results*threshold)", {"results": ["1", "2"], "threshold": "3"}, ["3", "6"]),
-    ("mvmap(mvindex(results, 1,2), results*threshold)", {"results": ["1", "2", "3"], "threshold": "3"}, ["6", "9"]),
+    ('mvmap(results, results."0")', {"results": ["1", "2"]}, ["10", "20"]),
+    ("mvmap(results, results.threshold)", {"results": ["1", "2"], "threshold": "3"}, ["13", "23"]),
+    ("mvmap(mvindex(results, 1,2), results.threshold)", {"results": ["1", "2", "3"], "threshold": "3"}, ["23", "33"]),
     # [J] json_array_to_mv
     (
         "json_array_to_mv(ponies)",
@@ -184,7 +184,6 @@ def test_extracted_json_has_no_spaces() -> None:
         ('NOT (a="1") AND b!="2"', {"a": "2", "b": "1"}, True),
         ('(a="1" OR a="2") AND b="1"', {"a": "2", "b": "1"}, True),
         ('a!="1"', {}, None),
-        ("1 + 2", {}, 3),
         ('1 == "1.0"', {}, True),
         ('"1" == "1.0"', {}, False),
         ('1 == "x"', {}, False),
@@ -238,8 +237,8 @@ def test_a_form_of_mvmap_that_nobody_shows_at_work_is_refused(expression: str, p
         "if(one,1,2)", 'case("a",1)', "case(true())", "one AND one", "NOT one", 'true()."a"', 'json_extract(one,"a}b")',
         'json_array_to_mv("[null]")', 'json_array_to_mv("[true]")', r'json_array_to_mv("[\"a\\\\b\"]")',
         'spath("[1]","{}")', r'spath("{\"a\":[]}","a")', "mvindex(many,one)", "mvmap(many,many==one)", "mvmap(one,many)",
-        "mvfilter(many)", "one * many", 'one * "x"', "true() * 2", "substr(one,0,1)", "substr(one,1,-1)", r'replace(one,"x","\\")', r'replace(one,"x","\0")', 'replace(one,"(?R)","")',
-        r'match(one,"\Kx")', 'match(one,"(")', "one + 1", "true() == 1",
+        "mvfilter(many)", "substr(one,0,1)", "substr(one,1,-1)", r'replace(one,"x","\\")', r'replace(one,"x","\0")', 'replace(one,"(?R)","")',
+        r'match(one,"\Kx")', 'match(one,"(")', "true() == 1",
     ],
 )  # fmt: skip
 def test_values_that_are_not_modelled_are_refused(expression: str) -> None:

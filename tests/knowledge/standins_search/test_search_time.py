@@ -26,7 +26,7 @@ EACH = props(
     "EXTRACT-1 = src:(?<e>.) in source\nREPORT-1 = r\nFIELDALIAS-1 = a AS f\n"
     "EVAL-v = e.r.a.f\nLOOKUP-1 = l v OUTPUT found AS looked_up\n"
 ) | {
-    "default/transforms.conf": "[r]\nSOURCE_KEY = e\nREGEX = (.)\nFORMAT = r::$1\n[l]\nfilename = l.csv\n",
+    "default/transforms.conf": "[r]\nSOURCE_KEY = e\nREGEX = (?<r>.)\n[l]\nfilename = l.csv\n",
     "lookups/l.csv": "v,found\nxx11,yes\n",
     "default/eventtypes.conf": "[t]\nsearch = looked_up=yes\n",
     "default/tags.conf": "[eventtype=t]\ngood = enabled\nbad = disabled\n",

@@ -31,13 +31,6 @@ class CloudClock:
             self._frozen_at = self._now() if at is None else at
             return self._frozen_at
 
-    def run(self) -> None:
-        """Let a frozen clock go on from where it stands."""
-        with self._lock:
-            if self._frozen_at is not None:
-                self._ahead = self._frozen_at - _machine_now()
-                self._frozen_at = None
-
     def advance(self, seconds: float) -> int:
         """Move the clock, frozen or running, by seconds (back if negative), and return its time."""
         with self._lock:

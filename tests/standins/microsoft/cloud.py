@@ -107,34 +107,25 @@ class MicrosoftCloud:
         """Return a region of the SIEM API by one of its hosts, or by ``us``, ``eu``, ``uk``, ``us.gcc``, ``us.gov``.
 
         Raises:
-            KeyError: There is none.
+            StopIteration: There is none.
         """
-        for region in self.siem_regions:
-            if name.lower() in (region.name, *region.hosts):
-                return region
-        raise KeyError(name)
+        return next(region for region in self.siem_regions if name.lower() in (region.name, *region.hosts))
 
     def endpoint(self, cloud: str) -> EndpointApi:
         """Return Defender for Endpoint's API for the tenants of a national cloud.
 
         Raises:
-            KeyError: There is none.
+            StopIteration: There is none.
         """
-        for api in self.endpoint_apis:
-            if cloud in api.checkpoint.clouds:
-                return api
-        raise KeyError(cloud)
+        return next(api for api in self.endpoint_apis if cloud in api.checkpoint.clouds)
 
     def graph(self, cloud: str) -> GraphApi:
         """Return Microsoft Graph's security part for the tenants of a national cloud.
 
         Raises:
-            KeyError: There is none.
+            StopIteration: There is none.
         """
-        for api in self.graph_apis:
-            if cloud in api.checkpoint.clouds:
-                return api
-        raise KeyError(cloud)
+        return next(api for api in self.graph_apis if cloud in api.checkpoint.clouds)
 
     def forget_host(self, host: str) -> None:
         """Let a name resolve no more, as when Microsoft takes a retired API away."""

@@ -239,12 +239,13 @@ class GzipFlood(RequestFault):
         exchange.connection.send(head.head())
         blanks = b" " * 1_000_000
         for _ in range(self.unpacked // len(blanks)):
-            _send_chunk(exchange, packer.compress(blanks))
-        _send_chunk(exchange, packer.flush())
+            send_chunk(exchange, packer.compress(blanks))
+        send_chunk(exchange, packer.flush())
         exchange.connection.send(b"0\r\n\r\n")
 
 
-def _send_chunk(exchange: Exchange, piece: bytes) -> None:
+def send_chunk(exchange: Exchange, piece: bytes) -> None:
+    """Send a piece of a body that is framed by chunks; an empty one would end it."""
     if piece:
         exchange.connection.send(b"%x\r\n%b\r\n" % (len(piece), piece))
 

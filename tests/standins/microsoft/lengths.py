@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from standins.microsoft import ticks
-from standins.microsoft.faults import RequestFault
+from standins.microsoft.faults import RequestFault, send_chunk
 from standins.microsoft.origin import Exchange
 from standins.microsoft.samples import siem_alert
 from standins.microsoft.wire import Answer
@@ -65,12 +65,7 @@ class Backlog(RequestFault):
         packer = zlib.compressobj(level=1, wbits=31)
         opening = b"["
         for alert in self.alerts(ticks.parse(query["sinceTimeUtc"]), ticks.parse(query["untilTimeUtc"])):
-            _send_chunk(exchange, packer.compress(opening + alert))
+            send_chunk(exchange, packer.compress(opening + alert))
             opening = b","
-        _send_chunk(exchange, packer.compress(b"]" if opening == b"," else b"[]") + packer.flush())
+        send_chunk(exchange, packer.compress(b"]" if opening == b"," else b"[]") + packer.flush())
         exchange.connection.send(b"0\r\n\r\n")
-
-
-def _send_chunk(exchange: Exchange, data: bytes) -> None:
-    if data:  # an empty chunk would end the body
-        exchange.connection.send(b"%x\r\n%b\r\n" % (len(data), data))

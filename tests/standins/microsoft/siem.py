@@ -2,8 +2,9 @@
 
 Documented (pull-alerts-using-rest-api, 2017 to 2022): the hosts, the path in any case and with a trailing slash, the
 parameters, a bare JSON array, 401 for a missing or invalid token, 403 for a deleted tenant, 500.
-Not documented, hence `SiemBehaviour`: which bounds are inclusive, the order, a cap, what a tenant of another region gets.
-Assumed: the error bodies (those of ASP.NET Web API), 404 for other paths, 405 for other methods.
+Not documented, hence `SiemBehaviour`: which bounds are inclusive, the order, a cap.
+Assumed: a tenant of another region gets nothing; the error bodies (those of ASP.NET Web API), 404 for other paths, 405 for
+other methods.
 """
 
 from __future__ import annotations
@@ -49,8 +50,6 @@ class SiemBehaviour:
     separator: bytes = b","
     """What stands between two alerts, such as ``b",\\r\\n  "``."""
     chunked: bool = False
-    foreign_tenant: Literal["empty", "forbidden"] = "empty"
-    """What a tenant gets whose data live in another region."""
     required_role: str | None = None
     """An application permission without which the answer is 403 (this old API's applications may have none)."""
 
@@ -92,11 +91,6 @@ class SiemRegion:
     def host(self) -> str:
         """The current host name."""
         return self.hosts[0]
-
-    def home(self, tenant: Tenant) -> None:
-        """Store a tenant's data in this region, even while there are none."""
-        with self._lock:
-            self._shelves.setdefault(tenant.guid, _Shelf())
 
     def add(
         self,
@@ -147,11 +141,6 @@ class SiemRegion:
         """Return everything stored for a tenant, oldest first, visible or not."""
         with self._lock:
             return self._sorted(tenant.guid).copy()
-
-    def is_home_of(self, tenant: Tenant) -> bool:
-        """Whether the tenant's data live here."""
-        with self._lock:
-            return tenant.guid in self._shelves
 
     def select(self, tenant: Tenant, query: SiemQuery, now: int) -> list[bytes]:
         """Return the alerts of one answer, in its order."""
@@ -219,7 +208,6 @@ class SiemService:
             tenant.is_deleted
             or tenant.cloud not in self.region.clouds
             or (behaviour.required_role is not None and behaviour.required_role not in (*bearer.roles, *bearer.scopes))
-            or (behaviour.foreign_tenant == "forbidden" and not self.region.is_home_of(tenant))
         )
         if is_forbidden:
             return _message(403, "Forbidden")

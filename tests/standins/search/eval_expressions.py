@@ -1,7 +1,7 @@
 """Eval expressions: parsed by a grammar, computed on an event's fields.
 
 The grammar leaves out what this stand-in doesn't know for sure: operators that the add-on doesn't use, and mixtures
-whose precedence a reader has to look up (AND with OR, ``.`` with ``+``), which take parentheses here.
+whose precedence a reader has to look up (AND with OR), which take parentheses here.
 """
 
 from __future__ import annotations
@@ -61,8 +61,6 @@ _GRAMMAR = Lark(
         | operand "!=" operand -> unequal
     ?operand: atom
         | atom ("." atom)+ -> concatenation
-        | atom ("+" atom)+ -> addition
-        | atom ("*" atom)+ -> product
     NUMBER: /-?\d+(?:\.\d+)?/
     """,
     start="expression",
@@ -153,12 +151,6 @@ class _ToFunctions(Transformer[Token, _Expression]):
             items, lambda fields: _concatenated([single_text(item.compute(fields), ".") for item in items])
         )
 
-    def addition(self, items: list[_Expression]) -> _Expression:
-        return _combined(items, lambda fields: _sum([item.compute(fields) for item in items]))
-
-    def product(self, items: list[_Expression]) -> _Expression:
-        return _combined(items, lambda fields: _product([item.compute(fields) for item in items]))
-
 
 def _called(name: str, function: EvalFunction, operands: Sequence[_Expression]) -> _Expression:
     """A call of a function whose arguments are computed once each."""
@@ -235,28 +227,6 @@ def _concatenated(texts: Sequence[str | None]) -> Value:
     """Assumed: with a NULL among them the whole is NULL."""
     known = [text for text in texts if text is not None]
     return "".join(known) if len(known) == len(texts) else None
-
-
-def _sum(values: Sequence[Value]) -> Value:
-    """Documented: ``+`` concatenates texts as well."""
-    if all(isinstance(value, str) for value in values):
-        return "".join(str(value) for value in values)
-    if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
-        return sum(value for value in values if isinstance(value, (int, float)))
-    raise NotModelledError(f"the sum of {values}")
-
-
-def _product(values: Sequence[Value]) -> Value:
-    """A field that reads as a number is one ("Data types", Search Reference)."""
-    product = 1.0
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise NotModelledError(f"the product of {values}")
-        try:
-            product *= float(value)
-        except ValueError as error:
-            raise NotModelledError(f"the product of {values}") from error
-    return product
 
 
 @functools.lru_cache(maxsize=1024)

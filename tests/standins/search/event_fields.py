@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 from standins.search.conf import Conf
-from standins.search.refusal import NotModelledError
 
 
 def fields_of_events(props: Conf, transforms: Conf, lookups: Mapping[str, Sequence[str]]) -> frozenset[str]:
@@ -30,17 +29,12 @@ def fields_of_events(props: Conf, transforms: Conf, lookups: Mapping[str, Sequen
             elif kind == "LOOKUP":
                 found |= _outputs(value, transforms, lookups)
             elif kind == "REPORT":
-                found |= _of_transforms(setting, value, transforms)
+                found |= {
+                    field
+                    for transform in value.split(",")
+                    for field in re.findall(r"\(\?<(\w+)>", transforms[transform.strip()]["REGEX"])
+                }
     return frozenset(found)
-
-
-def _of_transforms(setting: str, value: str, transforms: Conf) -> set[str]:
-    found: set[str] = set()
-    for transform in (transforms[name.strip()] for name in value.split(",")):
-        if "FORMAT" in transform:
-            raise NotModelledError(f"{setting}: which fields FORMAT makes")
-        found |= set(re.findall(r"\(\?<(\w+)>", transform["REGEX"]))
-    return found
 
 
 def _outputs(value: str, transforms: Conf, lookups: Mapping[str, Sequence[str]]) -> set[str]:

@@ -14,8 +14,7 @@ Values = dict[str, list[str]]
 
 _IN_FIELD = re.compile(r"(?s)(?P<regex>.*)\s+in\s+(?P<field>\w+)\s*\Z", re.ASCII)
 _ALIAS = re.compile(r'\s*("[^"]+"|\S+)\s+(AS|ASNEW)\s+("[^"]+"|\S+)', re.IGNORECASE)
-_FORMAT_PAIR = re.compile(r'\s*([\w.{}]+)::("?)\$(\d+)\2(?=\s|\Z)', re.ASCII)
-_REPORT_SETTINGS = frozenset({"REGEX", "FORMAT", "SOURCE_KEY", "MV_ADD", "MATCH_LIMIT", "DEPTH_LIMIT"})
+_REPORT_SETTINGS = frozenset({"REGEX", "SOURCE_KEY", "MV_ADD", "MATCH_LIMIT", "DEPTH_LIMIT"})
 
 
 def in_class_order(settings: Stanza, prefix: str) -> Iterator[tuple[str, str]]:
@@ -44,7 +43,7 @@ def extract_inline(settings: Stanza, fields: Values) -> Values:
 
 
 def extract_by_transforms(settings: Stanza, transforms: Conf, fields: Values) -> Values:
-    """What the transforms that the ``REPORT-`` settings name find (transforms.conf.spec: REGEX, FORMAT, SOURCE_KEY, MV_ADD).
+    """What the transforms that the ``REPORT-`` settings name find (transforms.conf.spec: REGEX, SOURCE_KEY, MV_ADD).
 
     With MV_ADD, all matches count, each search from where the last match ended (as in the examples of "Configure advanced
     extractions with field transforms", Knowledge Manager Manual). Without it, the first one does.
@@ -56,9 +55,8 @@ def extract_by_transforms(settings: Stanza, transforms: Conf, fields: Values) ->
             if stanza is None or not set(stanza) <= _REPORT_SETTINGS:
                 raise NotModelledError(f"{name}: transforms.conf [{transform}] {sorted(stanza or ())}")
             pattern = compile_pattern(stanza["REGEX"])
-            names = _format_names(transform, stanza["FORMAT"]) if "FORMAT" in stanza else pattern.groups
             source_field, is_repeated = stanza.get("SOURCE_KEY", "_raw"), stanza.get("MV_ADD", "false") == "true"
-            search = _Search(name, pattern, names, source_field, match_limits(stanza), is_repeated=is_repeated)
+            search = _Search(name, pattern, pattern.groups, source_field, match_limits(stanza), is_repeated=is_repeated)
             _add_matches(search, fields, found)
     return found
 
@@ -86,13 +84,6 @@ def apply_aliases(settings: Stanza, fields: Values) -> None:
                 fields[alias] = original[source_field]
             elif how.upper() == "AS":
                 fields.pop(alias, None)
-
-
-def _format_names(transform: str, text: str) -> dict[str, int]:
-    """FORMAT's field names and group numbers."""
-    if _FORMAT_PAIR.sub("", text).strip():
-        raise NotModelledError(f"transforms.conf [{transform}] FORMAT = {text}")
-    return {name: int(number) for name, _, number in _FORMAT_PAIR.findall(text)}
 
 
 @dataclass(frozen=True)
