@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from standins.microsoft.samples import siem_alert
 from standins.splunkd import Splunkd
 from standins.splunkweb import Exchange, Web
 from ui.form import Form
+
+from tooling import paths
 
 APP = "TA_defender_alerts"
 KIND = "defender_siem_alerts"
@@ -38,16 +41,21 @@ class InputKind:
         return f"{self.title} {self.mark}".rstrip()
 
 
-GRAPH = InputKind("defender_graph_alerts", "Defender alerts (Microsoft Graph)", {"interval": "60"}, "Recommended")
-INCIDENTS = InputKind("defender_incidents", "Defender incidents (Microsoft Graph)", {"alerts": "none"})
-ENDPOINT = InputKind("defender_endpoint_alerts", "Defender for Endpoint alerts", {"region": "global"})
-SIEM = InputKind(
-    KIND,
-    "Defender SIEM alerts (deprecated by Microsoft)",
-    {"regions": "us,eu,uk", "resource": "https://graph.windows.net"},
+def _offered() -> Iterator[InputKind]:
+    """The kinds in the order in which the page offers them."""
+    config = json.loads((paths.ROOT / "globalConfig.json").read_text(encoding="utf-8"))
+    for service in config["pages"]["inputs"]["services"]:
+        shown = {field["field"]: field["defaultValue"] for field in service["entity"] if "defaultValue" in field}
+        defaults = {name: value for name, value in shown.items() if COMMON_DEFAULTS.get(name) != value}
+        yield InputKind(service["name"], service["title"], defaults, service.get("subTitle", ""))
+
+
+COMMON_DEFAULTS = {"index": "default", "interval": "300", "start_time": "-7d", "overlap": "600"}
+INPUT_KINDS = tuple(_offered())
+GRAPH, INCIDENTS, ENDPOINT, SIEM = (
+    next(kind for kind in INPUT_KINDS if kind.name == f"defender_{name}")
+    for name in ("graph_alerts", "incidents", "endpoint_alerts", "siem_alerts")
 )
-INPUT_KINDS = (GRAPH, INCIDENTS, ENDPOINT, SIEM)
-"""In the order in which the page offers them."""
 # The words that stand on more than one line, and what is cut off: of cells, and of the heads of columns.
 BROKEN = """table => {
     const broken = [];
@@ -68,7 +76,6 @@ BROKEN = """table => {
     }
     return broken;
 }"""
-COMMON_DEFAULTS = {"index": "default", "interval": "300", "start_time": "-7d", "overlap": "600"}
 
 
 @dataclass

@@ -278,7 +278,6 @@ def test_an_incident_that_is_not_shown_is_no_sign_of_a_wrong_cloud() -> None:
 
 def test_every_commercial_host_of_the_endpoint_API_wants_the_audience_of_the_global_one() -> None:
     rows = [row for row in clouds.ENDPOINTS if row.api == "endpoint" and row.cloud == "commercial"]
-    assert [row.region for row in rows] == ["global", "us", "eu", "uk", "au", "swa", "ina", "aea", "xdr"]
     assert {row.audience for row in rows} == {"https://api.securitycenter.microsoft.com"}
 
 
