@@ -103,7 +103,7 @@ class RegionCollector:
         self._skip_what_is_gone()
         start, until = self._checkpoint.settled, clock.now()
         while start < until:
-            asked_at = clock.now()
+            asked_at, saves = clock.now(), self.job.writer.saves
             span = self._reader.read(start, until, self)
             self._settle(span, asked_at)
             is_last = span.is_last or until - span.end < TICKS_PER_SECOND
@@ -115,7 +115,10 @@ class RegionCollector:
                 self._missing_alerts.ask_again(self._reader, self)
             if is_last and self.job.split_alerts is not None:
                 self.job.split_alerts.forget_before(clock.now())
-            self.job.writer.save(last=is_last)
+            if is_last or self.job.writer.saves == saves:
+                # A batch of this window has been saved: the next save adds the window's end. If there is none, the next
+                # run only reads this window again.
+                self.job.writer.save(last=is_last)
             if is_last or self._checkpoint.held is not None:
                 self._check_memory()
             if is_last:
