@@ -19,13 +19,16 @@ from defender_alerts.checkpoint.versions import Version
 from defender_alerts.errors import StreamClosedError
 from defender_alerts.times import epoch
 
-# Most characters (or one event) written between two checks whether the run has ended: a slow reader still gets whole
+# Most bytes (or one event) written between two checks whether the run has ended: a slow reader still gets whole
 # events and the end of the stream. A Linux pipe holds 65,536 bytes.
 _PIECE = 16_384
 # A reader that takes longer than this many seconds for one piece is considered gone.
 _LONGEST_PIECE = 1.0
 # In JSON these can only occur inside a string, where the escape sequence means the same.
-_FORBIDDEN_IN_XML = "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
+_FORBIDDEN_IN_XML = (*(chr(code) for code in range(32) if chr(code) not in "\t\n\r"), "\ufffe", "\uffff")
+_PATTERN = f"[{''.join(_FORBIDDEN_IN_XML)}]"
+# An XML parser turns a carriage return into a line feed, unless it is written as a character reference.
+_ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;"))
 # Bytes that were not UTF-8 arrive as lone surrogates (see ``json_stream``).
 _NO_UTF8 = "[\ud800-\udfff]"
 
@@ -63,12 +66,15 @@ class EventSink(Protocol):
 
 
 def _escape(text: str) -> str:
-    # An XML parser turns a carriage return into a line feed, unless it is written as a character reference.
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+    for character, escaped in _ESCAPES:
+        # CPython finds a character many times faster than ``replace`` counts how often it is there.
+        if character in text:
+            text = text.replace(character, escaped)
+    return text
 
 
 def _attribute(text: str) -> str:
-    return _escape(re.sub(_FORBIDDEN_IN_XML, "", text)).replace('"', "&quot;")
+    return _escape(re.sub(_PATTERN, "", text)).replace('"', "&quot;")
 
 
 def _json_escape(match: Match[str]) -> str:
@@ -77,8 +83,10 @@ def _json_escape(match: Match[str]) -> str:
 
 def event_data(raw: str) -> str:
     """The record's JSON as escaped XML text; characters that XML 1.0 forbids become JSON escapes."""
-    # Printable text holds nothing forbidden, and isprintable takes half the time (CPython 3.9 and 3.13).
-    return _escape(raw if raw.isprintable() else re.sub(_FORBIDDEN_IN_XML, _json_escape, raw))
+    # 31 searches for one character take less than a fifth of the time of one for a pattern (CPython 3.9 and 3.13).
+    if any(map(raw.__contains__, _FORBIDDEN_IN_XML)):
+        raw = re.sub(_PATTERN, _json_escape, raw)
+    return _escape(raw)
 
 
 def _encode(text: str) -> bytes:
@@ -88,18 +96,17 @@ def _encode(text: str) -> bytes:
         return re.sub(_NO_UTF8, "\ufffd", text).encode("utf-8")
 
 
-def _pieces(events: Iterable[str]) -> Iterator[str]:
-    """Join events to pieces large enough to need few calls and small enough to need little memory."""
-    piece: list[str] = []
-    size = 0
+def _pieces(events: Iterable[str]) -> Iterator[bytes]:
+    """Encode and join events to pieces large enough to need few calls and small enough to need little memory."""
+    piece = bytearray()
     for event in events:
-        piece.append(event)
-        size += len(event)
-        if size >= _PIECE:
-            yield "".join(piece)
-            piece, size = [], 0
+        # One by one: most are ASCII, which takes no encoding, and one that is not would slow down its neighbours.
+        piece += _encode(event)
+        if len(piece) >= _PIECE:
+            yield bytes(piece)
+            piece.clear()
     if piece:
-        yield "".join(piece)
+        yield bytes(piece)
 
 
 def _beside(origin: Origin, sourcetype: str) -> str:
@@ -145,7 +152,7 @@ class XmlStream:
             for version in versions
         )
         with self._turn:
-            written = sum(self._put(_encode(piece)) for piece in _pieces(events))
+            written = sum(map(self._put, _pieces(events)))
             with self._lock:
                 self._do(self._out.flush)
         return written
