@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -114,7 +114,7 @@ class PageReading:
     def _as_text(self, broken: BrokenRecord) -> RecordVersion | None:
         """What can't be parsed, where its identity and version time can be read; else it is left out."""
         record = broken.record
-        if record is not None and isinstance(record.value, Mapping):
+        if record is not None and isinstance(record.value, dict):
             try:
                 self._api.identify(record.value)
             except ValueError:
@@ -129,7 +129,7 @@ class PageReading:
 
     def _version(self, record: Record) -> RecordVersion | None:
         value = record.value
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             self._report("no JSON object", excerpt(record.raw))
             return None
         expansion = self._expansion
@@ -154,7 +154,7 @@ class PageReading:
     def _part(self, record: Record, time: int) -> Version:
         """A record inside another one; without a version time of its own it gets the other one's."""
         identity = record.raw
-        if isinstance(record.value, Mapping):
+        if isinstance(record.value, dict):
             try:
                 identity, time = self._api.identify(record.value)
             except ValueError:

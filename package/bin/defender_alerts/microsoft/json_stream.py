@@ -75,6 +75,10 @@ class _Text:
     Args:
         chunks: the body as it arrives.
         buffer: a text that is here already, in place of a body.
+
+    Attributes:
+        position: where reading goes on in ``buffer``.
+        last_length: of the value that was parsed last.
     """
 
     def __init__(self, chunks: Iterable[bytes], buffer: str = "") -> None:
@@ -83,6 +87,7 @@ class _Text:
         self._held: int | None = None
         self.buffer = buffer
         self.position = 0
+        self.last_length = 0
 
     def more(self) -> bool:
         """Read at least as much again as is waiting, so that a long record is scanned only a few times."""
@@ -431,6 +436,9 @@ def _read(text: _Text) -> Record | BrokenRecord:
 def _decoded(text: _Text) -> Record | BrokenRecord:
     """Parse the value at the reading position and go to its end; if it can't be parsed, stay."""
     while True:
+        # Where a value breaks off, Python counts the lines of the whole buffer for its error. Mostly wait for the rest.
+        if len(text.buffer) - text.position < min(2 * text.last_length, _SMALLEST_READ):
+            text.more()
         start, arrived = text.position, len(text.buffer)
         try:
             value, end = _DECODER.raw_decode(text.buffer, start)
@@ -445,7 +453,7 @@ def _decoded(text: _Text) -> Record | BrokenRecord:
         else:
             # A number at the very end of what has arrived may continue.
             if end < arrived or text.buffer[end - 1] in '}]"' or not text.more():
-                text.position = end
+                text.position, text.last_length = end, end - start
                 return Record(text.buffer[start:end], value)
 
 

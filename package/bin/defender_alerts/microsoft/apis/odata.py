@@ -218,7 +218,7 @@ class ODataApi(NamedTuple):
     def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
         """Return the record's text, without its inner records if they become events of their own, and those."""
         member = self.collection.expand
-        if not self.splits or not isinstance(record.value, Mapping) or member not in record.value:
+        if not self.splits or not isinstance(record.value, dict) or member not in record.value:
             return record.raw, ()
         raw, inside = without_member(record.raw, member)
         return raw, tuple(elements(inside))

@@ -191,4 +191,4 @@ class SiemErrors(NamedTuple):
 
 
 def _is_alert(value: Any) -> bool:
-    return isinstance(value, Mapping) and not _RECORD_KEYS.isdisjoint(value)
+    return isinstance(value, dict) and not _RECORD_KEYS.isdisjoint(value)
