@@ -25,8 +25,11 @@ _PIECE = 16_384
 # A reader that takes longer than this many seconds for one piece is considered gone.
 _LONGEST_PIECE = 1.0
 # In JSON these can only occur inside a string, where the escape sequence means the same.
-_FORBIDDEN_IN_XML = (*(chr(code) for code in range(32) if chr(code) not in "\t\n\r"), "\ufffe", "\uffff")
-_PATTERN = f"[{''.join(_FORBIDDEN_IN_XML)}]"
+_FORBIDDEN_IN_XML = (
+    "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"
+    "\ufffe\uffff"
+)
+_PATTERN = f"[{_FORBIDDEN_IN_XML}]"
 # An XML parser turns a carriage return into a line feed, unless it is written as a character reference.
 _ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;"))
 # Bytes that were not UTF-8 arrive as lone surrogates (see ``json_stream``).
@@ -83,7 +86,7 @@ def _json_escape(match: Match[str]) -> str:
 
 def event_data(raw: str) -> str:
     """The record's JSON as escaped XML text; characters that XML 1.0 forbids become JSON escapes."""
-    # 31 searches for one character take less than a fifth of the time of one for a pattern (CPython 3.9 and 3.13).
+    # To look for one character after the other takes less than a fifth of a pattern's time (CPython 3.9 and 3.13).
     if any(map(raw.__contains__, _FORBIDDEN_IN_XML)):
         raw = re.sub(_PATTERN, _json_escape, raw)
     return _escape(raw)
