@@ -19,7 +19,7 @@ def test_the_page_has_the_messages_of_the_code() -> None:
     assert made == troubleshooting.tables(), "python -m tooling.troubleshooting writes them"
 
 
-@pytest.mark.parametrize("row", [*ADVICE, *_ROWS], ids=lambda row: str(getattr(row, "code", "")) or row.reason)
+@pytest.mark.parametrize("row", [*ADVICE, *_ROWS], ids=lambda row: str(getattr(row, "codes", "")) or row.reason)
 def test_what_is_advised_begins_with_the_cause_and_goes_on_with_the_remedy(row: object) -> None:
     told = [getattr(row, name, "") for name in ("sentence", "with_own_ca", "without_login")]
     assert all(_CAUSE_AND_REMEDY.match(sentence) for sentence in told if sentence)

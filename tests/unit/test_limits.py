@@ -206,8 +206,6 @@ NO_LIMITS = {
     "microsoft.apis.odata._HTTPS": "a port",
     "microsoft.tokens._JWT_PARTS": "a format",
     "microsoft.aadsts.ADVICE": "Microsoft's codes",
-    "microsoft.aadsts._OF_INPUTS": "Microsoft's codes",
-    "microsoft.aadsts._OF_PERSONS": "Microsoft's codes",
     "microsoft.entra_refusals._TRANSIENT": "Microsoft's codes",
     "microsoft.transport.body._GZIP_WINDOW": "a format",
     "microsoft.transport.client._REDIRECTS": "codes of HTTP",

@@ -104,8 +104,8 @@ def thresholds() -> Iterator[str]:
 def aadsts_codes() -> Iterator[str]:
     """Give the advice for each AADSTS code, in their order."""
     yield from ("| code | what to do |", "|---|---|")
-    for code in sorted({advice.code for advice in aadsts.ADVICE}):
-        rows = [advice for advice in aadsts.ADVICE if advice.code == code]
+    for code in sorted({code for advice in aadsts.ADVICE for code in advice.codes}):
+        rows = [advice for advice in aadsts.ADVICE if code in advice.codes]
         # What fits the account's own tenant first; a row for another tenant says so.
         rows.sort(key=lambda advice: (advice.of_input, advice.auth_type == USER))
         told = [f"{_whom(row)}{_filled(row.sentence)}" for row in rows]

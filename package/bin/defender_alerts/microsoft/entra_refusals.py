@@ -70,7 +70,7 @@ def refused(
         if row.auth_type in {"", account.credential, account.auth_type}
         and (account.tenant_of_input or not row.of_input)
     )
-    advice = next((row for row in fitting if row.code in codes), None)
+    advice = next((row for row in fitting if set(codes).intersection(row.codes)), None)
     sentence = advice.sentence if advice else _UNKNOWN
     error = advice.error if advice else AuthenticationError
     filled = sentence.format(
