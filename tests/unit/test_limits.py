@@ -96,13 +96,10 @@ LIMITS = {
     "microsoft.apis.odata.Collection.most_skip": Sweep(
         f"{_PAST}::test_an_instant_of_any_size_is_collected_as_far_as_records_can_be_skipped_and_then_by_links"
     ),
-    "microsoft.apis.odata.ODataApi.retention": Sweep(
+    "microsoft.apis.base.RETENTION": Sweep(
         "unit/test_starting_point.py::test_a_start_before_Microsofts_memory_is_said", 1_800 * 86_400 * 10_000_000
     ),
     "microsoft.apis.siem_alerts.MOST_RECORDS": Sweep(f"{_PAST}::test_any_number_of_alerts_in_an_hour_comes_once"),
-    "microsoft.apis.siem_alerts.SiemApi.retention": Sweep(
-        "unit/test_starting_point.py::test_a_start_before_Microsofts_memory_is_said", 1_800 * 86_400 * 10_000_000
-    ),
     "microsoft.tokens._MOST_ASSERTIONS": Sweep(
         "unit/test_tokens.py::test_however_often_assertions_are_refused_a_run_makes_a_few_and_the_next_one_collects"
     ),

@@ -19,15 +19,15 @@ def test_a_window_shows_its_bounds_in_full() -> None:
 
 
 def test_the_time_since_the_last_poll_is_one_window() -> None:
-    assert WindowWidth(1).window(seconds(100), seconds(1_000)) == Window(seconds(100), seconds(1_000))
+    assert WindowWidth().window(seconds(100), seconds(1_000)) == Window(seconds(100), seconds(1_000))
 
 
 def test_a_window_never_reaches_beyond_now() -> None:
-    assert WindowWidth(1).window(0, 7).end == 7
+    assert WindowWidth().window(0, 7).end == 7
 
 
 def test_empty_answers_widen_the_windows_up_to_eight_days() -> None:
-    width = WindowWidth(1)
+    width = WindowWidth()
     widths = []
     start = 0
     for _ in range(6):
@@ -39,7 +39,7 @@ def test_empty_answers_widen_the_windows_up_to_eight_days() -> None:
 
 
 def test_windows_follow_what_came_in_the_one_before() -> None:
-    width = WindowWidth(1)
+    width = WindowWidth()
     window = width.window(0, 100 * DAY)
     for filled, hours in ((0.35, 4), (0.7, 4), (0.1, 28), (0.95, 21)):
         # Evenly spread.
@@ -49,20 +49,20 @@ def test_windows_follow_what_came_in_the_one_before() -> None:
 
 
 def test_records_at_the_end_of_a_window_say_more_about_the_next_than_the_silence_before_them() -> None:
-    width = WindowWidth(1)
+    width = WindowWidth()
     window = width.window(0, 100 * DAY)
     width.fitted(window, 0.7, [window.end - number * SECOND for number in range(1, 60)])
     assert width.window(window.end, 100 * DAY).width == 60 * SECOND
 
 
 def test_an_answer_without_times_keeps_windows_from_growing_by_how_full_it_is() -> None:
-    width = WindowWidth(1)
+    width = WindowWidth()
     width.fitted(width.window(0, 100 * DAY), 0.7, [])
     assert width.window(2 * HOUR, 100 * DAY).width == 2 * HOUR
 
 
 def test_behind_a_crowd_windows_are_as_wide_as_before_it() -> None:
-    width = WindowWidth(1)
+    width = WindowWidth()
     window = width.window(0, 100 * DAY)
     width.narrow(window, [0] * 10)
     assert width.window(0, 100 * DAY).width == 1
@@ -71,7 +71,7 @@ def test_behind_a_crowd_windows_are_as_wide_as_before_it() -> None:
 
 
 def test_narrowing_goes_from_what_was_asked_and_ends_at_the_narrowest() -> None:
-    width = WindowWidth(narrowest=1)
+    width = WindowWidth()
     window = width.window(0, 1_000)
     steps = 0
     while width.can_narrow(window):
@@ -127,7 +127,7 @@ def test_whatever_the_volume_does_few_answers_are_cut_short_and_few_windows_are_
     volume: str, order: str
 ) -> None:
     times = sorted(VOLUMES[volume])
-    width, start, requests, cuts, taken, rng = WindowWidth(1), 0, 0, 0, 0, random.Random(1)
+    width, start, requests, cuts, taken, rng = WindowWidth(), 0, 0, 0, 0, random.Random(1)
     while start < NOW:
         window = width.window(start, NOW)
         assert window.start == start < window.end <= NOW
@@ -156,7 +156,7 @@ def test_whatever_the_volume_does_few_answers_are_cut_short_and_few_windows_are_
 def test_whatever_is_cut_short_and_shown_the_windows_cover_the_time_once(
     cut: list[bool], until: int, shown: list[int]
 ) -> None:
-    width, start, decisions = WindowWidth(1), 0, iter(cut)
+    width, start, decisions = WindowWidth(), 0, iter(cut)
     while start < until:
         window = width.window(start, until)
         assert window.start == start

@@ -46,7 +46,11 @@ class Environment:
         named = self._named()
         if any(_covers(exception, host) for exception in named.get("no", "").split(",")):
             return {}
-        return {scheme: _with_scheme(url) for scheme, url in named.items() if scheme in {"https", "all"}}
+        return {
+            scheme: url if "://" in url else f"http://{url}"
+            for scheme, url in named.items()
+            if scheme in {"https", "all"}
+        }
 
     def proxy_secrets(self) -> Iterator[str]:
         """The proxies' logins and passwords, for redaction."""
@@ -78,10 +82,6 @@ def _covers(exception: str, host: str) -> bool:
     """Whether a no_proxy entry covers a host: it is the host, with or without port, or a parent domain."""
     domain = exception.strip().lower().lstrip(".").removesuffix(":443")
     return domain == "*" or (bool(domain) and f".{host.lower()}".endswith(f".{domain}"))
-
-
-def _with_scheme(url: str) -> str:
-    return url if "://" in url else f"http://{url}"
 
 
 PROCESS = Environment(os.environ)

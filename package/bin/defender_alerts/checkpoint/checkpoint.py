@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, Protocol
 from defender_alerts.errors import CheckpointError
 from defender_alerts.times import iso, parse_iso, seconds
 
+from .last_error import LastError
 from .versions import Seen
 
 LAYOUT = 1
@@ -317,13 +318,12 @@ def what_counts(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any
     deletion = Deletion.among(documents)
     if deletion is None:
         return documents
+    # A last error has no generation: its run may have failed before it read the checkpoint.
+    errors = (LastError.of(document) for document in documents)
     return [
         document
-        for document in documents
-        if (
-            # A last error has no generation: its run may have failed before it read the checkpoint.
-            _began(document) > deletion.deleted if "began" in document else _generation(document) >= deletion.generation
-        )
+        for document, error in zip(documents, errors)
+        if (error.began > deletion.deleted if error else _generation(document) >= deletion.generation)
     ]
 
 
@@ -423,13 +423,6 @@ def _generation(document: Mapping[str, Any]) -> int:
     except (KeyError, TypeError, ValueError, OverflowError):
         last = str(document.get("_key")).rpartition(":")[2]
         return int(last) if last.isdecimal() else 0
-
-
-def _began(document: Mapping[str, Any]) -> int:
-    try:
-        return parse_iso(document["began"])
-    except (TypeError, ValueError):
-        return 0
 
 
 class CheckpointStore(Protocol):

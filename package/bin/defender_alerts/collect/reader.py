@@ -114,7 +114,7 @@ class RegionReader:
         self._caller = caller
         self._bearer = bearer
         self._log = log
-        self._width = WindowWidth(api.narrowest)
+        self._width = WindowWidth()
         # Times before this were read by a window of their own and are excluded from the next margin.
         self._floor = 0
         self._unexpanded_left = 0

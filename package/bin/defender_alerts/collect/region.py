@@ -11,7 +11,7 @@ from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts
 from defender_alerts.checkpoint.versions import Version
 from defender_alerts.checkpoint.writer import CheckpointWriter
 from defender_alerts.errors import ConfigurationError, IncompleteError
-from defender_alerts.microsoft.apis.base import Api
+from defender_alerts.microsoft.apis.base import RETENTION, Api
 from defender_alerts.microsoft.tokens import ResourceBearer
 from defender_alerts.microsoft.transport.client import Caller
 from defender_alerts.microsoft.transport.server_clock import MOST_SKEW
@@ -224,7 +224,7 @@ class RegionCollector:
 
     def _skip_what_is_gone(self) -> None:
         """Start no earlier than the API's retention allows; warn of the gap."""
-        oldest = self.job.caller.clock.now() - self.job.api.retention
+        oldest = self.job.caller.clock.now() - RETENTION
         gap = oldest - self._checkpoint.settled
         if gap <= 0:
             return
@@ -239,7 +239,7 @@ class RegionCollector:
             self.region,
             iso(self._checkpoint.settled),
             iso(oldest),
-            self.job.api.retention // (86_400 * TICKS_PER_SECOND),
+            RETENTION // (86_400 * TICKS_PER_SECOND),
         )
 
     def _warn_of_skew(self) -> None:

@@ -19,6 +19,8 @@ _WIDEST = seconds(8 * 86_400)
 _FILL = 0.7
 # A window is at most this many times as wide as the one before.
 _MOST_GROWTH = 8
+# One instant of the APIs.
+_NARROWEST = 1
 # After an answer was cut short, the next window is narrower by a factor between these two.
 _LEAST_CUT = 4
 _MOST_CUT = 64
@@ -29,17 +31,13 @@ class WindowWidth:
 
     A quiet tenant's poll is one window; a backlog is worked off in windows that fill most of an answer each. No order
     of the records is relied on, but what an answer that was cut short has shown is known to be there.
-
-    Args:
-        narrowest: the smallest width in ticks: one instant of the API.
     """
 
-    def __init__(self, narrowest: int) -> None:
-        self._narrowest = narrowest
+    def __init__(self) -> None:
         self._width = self._usual = _FIRST_WIDTH
         # The times in the last answer that was cut short, in order, and the width of the window after it.
         self._shown: list[int] = []
-        self._narrowed = narrowest
+        self._narrowed = _NARROWEST
 
     def window(self, start: int, now: int) -> Window:
         """The next window from ``start``; it ends at ``now`` at the latest.
@@ -55,12 +53,12 @@ class WindowWidth:
         else:
             most = bisect_left(shown, start) + int(_FILL * len(shown))
             if most < len(shown):
-                end = min(end, max(shown[most], start + self._narrowest))
+                end = min(end, max(shown[most], start + _NARROWEST))
         return Window(start, end)
 
     def can_narrow(self, window: Window) -> bool:
         """Whether a window can still be split."""
-        return window.width > self._narrowest
+        return window.width > _NARROWEST
 
     def narrow(self, window: Window, times: Sequence[int]) -> None:
         """Narrow the width after the answer for ``window`` was cut short.
@@ -74,7 +72,7 @@ class WindowWidth:
         width = window.width // _LEAST_CUT
         if shown:
             width = min(width, max(int(_FILL * (shown[-1] - shown[0])), window.width // _MOST_CUT))
-        self._width = self._narrowed = max(self._narrowest, width)
+        self._width = self._narrowed = max(_NARROWEST, width)
 
     def fitted(self, window: Window, filled: float, times: Sequence[int]) -> None:
         """Adjust the width after the complete answer for ``window``.
@@ -89,7 +87,7 @@ class WindowWidth:
             # Where records begin late in a window, the next one begins in the middle of them.
             dense = 2 * (window.end - sorted(times)[len(times) // 2]) if times else window.width
             width = min(width, int(min(window.width, dense) * _FILL / filled))
-        self._width = self._usual = min(_WIDEST, max(self._narrowest, width))
+        self._width = self._usual = min(_WIDEST, max(_NARROWEST, width))
 
     def passed_full_instant(self) -> None:
         """Restore the usual width after an over-full instant."""

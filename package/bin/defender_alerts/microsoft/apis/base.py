@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from defender_alerts.errors import AddonError, ConfigurationError
-from defender_alerts.microsoft.json_stream import BrokenRecord, Record
-from defender_alerts.microsoft.transport.client import Refusal, Request
-from defender_alerts.microsoft.transport.rate_limit import Limit
-from defender_alerts.times import Window
+from defender_alerts.times import Window, seconds
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeAlias
+
     from .odata import ODataApi
+    from .siem_alerts import SiemApi
+
+Api: TypeAlias = "ODataApi | SiemApi"
+"""One API at one host. What both have in common is all that the collector needs to know of one."""
+
+RETENTION = seconds(180 * 86_400)
+"""How long an API keeps a record: what Defender keeps alerts and incidents for. Not documented for the SIEM API."""
 
 
 class Access(NamedTuple):
@@ -106,91 +112,3 @@ class Query(NamedTuple):
 
     times: Window
     skip: int = 0
-
-
-class Api(Protocol):
-    """One API at one host."""
-
-    @property
-    def region(self) -> str:
-        """The region's name in the settings."""
-
-    @property
-    def host(self) -> str:
-        """The host name."""
-
-    @property
-    def audience(self) -> str:
-        """The audience that its tokens must have."""
-
-    @property
-    def limits(self) -> tuple[Limit, ...]:
-        """Microsoft's published rate limits."""
-
-    @property
-    def most_records(self) -> int:
-        """An answer with this many records counts as cut short."""
-
-    @property
-    def narrowest(self) -> int:
-        """The width in ticks of the narrowest window."""
-
-    @property
-    def slack(self) -> int:
-        """How many ticks to add to a bound that may be exclusive; 0 if it is known to be inclusive."""
-
-    @property
-    def retention(self) -> int:
-        """How long the API keeps a record, in ticks."""
-
-    @property
-    def errors(self) -> ApiErrors:
-        """Explains its refusals."""
-
-    @property
-    def pages(self) -> ODataApi | None:
-        """What follows links to further pages; None if the API has none."""
-
-    @property
-    def expansion(self) -> ODataApi | None:
-        """What takes records out of its records, such as the alerts of an incident.
-
-        None if none are requested, or if they can't be requested one by one.
-        """
-
-    def request(self, query: Query) -> Request:
-        """The request for a query; it always has both bounds.
-
-        Raises:
-            RefusedQueryError: the service does not allow skipping that many records.
-        """
-
-    def cut(self, pieces: Iterable[bytes], around: dict[str, Any]) -> Iterator[Record | BrokenRecord]:
-        """Split an answer into records; ``around`` receives its other members.
-
-        Raises:
-            UnexpectedAnswerError: this is not an answer of the API.
-            ConnectionFailedError: the answer ends too early.
-        """
-
-    def identify(self, record: Mapping[str, Any]) -> tuple[str, int]:
-        """The identity and version time (ticks) of a record.
-
-        Raises:
-            ValueError: one of them is missing or malformed.
-        """
-
-
-class ApiErrors(Protocol):
-    """Explains the refusals of one API."""
-
-    @property
-    def resource_hint(self) -> str:
-        """What to do if the tenant does not know the resource; empty for no special advice."""
-
-    @property
-    def retirement(self) -> str:
-        """What to say if the host no longer exists; empty for an API that Microsoft has not deprecated."""
-
-    def explain(self, refusal: Refusal, roles: tuple[str, ...]) -> AddonError:
-        """Turn a refusal into an error with advice; ``roles`` are the permissions in the token."""

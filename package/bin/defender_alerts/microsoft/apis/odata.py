@@ -50,7 +50,7 @@ from defender_alerts.microsoft.tokens import DelegatedPermissions
 from defender_alerts.microsoft.transport.client import Refusal, Request
 from defender_alerts.microsoft.transport.rate_limit import Limit
 from defender_alerts.settings import split_list
-from defender_alerts.times import Window, iso, parse_iso, seconds
+from defender_alerts.times import iso, parse_iso
 
 from .base import Access, Alerts, Query
 from .refusals import about, asked_for, out_of_service
@@ -93,12 +93,16 @@ class ODataApi(NamedTuple):
     """One collection at one host.
 
     Attributes:
+        region: its name in the settings.
+        audience: that its tokens must have.
+        hosts: to which links to further pages may point.
         most_records: the value of ``$top``; an answer with this many counts as cut short.
         filters: OData conditions in addition to the times.
         expands: whether the inner records are wanted.
         splits: whether they become events of their own.
         plain: they are wanted but not requested, since the service fails to expand them.
         identity: the id of the single record to request; empty for all.
+        slack: how many ticks to add to a bound that may be exclusive: OData defines which comparisons are inclusive.
     """
 
     collection: Collection
@@ -112,11 +116,7 @@ class ODataApi(NamedTuple):
     splits: bool = False
     plain: bool = False
     identity: str = ""
-    narrowest: int = 1
-    # OData defines which comparisons are inclusive.
     slack: int = 0
-    # Defender keeps alerts and incidents for 180 days.
-    retention: int = seconds(180 * 86_400)
 
     @property
     def limits(self) -> tuple[Limit, ...]:
@@ -146,20 +146,18 @@ class ODataApi(NamedTuple):
         """
         if query.skip > self.collection.most_skip:
             raise RefusedQueryError(f"{self.host} lets no more records be skipped than {query.skip}.")
-        expand = [("$expand", self.collection.expand)] if self._asks_for_all else []
+        expands = self.collection.expand and self.expands and not self.plain
+        expand = [("$expand", self.collection.expand)] if expands else []
         url = f"https://{self.host}{self.collection.path}"
         if self.identity:
             url = f"{url}/{quote(self.identity, safe='')}"
             return Request("GET", url, params=tuple(expand), headers=self._headers, failures=_TRIES_FOR_ONE)
-        conditions = [*_between(self.collection.updated, query.times), *self.filters]
+        updated, times = self.collection.updated, query.times
+        conditions = [f"{updated} ge {iso(times.start)}", f"{updated} lt {iso(times.end)}", *self.filters]
         params = [("$filter", " and ".join(conditions)), *expand, ("$top", str(self.most_records))]
         if query.skip:
             params.append(("$skip", str(query.skip)))
         return Request("GET", url, params=tuple(params), headers=self._headers)
-
-    @property
-    def _asks_for_all(self) -> bool:
-        return bool(self.collection.expand) and self.expands and not self.plain
 
     @property
     def _headers(self) -> Mapping[str, str]:
@@ -373,7 +371,3 @@ def _without_context(record: Record | BrokenRecord) -> Record | BrokenRecord:
     if isinstance(record, BrokenRecord):
         return record
     return Record(without_member(record.raw, "@odata.context")[0], record.value)
-
-
-def _between(member: str, window: Window) -> list[str]:
-    return [f"{member} ge {iso(window.start)}", f"{member} lt {iso(window.end)}"]

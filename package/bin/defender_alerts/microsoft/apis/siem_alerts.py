@@ -28,7 +28,7 @@ from defender_alerts.microsoft.json_stream import BrokenRecord, Record, cut_arra
 from defender_alerts.microsoft.transport.client import Refusal, Request
 from defender_alerts.microsoft.transport.rate_limit import Limit
 from defender_alerts.settings import cleaned, split_list
-from defender_alerts.times import iso, parse_iso, seconds
+from defender_alerts.times import iso, parse_iso
 
 from .base import ENDPOINT_PRODUCT, Access, Alerts, Query
 from .refusals import about, out_of_service
@@ -102,7 +102,6 @@ class SiemApi(NamedTuple):
     audience: str = RESOURCES[0]
     machine_groups: tuple[str, ...] = ()
     most_records: int = MOST_RECORDS
-    narrowest: int = 1
     # Whether the bounds are inclusive is not documented.
     slack: int = 1
     # Answers have no further pages, and alerts have no inner records.
@@ -110,8 +109,6 @@ class SiemApi(NamedTuple):
     expansion: None = None
     # Microsoft publishes none for this API.
     limits: tuple[Limit, ...] = ()
-    # Not documented for this API; Defender for Endpoint keeps alerts this long.
-    retention: int = seconds(180 * 86_400)
 
     @property
     def errors(self) -> SiemErrors:

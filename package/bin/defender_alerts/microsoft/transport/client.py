@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any, Callable, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol, TypeVar
 
 import requests
 import urllib3
@@ -38,6 +38,9 @@ from .failures import no_answer
 from .rate_limit import Limit, Pace
 from .server_clock import ServerClock
 from .session import Session, open_session
+
+if TYPE_CHECKING:
+    from defender_alerts.microsoft.tokens import ResourceBearer
 
 T = TypeVar("T")
 
@@ -66,16 +69,6 @@ class Stop(Protocol):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for at most ``timeout`` seconds; True if asked to stop."""
-
-
-class Bearer(Protocol):
-    """Provides the token for one resource."""
-
-    def token(self) -> str:
-        """Return a valid token."""
-
-    def reject(self, token: str) -> None:
-        """Never return this token again: the API has refused it."""
 
 
 class RetryLimits(NamedTuple):
@@ -211,7 +204,7 @@ class Caller:
         request: Request,
         read: Callable[[Answer], T],
         explain: Explain,
-        bearer: Bearer | None = None,
+        bearer: ResourceBearer | None = None,
     ) -> T:
         """Make the call and return the result of ``read``.
 
@@ -223,9 +216,9 @@ class Caller:
         """
         tries = Counter[str]()
         while True:
+            self._keep_pace()
             if self.stop.is_set():
                 raise StoppedError
-            self._keep_pace()
             token = bearer.token() if bearer is not None else None
             began = time.monotonic()
             try:
@@ -247,8 +240,7 @@ class Caller:
         if wait:
             self.log.info("wait=%.1f reason=pace", wait)
             self.paced_seconds += wait
-            if self.stop.wait(wait):
-                raise StoppedError
+            self.stop.wait(wait)
         self.pace.note()
 
     def _once(self, request: Request, read: Callable[[Answer], T], explain: Explain, token: str | None) -> T:
@@ -300,7 +292,10 @@ class Caller:
         status = answer.status
         if status in _REDIRECTS:
             target = re.match(_HOST, answer.headers.get("Location", ""))
-            return _redirected(host, target.group(1) if target else "nowhere")
+            return UnexpectedAnswerError(
+                f"{host} redirects to {target.group(1) if target else 'nowhere'}, which is not followed: the answer "
+                "would not be Microsoft's. Look for a proxy, portal or filter in between that asks for a login."
+            )
         refusal = _refusal(host, answer)
         foreign = _not_microsofts(refusal, answer)
         if status == HTTPStatus.UNAUTHORIZED and token is not None and foreign is None:
@@ -339,8 +334,7 @@ class Caller:
         self.log.info("wait=%.1f reason=%s", wait, retry.reason)
         if retry.kind == _THROTTLED:
             self.throttled_seconds += wait
-        if self.stop.wait(wait):
-            raise StoppedError
+        self.stop.wait(wait)
 
 
 class Callers(NamedTuple):
@@ -382,13 +376,6 @@ class _Retry(Exception):  # noqa: N818 - no error: the reason for another try
         self.error = error
         self.kind = kind
         self.wait = wait
-
-
-def _redirected(host: str, target: str) -> AddonError:
-    return UnexpectedAnswerError(
-        f"{host} redirects to {target}, which is not followed: the answer would not be Microsoft's. Look for a "
-        "proxy, portal or filter in between that asks for a login."
-    )
 
 
 def _not_microsofts(refusal: Refusal, answer: Answer) -> AddonError | None:

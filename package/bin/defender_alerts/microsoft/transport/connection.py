@@ -14,7 +14,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, Callable
+from typing import Callable
 
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
@@ -94,13 +94,6 @@ class _Connection(HTTPSConnection):
 
 def pool_class(on_dead_addresses: OnDeadAddresses | None) -> type[HTTPSConnectionPool]:
     """Make a class of ``https`` connection pools whose connections call ``on_dead_addresses``."""
-
-    class Connection(_Connection):
-        pass
-
-    Connection.on_dead_addresses = staticmethod(on_dead_addresses) if on_dead_addresses else None
-
-    class Pool(HTTPSConnectionPool):
-        ConnectionCls: Any = Connection
-
-    return Pool
+    told = staticmethod(on_dead_addresses) if on_dead_addresses else None
+    connection = type("Connection", (_Connection,), {"on_dead_addresses": told})
+    return type("Pool", (HTTPSConnectionPool,), {"ConnectionCls": connection})

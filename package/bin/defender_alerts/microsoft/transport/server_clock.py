@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-from defender_alerts.times import TICKS_PER_SECOND, parse_http_date
+from defender_alerts.times import TICKS_PER_SECOND, parse_http_date, seconds
 
 MOST_SKEW = 300 * TICKS_PER_SECOND
 
@@ -27,16 +27,13 @@ class ServerClock:
         self._monotonic = monotonic
         self._offset: int | None = None
 
-    def _monotonic_ticks(self) -> int:
-        return int(self._monotonic() * TICKS_PER_SECOND)
-
     def observe(self, date: str | None) -> int | None:
         """Set the clock by an answer's ``Date`` header; return it in ticks, or None if it can't be read."""
         try:
             ticks = parse_http_date(date or "")
         except ValueError:
             return None
-        self._offset = ticks - self._monotonic_ticks()
+        self._offset = ticks - seconds(self._monotonic())
         return ticks
 
     def follow(self, other: ServerClock) -> None:
@@ -48,7 +45,7 @@ class ServerClock:
         """The server's time, in ticks."""
         if self._offset is None:
             return self._machine()
-        return self._monotonic_ticks() + self._offset
+        return seconds(self._monotonic()) + self._offset
 
     def skew(self) -> int:
         """How far this machine's clock is ahead of the server's, in ticks (negative: behind)."""

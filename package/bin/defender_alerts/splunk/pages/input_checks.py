@@ -13,7 +13,7 @@ from defender_alerts.diagnostics.account import AccountCheck, Verdict, check_acc
 from defender_alerts.errors import ConfigurationError
 from defender_alerts.input_kinds import Kind
 from defender_alerts.microsoft.account import DIRECT, MANAGED_IDENTITY, USER, Account
-from defender_alerts.microsoft.apis.base import Api
+from defender_alerts.microsoft.apis.base import RETENTION
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.user_sign_in import not_signed_in
 from defender_alerts.settings import (
@@ -124,15 +124,15 @@ def _tenant(one: KnownInput, accounts: Mapping[str, Mapping[str, str]]) -> tuple
     return cleaned(account.get("cloud") or ""), (one.tenant_id or cleaned(account.get("tenant_id") or "")).lower()
 
 
-def check_input(name: str, stanza: Mapping[str, str], polling: Polling, apis: Iterable[Api], now: int) -> None:
+def check_input(name: str, stanza: Mapping[str, str], polling: Polling, now: int, *, starts: bool = True) -> None:
     """Check that a new or changed input can work.
 
     Args:
         name: of the input.
         stanza: its fields.
         polling: the settings read from them.
-        apis: those of its regions.
         now: by this host's clock, in ticks.
+        starts: the start time will have an effect.
 
     Raises:
         ConfigurationError: the interval is out of range, or the start time lies in the future or before what the API
@@ -153,12 +153,11 @@ def check_input(name: str, stanza: Mapping[str, str], polling: Polling, apis: It
             f"The start time {polling.start_time} lies in the future (it is {_shown(now)} now). Set a time in UTC that "
             "has passed, or how far back the first run goes, such as -7d."
         )
-    retention = min((api.retention for api in apis), default=now - start)
-    if start < now - retention - _SLACK:
-        days = retention // seconds(86_400)
+    if starts and start < now - RETENTION - _SLACK:
+        days = RETENTION // seconds(86_400)
         raise ConfigurationError(
             f"The start time {polling.start_time} is too far back: Microsoft keeps what this input collects for {days} "
-            f"days. Set -{days}d, or a time since {_shown(now - retention)}."
+            f"days. Set -{days}d, or a time since {_shown(now - RETENTION)}."
         )
 
 

@@ -126,11 +126,11 @@ class InputHandler(PageHandler):
         polling = read_polling(name, fields)
         own = kind.read(name, fields)
         account = account_stanza(self.splunkd(), polling.account)
-        apis = [own.in_region(region, account.get("cloud", "")) for region in own.regions]
-        if fields.get("start_time") == stored.get("start_time"):
-            # An old start time has had its effect and must not keep the input from being edited.
-            apis = []
-        check_input(name, fields, polling, apis, machine_time())
+        for region in own.regions:
+            own.in_region(region, account.get("cloud", ""))
+        # An old start time has had its effect and must not keep the input from being edited.
+        starts = fields.get("start_time") != stored.get("start_time")
+        check_input(name, fields, polling, machine_time(), starts=starts)
         is_new = any(fields.get(field) != stored.get(field) for field in ("account", "tenant_id"))
         # An account that was saved without a check is one for which there is no way to Microsoft yet.
         if polling.tenant_id and is_new and account.get("last_check"):
