@@ -41,7 +41,7 @@ class Source:
         region: that is collected.
         host: of the API in the commercial cloud.
         make: a record, from its number and version time in ticks; the same number is the same record.
-        shelf: where the stand-in keeps them.
+        shelf: where the stand-in keeps them, in the commercial cloud unless another is named.
         own: settings of the kind's own.
         form: what the page sends beside the fields that every kind has.
         moves: a record is updated in place, so that its former version is no longer shown.
@@ -52,7 +52,7 @@ class Source:
     region: str
     host: str
     make: Callable[..., bytes]
-    shelf: Callable[[MicrosoftCloud], Any]
+    shelf: Callable[..., Any]
     own: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
     moves: bool = True
@@ -97,7 +97,7 @@ ENDPOINT = Source(
     "global",
     "api.securitycenter.microsoft.com",
     _same(endpoint_alert),
-    lambda cloud: cloud.endpoint("commercial"),
+    lambda cloud, name="commercial": cloud.endpoint(name),
     form={"region": "global"},
     meter=lambda cloud: cloud.endpoint("commercial").meter,
 )
@@ -106,7 +106,7 @@ GRAPH = Source(
     "global",
     "graph.microsoft.com",
     _same(graph_alert),
-    lambda cloud: cloud.graph("commercial").alerts,
+    lambda cloud, name="commercial": cloud.graph(name).alerts,
     meter=lambda cloud: cloud.graph("commercial").meter,
 )
 INCIDENTS = Source(
@@ -114,12 +114,12 @@ INCIDENTS = Source(
     "global",
     "graph.microsoft.com",
     graph_incident,
-    lambda cloud: cloud.graph("commercial").incidents,
+    lambda cloud, name="commercial": cloud.graph(name).incidents,
     form={"alerts": "split"},
     meter=lambda cloud: cloud.graph("commercial").meter,
 )
 SOURCES = (SIEM, ENDPOINT, GRAPH, INCIDENTS)
-CURRENT = (ENDPOINT, GRAPH, INCIDENTS)
+CURRENT = tuple(source for source in SOURCES if source.moves)
 
 
 def customer(cloud: MicrosoftCloud) -> tuple[Tenant, Application]:

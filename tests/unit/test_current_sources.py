@@ -15,7 +15,7 @@ from standins.microsoft import graph_schema
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.graph_samples import graph_alert, graph_incident
 from standins.polling import SECRET, PolledInput
-from standins.sources import CURRENT, ENDPOINT, GRAPH, INCIDENTS, Source, customer
+from standins.sources import CURRENT, GRAPH, INCIDENTS, Source, customer
 
 HOUR = seconds(3_600)
 
@@ -68,31 +68,16 @@ def test_every_property_and_every_type_of_evidence_arrives_unchanged(
 def test_a_government_tenant_is_read_from_the_hosts_of_its_cloud_alone(
     cloud: MicrosoftCloud, source: Source, cloud_name: str
 ) -> None:
-    (row,) = (
-        row
-        for row in clouds.ENDPOINTS
-        if row.cloud == cloud_name and row.api == clouds_api(source) and row.region == "global"
-    )
+    api = next(row.api for row in clouds.ENDPOINTS if row.host == source.host)
+    row = clouds.endpoint(api, cloud_name, "global")
     tenant = cloud.entra.add_tenant(domain="agency.onmicrosoft.us", cloud=cloud_name, resources=[row.audience])
     roles = {row.audience: KINDS[source.kind].access.roles[:1]}
     polled = source.input(cloud, tenant, tenant.add_application(secret=SECRET, roles=roles))
-    shelf = (
-        cloud.endpoint(cloud_name)
-        if source is ENDPOINT
-        else cloud.graph(cloud_name).alerts
-        if source is GRAPH
-        else cloud.graph(cloud_name).incidents
-    )
-    shelf.put(tenant, source.make(1, cloud.clock.now() - HOUR))
+    source.shelf(cloud, cloud_name).put(tenant, source.make(1, cloud.clock.now() - HOUR))
     _done(polled)
     assert len(polled.sink.taken) == 1
     assert {one.origin.host for one in polled.sink.taken} == {row.host}
     assert cloud.journal.hosts() == {clouds.cloud(cloud_name).authority_host, row.host}
-
-
-def clouds_api(source: Source) -> str:
-    """The name of a source's API in the table of hosts."""
-    return "endpoint" if source is ENDPOINT else "graph"
 
 
 def test_a_merged_incident_is_kept_as_it_is(cloud: MicrosoftCloud) -> None:
