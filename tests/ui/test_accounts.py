@@ -317,7 +317,7 @@ def test_what_cannot_be_right_is_complained_of_before_anything_is_sent(workplace
         dialog.type(**{**right, field: text})
         dialog.press("Add")
         dialog.expect_complaint(complaint)
-    dialog.type(**right)
+    # The form no longer shows what is still wrong here.
     dialog.choose("auth_type", "Certificate")
     right = {**workplace.account_fields(), "certificate": KeyPair().pem, "private_key": KeyPair().key_pem}
     del right["client_secret"]
@@ -325,7 +325,15 @@ def test_what_cannot_be_right_is_complained_of_before_anything_is_sent(workplace
         dialog.type(**{**right, field: text})
         dialog.press("Add")
         dialog.expect_complaint(complaint)
+    dialog.choose("auth_type", "Managed identity")
+    dialog.type(identity_client_id="my identity")
+    dialog.press("Add")
+    dialog.expect_complaint("The identity's client ID looks like")
     assert workplace.sent("account") == []
+    dialog.choose("auth_type", "Client secret")
+    dialog.type(**workplace.account_fields())
+    dialog.save("Add")
+    assert workplace.conf(ACCOUNT_CONF)["corp"]["secret_expires"] == ""
 
 
 def test_an_account_is_edited_with_the_secret_that_is_stored_cloned_as_one_of_its_own_and_deleted_with_its_secret(
