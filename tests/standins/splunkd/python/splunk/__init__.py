@@ -25,22 +25,6 @@ class AuthenticationFailed(RESTException):
     """401."""
 
 
-class AuthorizationFailed(RESTException):
-    """403."""
-
-
-class ResourceNotFound(RESTException):
-    """404."""
-
-
-class BadRequest(RESTException):
-    """400."""
-
-
-class InternalServerError(RESTException):
-    """500."""
-
-
 class SplunkdConnectionException(SplunkdException):
     """splunkd can't be reached."""
 

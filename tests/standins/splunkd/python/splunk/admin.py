@@ -14,15 +14,12 @@ ACTION_CREATE = 1
 ACTION_LIST = 2
 ACTION_EDIT = 4
 ACTION_REMOVE = 8
-ACTION_MEMBERS = 16
 ACTION_RELOAD = 32
 
 CONTEXT_NONE = 1
 CONTEXT_APP_ONLY = 2
-CONTEXT_APP_AND_USER = 3
 
 EAI_ENTRY_ACL = "eai:acl"
-EAI_ENTRY_ATTRIBUTES = "eai:attributes"
 
 REQUEST: dict[str, Any] = {}
 ANSWER: dict[str, Any] = {"status": 200, "entries": [], "messages": []}
@@ -52,28 +49,6 @@ class BadActionException(AdminManagerException):
     """The handler can't do that."""
 
     status = 405
-
-
-class NotFoundException(AdminManagerException):
-    """There is no such object."""
-
-    status = 404
-
-
-class AlreadyExistsException(AdminManagerException):
-    """There is such an object already."""
-
-    status = 409
-
-
-class InternalException(AdminManagerException):
-    """The handler failed."""
-
-
-class ServiceUnavailableException(AdminManagerException):
-    """Not now."""
-
-    status = 503
 
 
 class SupportedArgs:
@@ -129,14 +104,8 @@ class ConfInfo(dict):  # type: ignore[type-arg]
         item = self[name] = ConfItem()
         return item
 
-    def addInfoMsg(self, msg: str) -> None:
-        self.messages.append({"text": msg, "type": "INFO"})
-
     def addWarnMsg(self, msg: str) -> None:
         self.messages.append({"text": msg, "type": "WARN"})
-
-    def addErrorMsg(self, msg: str) -> None:
-        self.messages.append({"text": msg, "type": "ERROR"})
 
 
 class MConfigHandler:
@@ -148,7 +117,6 @@ class MConfigHandler:
         self.userName = request["user"]
         self.appName = request["app"]
         self.requestedAction = _ACTIONS[request["action"]][0]
-        self.customAction = ""
         self.callerArgs = CallerArgs(request["name"], dict(request["arguments"]))
         self.supportedArgs = SupportedArgs()
         self._sessionKey = request["session_key"]
