@@ -76,6 +76,12 @@ class Audited:
             alerts = self.installation.alerts(count, first=1_000 * number, step=ticks.PER_SECOND, ago=ago)
             self.installation.publish(region, alerts)
 
+    def collected(self, counts: dict[str, int], *, lost: Iterable[int] = (), ago: int = DAY) -> list[Indexed]:
+        """Let the input collect so many alerts of each region; take some out of the index again, and return them."""
+        self.publish(counts, ago=ago)
+        assert self.run().failures == []
+        return self.lose(lost)
+
     def lose(self, which: Iterable[int]) -> list[Indexed]:
         """Take some events, by their number in the order of arrival, out of the index; return them."""
         chosen = set(which)

@@ -11,9 +11,7 @@ from standins.microsoft import ticks
 
 
 def test_missing_alerts_are_collected_again_and_then_the_index_is_complete(audited: Audited) -> None:
-    audited.publish({"us": 20, "eu": 30, "uk": 10})
-    audited.run()
-    lost = audited.lose(range(0, 60, 7))
+    lost = audited.collected({"us": 20, "eu": 30, "uk": 10}, lost=range(0, 60, 7))
     done = audited.audit("--collect", "--json")
     assert done.status == 1
     assert sum(region["ordered"] for region in done.regions.values()) == len(lost)
@@ -28,9 +26,7 @@ def test_missing_alerts_are_collected_again_and_then_the_index_is_complete(audit
 
 
 def test_an_order_is_carried_out_once(audited: Audited) -> None:
-    audited.publish({"eu": 10})
-    audited.run()
-    audited.lose([1, 2])
+    audited.collected({"eu": 10}, lost=[1, 2])
     audited.audit("--collect")
     audited.run()
     audited.run()
@@ -40,8 +36,7 @@ def test_an_order_is_carried_out_once(audited: Audited) -> None:
 def test_alerts_older_than_the_inputs_beginning_can_be_collected_for_a_range(audited: Audited) -> None:
     audited.publish({"eu": 5}, ago=20 * DAY)
     # Splunk has to show some event of the source before anything is taken for missing.
-    audited.publish({"eu": 1}, ago=DAY)
-    audited.run()
+    audited.collected({"eu": 1}, ago=DAY)
     assert len(audited.indexed) == 1
     assert audited.audit("--collect", "--json").regions["eu"]["ordered"] == 5
     audited.run()
@@ -50,9 +45,7 @@ def test_alerts_older_than_the_inputs_beginning_can_be_collected_for_a_range(aud
 
 def test_what_lies_between_the_missing_ones_is_not_read_again(audited: Audited) -> None:
     audited.publish({"eu": 1}, ago=29 * DAY)
-    audited.publish({"eu": 2}, ago=DAY)
-    audited.run()
-    audited.lose([1])
+    audited.collected({"eu": 2}, ago=DAY, lost=[1])
     assert audited.audit("--collect", "--json").regions["eu"]["ordered"] == 2
     audited.installation.cloud.journal.clear()
     audited.run()
@@ -61,9 +54,7 @@ def test_what_lies_between_the_missing_ones_is_not_read_again(audited: Audited) 
 
 
 def test_an_alert_that_the_api_no_longer_shows_is_given_up(audited: Audited) -> None:
-    audited.publish({"eu": 6})
-    audited.run()
-    audited.lose([1, 4])
+    audited.collected({"eu": 6}, lost=[1, 4])
     audited.audit("--collect")
     shown = audited.installation.cloud.siem("eu").alerts(audited.installation.tenant)
     audited.installation.cloud.siem("eu").remove(audited.installation.tenant, lambda one: one == shown[1])
@@ -73,9 +64,7 @@ def test_an_alert_that_the_api_no_longer_shows_is_given_up(audited: Audited) -> 
 
 
 def test_a_second_order_waits_for_the_first(audited: Audited) -> None:
-    audited.publish({"eu": 6})
-    audited.run()
-    audited.lose([1, 4])
+    audited.collected({"eu": 6}, lost=[1, 4])
     audited.audit("--collect")
     (first,) = audited.orders()
     again = audited.audit("--collect")
@@ -85,9 +74,7 @@ def test_a_second_order_waits_for_the_first(audited: Audited) -> None:
 
 
 def test_an_order_of_before_a_reset_is_dropped(audited: Audited) -> None:
-    audited.publish({"eu": 6})
-    audited.run()
-    audited.lose([1])
+    audited.collected({"eu": 6}, lost=[1])
     audited.audit("--collect")
     kvstore = audited.installation.splunkd.kvstore
     (checkpoint,) = [one for one in audited.installation.checkpoints() if one["_key"].endswith(":eu")]
@@ -98,9 +85,7 @@ def test_an_order_of_before_a_reset_is_dropped(audited: Audited) -> None:
 
 
 def test_an_order_of_a_deleted_input_goes_with_it(audited: Audited) -> None:
-    audited.publish({"eu": 6})
-    audited.run()
-    audited.lose([1])
+    audited.collected({"eu": 6}, lost=[1])
     audited.audit("--collect")
     delete_input(audited.store(), "defender_siem_alerts", "corp_all", audited.installation.cloud.clock.now())
     assert audited.orders() == []
@@ -116,9 +101,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> int:
 def test_runs_that_end_at_any_save_lose_nothing_of_an_order_and_repeat_a_batch_each_at_most(
     audited: Audited, small_batches: int, room: int
 ) -> None:
-    audited.publish({"eu": 40})
-    audited.run()
-    audited.lose(range(5, 25))
+    audited.collected({"eu": 40}, lost=range(5, 25))
     assert audited.audit("--collect", "--json").regions["eu"]["ordered"] == 20
     audited.run(room=room)
     # A checkpoint that moves forgets what was delivered of the order: by then, the order must not hold it any more.
@@ -131,9 +114,7 @@ def test_runs_that_end_at_any_save_lose_nothing_of_an_order_and_repeat_a_batch_e
 
 
 def test_an_order_that_can_not_be_read_is_an_error_and_no_first_order(audited: Audited) -> None:
-    audited.publish({"eu": 6})
-    audited.run()
-    audited.lose([1])
+    audited.collected({"eu": 6}, lost=[1])
     audited.audit("--collect")
     (order,) = audited.orders()
     audited.installation.splunkd.kvstore.put(COLLECTION, {**order, "versions": "garbage!"})
@@ -143,9 +124,7 @@ def test_an_order_that_can_not_be_read_is_an_error_and_no_first_order(audited: A
 
 
 def test_an_order_that_can_not_be_read_is_reported_and_does_not_hold_up_what_is_new(audited: Audited) -> None:
-    audited.publish({"eu": 6})
-    audited.run()
-    audited.lose([1])
+    audited.collected({"eu": 6}, lost=[1])
     audited.audit("--collect")
     (order,) = audited.orders()
     audited.installation.splunkd.kvstore.put(COLLECTION, {**order, "versions": "garbage!"})
@@ -160,8 +139,6 @@ def test_an_order_that_can_not_be_read_is_reported_and_does_not_hold_up_what_is_
 
 def test_alerts_within_the_overlap_are_not_ordered_while_they_may_still_come(audited: Audited) -> None:
     audited.publish({"eu": 3}, ago=DAY)
-    audited.publish({"eu": 3}, ago=120 * ticks.PER_SECOND)
-    audited.run()
-    audited.lose([4])
+    audited.collected({"eu": 3}, ago=120 * ticks.PER_SECOND, lost=[4])
     assert audited.audit("--collect").status == 0
     assert audited.orders() == []

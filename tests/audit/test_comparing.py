@@ -30,8 +30,7 @@ class Indexing(NoWaiting):
 
 
 def test_an_index_that_holds_everything_once_is_complete(audited: Audited) -> None:
-    audited.publish({"us": 5, "eu": 7, "uk": 3})
-    audited.run()
+    audited.collected({"us": 5, "eu": 7, "uk": 3})
     done = audited.audit()
     assert done.status == 0, done.err
     assert re.findall(r"^(\w\w) +(\d+) +(\d+) +0 +0 +0 +complete$", done.out, re.MULTILINE) == [
@@ -43,8 +42,7 @@ def test_an_index_that_holds_everything_once_is_complete(audited: Audited) -> No
 
 
 def test_a_program_gets_one_json_object_for_each_region(audited: Audited) -> None:
-    audited.publish({"eu": 4})
-    audited.run()
+    audited.collected({"eu": 4})
     done = audited.audit("--json")
     assert [(one["region"], one["result"], one["existing"], one["indexed"]) for one in done.lines] == [
         ("us", "complete", 0, 0),
@@ -54,9 +52,7 @@ def test_a_program_gets_one_json_object_for_each_region(audited: Audited) -> Non
 
 
 def test_a_missing_alert_is_named_with_its_version_time(audited: Audited) -> None:
-    audited.publish({"eu": 6})
-    audited.run()
-    (lost,) = audited.lose([2])
+    (lost,) = audited.collected({"eu": 6}, lost=[2])
     done = audited.audit("--json")
     assert done.status == 1
     (finding,) = done.findings
@@ -68,8 +64,7 @@ def test_a_missing_alert_is_named_with_its_version_time(audited: Audited) -> Non
 
 
 def test_a_repeated_alert_is_named_with_how_often_it_is_there(audited: Audited) -> None:
-    audited.publish({"eu": 4, "us": 2})
-    audited.run()
+    audited.collected({"eu": 4, "us": 2})
     again = next(event for event in audited.indexed if ":eu:" in event.source)
     audited.indexed.extend([again, again])
     done = audited.audit("--json")
@@ -82,9 +77,7 @@ def test_a_repeated_alert_is_named_with_how_often_it_is_there(audited: Audited) 
 
 
 def test_the_same_alert_of_another_input_or_region_is_no_repetition_and_no_substitute(audited: Audited) -> None:
-    audited.publish({"eu": 3})
-    audited.run()
-    (lost,) = audited.lose([1])
+    (lost,) = audited.collected({"eu": 3}, lost=[1])
     for source in (lost.source.upper(), lost.source + "2", lost.source.replace(":eu:", ":uk:")):
         audited.indexed.append(type(lost)(lost.raw, lost.time, source, lost.sourcetype, lost.host, lost.index))
     done = audited.audit("--json")
@@ -94,9 +87,7 @@ def test_the_same_alert_of_another_input_or_region_is_no_repetition_and_no_subst
 
 def test_an_alert_in_another_index_is_not_missing(audited: Audited) -> None:
     """The input's index may have been changed since."""
-    audited.publish({"eu": 3})
-    audited.run()
-    (moved,) = audited.lose([1])
+    (moved,) = audited.collected({"eu": 3}, lost=[1])
     audited.indexed.append(type(moved)(moved.raw, moved.time, moved.source, moved.sourcetype, moved.host, "security"))
     assert audited.audit().status == 0
 
@@ -137,14 +128,12 @@ def test_a_time_that_splunk_rounds_up_is_still_of_its_range(audited: Audited) ->
 
 
 def test_more_alerts_than_splunk_returns_by_itself_are_compared(audited: Audited) -> None:
-    audited.publish({"eu": 150})
-    audited.run()
+    audited.collected({"eu": 150})
     assert audited.audit().status == 0
 
 
 def test_only_the_range_is_compared(audited: Audited) -> None:
-    audited.publish({"eu": 10})
-    audited.run()
+    audited.collected({"eu": 10})
     first = min(int(Decimal(event.time or "") * ticks.PER_SECOND) for event in audited.indexed)
     audited.lose([0, 5, 9])
     start, end = (iso(first + offset * ticks.PER_SECOND) for offset in (5, 9))
@@ -153,8 +142,7 @@ def test_only_the_range_is_compared(audited: Audited) -> None:
 
 
 def test_a_region_that_fails_leaves_the_others_audited(audited: Audited) -> None:
-    audited.publish({"us": 2, "eu": 2, "uk": 2})
-    audited.run()
+    audited.collected({"us": 2, "eu": 2, "uk": 2})
     audited.installation.cloud.siem("eu").retired = "404"
     try:
         done = audited.audit("--json")
@@ -170,8 +158,7 @@ def test_a_region_that_fails_leaves_the_others_audited(audited: Audited) -> None
 
 
 def test_what_is_not_due_yet_is_not_missing(audited: Audited) -> None:
-    audited.publish({"eu": 2})
-    audited.run()
+    audited.collected({"eu": 2})
     audited.publish({"eu": 5}, ago=60 * ticks.PER_SECOND)
     done = audited.audit("--json")
     assert done.status == 0
@@ -180,9 +167,7 @@ def test_what_is_not_due_yet_is_not_missing(audited: Audited) -> None:
 
 
 def test_what_splunk_is_still_indexing_is_waited_for(audited: Audited) -> None:
-    audited.publish({"eu": 4})
-    audited.run()
-    late = audited.lose([3])
+    late = audited.collected({"eu": 4}, lost=[3])
     stop = Indexing(lambda: audited.indexed.extend(late))
     audited.stop = stop
     assert audited.audit("--collect").status == 0
@@ -192,9 +177,7 @@ def test_what_splunk_is_still_indexing_is_waited_for(audited: Audited) -> None:
 
 
 def test_an_event_that_tells_no_identity_makes_what_is_missing_doubtful(audited: Audited) -> None:
-    audited.publish({"eu": 3})
-    audited.run()
-    (lost,) = audited.lose([1])
+    (lost,) = audited.collected({"eu": 3}, lost=[1])
     broken = lost.raw[:-20]
     audited.indexed.append(type(lost)(broken, lost.time, lost.source, lost.sourcetype, lost.host, lost.index))
     done = audited.audit("--collect")
@@ -205,8 +188,7 @@ def test_an_event_that_tells_no_identity_makes_what_is_missing_doubtful(audited:
 
 
 def test_a_user_who_sees_no_event_is_told_so_and_nothing_is_ordered(audited: Audited) -> None:
-    audited.publish({"eu": 3})
-    audited.run()
+    audited.collected({"eu": 3})
     audited.installation.splunkd.searches.hidden["admin"] = {"main"}
     done = audited.audit("--collect")
     assert done.status == 3
@@ -217,9 +199,7 @@ def test_a_user_who_sees_no_event_is_told_so_and_nothing_is_ordered(audited: Aud
 
 
 def test_a_long_list_is_cut_and_says_how_to_have_all(audited: Audited) -> None:
-    audited.publish({"eu": 70})
-    audited.run()
-    audited.lose(range(1, 61))
+    audited.collected({"eu": 70}, lost=range(1, 61))
     done = audited.audit("--grace", "0")
     assert done.status == 1
     assert done.out.count("missing   eu") == 50
@@ -230,9 +210,7 @@ def test_a_long_list_is_cut_and_says_how_to_have_all(audited: Audited) -> None:
 
 
 def test_a_wait_for_splunk_is_announced(audited: Audited) -> None:
-    audited.publish({"eu": 3})
-    audited.run()
-    audited.lose([1])
+    audited.collected({"eu": 3}, lost=[1])
     # No wait lasts here, and there is one left however slow the machine is.
     done = audited.audit("--grace", "600")
     assert "Waiting " in done.err
@@ -240,9 +218,7 @@ def test_a_wait_for_splunk_is_announced(audited: Audited) -> None:
 
 
 def test_a_warning_of_splunks_is_passed_on_and_nothing_is_ordered(audited: Audited) -> None:
-    audited.publish({"eu": 3})
-    audited.run()
-    audited.lose([1])
+    audited.collected({"eu": 3}, lost=[1])
     audited.installation.splunkd.searches.messages = [("INFO", "all is well"), ("WARN", "indexer 3 is down")]
     done = audited.audit("--collect")
     assert done.status == 1
@@ -252,8 +228,7 @@ def test_a_warning_of_splunks_is_passed_on_and_nothing_is_ordered(audited: Audit
 
 
 def test_a_search_that_splunk_refuses_ends_with_3(audited: Audited) -> None:
-    audited.publish({"eu": 3})
-    audited.run()
+    audited.collected({"eu": 3})
     text = "Search not executed: The maximum number of concurrent historical searches has been reached."
     audited.installation.splunkd.faults.add(Fault("/search/v2/jobs", status=503, text=text))
     done = audited.audit("--json")
@@ -262,8 +237,7 @@ def test_a_search_that_splunk_refuses_ends_with_3(audited: Audited) -> None:
 
 
 def test_a_search_that_fails_while_it_runs_ends_with_3(audited: Audited) -> None:
-    audited.publish({"eu": 3})
-    audited.run()
+    audited.collected({"eu": 3})
     audited.installation.splunkd.searches.messages = [("FATAL", "the search process died")]
     done = audited.audit("--json")
     assert done.status == 3
@@ -271,8 +245,7 @@ def test_a_search_that_fails_while_it_runs_ends_with_3(audited: Audited) -> None
 
 
 def test_a_search_without_an_answer_ends_with_3(audited: Audited) -> None:
-    audited.publish({"eu": 3})
-    audited.run()
+    audited.collected({"eu": 3})
     audited.installation.splunkd.faults.add(Fault("/search/v2/jobs", dropped=True))
     assert audited.audit("--json").regions["eu"]["error"].startswith("Splunk did not answer the search")
 
@@ -287,9 +260,7 @@ def test_a_kv_store_that_is_down_ends_with_3(audited: Audited) -> None:
 
 
 def test_the_audit_writes_nothing_unless_it_is_asked_to(audited: Audited) -> None:
-    audited.publish({"eu": 3})
-    audited.run()
-    audited.lose([0])
+    audited.collected({"eu": 3}, lost=[0])
     before = audited.installation.checkpoints()
     calls = len(audited.installation.splunkd.journal)
     assert audited.audit(start=FAR_PAST).status == 1

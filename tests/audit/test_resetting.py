@@ -37,8 +37,7 @@ def _reset(
 
 
 def test_everything_since_the_time_of_a_reset_comes_again_and_only_once(audited: Audited) -> None:
-    audited.publish(COUNTS)
-    assert audited.run().failures == []
+    audited.collected(COUNTS)
     assert len(audited.indexed) == 12
     status, out, err = _reset(audited, "--from=-30d")
     assert (status, out.count("the next run starts at"), err) == (0, 3, "")
@@ -48,16 +47,14 @@ def test_everything_since_the_time_of_a_reset_comes_again_and_only_once(audited:
 
 
 def test_a_region_that_is_not_named_goes_on_where_it_was(audited: Audited) -> None:
-    audited.publish(COUNTS)
-    assert audited.run().failures == []
+    audited.collected(COUNTS)
     assert _reset(audited, "--from=-30d", "--region", "eu")[0] == 0
     assert audited.run().failures == []
     assert len(audited.indexed) == 12 + COUNTS["eu"]
 
 
 def test_a_second_reset_counts_too(audited: Audited) -> None:
-    audited.publish(COUNTS)
-    assert audited.run().failures == []
+    audited.collected(COUNTS)
     for _ in range(2):
         assert _reset(audited, "--from=-30d")[0] == 0
         assert audited.run().failures == []
@@ -84,8 +81,7 @@ def test_what_cannot_be_reset_is_said(audited: Audited, options: tuple[str, ...]
 
 
 def test_at_a_terminal_it_shows_what_it_does_and_asks(audited: Audited) -> None:
-    audited.publish(COUNTS)
-    assert audited.run().failures == []
+    audited.collected(COUNTS)
     asked: list[str] = []
 
     def refuse(question: str) -> bool:
@@ -101,8 +97,7 @@ def test_at_a_terminal_it_shows_what_it_does_and_asks(audited: Audited) -> None:
 
 
 def test_without_a_terminal_a_script_has_to_say_that_it_is_meant(audited: Audited) -> None:
-    audited.publish(COUNTS)
-    assert audited.run().failures == []
+    audited.collected(COUNTS)
     status, _, err = _reset(audited, "--from=-30d", confirm=None)
     assert (status, err) == (
         2,
@@ -123,8 +118,7 @@ def test_what_would_never_be_collected_is_said_before_it_is_asked() -> None:
 
 
 def test_somebody_who_may_not_write_checkpoints_cannot_reset_them(audited: Audited) -> None:
-    audited.publish(COUNTS)
-    assert audited.run().failures == []
+    audited.collected(COUNTS)
     status, _, err = _reset(audited, "--from=-30d", user="analyst")
     assert status in {2, 3}
     assert err

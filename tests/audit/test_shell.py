@@ -10,11 +10,43 @@ import pytest
 from audit.audited import PASSWORD, Audited
 from integration.installation import APP, BROAD
 
+SEARCH_HEAD, ADMIN = "--search-head", ("--search-username", "admin")
 
-def test_an_unknown_input_ends_with_2(audited: Audited) -> None:
-    done = audited.audit(name="nobody")
+
+@pytest.mark.parametrize(
+    ("options", "how", "says"),
+    [
+        ((), {"name": "nobody"}, "There is no input 'nobody' here. See the Inputs page of the add-on on this host."),
+        ((), {"start": "2026-11-02T00:00:00Z", "end": "2026-11-01T00:00:00Z"}, "is empty"),
+        ((), {"start": "2026-11-02T00:00:00Z", "end": "2026-11-02T00:00:00Z"}, "is empty"),
+        ((), {"start": "yesterday"}, "--from is 'yesterday', and should be ISO 8601 in UTC (2026-11-01T00:00:00Z)"),
+        ((), {"end": "2026-13-01T00:00:00Z"}, "--to is '2026-13-01T00:00:00Z'"),
+        ((), {"user": "analyst"}, "takes the role admin or sc_admin"),
+        ((), {"user": "sc_admin"}, "refuses the login of sc_admin"),
+        ((), {"user": ""}, "give --username, or set SPLUNK_TOKEN"),
+        ((SEARCH_HEAD, "http://127.0.0.1:8089", *ADMIN), {}, "is not an address such as"),
+        ((SEARCH_HEAD, "search.example.com", *ADMIN), {}, "is not an address such as"),
+        ((SEARCH_HEAD, "https://", *ADMIN), {}, "is not an address such as"),
+    ],
+)
+def test_what_cannot_be_audited_ends_with_2_and_says_why(
+    audited: Audited, options: tuple[str, ...], how: dict[str, str], says: str
+) -> None:
+    audited.run()
+    done = audited.audit(*options, **how)
     assert (done.status, done.out) == (2, "")
-    assert "There is no input 'nobody' here" in done.err
+    assert says in done.err
+
+
+def test_what_is_not_collected_yet_and_what_Entra_ID_refuses_ends_with_2(audited: Audited) -> None:
+    never = audited.audit()
+    assert (never.status, "has not collected the region us" in never.out) == (2, True)
+    audited.run()
+    early = audited.audit(start="-1s")
+    assert (early.status, "later alerts are not due yet" in early.out) == (2, True)
+    audited.installation.application.secrets.clear()
+    refused = audited.audit()
+    assert (refused.status, "AADSTS7000215" in refused.err) == (2, True)
 
 
 def test_a_kind_can_be_named(audited: Audited) -> None:
@@ -22,54 +54,6 @@ def test_a_kind_can_be_named(audited: Audited) -> None:
     assert audited.audit("--kind", "defender_siem_alerts").status == 0
     with pytest.raises(SystemExit, match="2"):
         audited.audit("--kind", "defender_nothing")
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "says"),
-    [
-        ("2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z", "is empty"),
-        ("2026-11-02T00:00:00Z", "2026-11-02T00:00:00Z", "is empty"),
-        ("yesterday", "2026-11-01T00:00:00Z", "--from is 'yesterday'"),
-        ("-2d", "2026-13-01T00:00:00Z", "--to is '2026-13-01T00:00:00Z'"),
-    ],
-)
-def test_a_wrong_range_ends_with_2(audited: Audited, start: str, end: str, says: str) -> None:
-    audited.run()
-    done = audited.audit(start=start, end=end)
-    assert (done.status, done.out) == (2, "")
-    assert says in done.err
-
-
-def test_a_range_that_is_not_collected_yet_ends_with_2(audited: Audited) -> None:
-    audited.run()
-    done = audited.audit(start="-1s")
-    assert done.status == 2
-    assert "later alerts are not due yet" in done.out
-
-
-def test_an_input_that_has_never_run_ends_with_2(audited: Audited) -> None:
-    done = audited.audit()
-    assert done.status == 2
-    assert "has not collected the region us" in done.out
-
-
-def test_a_user_without_the_permission_ends_with_2(audited: Audited) -> None:
-    audited.run()
-    done = audited.audit(user="analyst")
-    assert (done.status, done.out) == (2, "")
-    assert "takes the role admin or sc_admin" in done.err
-
-
-def test_a_wrong_password_ends_with_2(audited: Audited) -> None:
-    done = audited.audit(user="sc_admin")
-    assert (done.status, done.out) == (2, "")
-    assert "refuses the login of sc_admin" in done.err
-
-
-def test_nobody_logged_in_ends_with_2(audited: Audited) -> None:
-    done = audited.audit(user="")
-    assert done.status == 2
-    assert "give --username, or set SPLUNK_TOKEN" in done.err
 
 
 def test_a_session_key_in_the_environment_needs_no_password(audited: Audited) -> None:
@@ -89,8 +73,7 @@ def test_a_session_key_that_has_run_out_ends_with_2(audited: Audited) -> None:
 
 
 def test_an_authentication_token_in_the_environment_does_as_well(audited: Audited) -> None:
-    audited.publish({"eu": 3})
-    audited.run()
+    audited.collected({"eu": 3})
     sessions, token = audited.installation.splunkd.sessions, "eyJraWQiOiJz.eyJpc3MiOiJh.c2lnbmVk"
     sessions._keys[token] = sessions._keys[sessions.open("admin")]
     audited.environment["SPLUNK_TOKEN"] = token
@@ -105,8 +88,7 @@ def test_splunk_that_is_down_ends_with_2(audited: Audited) -> None:
 
 
 def test_a_search_head_elsewhere_is_asked_with_its_own_login(audited: Audited) -> None:
-    audited.publish({"eu": 3})
-    audited.run()
+    audited.collected({"eu": 3})
     splunkd = audited.installation.splunkd
     audited.environment["SPLUNK_SEARCH_TOKEN"] = splunkd.session_key("analyst")
     before = len(splunkd.journal)
@@ -115,25 +97,8 @@ def test_a_search_head_elsewhere_is_asked_with_its_own_login(audited: Audited) -
     assert set(searches) == {"analyst"}
 
 
-@pytest.mark.parametrize("uri", ["http://127.0.0.1:8089", "search.example.com", "https://"])
-def test_a_search_head_without_tls_is_refused(audited: Audited, uri: str) -> None:
-    done = audited.audit("--search-head", uri, "--search-username", "admin")
-    assert done.status == 2
-    assert "is not an address such as" in done.err
-
-
-def test_credentials_that_entra_id_refuses_end_with_2(audited: Audited) -> None:
-    audited.run()
-    audited.installation.application.secrets.clear()
-    done = audited.audit()
-    assert done.status == 2
-    assert "AADSTS7000215" in done.err
-
-
 def test_the_audit_runs_under_splunks_pythons(audited: Audited, splunk_python: Path) -> None:
-    audited.publish({"eu": 3})
-    audited.run()
-    audited.lose([1])
+    audited.collected({"eu": 3}, lost=[1])
     splunkd = audited.installation.splunkd
     home = splunkd.home
     program = home / "etc" / "apps" / APP / "bin" / "defender_alerts_audit.py"
