@@ -39,7 +39,8 @@ def page(name: str, written: str) -> str:
         before, found, behind = written.partition(mark)
         if not found:
             raise ValueError(f"{name} lacks {mark.strip()}")
-        written = before + mark + "\n".join(table()) + "\n" + re.sub(r"\A(?:\|.*\n)*", "", behind)
+        rest = re.sub(r"\A(?:\|.*\n)*\n*", "", behind)
+        written = before + mark + "\n".join(table()) + "\n" + (f"\n{rest}" if rest else "")
     return written
 
 
