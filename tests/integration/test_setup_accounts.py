@@ -208,10 +208,10 @@ def test_missing_permissions_come_with_the_answer_and_stand_in_the_table_until_a
 ) -> None:
     fresh.application.roles = {GRAPH: ("SecurityAlert.Read.All",)}
     answer = fresh.save_account("lacking")
-    incidents, endpoint = warned(answer)
-    assert "can't feed Defender incidents (Microsoft Graph)" in incidents
-    assert "Microsoft Graph SecurityIncident.Read.All" in incidents
-    assert "WindowsDefenderATP Alert.Read.All" in endpoint
+    told = " ".join(warned(answer))
+    assert "can't feed Defender incidents (Microsoft Graph)" in told
+    assert "Microsoft Graph SecurityIncident.Read.All" in told
+    assert "WindowsDefenderATP Alert.Read.All" in told
     feeds = answer["entry"][0]["content"]["feeds"]
     assert feeds.startswith("Can feed Defender alerts (Microsoft Graph). Missing permission for Defender incidents")
     assert row(fresh, "lacking")["feeds"] == feeds
