@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+
+import pytest
 
 from tooling import docs, paths
 
@@ -21,10 +24,33 @@ def shown() -> set[str]:
     }
 
 
-def test_the_site_is_made_strictly_and_no_page_loads_anything_from_elsewhere(tmp_path: Path) -> None:
-    docs.make(tmp_path / "site")
-    pages = list((tmp_path / "site").glob("*.html"))
-    assert 'id="recipes"' in (tmp_path / "site" / "contribute.html").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the site, made strictly: without a link or an anchor that leads nowhere."""
+    folder = tmp_path_factory.mktemp("site")
+    docs.make(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("word", "title"),
+    [
+        ("AADSTS7000215", "AADSTS codes"),
+        ("firewall", "1. Open the firewall"),
+        ("mitre_technique_id", "Fields of alerts and incidents"),
+        ("overlap", "All inputs"),
+    ],
+)
+def test_the_sites_own_search_knows_the_section_that_a_reader_looks_for(site: Path, word: str, title: str) -> None:
+    sections = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))["docs"]
+    (found,) = (one for one in sections if one["title"] == title)
+    assert word in f"{found['title']} {found['text']}"
+    assert (site / found["location"].partition("#")[0]).is_file()
+
+
+def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
+    pages = list(site.glob("*.html"))
+    assert 'id="recipes"' in (site / "contribute.html").read_text(encoding="utf-8")
     assert {page.stem for page in pages} >= {document.stem for document in docs.SOURCES.glob("*.md")}
     loaded = re.compile(r"""<(?:script|img|link)\b[^>]*\b(?:src|href)=["'](?:https?:)?//""")
     assert [page.name for page in pages if loaded.search(page.read_text(encoding="utf-8"))] == []

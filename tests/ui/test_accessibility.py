@@ -1,7 +1,8 @@
-"""What axe-core finds in the add-on's own parts of the pages, in both themes."""
+"""What axe-core finds in the add-on's own parts of the pages, in both themes; all other tests are in the light one."""
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 import pytest
@@ -31,6 +32,8 @@ def test_axe_finds_nothing_in_what_the_add_on_shows(workplace: Workplace, theme:
     workplace.open("inputs")
     expect(workplace.page.locator(f"{CELL} svg")).to_have_count(10)
     expect(workplace.page.get_by_text("Loading…")).to_have_count(0)
+    color = workplace.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (max(map(int, re.findall(r"\d+", color)[:3])) < 128) == (theme == "dark")
     # It looks: UCC's switch has no name (6.6), which is not ours to mend.
     assert any(one.startswith("button-name") for one in findings(workplace, 'td[data-column="disabled"]'))
     assert findings(workplace, CELL) == []
@@ -47,4 +50,10 @@ def test_axe_finds_nothing_in_what_the_add_on_shows(workplace: Workplace, theme:
         dialog = workplace.page.get_by_role("dialog", name=order)
         expect(dialog.get_by_text("Counting")).to_have_count(0)
         assert findings(workplace, DIALOG) == []
+        if order == "Reset checkpoint":
+            expect(dialog.get_by_text("us: collects")).to_be_visible()
+            # What has never been saved can't be reset, and its silence would be taken for a mistake.
+            expect(dialog.get_by_text("eu: has no checkpoint yet")).to_be_visible()
         dialog.get_by_role("button", name="Cancel").click()
+    workplace.open("dashboard")
+    expect(workplace.page.get_by_role("tab", name="Data ingestion")).to_be_visible()

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from standins.key_pairs import KeyPair, rsa_key
 from standins.sources import ROLES
 from ui.form import Form
-from ui.workplace import APP, GRAPH, INCIDENTS, SECRET, SIEM, Workplace, content
+from ui.workplace import APP, SECRET, SIEM, Workplace
 
 ACCOUNT_CONF = "ta_defender_alerts_account"
 OF_SECRET, OF_CERTIFICATE = ("client_secret", "secret_expires"), ("certificate", "private_key")
@@ -48,26 +48,6 @@ def test_an_account_is_refused_with_the_wrong_secret_and_listed_with_the_right_o
         "client_secret": "******",
     }
     assert workplace.splunkd.leaks_of(SECRET) == []
-
-
-def test_the_id_of_a_secret_is_refused_and_an_account_is_saved_without_checking_so_that_microsoft_is_asked_nothing(
-    workplace: Workplace,
-) -> None:
-    dialog = workplace.add_account()
-    dialog.type(**{**workplace.account_fields(), "client_secret": " 0C7E4AD2-68f6-4f5c-a4a5-1c6a8f0c1f2e "})
-    words = "The client secret looks like the secret's ID. Paste the secret's Value"
-    dialog.press("Add")
-    assert dialog.refusal().startswith(words)
-    dialog.tick("skip_check")
-    dialog.press("Add")
-    assert dialog.refusal().startswith(words)
-    assert workplace.conf(ACCOUNT_CONF) == {}
-    dialog.type(client_secret="wrong-secret")
-    dialog.save("Add")
-    expect(workplace.row("corp")).to_be_visible()
-    assert list(workplace.cloud.journal) == []
-    assert "skip_check" not in content(workplace.sent("account")[-1])
-    assert "skip_check" not in workplace.conf(ACCOUNT_CONF)["corp"]
 
 
 def test_a_refusal_is_scrolled_to_in_a_form_that_is_longer_than_the_window(workplace: Workplace) -> None:
@@ -251,45 +231,6 @@ def test_an_account_with_a_certificate_is_saved_once_its_key_has_no_passphrase_a
     edit.save("Update")
     expect(workplace.row("corp")).to_contain_text("contoso.onmicrosoft.com")
     assert pair.key_lines()[3] not in workplace.page.content()
-
-
-def test_changing_to_a_certificate_needs_both_of_its_fields(workplace: Workplace) -> None:
-    pair = KeyPair()
-    workplace.application.add_certificate(pair.pem)
-    workplace.have_account()
-    workplace.open("configuration")
-    dialog = workplace.act("corp", "Edit")
-    dialog.choose("auth_type", "Certificate")
-    dialog.press("Update")
-    dialog.expect_complaint("Field Certificate is required")
-    dialog.type(certificate=pair.pem, private_key=pair.key_pem)
-    dialog.save("Update")
-    expect(workplace.row("corp")).to_contain_text(pair.not_after.date().isoformat())
-    stored = workplace.conf(ACCOUNT_CONF)["corp"]
-    assert (stored["auth_type"], stored["client_secret"]) == ("certificate", "")
-
-
-def test_an_input_that_brings_what_another_one_brings_says_so_in_its_row(workplace: Workplace) -> None:
-    workplace.application.roles = {"https://graph.microsoft.com": ("SecurityAlert.Read.All",)}
-    workplace.have_account(skip_check="0")
-    workplace.have_input("all_alerts", GRAPH)
-    dialog = workplace.add_input(SIEM)
-    dialog.type(name="endpoints")
-    dialog.choose("account", "corp")
-    dialog.save("Add")
-    same = "Same alerts as all_alerts (defender_graph_alerts)."
-    expect(workplace.row("endpoints")).to_contain_text(same)
-    workplace.open("inputs")
-    expect(workplace.row("all_alerts")).to_contain_text("Same alerts as endpoints (defender_siem_alerts).")
-    workplace.row("all_alerts").get_by_role("button", name="Expand row - all_alerts").click()
-    expect(workplace.page.get_by_text("Disable one of the two, unless both are wanted.")).to_be_visible()
-
-    dialog = workplace.add_input(INCIDENTS)
-    dialog.type(name="incidents")
-    dialog.choose("account", "corp")
-    dialog.save("Add")
-    lacks = "Its account lacks Microsoft Graph SecurityIncident.Read.All."
-    expect(workplace.row("incidents")).to_contain_text(lacks)
 
 
 COMPLAINTS = (

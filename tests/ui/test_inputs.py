@@ -9,9 +9,8 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import expect
 from ui.form import Form
-from ui.workplace import APP, COMMON_DEFAULTS, ENDPOINT, GRAPH, INCIDENTS, INPUT_KINDS, KIND, SIEM, InputKind, Workplace
+from ui.workplace import APP, COMMON_DEFAULTS, ENDPOINT, GRAPH, INCIDENTS, INPUT_KINDS, SIEM, InputKind, Workplace
 
-INPUT = f"{KIND}://corp_all"
 DEPRECATED = "Microsoft has deprecated the SIEM API"
 
 
@@ -69,28 +68,6 @@ def test_the_page_says_which_input_to_choose_and_offers_them_in_that_order(workp
     workplace.picture("inputs-menu")
     assert [" ".join(text.split()) for text in items.all_inner_texts()] == [kind.entry for kind in INPUT_KINDS]
     expect(workplace.page.get_by_text(f"Start with {GRAPH.title}")).to_be_visible()
-
-
-REFUSED = (
-    ("start_time", "-181d", "too far back: Microsoft keeps what this input collects for 180 days. Set -180d, or"),
-    ("start_time", "2019-01-31T00:00:00Z", "too far back"),
-    ("start_time", "2999-01-31T00:00:00Z", "lies in the future"),
-)
-
-
-def test_a_start_time_that_can_not_be_had_is_refused_with_the_one_to_set(workplace: Workplace) -> None:
-    workplace.have_account()
-    dialog = workplace.add_input(INCIDENTS)
-    dialog.type(name="corp_all")
-    dialog.choose("account", "corp")
-    for field, text, words in REFUSED:
-        dialog.type(**{field: text})
-        dialog.press("Add")
-        assert words in dialog.refusal()
-    assert f"{INCIDENTS.name}://corp_all" not in workplace.conf("inputs")
-    dialog.type(start_time="-180d")
-    dialog.save("Add")
-    expect(workplace.row("corp_all")).to_be_visible()
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.kind.name)
@@ -189,25 +166,6 @@ def test_a_filter_that_is_taken_back_is_gone(workplace: Workplace) -> None:
     dialog.save("Update")
     stored = workplace.conf("inputs")[f"{GRAPH.name}://corp_all"]
     assert (stored.get("severities", ""), stored["service_sources"]) == ("", "microsoftSentinel")
-
-
-def test_a_region_that_the_cloud_does_not_have_is_refused_with_the_sentence_and_can_be_taken_back(
-    workplace: Workplace,
-) -> None:
-    workplace.have_account(cloud="gcc")
-    dialog = workplace.add_input()
-    dialog.type(name="corp_all")
-    dialog.choose("account", "corp")
-    dialog.press("Add")
-    sentence = "The region 'eu' does not exist for this input in the cloud GCC. Choose among: us."
-    assert dialog.refusal() == sentence
-    assert INPUT not in workplace.conf("inputs")
-    dialog.remove_tag("regions", "European Union (eu)")
-    dialog.remove_tag("regions", "United Kingdom (uk)")
-    assert dialog.tags("regions") == ["United States (us)"]
-    dialog.save("Add")
-    expect(workplace.row("corp_all")).to_be_visible()
-    assert workplace.conf("inputs")[INPUT]["regions"] == "us"
 
 
 def test_an_input_is_disabled_enabled_again_and_deleted_after_a_confirmation(workplace: Workplace) -> None:

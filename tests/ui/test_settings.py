@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import expect
-from standins.key_pairs import KeyPair
 from standins.microsoft.faults import RefuseTunnel
 from ui.form import Form
 from ui.workplace import Workplace
@@ -103,52 +99,6 @@ def test_a_proxy_that_would_not_work_is_refused_and_saved_when_it_is_corrected(w
     assert "opens no tunnel to login.microsoftonline.com:443" in refusal(workplace, form)
     save(workplace, "proxy")
     assert workplace.conf(SETTINGS_CONF)["proxy"]["proxy_username"] == USER
-
-
-def test_a_proxy_of_another_type_and_one_whose_ca_is_missing_are_refused(workplace: Workplace) -> None:
-    workplace.write_settings("network", ca_bundle="", request_timeout="5")
-    way = workplace.cloud.https_proxy
-    form = workplace.open_tab("Proxy")
-    form.type(proxy_url=way.host, proxy_port=str(way.port))
-    assert "does not behave like a proxy of this type" in refusal(workplace, form)
-    form.choose("proxy_type", "https")
-    assert refusal(workplace, form).startswith("The certificate of the proxy itself is not trusted")
-    workplace.open_tab("Network").type(ca_bundle=workplace.cloud.ca_pem)
-    save(workplace, "network")
-    form = workplace.open_tab("Proxy")
-    form.choose("proxy_type", "https")
-    form.type(proxy_url=way.host, proxy_port=str(way.port))
-    save(workplace, "proxy")
-
-
-def test_a_proxy_that_is_not_in_use_is_saved_before_the_network_is_open(workplace: Workplace) -> None:
-    form = workplace.open_tab("Proxy")
-    form.tick("proxy_enabled")
-    form.type(proxy_url="2001:db8::10", proxy_port="3128")
-    save(workplace, "proxy")
-    assert workplace.conf(SETTINGS_CONF)["proxy"]["proxy_url"] == "2001:db8::10"
-
-
-def test_ca_certificates_that_can_not_be_used_are_refused(workplace: Workplace, tmp_path: Path) -> None:
-    good = workplace.cloud.ca_pem
-    old = KeyPair(name="Old Root CA", not_after=dt.datetime(2024, 1, 31, tzinfo=dt.timezone.utc))
-    missing, with_key = tmp_path / "missing.pem", tmp_path / "with key.pem"
-    with_key.write_text(old.pem + old.key_pem, encoding="utf-8")
-    form = workplace.open_tab("Network")
-    for bundle, words in (
-        (old.pem, "None of the CA certificates can be used: number 1 (CN=Old Root CA) expired on 2024-01-31."),
-        (good + good[:300], "The CA certificates are not whole, or there is something else in their place."),
-        (str(missing), f"No CA certificates can be read from '{missing}'."),
-        (str(tmp_path), f"No CA certificates can be read from '{tmp_path}'."),
-        (str(with_key), "There is a private key among the CA certificates."),
-    ):
-        form.type(ca_bundle=bundle)
-        assert refusal(workplace, form).startswith(words)
-    for text in (old.key_pem, "relative.pem"):
-        form.type(ca_bundle=text)
-        workplace.page.get_by_role("button", name="Save", exact=True).click()
-        form.expect_complaint("an absolute path. It holds no private key.")
-    assert workplace.conf(SETTINGS_CONF)["network"]["ca_bundle"].split() == good.split()
 
 
 def refusal(workplace: Workplace, form: Form) -> str:

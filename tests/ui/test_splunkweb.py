@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
-from xml.etree import ElementTree as ET
 
 import pytest
 import requests
@@ -61,29 +60,6 @@ def test_only_what_a_web_conf_exposes_passes(web: Web, visitor: requests.Session
         assert visitor.get(raw(web, path)).status_code == 404
     assert visitor.delete(raw(web, f"servicesNS/nobody/{APP}/data/indexes"), headers=headers).status_code == 404
     assert visitor.get(raw(web, "services/data/indexes")).status_code == 200
-
-
-def test_a_page_is_the_apps_own_template_and_a_file_the_apps_own_file(
-    web: Web, visitor: requests.Session, built_app: Path
-) -> None:
-    page = visitor.get(web.page("inputs"))
-    assert page.content == (built_app / "appserver" / "templates" / "base.html").read_bytes()
-    static = f"http://127.0.0.1:{web.port}/en-US/static/@1/app/{APP}"
-    script = visitor.get(f"{static}/js/build/entry_page.js")
-    assert script.content == (built_app / "appserver" / "static" / "js" / "build" / "entry_page.js").read_bytes()
-    assert visitor.get(web.page("no_such_view")).status_code == 404
-    assert visitor.get(f"{static}/%2e%2e/%2e%2e/default/app.conf").status_code == 404
-
-
-def test_every_entry_of_the_menu_opens_a_page(web: Web, visitor: requests.Session, built_app: Path) -> None:
-    menu = ET.parse(built_app / "default" / "data" / "ui" / "nav" / "default.xml").getroot()
-    for view in menu.iter("view"):
-        page = visitor.get(web.page(view.attrib["name"]))
-        assert page.status_code == 200, view.attrib
-        assert page.headers["Content-Type"].startswith("text/html")
-    web.show_dashboards(lambda view, query, theme: f"<p>{view} {query} {theme}</p>")
-    drawn = visitor.get(web.page("defender_alerts_overview") + "?form.days=7").text
-    assert "<p>defender_alerts_overview form.days=7 light</p>" in drawn
 
 
 def test_the_way_to_the_app_leads_to_its_default_view(web: Web, visitor: requests.Session) -> None:

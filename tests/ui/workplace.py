@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, expect
@@ -260,9 +259,3 @@ class Workplace:
         refused = [(exchange.status, exchange.target, exchange.received) for exchange in self.refusals]
         assert len(refused) == self.seen_refusals, refused
         assert len(self.complaints) - len(own) == self.seen_refusals, self.complaints
-
-
-def content(exchange: Exchange) -> dict[str, Any]:
-    """The content of the first object that splunkd has answered."""
-    found: dict[str, Any] = json.loads(exchange.received)["entry"][0]["content"]
-    return found
