@@ -33,6 +33,7 @@ from standins.polling import MemorySink, NoWaiting, PolledInput
 from standins.splunkd import Fault, IndexedEvent, KVStoreState
 
 NOTHING_LOST = "Nothing is lost: alerts are collected from the last checkpoint on as soon as it is back."
+_FAILING_READS = Fault("/storage/collections/data/", frozenset({"GET"}), status=500, text="read failed")
 _WAITS = "The KV store is starting; this run waits for it, up to 120 s."
 
 
@@ -195,8 +196,8 @@ KV_STORE: Group[Processes] = Group(
         ),
         _unusable(
             "disabled",
-            "server.conf disables the store",
-            _state(KVStoreState.DISABLED),
+            "after a run, server.conf disables the store",
+            after_a_run(_state(KVStoreState.DISABLED)),
             "The KV store is disabled on this instance, and inputs keep their checkpoints in it. Remove disabled = true from "
             "[kvstore] in server.conf and restart Splunk, or move the input to an instance that has one. "
             f"{NOTHING_LOST} (splunkd says: HTTP 503: …)",
@@ -224,6 +225,18 @@ KV_STORE: Group[Processes] = Group(
             "The checkpoint could not be read in the KV store (HTTP 503: Service Unavailable; splunkd calls the store "
             "ready). See splunkd.log and mongod.log, and `splunk show kvstore-status`. " + NOTHING_LOST,
             run=_run_without_waiting,
+        ),
+        _unusable(
+            "each connection closed",
+            "after a run, splunkd closes each connection to the store without an answer",
+            after_a_run(lambda stage: stage.installed.splunkd.kvstore.drop_next(1_000)),
+            "The checkpoint could not be read in the KV store (…",
+        ),
+        _unusable(
+            "writable and not readable",
+            "after a run, every read is answered 500",
+            after_a_run(lambda stage: stage.installed.splunkd.faults.add(_FAILING_READS)),
+            "The checkpoint could not be read in the KV store (HTTP 500: read failed…",
         ),
         Row(
             "refused",

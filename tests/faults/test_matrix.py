@@ -8,91 +8,48 @@ from typing import Any
 
 import pytest
 from faults.administrator import ADMINISTRATOR, AtStep
-from faults.api import API
 from faults.kvstore import KV_STORE
-from faults.machine import MACHINE
 from faults.memory import MEMORY
-from faults.network import NETWORK
 from faults.polls import Polls
 from faults.processes import Processes
 from faults.row import Group, Row
 from faults.size import HUGE
 from faults.splunk import SPLUNK
 from faults.subjects import Subject
-from faults.todays import TODAYS_APIS
-from faults.token_endpoint import TOKEN_ENDPOINT
+from faults.table import GROUPS
 
-OnPolls = Callable[[Subject], Polls]
-OnProcesses = Callable[[Subject], Processes]
+ON_PROCESSES: tuple[Group[Any], ...] = (HUGE, KV_STORE, MEMORY, SPLUNK)
+ON_POLLS = tuple(group for group in GROUPS if group not in (*ON_PROCESSES, ADMINISTRATOR))
 
 
-def plays(group: Group[Any]) -> pytest.MarkDecorator:
-    """Run a test for each row of a group, and each kind of input that it is played with."""
-    found = [pytest.param(row, subject, id=f"{row.name} - {subject.name}") for row, subject in group.plays()]
+def plays(*groups: Group[Any]) -> pytest.MarkDecorator:
+    """Run a test for each row of these groups, and each kind of input that it is played with."""
+    found = [
+        pytest.param(row, subject, id=f"{group.title}: {row.name} - {subject.name}")
+        for group in groups
+        for row, subject in group.plays()
+    ]
     return pytest.mark.parametrize(("row", "subject"), found)
 
 
-@plays(TOKEN_ENDPOINT)
-def test_a_fault_of_the_token_endpoint_ends_as_its_row_says(polls: OnPolls, row: Row[Polls], subject: Subject) -> None:
+@plays(*ON_POLLS)
+def test_a_fault_at_Microsoft_on_the_way_or_of_this_machine_ends_as_its_row_says(
+    polls: Callable[[Subject], Polls], row: Row[Polls], subject: Subject
+) -> None:
     row.play(polls(subject))
 
 
-@plays(API)
-def test_a_fault_of_the_API_ends_as_its_row_says(polls: OnPolls, row: Row[Polls], subject: Subject) -> None:
-    row.play(polls(subject))
-
-
-@plays(TODAYS_APIS)
-def test_a_fault_of_todays_APIs_ends_as_its_row_says(polls: OnPolls, row: Row[Polls], subject: Subject) -> None:
-    row.play(polls(subject))
-
-
-@plays(HUGE)
-def test_an_answer_of_any_size_ends_as_its_row_says(
-    processes: OnProcesses, row: Row[Processes], subject: Subject
-) -> None:
-    row.play(processes(subject))
-
-
-@plays(KV_STORE)
-def test_a_fault_of_the_KV_store_ends_as_its_row_says(
-    processes: OnProcesses, row: Row[Processes], subject: Subject
-) -> None:
-    row.play(processes(subject))
-
-
-@plays(MEMORY)
-def test_a_fault_of_the_memory_of_split_alerts_ends_as_its_row_says(
-    processes: OnProcesses, row: Row[Processes], subject: Subject
-) -> None:
-    row.play(processes(subject))
-
-
-@plays(SPLUNK)
-def test_what_Splunk_does_to_a_run_ends_as_its_row_says(
-    processes: OnProcesses, row: Row[Processes], subject: Subject
+@plays(*ON_PROCESSES)
+def test_a_fault_between_the_add_on_and_Splunk_ends_as_its_row_says(
+    processes: Callable[[Subject], Processes], row: Row[Processes], subject: Subject
 ) -> None:
     row.play(processes(subject))
 
 
 @plays(ADMINISTRATOR)
 def test_what_an_administrator_does_at_any_step_of_a_run_ends_as_its_row_says(
-    polls: OnPolls, row: Row[Polls], subject: Subject
+    polls: Callable[[Subject], Polls], row: Row[Polls], subject: Subject
 ) -> None:
     assert isinstance(row.provoke, AtStep)
     for step in row.provoke.steps(polls(subject)):
         replace(row, provoke=replace(row.provoke, step=step)).play(polls(subject))
-
-
-@plays(NETWORK)
-def test_a_fault_on_the_way_to_Microsoft_ends_as_its_row_says(
-    polls: OnPolls, row: Row[Polls], subject: Subject
-) -> None:
-    row.play(polls(subject))
-
-
-@plays(MACHINE)
-def test_what_this_machine_does_to_a_run_ends_as_its_row_says(
-    polls: OnPolls, row: Row[Polls], subject: Subject
-) -> None:
-    row.play(polls(subject))

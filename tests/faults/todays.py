@@ -40,10 +40,6 @@ _ONE_BY_ONE = (
     "region={region} {host} gives its records, and fails when it is asked for what is inside them as well; that is asked "
     "for one by one. (…)"
 )
-_GONE = (
-    'exc_l="Server Error" region={region} api_host={host} the alerts of the incident 7 have never arrived, and {host} has not '
-    "shown it in 3 runs: it is not requested any more. Look for it in the Defender portal."
-)
 _ENDLESS = "{host} returns an endless chain of links to further pages: …. This time range does not count as collected, and the next run reads it again. If this persists, report it."
 _GRAPH, _ENDPOINT = "https://graph.microsoft.com", "https://api.securitycenter.microsoft.com"
 _OTHER_ROLES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -134,6 +135,13 @@ class Installation:
         settings = input_fields(name, **fields)
         del settings["name"]
         self.splunkd.conf.write("inputs", APP, f"{KIND}://{name}", settings)
+
+    def write_secret(self, account: str) -> None:
+        """Write an account's secret as UCC's library has always stored it: in parts, the last of which is an end mark."""
+        realm, separator = f"__REST_CREDENTIAL__#{APP}#configs/{ACCOUNT_SECRETS}", "``splunk_cred_sep``"
+        end = f"{separator}{separator.join('SPLUNK')}{separator}"
+        for number, text in enumerate((json.dumps({"client_secret": self.secret}), end), start=1):
+            self.splunkd.passwords.create(APP, realm, f"{account}{separator}{number}", text)
 
     def stored(self, conf: str) -> str:
         """The text of one of the add-on's local conf files; empty where there is none."""

@@ -21,8 +21,10 @@ from integration.installation import (
     SIEM_HOST,
     Installation,
 )
-from standins.microsoft.faults import Status
+from standins.microsoft.certificates import Certificate
+from standins.microsoft.faults import ShowCertificate, Status
 from standins.sources import CURRENT, ROLES, Source
+from standins.splunkd import WebError
 
 CHECKS = (
     "input",
@@ -232,3 +234,39 @@ def test_todays_apis_are_asked_for_one_record(fresh: Installation, source: Sourc
     asked = [call for call in fresh.cloud.journal if call.values("$filter")]
     assert asked
     assert {tuple(call.values("$top")) for call in asked} == {("1",)}
+
+
+# The report as a page gets it, for administrators alone.
+
+ENDPOINT = "defender_alerts_doctor"
+
+
+def test_an_administrator_gets_the_report_of_an_input(installed: Installation) -> None:
+    installed.cloud.faults.add(SIEM_HOST, ShowCertificate(Certificate.UNKNOWN_AUTHORITY), times=None)
+    report = installed.splunkd.web.get(ENDPOINT, kind=KIND, input=NARROW)
+    [one] = report["inputs"]
+    assert report["notice"].startswith("Safe to send to support")
+    assert (one["input"], one["kind"], one["healthy"]) == (NARROW, KIND, False)
+    assert [check["subject"] for check in one["checks"] if check["outcome"] == "failed"] == [SIEM_HOST]
+    assert one["verdict"] == f"1 check failed, 1 warning. Fix this first: TLS certificate ({SIEM_HOST})."
+    assert CLIENT_SECRET not in str(report)
+
+
+def test_everybody_else_is_refused_before_anything_is_asked(installed: Installation) -> None:
+    with pytest.raises(WebError, match="Only users with the capability admin_all_objects may have an input examined"):
+        installed.splunkd.web.get(ENDPOINT, "analyst", kind=KIND, input=NARROW)
+    assert list(installed.cloud.journal) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ({"kind": "nothing"}, "The kind 'nothing' is not one of the add-on's"),
+        ({"kind": KIND, "input": "nobody"}, "There is no input 'nobody' of the kind"),
+    ],
+)
+def test_a_page_that_asks_for_what_is_not_there_is_told(
+    installed: Installation, query: dict[str, str], says: str
+) -> None:
+    with pytest.raises(WebError, match=says):
+        installed.splunkd.web.get(ENDPOINT, **query)

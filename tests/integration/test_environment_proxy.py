@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -83,9 +81,9 @@ def test_an_exception_for_a_host_of_microsofts_is_heeded(exceptions: dict[str, s
 
 
 @pytest.fixture(scope="module")
-def without_proxy(install: Callable[[], Installation]) -> Installation:
+def without_proxy(install: Install, splunk_python: Path) -> Installation:
     """Give an installation in which the proxy is taken off the settings again."""
-    installation = set_up(install(), regions="eu")
+    installation = set_up(install(splunk_python), regions="eu")
     installation.save_settings(
         "proxy", proxy_enabled="0", proxy_type="http", proxy_url="unused.example", proxy_port="1"
     )
@@ -143,12 +141,12 @@ EVERYWHERE = tuple(spelled for name in VARIABLES for spelled in (name, name.uppe
 
 
 def test_no_entry_point_shows_a_session_to_the_environments_proxy_and_each_reaches_microsoft_through_it(
-    without_proxy: Installation, python: Path, tmp_path: Path
+    without_proxy: Installation, splunk_python: Path, tmp_path: Path
 ) -> None:
     without_proxy.reset()
     with Eavesdropper(tmp_path, without_proxy.cloud.proxy) as proxy:
         with without_proxy.splunkd.launched_with(dict.fromkeys(EVERYWHERE, proxy.url)):
-            visit_everything(without_proxy, python)
+            visit_everything(without_proxy, splunk_python)
         assert [heard for heard in proxy.heard if b"Splunk " in heard] == []
         # The doctor also looks whether anybody listens there at all.
         # And the check of an account asks the APIs whose permissions its token lacks.
@@ -174,103 +172,3 @@ def test_a_login_of_a_netrc_file_does_not_stand_in_for_the_session(without_proxy
     assert {call.header("authorization") for call in without_proxy.cloud.journal} & {
         "Basic c29tZWJvZHk6c29tZWJvZHlz"
     } == set()
-
-
-def test_no_session_is_shown_to_it_on_the_newer_python_either(
-    install: Install, splunk_pythons: dict[str, Path], tmp_path: Path
-) -> None:
-    installation = set_up(install(splunk_pythons["3.13"]), regions="eu")
-    installation.save_settings(
-        "proxy", proxy_enabled="0", proxy_type="http", proxy_url="unused.example", proxy_port="1"
-    )
-    with Eavesdropper(tmp_path, installation.cloud.proxy) as proxy:
-        with installation.splunkd.launched_with(dict.fromkeys(EVERYWHERE, proxy.url)):
-            visit_everything(installation, splunk_pythons["3.13"])
-        assert [heard for heard in proxy.heard if b"Splunk " in heard] == []
-
-
-# In one process: every way to name a proxy, by every client that the add-on and Splunk's libraries call splunkd with.
-
-CALLS_OF_ONE_PROCESS = """
-import json, os, sys
-sys.path.insert(0, sys.argv[1])
-import import_declare_test
-import requests, urllib3
-from defender_alerts.environment import Environment
-from defender_alerts.splunk.rest_client import Splunkd
-from solnlib.credentials import CredentialManager
-from solnlib.splunk_rest_client import SplunkRestClient
-from splunktaucclib.rest_handler import util
-
-urllib3.disable_warnings()
-asked = json.load(sys.stdin)
-uri, key, app = asked["uri"], asked["key"], "TA_defender_alerts"
-where = {"scheme": "https", "host": "127.0.0.1", "port": int(uri.rpartition(":")[2])}
-realm = "__REST_CREDENTIAL__#" + app + "#configs/conf-ta_defender_alerts_account"
-calls = {
-    "ours": lambda: Splunkd(uri, key).get("configs/conf-ta_defender_alerts_settings"),
-    "UCC's": lambda: SplunkRestClient(key, app, **where).get("configs/conf-ta_defender_alerts_settings"),
-    "UCC's secrets": lambda: CredentialManager(key, app, realm=realm, **where).get_password("corp"),
-    "requests": lambda: requests.get(
-        uri + "/services/server/info", headers={"Authorization": "Splunk " + key}, verify=False, timeout=20
-    ).raise_for_status(),
-}
-others = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-failed = []
-for variables in asked["environments"]:
-    os.environ.clear()
-    os.environ.update(others, **variables)
-    if asked["prepared"]:
-        Environment(os.environ).prepare()
-    util.remove_http_proxy_env_vars()
-    for name in asked["clients"] or calls:
-        try:
-            calls[name]()
-        except Exception as error:
-            failed.append((name, variables, repr(error)))
-json.dump({"failed": failed, "calls": len(calls) * len(asked["environments"])}, sys.stdout)
-"""
-
-
-def calls_of_one_process(
-    installation: Installation, python: Path, environments: list[dict[str, str]], *clients: str, prepared: bool
-) -> dict[str, Any]:
-    splunkd = installation.splunkd
-    asked = {
-        "uri": splunkd.server_uri,
-        "key": splunkd.session_key(),
-        "environments": environments,
-        "prepared": prepared,
-        "clients": clients,
-    }
-    done = subprocess.run(
-        [str(python), "-c", CALLS_OF_ONE_PROCESS, str(splunkd.home / "etc" / "apps" / APP / "bin")],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd="/",
-        env=splunkd._children.environment(),
-    )
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
-def test_however_the_environment_names_proxies_none_leads_a_call_to_splunkd_to_a_proxy(
-    without_proxy: Installation, python: Path, tmp_path: Path
-) -> None:
-    without_proxy.reset()
-    with Eavesdropper(tmp_path, without_proxy.cloud.proxy) as proxy:
-        environments = list(combinations(proxy.url))[:: len(EXCEPTIONS) + 1]
-        answer = calls_of_one_process(without_proxy, python, environments, prepared=True)
-        assert (len(environments), answer["calls"], answer["failed"]) == (52, 208, [])
-        assert proxy.heard == []
-
-
-def test_without_our_step_a_proxy_reads_the_session(without_proxy: Installation, python: Path, tmp_path: Path) -> None:
-    without_proxy.reset()
-    with Eavesdropper(tmp_path, without_proxy.cloud.proxy) as proxy:
-        both = {"https_proxy": proxy.url, "HTTPS_PROXY": proxy.url}
-        calls_of_one_process(without_proxy, python, [both], "requests", prepared=False)
-        assert [heard for heard in proxy.heard if b"Splunk " in heard]

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import ast
 import datetime as dt
-import json
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.doctor import PASSWORD
+from integration.doctor import PASSWORD, Visit
 from integration.installation import APP, NARROW, Installation
 from package.test_older_pythons import STARTS
 from standins import openssl_1_0_2
@@ -48,25 +46,15 @@ NEEDS_URLLIB3 = {
 NEEDS_NO_LIBRARY = "defender_alerts_input_helper.py"
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(Visit):
     """What it has said, and how it ended."""
 
-    status: int
-    out: str
-    err: str
-
-    @property
-    def report(self) -> dict[str, Any]:
-        read: dict[str, Any] = json.loads(self.out)
-        return read
-
-    def of(self, check: str) -> dict[str, dict[str, str]]:
+    def lines(self, check: str) -> dict[str, dict[str, str]]:
         """The lines of a check by subject."""
         return {line["subject"]: line for line in self.report["checks"] if line["check"] == check}
 
     def failed(self, check: str) -> dict[str, dict[str, str]]:
-        return {subject: line for subject, line in self.of(check).items() if line["outcome"] == "failed"}
+        return {subject: line for subject, line in self.lines(check).items() if line["outcome"] == "failed"}
 
 
 def look(
@@ -143,14 +131,14 @@ def test_an_installation_in_order_is_told_so(copy: Path, splunk_python: Path) ->
     assert (done.status, done.err) == (0, ""), done.out
     assert done.report["healthy"]
     assert done.report["notice"].startswith("Safe to send to support")
-    (entries,) = done.of("entry").values()
+    (entries,) = done.lines("entry").values()
     scripts = {path.name for path in copy.glob("bin/*.py")}
     named = set(re.findall(r"\w+\.py\b", entries["found"]))
     assert named == scripts - {"import_declare_test.py", "defender_alerts_python_version.py"}
-    (libraries,) = done.of("library").values()
+    (libraries,) = done.lines("library").values()
     for folder in copy.glob("lib/*.dist-info"):
         assert folder.name.removesuffix(".dist-info").replace("-", " ") in libraries["found"]
-    assert done.of("splunkd")[""]["outcome"] == "skipped"
+    assert done.lines("splunkd")[""]["outcome"] == "skipped"
 
 
 def test_it_can_be_read_as_well_and_leaves_what_it_looks_at_as_it_was(small: Path, splunk_python: Path) -> None:
@@ -187,7 +175,7 @@ def test_a_broken_library_is_named_with_every_entry_that_needs_it_and_no_other(c
     assert {entry["advice"] for entry in entries.values()} == {broken["advice"]}
     for entry in entries.values():
         assert entry["found"].startswith(f"It needs the library {name}, which fails: ImportError: urllib3 v2")
-    assert NEEDS_NO_LIBRARY in done.of("entry")[""]["found"]
+    assert NEEDS_NO_LIBRARY in done.lines("entry")[""]["found"]
     assert done.report["verdict"].endswith(f"Fix this first: Library ({name}).")
 
 
@@ -249,8 +237,8 @@ def test_versions_that_an_upgrade_has_left_beside_each_other_are_named(small: Pa
     (left / "METADATA").write_text("Name: urllib3\nVersion: 0.9\n", encoding="utf-8")
     done = look(small, start, "--json")
     assert done.status == 0
-    assert "lib/ holds 0.9 and " in done.of("library")["urllib3"]["found"]
-    assert done.of("library")["urllib3"]["outcome"] == "warning"
+    assert "lib/ holds 0.9 and " in done.lines("library")["urllib3"]["found"]
+    assert done.lines("library")["urllib3"]["outcome"] == "warning"
 
 
 def test_a_python_that_is_not_splunks_is_told_so(small: Path, start: tuple[str, ...]) -> None:
@@ -267,7 +255,7 @@ def test_on_an_older_python_it_says_which_one_to_use(small: Path, name: str, spl
     (python,) = done.failed("python").values()
     assert "needs Python 3.9 or later and was started by Python 3." in python["found"]
     assert python["advice"].startswith("At a shell, start it with splunk cmd python3.9")
-    assert done.of("entry")[""]["found"] == "Not looked at, because python failed."
+    assert done.lines("entry")[""]["found"] == "Not looked at, because python failed."
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(CORE)))
@@ -350,7 +338,7 @@ def test_splunkd_log_is_searched_for_what_the_add_on_died_of(
     )
     done = look(small, start, "--json")
     assert done.status == 0
-    said = done.of("splunkd.log")
+    said = done.lines("splunkd.log")
     assert {component: one["outcome"] for component, one in said.items()} == dict.fromkeys(
         ("CalcFieldProcessor", "ExecProcessor", "PersistentScript"), "warning"
     )
@@ -378,10 +366,10 @@ def test_with_a_login_splunkd_is_asked_straight_for_all_that_the_pages_need(
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy"), "http://127.0.0.1:9")
     done = on(installed, start, "--username", "admin", environment=nowhere)
     assert done.status == 0, done.out
-    assert "Splunk " in done.of("splunkd")[""]["found"]
-    assert done.of("kvstore")[""]["found"] == "The KV store is ready."
-    assert {one["outcome"] for one in done.of("rest").values()} == {"ok"}
-    assert done.of("rest")["accounts, by the add-on's own handler"]["found"] == "splunkd gives it, 1 in all."
+    assert "Splunk " in done.lines("splunkd")[""]["found"]
+    assert done.lines("kvstore")[""]["found"] == "The KV store is ready."
+    assert {one["outcome"] for one in done.lines("rest").values()} == {"ok"}
+    assert done.lines("rest")["accounts, by the add-on's own handler"]["found"] == "splunkd gives it, 1 in all."
     posts = {call.path for call in installed.splunkd.journal[known:] if call.method != "GET"}
     assert posts == {"/services/auth/login"}
     assert PASSWORD not in done.out + done.err
@@ -392,7 +380,7 @@ def test_it_works_and_finds_everything_in_order_on_openssl_1_0_2(
 ) -> None:
     done = on(installed, (str(openssl_1_0_2.program(python, tmp_path)),), "--username", "admin")
     assert done.status == 0, done.out
-    assert done.of("openssl")[""]["found"].startswith("OpenSSL 1.0.2")
+    assert done.lines("openssl")[""]["found"].startswith("OpenSSL 1.0.2")
 
 
 def test_a_session_key_is_taken_from_the_environment_and_never_written(
@@ -420,7 +408,7 @@ def test_what_splunkd_says_of_the_add_on_s_own_handler_is_passed_on(
     assert rest["subject"] == "accounts, by the add-on's own handler"
     assert "HTTP 500" in rest["found"]
     assert "What splunkd.log says below is the reason." in rest["advice"]
-    assert any("No module named 'no_such_thing'" in one["found"] for one in done.of("splunkd.log").values())
+    assert any("No module named 'no_such_thing'" in one["found"] for one in done.lines("splunkd.log").values())
 
 
 def test_a_kv_store_that_is_not_ready_fails(installed: Installation, small: Path, start: tuple[str, ...]) -> None:
@@ -438,7 +426,7 @@ def test_a_login_that_is_refused_fails_and_costs_only_what_it_takes(
     assert done.status == 1
     assert done.failed("splunkd")[""]["found"].startswith("The login fails (HTTP 401")
     assert password not in done.out
-    assert done.of("entry")[""]["outcome"] == "ok"
+    assert done.lines("entry")[""]["outcome"] == "ok"
 
 
 def test_a_splunkd_that_does_not_run_fails(installed: Installation, small: Path, start: tuple[str, ...]) -> None:
@@ -452,7 +440,7 @@ def test_the_last_error_of_each_inputs_own_log_is_told(
 ) -> None:
     installed.application.disabled = True
     assert installed.run(NARROW).status == 2
-    logged = on(installed, start, app=small).of("log")
+    logged = on(installed, start, app=small).lines("log")
     (name,) = [name for name in logged if name.endswith(f"_{NARROW}.log")]
     assert "Its last error: " in logged[name]["found"]
     assert "AADSTS" in logged[name]["found"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from integration.installation import KIND, NARROW, Install, Installation, set_up
+from integration.installation import COLLECTION, KIND, NARROW, Install, Installation, set_up
 from standins.splunkd import InputRun
 
 NOBODY = 65_534
@@ -84,7 +84,12 @@ def _full(logs: Path) -> str:
     return "No space left on device"
 
 
-CASES = (_owned_by_root, _folder_read_only, _a_folder_in_its_place, _a_link_to_nowhere, _full)
+def _no_folder(logs: Path) -> str:
+    shutil.rmtree(logs)
+    return "No such file or directory"
+
+
+CASES = (_owned_by_root, _folder_read_only, _a_folder_in_its_place, _a_link_to_nowhere, _full, _no_folder)
 
 
 def _errors(run: InputRun) -> list[str]:
@@ -102,16 +107,8 @@ def test_a_run_collects_though_its_log_cannot_be_written(home: Installation, bre
     assert [line for line in run.stderr if "Traceback" in line] == []
     # What the run has to say is there all the same.
     assert [line for line in run.stderr if line.startswith("INFO ") and "action=region_done" in line]
-    last_error = _trouble(home)
+    [last_error] = [one for one in home.splunkd.kvstore.documents(COLLECTION) if one["_key"].endswith(":last_error")]
     assert f"{LOG} can't be written" in last_error["sentence"]
-
-
-def test_a_run_without_the_folder_of_logs_collects(home: Installation) -> None:
-    logs = _logs(home)
-    shutil.rmtree(logs)
-    run = home.splunkd.run_input(KIND, NARROW)
-    assert (run.status, len(run.events)) == (0, 3)
-    assert f"{LOG} can't be written (No such file or directory)" in run.stderr[0]
 
 
 def test_an_error_of_such_a_run_is_said_once(home: Installation) -> None:
@@ -122,9 +119,3 @@ def test_an_error_of_such_a_run_is_said_once(home: Installation) -> None:
     unwritable, error = _errors(run)
     assert "can't be written" in unwritable
     assert "AADSTS7000215" in error
-
-
-def _trouble(installation: Installation) -> dict[str, str]:
-    documents = installation.splunkd.kvstore.documents("ta_defender_alerts_checkpoints")
-    [last_error] = [document for document in documents if document["_key"].endswith(":last_error")]
-    return dict(last_error)

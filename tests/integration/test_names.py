@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import nullcontext
 from urllib.parse import quote
@@ -14,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from integration.installation import APP, KIND, Installation
 from integration.saving import ACCOUNTS, refusal_of, row
+from package.forms import forms
 from standins.splunkd import WebError
-
-from tooling import paths
 
 ODD = (
     "corp eu",
@@ -35,24 +33,12 @@ ODD = (
 REFUSED = ("corp eu", "Büro", "corp-eu", "1st", "_corp", "corpé", "corp٣")
 
 
-def patterns() -> list[str]:
-    """Give the pattern of each name on the pages."""
-    config = json.loads((paths.ROOT / "globalConfig.json").read_text(encoding="utf-8"))
-    tables = [tab for tab in config["pages"]["configuration"]["tabs"] if "table" in tab]
-    entities = [
-        entity
-        for part in (*tables, *config["pages"]["inputs"]["services"])
-        for entity in part["entity"]
-        if entity["field"] == "name"
-    ]
-    return [one["pattern"] for entity in entities for one in entity["validators"] if one["type"] == "regex"]
-
-
 @given(st.one_of(st.text(), st.from_regex(r"[A-Za-z]\w*", fullmatch=True)))
 def test_pages_REST_and_the_checks_of_ours_take_the_same_names(name: str) -> None:
     # JavaScript knows the same classes of ASCII and no line feed before its $.
     takes = re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) is not None
-    assert set(patterns()) == {"^[A-Za-z][A-Za-z0-9_]*$"}
+    patterns = {one.get("pattern") for form in forms().values() if "name" in form for one in form["name"]["validators"]}
+    assert patterns == {"^[A-Za-z][A-Za-z0-9_]*$", None}
     with nullcontext() if takes else pytest.raises(ConfigurationError):
         check_name(name, "input")
 
@@ -73,12 +59,7 @@ def test_an_account_that_stands_in_a_conf_under_another_name_is_found_and_used(f
     fresh.save_account("model")
     stanzas = fresh.splunkd.conf.local(ACCOUNTS, APP)
     fresh.splunkd.conf.write(ACCOUNTS, APP, name, stanzas["model"])
-    realm = f"__REST_CREDENTIAL__#{APP}#configs/conf-{ACCOUNTS}"
-    separator = "``splunk_cred_sep``"
-    for number, text in enumerate(
-        (json.dumps({"client_secret": fresh.secret}), separator + separator.join("SPLUNK") + separator), 1
-    ):
-        fresh.splunkd.passwords.create(APP, realm, f"{name}{separator}{number}", text)
+    fresh.write_secret(name)
     fresh.write_input("of_odd", account=name, regions="eu")
     fresh.publish("eu", fresh.alerts(3))
     run = fresh.run("of_odd")

@@ -131,39 +131,35 @@ def test_status_and_doctor_answer(there: Installation) -> None:
     assert [check["found"] for check in report["checks"] if check["outcome"] == "failed"] == []
 
 
-@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
-def test_tls_1_1_is_refused_although_this_openssl_speaks_it(there: Installation, old_python: Path) -> None:
-    authority = trustme.CA(key_type=trustme.KeyType.RSA)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    context.minimum_version = ssl.TLSVersion.TLSv1
-    context.maximum_version = ssl.TLSVersion.TLSv1_1
-    authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA).configure_cert(context)
-    folder = there.splunkd.home / "etc" / "apps" / APP
-    code = f"""
+TRY_TLS = """
 import json, socket, ssl, sys
-sys.path[:0] = [{str(folder / "bin")!r}, {str(folder / "lib")!r}]
+sys.path[:0] = [sys.argv[1] + "/bin", sys.argv[1] + "/lib"]
 from defender_alerts.microsoft.transport.session import trust
 def speaks(context):
     try:
-        with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as plain:
+        with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as plain:
             return context.wrap_socket(plain, server_hostname="127.0.0.1").version()
     except (OSError, ssl.SSLError):
         return None
 anything = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-anything.load_verify_locations(cadata=sys.argv[2])
-print(json.dumps([speaks(anything), speaks(trust(sys.argv[2]))]))
+anything.load_verify_locations(cadata=sys.argv[3])
+print(json.dumps([speaks(anything), speaks(trust(sys.argv[3]))]))
 """
+
+
+def _spoken(app: Path, context: ssl.SSLContext, ca_pem: str, *pythons: Path) -> list[list[str | None]]:
+    """The versions of TLS that each Python speaks with a server: with OpenSSL's own settings, and with the add-on's."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=_serve, args=(server, context, 2))
+        thread = threading.Thread(target=_serve, args=(server, context, 2 * len(pythons)))
         thread.start()
-        arguments = [str(server.getsockname()[1]), authority.cert_pem.bytes().decode()]
-        run = subprocess.run(
-            [old_python, "-c", code, *arguments], check=False, capture_output=True, text=True, env={"PYTHONPATH": "/"}
-        )
+        arguments = ["-c", TRY_TLS, str(app), str(server.getsockname()[1]), ca_pem]
+        environment = {"PYTHONPATH": "/"}
+        told = [
+            subprocess.run([python, *arguments], check=True, capture_output=True, env=environment) for python in pythons
+        ]
         thread.join()
-    assert run.stderr == ""
-    assert json.loads(run.stdout) == ["TLSv1.1", None]
+    assert [run.stderr for run in told] == [b""] * len(pythons)
+    return [json.loads(run.stdout) for run in told]
 
 
 def _serve(server: socket.socket, context: ssl.SSLContext, connections: int) -> None:
@@ -175,31 +171,22 @@ def _serve(server: socket.socket, context: ssl.SSLContext, connections: int) -> 
             plain.close()
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+def test_tls_1_1_is_refused_although_this_openssl_speaks_it(built_app: Path, old_python: Path) -> None:
+    authority = trustme.CA(key_type=trustme.KeyType.RSA)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA).configure_cert(context)
+    assert _spoken(built_app, context, authority.cert_pem.bytes().decode(), old_python) == [["TLSv1.1", None]]
+
+
 def test_an_intermediate_authority_alone_is_enough_on_either_python(
-    there: Installation, old_python: Path, splunk_pythons: dict[str, Path]
+    built_app: Path, old_python: Path, splunk_pythons: dict[str, Path]
 ) -> None:
-    root = trustme.CA()
-    issuing = root.create_child_ca()
+    issuing = trustme.CA().create_child_ca()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     issuing.issue_cert("127.0.0.1").configure_cert(context)
-    folder = there.splunkd.home / "etc" / "apps" / APP
-    code = f"""
-import socket, sys
-sys.path[:0] = [{str(folder / "bin")!r}, {str(folder / "lib")!r}]
-from defender_alerts.microsoft.transport.session import trust
-with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as plain:
-    trust(sys.argv[2]).wrap_socket(plain, server_hostname="127.0.0.1").close()
-"""
-    pythons = [old_python, *splunk_pythons.values()]
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=_serve, args=(server, context, len(pythons)))
-        thread.start()
-        arguments = [str(server.getsockname()[1]), issuing.cert_pem.bytes().decode()]
-        runs = [
-            subprocess.run(
-                [python, "-c", code, *arguments], check=False, capture_output=True, text=True, env={"PYTHONPATH": "/"}
-            )
-            for python in pythons
-        ]
-        thread.join()
-    assert [run.stderr for run in runs] == ["", "", ""]
+    spoken = _spoken(built_app, context, issuing.cert_pem.bytes().decode(), old_python, *splunk_pythons.values())
+    assert [by_ours for _, by_ours in spoken] == ["TLSv1.2", "TLSv1.3", "TLSv1.3"]

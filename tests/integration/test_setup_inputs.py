@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import threading
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -248,47 +247,35 @@ def test_an_input_can_be_deleted_while_the_KV_store_is_down(fresh: Installation)
     assert "The input gone is deleted, but its checkpoint is still in the KV store" in said
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """What is wrong in a stanza that somebody wrote into inputs.conf by hand."""
-
-    name: str
-    fields: dict[str, str]
-    sentence: str
-
-
 @pytest.mark.parametrize(
-    "mistake",
+    ("fields", "sentence"),
     [
-        Mistake(
-            "unknown_region",
+        (
             {"regions": "moon"},
             "The region 'moon' does not exist for this input in the cloud Commercial. Choose among: us, eu, uk.",
         ),
-        Mistake("no_region", {"regions": " , "}, "The input no_region names no region. Correct the input no_region"),
-        Mistake(
-            "bad_start_time",
+        ({"regions": " , "}, "The input by_hand names no region. Correct the input by_hand"),
+        (
             {"start_time": "yesterday"},
             "The start time 'yesterday' is neither ISO 8601 in UTC (2026-01-31T00:00:00Z) nor relative (-7d, -12h).",
         ),
-        Mistake("bad_overlap", {"overlap": "10m"}, "overlap is '10m' and should be a whole number from 0 to 86400."),
-        Mistake("bad_resource", {"resource": "https://example.com"}, "The resource 'https://example.com' is neither"),
-        Mistake("no_account", {"account": ""}, "The input no_account names no account."),
+        ({"overlap": "10m"}, "overlap is '10m' and should be a whole number from 0 to 86400."),
+        ({"resource": "https://example.com"}, "The resource 'https://example.com' is neither"),
+        ({"account": ""}, "The input by_hand names no account."),
     ],
-    ids=lambda mistake: mistake.name,
 )
 def test_a_mistake_in_a_handwritten_inputs_conf_is_said_in_a_sentence(
-    installed: Installation, mistake: Mistake
+    installed: Installation, fields: dict[str, str], sentence: str
 ) -> None:
     installed.publish("eu", installed.alerts(3))
-    installed.write_input(mistake.name, **mistake.fields)
-    run = installed.run(mistake.name)
+    installed.write_input("by_hand", **fields)
+    run = installed.run("by_hand")
     assert (run.status, run.stdout_bytes) == (2, 0)
-    [error] = errors(installed.log(mistake.name))
+    [error] = errors(installed.log("by_hand"))
     assert error.category == "Configuration Error"
-    assert mistake.sentence in error.text
+    assert sentence in error.text
     [line] = run.stderr
-    assert mistake.sentence in line
+    assert sentence in line
     assert installed.checkpoints() == []
 
 

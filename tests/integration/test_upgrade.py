@@ -24,7 +24,6 @@ import pytest
 from integration.installation import (
     APP,
     BROAD,
-    CLIENT_SECRET,
     COLLECTION,
     DAY,
     KIND,
@@ -38,13 +37,9 @@ from integration.installation import (
 from standins.microsoft import ticks
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.splunkd import Splunkd
-from standins.splunkd.passwords import Passwords
 
 OLD, NEW = "0.1.0", "99.0.0"
 VERSIONED = ("default/app.conf", "app.manifest", "appserver/static/js/build/globalConfig.json")
-
-REALM = f"__REST_CREDENTIAL__#{APP}#configs/conf-ta_defender_alerts_account"
-END_OF_SECRET = "``splunk_cred_sep``S``splunk_cred_sep``P``splunk_cred_sep``L``splunk_cred_sep``U``splunk_cred_sep``N``splunk_cred_sep``K``splunk_cred_sep``"
 
 # As 0.1.0 wrote them. They stay as they are: users' folders hold them.
 INPUT_OF_0_1_0 = {
@@ -67,11 +62,6 @@ CHECK_OF_0_1_0 = {
 }
 
 
-def iso(time: int) -> str:
-    """A time as 0.1.0 wrote it into checkpoints: UTC with seven digits."""
-    return ticks.text(time)
-
-
 def place_of_0_1_0(installation: Installation, watermark: int, delivered: list[bytes]) -> dict[str, Any]:
     """A checkpoint as 0.1.0 left it after a run that ended at the watermark."""
     tenant = installation.tenant.guid
@@ -90,9 +80,9 @@ def place_of_0_1_0(installation: Installation, watermark: int, delivered: list[b
         "tenant": tenant,
         "cloud": "commercial",
         "region": "eu",
-        "watermark": iso(watermark),
-        "settled": iso(watermark - 10 * MINUTE),
-        "seen_from": iso(watermark - 10 * MINUTE - ticks.PER_SECOND),
+        "watermark": ticks.text(watermark),
+        "settled": ticks.text(watermark - 10 * MINUTE),
+        "seen_from": ticks.text(watermark - 10 * MINUTE - ticks.PER_SECOND),
         "seen": base64.b64encode(packed).decode("ascii"),
         "generation": 0,
         "revision": 3,
@@ -125,19 +115,11 @@ def leave_state_of_0_1_0(installation: Installation) -> None:
     }
     for stanza, settings in (("network", network), ("proxy", way), ("logging", {"loglevel": "DEBUG"})):
         conf.write("ta_defender_alerts_settings", APP, stanza, settings)
-    passwords = Passwords(installation.splunkd.home, conf)
-    secret = json.dumps({"client_secret": CLIENT_SECRET})
-    for number, text in enumerate((secret, END_OF_SECRET), start=1):
-        passwords.create(APP, REALM, f"corp``splunk_cred_sep``{number}", text)
+    installation.write_secret("corp")
 
 
-@dataclass(frozen=True)
-class Way:
-    """How a new version comes over an old one, and which files of the old one remain."""
-
-    name: str
-    install: Callable[[Path, Path], None]
-    leaves_old_files: bool
+Install = Callable[[Path, Path], None]
+"""How a new version comes over an old one: its tarball, and the folder of apps."""
 
 
 def unpack(tarball: Path, apps: Path) -> None:
@@ -157,8 +139,6 @@ def upgrade_app(tarball: Path, apps: Path) -> None:
     shutil.rmtree(old)
 
 
-UNPACK = Way("tar -x", unpack, leaves_old_files=True)
-UPGRADE_APP = Way("Upgrade app", upgrade_app, leaves_old_files=False)
 GONE = f"bin/defender_alerts/of_{OLD.replace('.', '_')}.py"
 """A file that the old version has, and the new one has not."""
 
@@ -202,13 +182,13 @@ class Splunk:
     python: Path
     tarball: Path
 
-    def upgrade(self, way: Way) -> None:
+    def upgrade(self, install: Install) -> None:
         """Stop it, install the new version, start it; the KV store is on the disk of a real one and comes back."""
         checkpoints = self.installation.checkpoints()
         self.stack.close()
         apps = self.home / "etc" / "apps"
-        way.install(self.tarball, apps)
-        assert (apps / APP / GONE).exists() == way.leaves_old_files
+        install(self.tarball, apps)
+        assert (apps / APP / GONE).exists() == (install is unpack)
         self.start(apps / APP)
         for checkpoint in checkpoints:
             self.installation.splunkd.kvstore.put(COLLECTION, checkpoint)
@@ -256,8 +236,8 @@ def splunk(old_app: Path, new_tarball: Path, splunk_pythons: dict[str, Path], tm
         yield Splunk(Installation(splunkd, cloud), stack, home, python, new_tarball)
 
 
-@pytest.mark.parametrize("way", [UNPACK, UPGRADE_APP], ids=lambda way: way.name)
-def test_what_0_1_0_left_behind_goes_on_with_no_loss_and_no_repetition(splunk: Splunk, way: Way) -> None:
+@pytest.mark.parametrize("install", [unpack, upgrade_app])
+def test_what_0_1_0_left_behind_goes_on_with_no_loss_and_no_repetition(splunk: Splunk, install: Install) -> None:
     installation = splunk.installation
     leave_state_of_0_1_0(installation)
     watermark = installation.cloud.clock.now() - 30 * MINUTE
@@ -272,7 +252,7 @@ def test_what_0_1_0_left_behind_goes_on_with_no_loss_and_no_repetition(splunk: S
     installation.publish("eu", [*alerts, *late])
     local = splunk.local()
 
-    splunk.upgrade(way)
+    splunk.upgrade(install)
 
     assert splunk.version() == NEW
     assert splunk.local() == local
@@ -283,7 +263,7 @@ def test_what_0_1_0_left_behind_goes_on_with_no_loss_and_no_repetition(splunk: S
     (checkpoint,) = (
         document for document in installation.checkpoints() if document.get("region") == "eu" and "seen" in document
     )
-    assert checkpoint["watermark"] > iso(watermark)
+    assert checkpoint["watermark"] > ticks.text(watermark)
     assert installation.run().events == []
 
 
@@ -294,7 +274,7 @@ def version_time(alert: bytes) -> int:
 def test_the_pages_show_what_0_1_0_saved(splunk: Splunk) -> None:
     installation = splunk.installation
     leave_state_of_0_1_0(installation)
-    splunk.upgrade(UNPACK)
+    splunk.upgrade(unpack)
     pages = splunk.pages()
     shown = pages[f"{APP}_{KIND}"][BROAD]
     assert {name: shown[name] for name in INPUT_OF_0_1_0} == INPUT_OF_0_1_0
@@ -315,7 +295,7 @@ def test_what_todays_version_saved_and_collected_goes_on_after_an_upgrade(splunk
     before_upgrade = texts_of_run(installation)
     local, pages = splunk.local(), splunk.pages()
 
-    splunk.upgrade(UPGRADE_APP)
+    splunk.upgrade(upgrade_app)
 
     assert (splunk.version(), splunk.local()) == (NEW, local)
     assert splunk.pages() == pages
@@ -329,7 +309,7 @@ def test_an_input_that_is_deleted_after_an_upgrade_takes_its_places_with_it(splu
     installation = set_up(splunk.installation, regions="eu")
     for name in (BROAD, NARROW):
         installation.run(name)
-    splunk.upgrade(UNPACK)
+    splunk.upgrade(unpack)
     assert {checkpoint["input"] for checkpoint in installation.checkpoints()} == {BROAD, NARROW}
     installation.splunkd.web.delete(f"{APP}_{KIND}/{BROAD}")
     assert {checkpoint["input"] for checkpoint in installation.checkpoints()} == {NARROW}
