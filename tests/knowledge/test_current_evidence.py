@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -135,42 +136,51 @@ def test_an_account_that_ran_a_process_comes_after_one_that_is_evidence_by_itsel
 # Evidence.
 
 
-@pytest.mark.parametrize("number", range(0, 40, 3))
-def test_endpoint_evidence_is_found_in_its_order(knowledge: SearchKnowledge, number: int) -> None:
-    evidence = json.loads(ENDPOINT.raw(number, every_type=True))["evidence"]
-    fields = fields_of(knowledge, ENDPOINT, ENDPOINT.raw(number, every_type=True))
-    files = [each for each in evidence if each["fileName"]]
-    processes = [each for each in evidence if each["entityType"] == "Process"]
-    assert values(fields, "file_name") == [each["fileName"] for each in files]
-    assert values(fields, "file_path") == [f"{each['filePath']}\\{each['fileName']}" for each in files]
-    assert values(fields, "file_hash") == [each["sha256"] for each in files]
-    assert values(fields, "process") == [each["processCommandLine"] for each in processes]
-    assert values(fields, "process_name") == [each["fileName"] for each in processes]
-    parents = [f"{each['parentProcessFilePath']}\\{each['parentProcessFileName']}" for each in processes]
-    assert values(fields, "parent_process") == parents
-    assert values(fields, "ip") == [each["ipAddress"] for each in evidence if each["ipAddress"]]
-    assert values(fields, "url") == [each["url"] for each in evidence if each["url"]]
-    keys = [(each["registryHive"], each["registryKey"], each["registryValueName"]) for each in evidence]
-    assert values(fields, "registry_path") == ["\\".join(key) for key in keys if key[0]]
-    assert len(values(fields, "registry_path")) == 1
+Piece = dict[str, Any]
+OF_ENDPOINT: dict[str, Callable[[Piece], object]] = {
+    "file_name": lambda each: each["fileName"],
+    "file_path": lambda each: each["fileName"] is not None and f"{each['filePath']}\\{each['fileName']}",
+    "file_hash": lambda each: each["fileName"] is not None and each["sha256"],
+    "process": lambda each: each["entityType"] == "Process" and each["processCommandLine"],
+    "process_name": lambda each: each["entityType"] == "Process" and each["fileName"],
+    "parent_process": lambda each: (
+        each["entityType"] == "Process" and f"{each['parentProcessFilePath']}\\{each['parentProcessFileName']}"
+    ),
+    "ip": lambda each: each["ipAddress"] or None,
+    "url": lambda each: each["url"] or None,
+    "registry_path": lambda each: (
+        each["registryHive"] and "\\".join((each["registryHive"], each["registryKey"], each["registryValueName"]))
+    ),
+}
+OF_GRAPH: dict[str, Callable[[Piece], object]] = {
+    "file_name": lambda each: (file := file_of(each)) and file["fileName"],
+    "file_path": lambda each: (file := file_of(each)) and f"{file['filePath']}\\{file['fileName']}",
+    "file_hash": lambda each: (file := file_of(each)) and file["sha256"],
+    "process": lambda each: each.get("processCommandLine"),
+    "process_name": lambda each: "processId" in each and each["imageFile"]["fileName"],
+    "ip": lambda each: each.get("ipAddress"),
+    "url": lambda each: each.get("url"),
+}
+"""What a field has of a piece of evidence, if anything."""
+
+
+def file_of(piece: Piece) -> Any:
+    return piece.get("fileDetails") or piece.get("imageFile")
 
 
 @pytest.mark.parametrize("number", range(0, 40, 3))
-@every_graph_alert
-def test_graph_evidence_is_found_in_its_order(knowledge: SearchKnowledge, kind: Kind, number: int) -> None:
-    evidence = json.loads(kind.raw(number))["evidence"]
-    fields = fields_of(knowledge, kind, kind.raw(number))
-    files = [file for each in evidence if (file := each.get("fileDetails") or each.get("imageFile"))]
-    processes = [each for each in evidence if "processId" in each]
-    parents = [each["parentProcessImageFile"] for each in processes]
-    assert values(fields, "file_name") == [each["fileName"] for each in files]
-    assert values(fields, "file_path") == [f"{each['filePath']}\\{each['fileName']}" for each in files]
-    assert values(fields, "file_hash") == [each["sha256"] for each in files]
-    assert values(fields, "process") == [each["processCommandLine"] for each in processes]
-    assert values(fields, "process_name") == [each["imageFile"]["fileName"] for each in processes]
-    assert values(fields, "parent_process") == [f"{p['filePath']}\\{p['fileName']}" if p else "" for p in parents]
-    assert values(fields, "ip") == [each["ipAddress"] for each in evidence if "ipAddress" in each]
-    assert values(fields, "url") == [each["url"] for each in evidence if "url" in each]
+@every_alert
+def test_evidence_is_found_in_its_order(knowledge: SearchKnowledge, kind: Kind, number: int) -> None:
+    raw = kind.raw(number, every_type=kind is ENDPOINT)
+    evidence = json.loads(raw)["evidence"]
+    fields = fields_of(knowledge, kind, raw)
+    for name, of in (OF_ENDPOINT if kind is ENDPOINT else OF_GRAPH).items():
+        assert values(fields, name) == [found for each in evidence if (found := of(each)) not in {None, False}], name
+    if kind is not ENDPOINT:
+        # A process without a parent has an empty value, so that the n-th values belong together.
+        parents = [each["parentProcessImageFile"] for each in evidence if "processId" in each]
+        paths = [f"{parent['filePath']}\\{parent['fileName']}" if parent else "" for parent in parents]
+        assert values(fields, "parent_process") == paths
 
 
 PIECES = st.lists(
@@ -262,9 +272,15 @@ def test_the_user_of_an_alert_about_a_mail_is_who_got_it(knowledge: SearchKnowle
 @every_alert
 def test_a_registry_path_goes_as_far_as_the_evidence(knowledge: SearchKnowledge, kind: Kind) -> None:
     key = {"registryHive": "HKEY_LOCAL_MACHINE", "registryKey": "SOFTWARE\\X"}
-    evidence = [key, key | {"registryValueName": "Run"}, key | {"registryValueName": None}, {"registryHive": None}]
+    evidence = [
+        *(key, key | {"registryValueName": "Run"}, key | {"registryValueName": None}, {"registryHive": None}),
+        # A key may come without its hive.
+        {"registryHive": None, "registryKey": "HKLM\\X"},
+        {"registryKey": "HKLM\\Y", "registryValueName": "Run"},
+    ]
     path = "HKEY_LOCAL_MACHINE\\SOFTWARE\\X"
-    assert fields_of(knowledge, kind, kind.raw(evidence=evidence))["registry_path"] == [path, path + "\\Run", path]
+    expected = [path, path + "\\Run", path, "HKLM\\X", "HKLM\\Y\\Run"]
+    assert fields_of(knowledge, kind, kind.raw(evidence=evidence))["registry_path"] == expected
 
 
 @every_alert

@@ -276,22 +276,6 @@ def test_the_category_leads_to_a_tactic_where_it_is_one(
 
 
 @pytest.mark.parametrize(
-    ("service", "app"),
-    [
-        ("microsoftDefenderForEndpoint", "Microsoft Defender for Endpoint"),
-        ("microsoftDefenderForOffice365", "Microsoft Defender for Office 365"),
-        ("azureAdIdentityProtection", "Microsoft Entra ID Protection"),
-        ("microsoftDefenderForQuantum", "Microsoft Defender XDR"),
-    ],
-)
-@every_graph_alert
-def test_the_app_is_the_product_that_graph_names(
-    knowledge: SearchKnowledge, kind: Kind, service: str, app: str
-) -> None:
-    assert fields_of(knowledge, kind, kind.raw(serviceSource=service, productName=None))["app"] == app
-
-
-@pytest.mark.parametrize(
     "service", [name for name in graph_schema.types()["serviceSource"]["members"] if not name.startswith("unknown")]
 )
 def test_each_product_of_the_schema_has_a_name(knowledge: SearchKnowledge, service: str) -> None:
@@ -315,24 +299,11 @@ def test_an_endpoint_alert_is_looked_at_in_the_portal_of_its_cloud(
     assert fields["alert_url"] == f"https://{portal}/alerts/da1_-2?tid={TENANT}"
 
 
-@every_graph_alert
-def test_graph_says_where_to_look_at_alert_and_incident(knowledge: SearchKnowledge, kind: Kind) -> None:
-    record = json.loads(kind.raw(7))
-    fields = fields_of(knowledge, kind, kind.raw(7))
-    assert (fields["alert_url"], fields["incident_url"]) == (record["alertWebUrl"], record["incidentWebUrl"])
-
-
 @every_alert
 def test_the_incident_of_an_alert_is_a_field_number_or_text(knowledge: SearchKnowledge, kind: Kind) -> None:
     for incident in (28282, "28282"):
         assert fields_of(knowledge, kind, kind.raw(incidentId=incident))["incident_id"] == "28282"
     assert "incident_id" not in fields_of(knowledge, kind, kind.raw(incidentId=None))
-
-
-@every_alert
-def test_an_alert_is_no_ticket(knowledge: SearchKnowledge, kind: Kind) -> None:
-    fields = fields_of(knowledge, kind, kind.raw())
-    assert not {"ticket_id", "priority", "time_submitted"} & fields.keys()
 
 
 # What old add-ons indexed.

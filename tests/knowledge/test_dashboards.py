@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree as ET
 
@@ -229,6 +230,22 @@ def test_no_search_keeps_a_number_of_rows_without_a_word(dashboard: Dashboard) -
         query = source["options"]["query"]
         assert set(re.findall(r"\| sort (\S+)", query)) <= {"0"}, query
         assert set(re.findall(r"\| head (\d+)", query)) <= {"1", "100000"}, query
+
+
+@pytest.mark.parametrize(("path", "base"), [(OVERVIEW, "ds_alerts"), (INCIDENTS, "ds_records")])
+def test_at_most_a_hundred_thousand_events_reach_the_search_head_and_a_cut_is_said(
+    knowledge: SearchKnowledge, events: Events, path: Path, base: str
+) -> None:
+    dashboard = Dashboard.read(path)
+    read, notice = (dashboard.sources[name]["options"] for name in (base, "ds_notice"))
+    first, cut, _ = read["query"].partition("| head 100000 |")
+    assert cut
+    assert {part.split()[0] for part in first.split("|")[1:] if part.strip()} <= {"eval", "fields"}
+    read["query"] = read["query"].replace("head 100000", "head 50")
+    notice["query"] = notice["query"].replace("rows_read>=100000", "rows_read>=50")
+    runner = Runner(dashboard, knowledge, {})
+    runner.run(base, events, scene.NOW_SECONDS)
+    assert only(runner.run("ds_notice", events, scene.NOW_SECONDS), "text").startswith("**Cut.**")
 
 
 @every_dashboard

@@ -113,26 +113,9 @@ def test_no_list_is_cut(knowledge: SearchKnowledge) -> None:
     assert len(run(knowledge, seen(knowledge, many), "ds_open")["ds_open"].rows) == len(many)
 
 
-def test_at_most_a_hundred_thousand_versions_reach_the_search_head_and_a_cut_is_said(
-    knowledge: SearchKnowledge, events: Events
-) -> None:
-    dashboard = Dashboard.read(OVERVIEW)
-    base, notice = (dashboard.sources[name]["options"] for name in ("ds_alerts", "ds_notice"))
-    first, _, rest = base["query"].partition("| head 100000 |")
-    assert rest
-    assert all(part.split()[0] == "fields" for part in first.split("|")[1:] if part.strip())
-    base["query"] = f"{first}| head 50 |{rest}"
-    notice["query"] = notice["query"].replace("rows_read>=100000", "rows_read>=50")
-    runner = Runner(dashboard, knowledge, {})
-    said = runner.run("ds_notice", events, scene.NOW_SECONDS).rows[0]["text"][0]
-    assert said.startswith("**Cut.**")
-    assert str(50) not in said
-
-
-def test_an_empty_index_says_what_to_look_for_and_counts_none(knowledge: SearchKnowledge) -> None:
-    results = run(knowledge, [])
-    assert "defender_alerts_index" in results["ds_notice"].rows[0]["text"][0]
-    assert [pair(results[name]) for name in ("ds_new", "ds_new_high", "ds_open_count")] == [["0", "0"]] * 3
+def test_an_empty_index_counts_none(knowledge: SearchKnowledge) -> None:
+    results = run(knowledge, [], "ds_new", "ds_new_high", "ds_open_count")
+    assert [pair(table) for table in results.values()] == [["0", "0"]] * 3
 
 
 def test_the_time_to_acknowledge_is_from_creation_to_the_first_version_that_is_no_longer_new(

@@ -272,12 +272,6 @@ def test_no_other_source_has_a_tenant(knowledge: SearchKnowledge, source: str) -
     assert fields["dest"]
 
 
-def test_events_that_the_old_add_on_indexed_have_the_same_fields(knowledge: SearchKnowledge) -> None:
-    of_source = {"source", "vendor_account", "vendor_region", "defender_input"}
-    ours, theirs = (fields_of(knowledge, record(), source=source) for source in (OUR_SOURCE, OLD_SOURCE))
-    assert {name: ours[name] for name in ours.keys() - of_source} == {n: theirs[n] for n in theirs.keys() - of_source}
-
-
 def test_an_event_of_another_sourcetype_is_no_alert_of_ours(knowledge: SearchKnowledge) -> None:
     other = IndexedEvent(raw="{}", time="1", source=OUR_SOURCE, sourcetype="other", host="h", index="i")
     assert not {"eventtype", "tag"} & knowledge.search_fields(other).keys()

@@ -184,28 +184,6 @@ def test_a_link_may_have_its_slashes_escaped(knowledge: SearchKnowledge, kind: K
         assert (fields["alert_url"], fields["incident_url"]) == (link, link + "&i=2")
 
 
-@every_graph_alert
-def test_a_detection_without_an_id_has_its_title_for_one(knowledge: SearchKnowledge, kind: Kind) -> None:
-    raw = kind.raw(
-        detectorId=None,
-        alertPolicyId=None,
-        threatDisplayName=None,
-        threatFamilyName="-",
-        category="null",
-        categories=[],
-    )
-    assert fields_of(knowledge, kind, raw)["signature_id"] == json.loads(raw)["title"]
-
-
-@every_graph_alert
-def test_a_registry_key_may_come_without_its_hive(knowledge: SearchKnowledge, kind: Kind) -> None:
-    evidence = [
-        {"registryHive": None, "registryKey": "HKLM\\X"},
-        {"registryKey": "HKLM\\Y", "registryValueName": "Run"},
-    ]
-    assert fields_of(knowledge, kind, kind.raw(evidence=evidence))["registry_path"] == ["HKLM\\X", "HKLM\\Y\\Run"]
-
-
 @pytest.mark.parametrize("at", range(3))
 def test_the_host_of_a_former_incident_is_the_first_device_of_its_alerts(knowledge: SearchKnowledge, at: int) -> None:
     alerts: list[dict[str, Any]] = [{"alertId": str(number), "devices": []} for number in range(3)]
