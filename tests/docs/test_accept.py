@@ -68,9 +68,6 @@ def test_nobody_s_licence_is_accepted_for_them() -> None:
 
 
 def test_the_container_is_on_this_machine_alone_and_finds_the_tarball_and_the_stand_in_cloud() -> None:
-    assert set(COMPOSE) == {"name", "services"}
-    assert set(SERVICE) == {"image", "platform", "hostname", "environment", "ports", "extra_hosts", "volumes"}
-    assert SERVICE["image"].startswith("splunk/splunk:${SPLUNK_VERSION")
     assert [port for port in SERVICE["ports"] if not port.startswith("127.0.0.1:")] == []
     assert SERVICE["extra_hosts"] == ["host.docker.internal:host-gateway"]
     ours, theirs, mode = SERVICE["volumes"][0].split(":")
@@ -81,13 +78,11 @@ def test_the_container_is_on_this_machine_alone_and_finds_the_tarball_and_the_st
 
 
 def test_the_workflow_is_whole_and_not_activated() -> None:
-    assert set(WORKFLOW) == {"name", True, "permissions", "jobs"}
     assert WORKFLOW[True] == {"workflow_dispatch": None}
     assert not (paths.ROOT / ".github").exists()
     assert [step for step in STEPS if ("run" in step) is ("uses" in step)] == []
     programs = {word for step in STEPS for word in re.findall(r"(?<!\S)(?:\./|acceptance/)\S+", step.get("run", ""))}
     assert [name for name in programs if not (paths.ROOT / name).exists()] == []
-    assert WORKFLOW["jobs"]["splunk"]["strategy"]["matrix"]["splunk"][0].startswith("9.3.")
     kept = next(step["with"]["path"] for step in STEPS if step.get("uses", "").startswith("actions/upload-artifact"))
     assert kept == f"{splunk.REPORT.relative_to(paths.ROOT)}.*"
     assert STEPS[-1]["if"] == "always()"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -132,15 +131,6 @@ def test_the_libraries_agree_with_their_own_metadata(vendored: list[metadata.Dis
     found = unmet(vendored, python)
     assert {key: line for key, line in found.items() if key not in NOT_MET} == {}
     assert found.keys() == NOT_MET.keys(), "an exception that is none any more"
-
-
-def test_the_check_sees_what_a_library_lacks(built_app: Path, tmp_path: Path) -> None:
-    shutil.copytree(built_app / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("*.py", "certifi-*"))
-    (urllib3,) = tmp_path.glob("lib/urllib3-*/METADATA")
-    urllib3.write_text("Metadata-Version: 2.1\nName: urllib3\nVersion: 99\nRequires-Python: >=3.10\n", encoding="utf-8")
-    found = unmet(list(metadata.distributions(path=[str(tmp_path / "lib")])), "3.9")
-    assert {("requests", "certifi"), ("requests", "urllib3"), ("urllib3", "python")} <= found.keys()
-    assert ("urllib3", "python") not in unmet(list(metadata.distributions(path=[str(tmp_path / "lib")])), "3.13")
 
 
 def test_the_libraries_work_without_what_is_compiled(splunk_python: Path, built_app: Path) -> None:

@@ -94,11 +94,6 @@ def test_every_script_says_which_python_to_use(start: tuple[str, ...], scripts: 
         assert (done.stdout, done.returncode) == ("", 2), script.name
 
 
-def test_the_sentence_is_one_and_names_the_command_as_the_documents_do() -> None:
-    assert len(re.findall(r"[.!?](?:\s|$)", SENTENCE)) == 1
-    assert "was started by Python {}: at a shell, start it with splunk cmd python3.9;" in SENTENCE
-
-
 def test_an_input_that_is_checked_before_it_is_saved_gets_the_sentence_as_its_answer(
     start: tuple[str, ...], scripts: list[Path]
 ) -> None:

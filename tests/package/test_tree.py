@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Callable
@@ -31,15 +30,6 @@ def test_a_tree_that_was_not_made_is_a_problem(tmp_path: Path) -> None:
     assert tree.problems(tmp_path / "nothing") == ["it was not made"]
 
 
-def set_json(path: Path, value: str, *keys: str) -> None:
-    document = json.loads(path.read_text(encoding="utf-8"))
-    part = document
-    for key in keys[:-1]:
-        part = part[key]
-    part[keys[-1]] = value
-    path.write_text(json.dumps(document), encoding="utf-8")
-
-
 BREAKAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "an input that was not generated": (
         lambda app: (app / "bin/defender_siem_alerts.py").unlink(),
@@ -62,7 +52,9 @@ BREAKAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         "metadata/default.meta differs from the one in package/",
     ),
     "another version in the manifest": (
-        lambda app: set_json(app / "app.manifest", "9.9.9", "info", "id", "version"),
+        lambda app: (manifest := app / "app.manifest").write_text(
+            manifest.read_text(encoding="utf-8").replace(f'"{paths.VERSION}"', '"9.9.9"'), encoding="utf-8"
+        ),
         f"app.manifest says version 9.9.9, pyproject.toml {paths.VERSION}",
     ),
     "no manifest": (
