@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 
-import pytest
 from defender_alerts.errors import AddonError
 from defender_alerts.times import seconds
-from standins.microsoft import faults, ticks
-from standins.microsoft.cloud import MicrosoftCloud
+from standins.microsoft import faults
 from standins.microsoft.samples import siem_alert
-from standins.polling import NoWaiting, PolledInput, http_proxy
+from standins.polling import NoWaiting, PolledInput
 
 EU = "wdatp-alertexporter-eu.windows.com"
 LOGIN = "login.microsoftonline.com"
@@ -25,21 +23,6 @@ def _alert(polled: PolledInput, number: int = 1) -> str:
 def _failure(polled: PolledInput) -> AddonError:
     (failure,) = polled.poll().failures
     return failure
-
-
-def test_the_wait_is_what_Retry_After_says_in_seconds(polled: PolledInput) -> None:
-    polled.cloud.faults.add(EU, faults.throttled(37))
-    assert polled.poll().failures == []
-    assert polled.stop.waits == [37.0]
-
-
-def test_the_wait_is_until_the_date_that_Retry_After_names_by_the_servers_clock(polled: PolledInput) -> None:
-    polled.cloud.clock.skew(-86_400)
-    polled.cloud.clock.freeze(polled.cloud.clock.now() // ticks.PER_SECOND * ticks.PER_SECOND)
-    at = polled.cloud.clock.now() + seconds(42)
-    polled.cloud.faults.add(EU, faults.throttled(ticks.http_date(at)))
-    assert polled.poll().failures == []
-    assert polled.stop.waits == [pytest.approx(42, abs=2)]
 
 
 def test_without_Retry_After_the_waits_double_with_jitter_up_to_a_minute(polled: PolledInput) -> None:
@@ -89,47 +72,6 @@ def test_what_a_redirect_points_to_is_never_asked(polled: PolledInput) -> None:
     polled.cloud.faults.add(EU, faults.Redirect(f"https://{polled.cloud.siem('us').host}/api/alerts"))
     _failure(polled)
     assert polled.cloud.journal.hosts() == {LOGIN, EU}
-
-
-@pytest.mark.parametrize("kind", ["http", "https", "socks5"])
-def test_each_type_of_proxy_leads_to_microsoft_with_credentials(kind: str) -> None:
-    with MicrosoftCloud(proxy_credentials=("splunk@corp", "p@ss:w/rd%?")) as cloud:
-        polled = _through(cloud, kind)
-        assert polled.proxy is not None
-        polled.proxy = polled.proxy._replace(username="splunk@corp", password="p@ss:w/rd%?", remote_dns=True)
-        alert = _alert(polled)
-        assert polled.poll().failures == []
-        assert polled.sink.raws() == [alert]
-        assert {tunnel.proxy for tunnel in cloud.journal.tunnels()} == {kind}
-
-
-def _through(cloud: MicrosoftCloud, kind: str) -> PolledInput:
-    tenant = cloud.entra.add_tenant(domain="contoso.onmicrosoft.com", cloud="commercial")
-    application = tenant.add_application(secret="nobody's~secret.0123456789")
-    address = {"http": cloud.proxy, "https": cloud.https_proxy, "socks5": cloud.socks_proxy}[kind]
-    return PolledInput(cloud, tenant, application, proxy=http_proxy(address))
-
-
-def test_neither_the_environments_CA_bundle_nor_its_proxy_overrides_the_settings(
-    polled: PolledInput, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
-    monkeypatch.setenv("CURL_CA_BUNDLE", "/nowhere/ca.pem")
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    alert = _alert(polled)
-    assert polled.poll().failures == []
-    assert polled.sink.raws() == [alert]
-
-
-def test_without_a_proxy_in_the_settings_the_environments_is_used(
-    polled: PolledInput, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", polled.cloud.proxy.url())
-    network = polled.network()._replace(proxy=None)
-    polled.network = lambda: network  # type: ignore[method-assign]
-    alert = _alert(polled)
-    assert polled.poll().failures == []
-    assert polled.sink.raws() == [alert]
 
 
 def test_a_stop_during_an_answer_ends_the_reading(polled: PolledInput) -> None:

@@ -13,7 +13,7 @@ from defender_alerts.checkpoint.last_error import LastError
 from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts
 from defender_alerts.checkpoint.versions import Seen, Version, fingerprint
 from defender_alerts.collect.recollection import Recollection
-from defender_alerts.errors import CheckpointError, StoppedError
+from defender_alerts.errors import CheckpointError
 from defender_alerts.splunk import kvstore
 from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.resetting import delete_input
@@ -187,15 +187,6 @@ def test_a_store_that_is_starting_is_waited_for_so_long_and_no_longer(
     assert sum(waiting.waits) <= kvstore.LONGEST_START + kvstore._START_POLL
 
 
-def test_a_wait_for_the_store_ends_when_the_process_is_asked_to_stop(
-    splunkd: Splunkd, store: KVStoreCheckpoints, stop: NoWaiting
-) -> None:
-    splunkd.kvstore.state = KVStoreState.STARTING
-    stop.set()
-    with pytest.raises(StoppedError):
-        store.checkpoints_of(KIND, INPUT)
-
-
 @pytest.mark.parametrize("times", past(len(kvstore._BACKOFFS)))
 def test_a_store_that_fails_over_is_tried_again_a_few_times_and_then_left_to_the_next_run(
     splunkd: Splunkd, store: KVStoreCheckpoints, stop: NoWaiting, times: int
@@ -216,26 +207,6 @@ def test_a_connection_that_breaks_is_tried_again(splunkd: Splunkd, store: KVStor
     splunkd.kvstore.drop_next(1)
     store.save(_checkpoint().document())
     assert len(store.checkpoints_of(KIND, INPUT)) == 1
-
-
-def test_a_store_that_can_be_read_and_not_written_is_an_error_at_the_save(
-    splunkd: Splunkd, store: KVStoreCheckpoints
-) -> None:
-    splunkd.kvstore.read_only = True
-    assert store.checkpoints_of(KIND, INPUT) == []
-    with pytest.raises(CheckpointError, match=r"could not be saved.*HTTP 503.*read-only mode.*splunkd calls.*ready"):
-        store.save(_checkpoint().document())
-
-
-def test_a_splunkd_that_is_not_there_is_an_error(splunkd: Splunkd, store: KVStoreCheckpoints) -> None:
-    with splunkd.unreachable(), pytest.raises(CheckpointError, match="splunkd gave no usable answer"):
-        store.checkpoints_of(KIND, INPUT)
-
-
-def test_a_session_that_has_expired_is_an_error(splunkd: Splunkd, store: KVStoreCheckpoints) -> None:
-    splunkd.sessions.expire()
-    with pytest.raises(CheckpointError, match=r"session key.*a new one"):
-        store.checkpoints_of(KIND, INPUT)
 
 
 def test_a_collection_that_is_missing_is_an_error_and_not_an_empty_store(

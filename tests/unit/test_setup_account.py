@@ -159,9 +159,38 @@ def test_a_government_account_asks_its_own_login_for_its_own_audiences_and_no_co
     assert {tunnel.host for tunnel in cloud.journal.tunnels()} == {GOV_LOGIN}
 
 
-def test_credentials_that_are_wrong_refuse_the_account(polled: PolledInput) -> None:
-    with pytest.raises(AuthenticationError, match=r"secret of the account corp is wrong.*AADSTS7000215"):
-        check(polled, client_secret="wrong")
+def _portal(polled: PolledInput) -> None:
+    polled.cloud.faults.add(LOGIN, faults.captive_portal(), times=None)
+
+
+def _wants_a_password(polled: PolledInput) -> None:
+    polled.cloud.proxy_credentials = ("user", "password")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fields", "way", "error", "says"),
+    [
+        (None, {"client_secret": "wrong"}, {}, AuthenticationError, r"of the account corp is wrong.*AADSTS7000215"),
+        (None, {"tenant_id": "fabrikam.onmicrosoft.com"}, {}, AuthenticationError, "AADSTS90002"),
+        (_wants_a_password, {}, {}, ConfigurationError, "The proxy asks for a user name and password"),
+        (None, {}, {"proxy": Proxy("http", "127.0.0.1", 9)}, ConnectionFailedError, "Check host, port and type under"),
+        (None, {}, {"ca_pem": ""}, ConnectionFailedError, "not trusted"),
+        (_portal, {}, {}, AddonError, "Look for a proxy, portal or filter"),
+    ],
+)
+def test_what_keeps_every_input_from_its_work_refuses_the_account(  # noqa: PLR0917 - columns
+    polled: PolledInput,
+    spoil: Callable[[PolledInput], None] | None,
+    fields: dict[str, str],
+    way: dict[str, Any],
+    error: type[AddonError],
+    says: str,
+) -> None:
+    if spoil is not None:
+        spoil(polled)
+    account = account_of(polled.tenant, polled.application)._replace(**fields)  # type: ignore[arg-type]
+    with pytest.raises(error, match=says):
+        check_account(account, way_to(polled.cloud)._replace(**way))
 
 
 def test_a_secrets_id_in_place_of_its_value_is_recognised_without_asking(polled: PolledInput) -> None:
@@ -184,37 +213,6 @@ def test_only_what_has_the_form_of_a_guid_is_taken_for_a_secrets_id(secret: str,
     account = Account("corp", "commercial", "contoso.onmicrosoft.com", "", secret, auth_type=auth_type)
     with pytest.raises(AuthenticationError, match="make a new secret") if is_id else nullcontext():
         refuse_secret_id(account)
-
-
-def test_a_tenant_that_does_not_exist_refuses_the_account(polled: PolledInput) -> None:
-    with pytest.raises(AuthenticationError, match="AADSTS90002"):
-        check(polled, tenant_id="fabrikam.onmicrosoft.com")
-
-
-def test_a_proxy_that_wants_a_password_refuses_the_account(polled: PolledInput) -> None:
-    polled.cloud.proxy_credentials = ("user", "password")
-    with pytest.raises(ConfigurationError, match="The proxy asks for a user name and password"):
-        check(polled)
-
-
-def test_a_proxy_where_there_is_none_refuses_the_account(polled: PolledInput) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        free = server.getsockname()[1]
-    nowhere = way_to(polled.cloud)._replace(proxy=Proxy("http", "127.0.0.1", free))
-    with pytest.raises(ConnectionFailedError, match="Check host, port and type under Configuration > Proxy"):
-        check_account(account_of(polled.tenant, polled.application), nowhere)
-
-
-def test_a_ca_that_is_not_trusted_refuses_the_account(polled: PolledInput) -> None:
-    untrusting = way_to(polled.cloud)._replace(ca_pem="")
-    with pytest.raises(ConnectionFailedError, match="not trusted"):
-        check_account(account_of(polled.tenant, polled.application), untrusting)
-
-
-def test_something_else_in_the_place_of_entra_id_refuses_the_account(polled: PolledInput) -> None:
-    polled.cloud.faults.add(LOGIN, faults.captive_portal(), times=None)
-    with pytest.raises(AddonError, match="Look for a proxy, portal or filter"):
-        check(polled)
 
 
 def test_entra_id_in_trouble_is_no_reason_to_refuse(polled: PolledInput) -> None:

@@ -14,7 +14,6 @@ from defender_alerts.errors import (
     AddonError,
     AuthenticationError,
     ConfigurationError,
-    ServiceError,
     UnexpectedAnswerError,
     UnknownResourceError,
 )
@@ -127,13 +126,6 @@ def test_a_code_that_nobody_listed_gets_no_invented_remedy(polled: PolledInput) 
     assert 70011 not in known
     polled.cloud.faults.add(LOGIN, faults.EntraError(70011), times=None)
     with pytest.raises(AuthenticationError, match=r"Look the code up.*AADSTS70011"):
-        polled.poll()
-
-
-@pytest.mark.parametrize("code", [90033, 90055])
-def test_a_transient_code_is_the_services_trouble_and_not_the_credentials(polled: PolledInput, code: int) -> None:
-    polled.cloud.faults.add(LOGIN, faults.EntraError(code, status=400), times=None)
-    with pytest.raises(ServiceError, match=f"not issuing tokens at the moment.*AADSTS{code}"):
         polled.poll()
 
 
