@@ -201,7 +201,6 @@ LIMITS = {
 
 NO_LIMITS = {
     "microsoft.apis.odata._HTTPS": "a port",
-    "microsoft.tokens._JWT_PARTS": "a format",
     "microsoft.aadsts.ADVICE": "Microsoft's codes",
     "microsoft.entra_refusals._TRANSIENT": "Microsoft's codes",
     "microsoft.transport.body._GZIP_WINDOW": "a format",

@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 
 from defender_alerts.times import iso, parse_iso
 
-_SUFFIX = "last_error"
-
 FAILED, INCOMPLETE = "failed", "incomplete"
 """How the run ended, as in the log. Incomplete: part of the requested data is still missing."""
 
@@ -41,7 +39,7 @@ class LastError(NamedTuple):
     @property
     def key(self) -> str:
         """The key of its document; a checkpoint's key has more parts."""
-        return ":".join((self.kind, self.input, *([self.region] if self.region else []), _SUFFIX))
+        return ":".join((self.kind, self.input, *([self.region] if self.region else []), "last_error"))
 
     def document(self) -> dict[str, Any]:
         """The error as a KV store document; it is deleted with the input by ``kind`` and ``input``."""

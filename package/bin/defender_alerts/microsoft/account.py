@@ -152,24 +152,23 @@ def read_account(
     clouds.cloud(cloud)
     tenant_id = cleaned(stanza.get("tenant_id") or "")
     check_tenant_id(tenant_id, where)
-    tenant_of_domain = stanza.get("tenant_of_domain") or ""
     auth_type = cleaned(stanza.get("auth_type") or CLIENT_SECRET)
     if auth_type not in AUTH_TYPES:
         raise ConfigurationError(f"auth_type is {auth_type!r} and should be one of {', '.join(AUTH_TYPES)}. {where}")
-    if auth_type == MANAGED_IDENTITY:
-        return _read_managed_identity(Account(name, cloud, tenant_id, "", "", auth_type=auth_type), stanza, where)
-    client_id = _read_client_id(stanza, where)
     account = Account(
         name,
         cloud,
         tenant_id,
-        client_id,
+        client_id="",
         client_secret="",
         auth_type=auth_type,
-        tenant_of_domain=tenant_of_domain,
+        tenant_of_domain=stanza.get("tenant_of_domain") or "",
         signed_in_as=(stanza.get("signed_in_as") or "") if auth_type == USER else "",
         signed_in_at=(stanza.get("signed_in_at") or "") if auth_type == USER else "",
     )
+    if auth_type == MANAGED_IDENTITY:
+        return _read_managed_identity(account, stanza, where)
+    account = account._replace(client_id=_read_client_id(stanza, where))
     certificate = cleaned(stanza.get("certificate") or "")
     if auth_type == CERTIFICATE or (auth_type == USER and certificate):
         # Imported here, since polls with a client secret don't need the modules that read keys.
@@ -209,7 +208,6 @@ def _read_managed_identity(account: Account, stanza: Mapping[str, str], where: s
         client_id=_read_client_id(stanza, where) if mode == FEDERATED else "",
         identity_mode=mode,
         identity_client_id=identity,
-        tenant_of_domain=stanza.get("tenant_of_domain") or "",
     )
 
 

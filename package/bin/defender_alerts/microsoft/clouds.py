@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from defender_alerts.errors import ConfigurationError
 
-_EXCHANGE = "api://AzureADTokenExchange"
 _EXCHANGE_GOV = "api://AzureADTokenExchangeUSGov"
 
 
@@ -28,7 +27,7 @@ class Cloud(NamedTuple):
     name: str
     label: str
     authority_host: str
-    exchange_audience: str = _EXCHANGE
+    exchange_audience: str = "api://AzureADTokenExchange"
 
 
 class Endpoint(NamedTuple):

@@ -28,6 +28,7 @@ _STRUCTURE = re.compile(r'["{}\[\]]')
 _STRING_STEP = re.compile(r'"|\\.', re.DOTALL)
 _VALUE_END = re.compile(r"[,\]}]")
 _COMMA = re.compile(",")
+_SEPARATOR = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
 _OPENING = {"}": "{", "]": "["}
 # A bracket that ends an answer that is an array, and what can follow one that ends the array in an OData object.
 _ENDS_ARRAY = frozenset({"]"})
@@ -273,6 +274,26 @@ def _broken(text: _Text) -> Exception:
     return UnexpectedAnswerError(f"The answer is broken at {text.excerpt()!r}")
 
 
+class _Member(NamedTuple):
+    """A member of an object: its value, and where that begins and ends in the object's text."""
+
+    name: str
+    value: Record | BrokenRecord
+    begin: int
+    end: int
+
+
+def _members_of(raw: str) -> Iterator[_Member]:
+    """Yield the members in the text of an object, up to where it can't be read."""
+    text = _Text((), raw)
+    try:
+        for name in _members(text):
+            begin = text.position
+            yield _Member(name, _record(text), begin, text.position)
+    except AddonError:
+        return
+
+
 def without_member(raw: str, name: str) -> tuple[str, str]:
     """Remove a member and its comma from the text of an object.
 
@@ -283,23 +304,14 @@ def without_member(raw: str, name: str) -> tuple[str, str]:
     Returns:
         The object's text, otherwise unchanged, and the text of the member's value; empty if there is no such member.
     """
-    text = _Text((), raw)
     begin = 1
-    try:
-        for member in _members(text):
-            value_begin = text.position
-            _record(text)
-            value = raw[value_begin : text.position].lstrip()
-            if member == name:
-                if begin == 1 and text.peek() == ",":
-                    # The first member has its comma behind it, and white space behind that.
-                    text.position += 1
-                    text.peek()
-                return raw[:begin] + raw[text.position :], value
-            begin = text.position
-    except AddonError:
-        # The object can't be read, so nothing can be removed.
-        pass
+    for member in _members_of(raw):
+        if member.name == name:
+            # The first member has its comma behind it, and white space behind that.
+            comma = _SEPARATOR.match(raw, member.end) if begin == 1 else None
+            end = comma.end() if comma else member.end
+            return raw[:begin] + raw[end:], raw[member.begin : member.end].lstrip()
+        begin = member.end
     return raw, ""
 
 
@@ -323,16 +335,7 @@ def _outermost(raw: str) -> dict[str, Any] | None:
     """The readable ones of an object's outermost members; None for another value."""
     if not raw.startswith("{"):
         return None
-    text = _Text((), raw)
-    found: dict[str, Any] = {}
-    try:
-        for name in _members(text):
-            member = _record(text)
-            found[name] = member.value if isinstance(member, Record) else None
-    except AddonError:
-        # Keep the members before the error.
-        pass
-    return found
+    return {one.name: one.value.value if isinstance(one.value, Record) else None for one in _members_of(raw)}
 
 
 def _beginning(element: Record | BrokenRecord) -> str:

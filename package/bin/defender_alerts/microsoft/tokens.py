@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from .managed_identity.identity import MachineIdentity
     from .user_sign_in import Entered, PersonsTokens
 
-_JWT_PARTS = 3  # header, claims, signature
 _ISSUER = r"(?i)https://[^/]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/v2\.0"
 _IMPORTING = threading.Lock()
 _Ask = Callable[[Any], Mapping[str, Any]]
@@ -65,11 +64,9 @@ class Token(NamedTuple):
 
 def _claims(token: str) -> Mapping[str, Any]:
     """The claims of a JWT, not verified, since that is the API's task; empty for an opaque token."""
-    parts = token.split(".")
-    if len(parts) != _JWT_PARTS:
-        return {}
     try:
-        return json_object(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)).decode())
+        _header, claims, _signature = token.split(".")
+        return json_object(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)).decode())
     except ValueError:
         return {}
 

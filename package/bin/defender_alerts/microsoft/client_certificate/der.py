@@ -18,7 +18,7 @@ _MOST_LENGTH_BYTES = 4
 
 
 class Value(NamedTuple):
-    """One value; what it holds may belong to a private key, so ``repr`` leaves it out.
+    """One value.
 
     Attributes:
         content: its bytes.
@@ -28,9 +28,6 @@ class Value(NamedTuple):
     tag: int
     content: bytes
     encoded: bytes
-
-    def __repr__(self) -> str:
-        return f"Value({self.tag:#x})"
 
     def members(self, tag: int = SEQUENCE) -> tuple[Value, ...]:
         """The values in a SEQUENCE or SET.

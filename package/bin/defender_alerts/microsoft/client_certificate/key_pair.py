@@ -18,13 +18,8 @@ DECRYPT = "openssl pkcs8 -topk8 -nocrypt -in encrypted.pem -out key.pem"
 # How far this host's clock may be behind the one of the machine that made the certificate.
 _LENIENCE = dt.timedelta(minutes=5)
 _TELLING = 16
-_CERTIFICATE = "CERTIFICATE"
 _PKCS1, _PKCS8 = "RSA PRIVATE KEY", "PRIVATE KEY"
 _ENCRYPTED = "ENCRYPTED"
-
-
-class _OtherKeyError(ValueError):
-    """The key is not an RSA key."""
 
 
 class Pair(NamedTuple):
@@ -110,7 +105,7 @@ def _read_certificates(text: str, where: str) -> list[Certificate]:
             "alone there, and the key into the field Private key; if it has been saved like this, make a new pair: "
             f"{NEW_PAIR}. {where}"
         )
-    certificates = [block for block in found if block.label == _CERTIFICATE]
+    certificates = [block for block in found if block.label == "CERTIFICATE"]
     if not certificates:
         raise ConfigurationError(
             f"The field Certificate holds {_what(found)}. Paste the certificate, which begins with -----BEGIN "
@@ -147,13 +142,16 @@ def _key_block(text: str, where: str) -> pem.Block:
 
 
 def _read_key(block: pem.Block, where: str) -> tuple[bytes, int]:
-    """The key and its modulus, by which it is identified."""
+    """The key in the form of PKCS#1, and its modulus, by which it is identified."""
     try:
-        return _rsa_key(block)
-    except _OtherKeyError:
-        raise ConfigurationError(
-            f"The private key is not an RSA key in PEM, which Entra ID requires. Make a new pair: {NEW_PAIR}. {where}"
-        ) from None
+        encoded = _pkcs1(block)
+        if not encoded:
+            raise ConfigurationError(
+                f"The private key is not an RSA key in PEM, which Entra ID requires. Make a new pair: {NEW_PAIR}. "
+                f"{where}"
+            )
+        _version, modulus, _exponent, _private_exponent, *_others = der.read(encoded).members()
+        return encoded, int.from_bytes(modulus.of(der.INTEGER), "big")
     except ValueError:
         raise ConfigurationError(
             "The private key can't be read. Paste the whole text again, from its -----BEGIN line to its -----END line. "
@@ -161,23 +159,18 @@ def _read_key(block: pem.Block, where: str) -> tuple[bytes, int]:
         ) from None
 
 
-def _rsa_key(block: pem.Block) -> tuple[bytes, int]:
-    """Read the key in a block of PKCS#8 (RFC 5208) or PKCS#1.
+def _pkcs1(block: pem.Block) -> bytes:
+    """The RSA key in a block of PKCS#8 (RFC 5208) or PKCS#1; empty for another key.
 
     Raises:
-        _OtherKeyError: it is not an RSA key.
         ValueError: it is not a key.
     """
-    if block.label not in {_PKCS1, _PKCS8}:
-        raise _OtherKeyError
-    encoded = block.decoded()
-    if block.label == _PKCS8:
-        _version, algorithm, key, *_attributes = der.read(encoded).members()
-        if algorithm.members()[0].of(der.OBJECT_IDENTIFIER) != RSA:
-            raise _OtherKeyError
-        encoded = key.of(der.OCTET_STRING)
-    _version, modulus, _exponent, _private_exponent, *_others = der.read(encoded).members()
-    return encoded, int.from_bytes(modulus.of(der.INTEGER), "big")
+    if block.label == _PKCS1:
+        return block.decoded()
+    if block.label != _PKCS8:
+        return b""
+    _version, algorithm, key, *_attributes = der.read(block.decoded()).members()
+    return key.of(der.OCTET_STRING) if algorithm.members()[0].of(der.OBJECT_IDENTIFIER) == RSA else b""
 
 
 def _what(found: tuple[pem.Block, ...]) -> str:

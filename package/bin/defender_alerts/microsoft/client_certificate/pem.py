@@ -16,13 +16,10 @@ _LINE = ".{1,64}"
 
 
 class Block(NamedTuple):
-    """A PEM block; ``body`` may be a private key, so ``repr`` leaves it out."""
+    """A PEM block, without line breaks."""
 
     label: str
     body: str
-
-    def __repr__(self) -> str:
-        return f"Block({self.label})"
 
     @property
     def is_key(self) -> bool:

@@ -9,7 +9,6 @@ from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 
 from defender_alerts.microsoft.network import IdentityServices
-from defender_alerts.microsoft.transport.body import ACCEPT_ENCODING
 from defender_alerts.microsoft.transport.session import Session
 
 # Both services are on the machine or its host: what does not answer by then is not there.
@@ -32,9 +31,6 @@ def is_arc(url: str) -> bool:
 def open_session(services: IdentityServices) -> Session:
     """Make a session without proxy, environment or retries; ``requests`` refuses what has no adapter."""
     session = Session()
-    session.trust_env = False
-    session.headers["Accept-Encoding"] = ACCEPT_ENCODING
-    session.adapters.clear()
     for url in ADDRESSES:
         session.mount(url, _FixedAddress(services.arc if is_arc(url) else services.virtual_machine))
     return session

@@ -45,9 +45,8 @@ def trust(ca_pem: str, on_left_out: Callable[[str], None] | None = None) -> ssl.
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
     # Trust an intermediate CA without its root, as Python 3.13 does by default.
     context.verify_flags |= _PARTIAL_CHAIN
-    if hasattr(ssl, "VERIFY_X509_STRICT"):
-        # Python 3.13 sets this by default; private CAs of inspecting proxies often lack the extensions it requires.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    # Python 3.13 sets this by default; private CAs of inspecting proxies often lack the extensions it requires.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if ca_pem:
         left_out = _add(context, ca_pem)
         if left_out and on_left_out:
@@ -115,13 +114,20 @@ class ContextAdapter(HTTPAdapter):
 
 
 class Session(requests.Session):
-    """A session that knows what is needed to explain its failures.
+    """A session that knows what is needed to explain its failures; it reaches nothing before an adapter is mounted.
 
     Attributes:
         has_own_ca: it trusts CA certificates from the settings in addition to the public ones.
     """
 
     has_own_ca = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Ignore REQUESTS_CA_BUNDLE and .netrc, which the administrator does not see on the pages.
+        self.trust_env = False
+        self.headers["Accept-Encoding"] = ACCEPT_ENCODING
+        self.adapters.clear()
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Follow nothing: ``requests`` parses the target even if it is told not to follow it, and may fail (2.32.5)."""
@@ -149,11 +155,7 @@ def open_session(
     """
     session = Session()
     session.has_own_ca = bool(network.ca_pem)
-    # Ignore REQUESTS_CA_BUNDLE and .netrc, which the administrator does not see on the pages.
-    session.trust_env = False
-    session.adapters.clear()
     session.mount("https://", ContextAdapter(trusted, on_dead_addresses))
-    session.headers["Accept-Encoding"] = ACCEPT_ENCODING
     session.proxies = proxies_for(network, host)
     return session
 
