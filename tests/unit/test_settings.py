@@ -185,7 +185,7 @@ def test_a_resource_that_is_not_documented_is_refused() -> None:
 @pytest.mark.parametrize("resource", siem_alerts.RESOURCES)
 def test_each_resource_names_the_other(resource: str) -> None:
     (other,) = set(siem_alerts.RESOURCES) - {resource}
-    assert siem_alerts.resource_hint(resource) == f"Set the input's resource to {other}."
+    assert siem_alerts.SiemApi("eu", "host", resource).errors.resource_hint == f"Set the input's resource to {other}."
 
 
 def test_a_region_that_a_cloud_does_not_have_is_refused_with_those_it_has() -> None:

@@ -63,10 +63,8 @@ class Environment:
     def _named(self) -> dict[str, str]:
         """The values by scheme, as urllib reads them: lower-case variables win over upper-case ones."""
         variables: Mapping[str, str] = self._variables if self._kept is None else self._kept
-        named = {}
-        for name in sorted(variables, key=str.islower):
-            if name.lower().endswith(_PROXY):
-                named[name.lower()[: -len(_PROXY)]] = variables[name].strip()
+        proxies = [name for name in sorted(variables, key=str.islower) if name.lower().endswith(_PROXY)]
+        named = {name.lower()[: -len(_PROXY)]: variables[name].strip() for name in proxies}
         return {scheme: value for scheme, value in named.items() if value}
 
 

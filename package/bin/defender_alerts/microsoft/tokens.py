@@ -102,15 +102,17 @@ class TokenSource:
         self._identity: MachineIdentity | None = None
         self._person: PersonsTokens | None = None
         self._tenant = account.tenant_guid
-        # Imported here, since polls with other credentials don't need these modules.
-        if account.auth_type == MANAGED_IDENTITY:
-            from .managed_identity.identity import MachineIdentity
+        # Imported here, since polls with other credentials don't need these modules. One thread at a time: to avoid a
+        # deadlock, Python may show one thread a module that another has only partly imported.
+        with _IMPORTING:
+            if account.auth_type == MANAGED_IDENTITY:
+                from .managed_identity.identity import MachineIdentity
 
-            self._identity = MachineIdentity(account, cloud, callers)
-        if account.is_of_user:
-            from .user_sign_in import PersonsTokens
+                self._identity = MachineIdentity(account, cloud, callers)
+            if account.is_of_user:
+                from .user_sign_in import PersonsTokens
 
-            self._person = PersonsTokens(account, caller.clock.now)
+                self._person = PersonsTokens(account, caller.clock.now)
         self._direct = self._identity if account.is_direct else None
 
     def acquire(self, resource: str, hint: str = "") -> Token:
@@ -242,8 +244,7 @@ class TokenSource:
 
     def _msal(self) -> Any:
         if self._application is None:
-            # One thread at a time: to avoid a deadlock, Python may show one thread a module that another has only
-            # partly imported.
+            # One thread at a time, as above.
             with _IMPORTING:
                 from msal.application import ConfidentialClientApplication
 

@@ -88,12 +88,6 @@ def audiences(cloud: str) -> tuple[str, ...]:
     return RESOURCES if clouds.regions(API, cloud) else ()
 
 
-def resource_hint(resource: str) -> str:
-    """Advice for a tenant that does not know ``resource``: its application was made with the other one."""
-    other = RESOURCES[1 - RESOURCES.index(resource)]
-    return f"Set the input's resource to {other}."
-
-
 class SiemApi(NamedTuple):
     """The SIEM API in one region."""
 
@@ -112,8 +106,9 @@ class SiemApi(NamedTuple):
 
     @property
     def errors(self) -> SiemErrors:
-        """Explains its refusals."""
-        return SiemErrors(self.region, resource_hint(self.audience))
+        """Explains its refusals; a tenant that does not know the resource knows the other one."""
+        other = RESOURCES[1 - RESOURCES.index(self.audience)]
+        return SiemErrors(self.region, f"Set the input's resource to {other}.")
 
     def request(self, query: Query) -> Request:
         """The request for a query, with both bounds in the records' own time format."""

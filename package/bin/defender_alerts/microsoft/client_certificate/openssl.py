@@ -17,7 +17,6 @@ from typing import Any
 
 from defender_alerts.errors import ConfigurationError
 
-_MODULES = ("_hashlib", "_ssl")
 # libeay32 in OpenSSL 1.0.2, which Splunk has up to 9.4; libcrypto since 1.1.0. It is assumed that Splunk
 # has the file under this name beside its Python on Windows.
 _WINDOWS_NAMES = ("libcrypto*.dll", "libeay32.dll")
@@ -25,11 +24,9 @@ _RSA = 6  # NID_rsaEncryption, in every version
 
 _POINTER = ctypes.c_void_p
 _POINTER_TO_POINTER = ctypes.POINTER(ctypes.c_void_p)
-_POINTER_TO_TEXT = ctypes.POINTER(ctypes.c_char_p)
-_POINTER_TO_SIZE = ctypes.POINTER(ctypes.c_size_t)
 # Names, result and parameters. If a function was renamed, the first name that exists is used.
 _FUNCTIONS = (
-    (("d2i_PrivateKey",), _POINTER, (ctypes.c_int, _POINTER, _POINTER_TO_TEXT, ctypes.c_long)),
+    (("d2i_PrivateKey",), _POINTER, (ctypes.c_int, _POINTER, ctypes.POINTER(ctypes.c_char_p), ctypes.c_long)),
     (("EVP_PKEY_free",), None, (_POINTER,)),
     (("EVP_MD_CTX_new", "EVP_MD_CTX_create"), _POINTER, ()),
     (("EVP_MD_CTX_free", "EVP_MD_CTX_destroy"), None, (_POINTER,)),
@@ -37,7 +34,7 @@ _FUNCTIONS = (
     (("EVP_DigestSignInit",), ctypes.c_int, (_POINTER, _POINTER_TO_POINTER, _POINTER, _POINTER, _POINTER)),
     (("EVP_PKEY_CTX_ctrl_str",), ctypes.c_int, (_POINTER, ctypes.c_char_p, ctypes.c_char_p)),
     (("EVP_DigestSignUpdate", "EVP_DigestUpdate"), ctypes.c_int, (_POINTER, ctypes.c_char_p, ctypes.c_size_t)),
-    (("EVP_DigestSignFinal",), ctypes.c_int, (_POINTER, _POINTER, _POINTER_TO_SIZE)),
+    (("EVP_DigestSignFinal",), ctypes.c_int, (_POINTER, _POINTER, ctypes.POINTER(ctypes.c_size_t))),
     (("ERR_get_error",), ctypes.c_ulong, ()),
     (("ERR_error_string_n",), None, (ctypes.c_ulong, ctypes.c_char_p, ctypes.c_size_t)),
     (("ERR_clear_error",), None, ()),
@@ -139,7 +136,7 @@ def windows_libraries(folder: Path) -> list[Path]:
 
 def _candidates() -> Iterator[str | None]:
     """The files that may contain it, as ``ctypes.CDLL`` takes them."""
-    for name in _MODULES:
+    for name in ("_hashlib", "_ssl"):
         try:
             file = getattr(importlib.import_module(name), "__file__", None)
         except ImportError:

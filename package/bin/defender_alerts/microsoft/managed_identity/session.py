@@ -13,13 +13,12 @@ from defender_alerts.microsoft.transport.session import Session
 
 # Both services are on the machine or its host: what does not answer by then is not there.
 LONGEST_CONNECT = 3.0
-_VIRTUAL_MACHINE = "http://169.254.169.254/metadata/identity/oauth2/token"
 # Microsoft's pages name the agent in both ways.
 _ARC = (
     "http://localhost:40342/metadata/identity/oauth2/token",
     "http://127.0.0.1:40342/metadata/identity/oauth2/token",
 )
-ADDRESSES = frozenset({_VIRTUAL_MACHINE, *_ARC})
+ADDRESSES = frozenset({"http://169.254.169.254/metadata/identity/oauth2/token", *_ARC})
 """The only URLs that are called."""
 
 

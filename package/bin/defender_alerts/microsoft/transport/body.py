@@ -27,8 +27,6 @@ LONGEST_ARRIVAL = 600.0
 
 # The only encoding that is requested; Microsoft sends no other unasked.
 ACCEPT_ENCODING = "gzip"
-_GZIP = frozenset({"gzip", "x-gzip"})
-_PLAIN = frozenset({"", "identity"})
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
@@ -49,9 +47,9 @@ def arriving(raw: Urllib3Response, monotonic: Callable[[], float] = time.monoton
     """
     coding = str(raw.headers.get("Content-Encoding", "")).strip().lower()
     sent = _sent(raw, monotonic)
-    if coding in _PLAIN:
+    if coding in {"", "identity"}:
         pieces = sent
-    elif coding in _GZIP:
+    elif coding in {"gzip", "x-gzip"}:
         pieces = _unpacked(sent)
     else:
         raise UnexpectedAnswerError(

@@ -12,12 +12,13 @@ import logging
 import random
 import re
 import ssl
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, TypeVar
 
 import requests
 import urllib3
@@ -61,14 +62,8 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAY_PASS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
-class Stop(Protocol):
-    """Tells whether the process was asked to stop; ``threading.Event`` is one."""
-
-    def is_set(self) -> bool:
-        """True once the process was asked to stop."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for at most ``timeout`` seconds; True if asked to stop."""
+Stop = threading.Event
+"""Set once the process is asked to stop; every wait on it then ends."""
 
 
 class RetryLimits(NamedTuple):
