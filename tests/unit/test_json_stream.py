@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from defender_alerts.errors import ConnectionFailedError, UnexpectedAnswerError
+from defender_alerts.errors import AddonError, ConnectionFailedError, UnexpectedAnswerError
 from defender_alerts.microsoft import json_stream
 from defender_alerts.microsoft.json_stream import (
     BrokenRecord,
@@ -118,33 +118,40 @@ def test_an_answer_that_was_cut_off_is_an_error_and_not_a_shorter_answer(body: b
         _cut(body, size)
 
 
-def test_text_after_the_array_is_an_error() -> None:
-    with pytest.raises(UnexpectedAnswerError, match="continues after its end"):
-        _cut(b"[] trailing")
-
-
-@pytest.mark.parametrize("body", [b"<html>log in</html>", b'{"error":{"code":"x"}}', b'"text"', b"null", b"[1 2]"])
-def test_what_is_no_array_of_records_is_an_error_and_not_zero_alerts(body: bytes) -> None:
-    with pytest.raises(UnexpectedAnswerError):
+@pytest.mark.parametrize(
+    ("body", "error", "says"),
+    [
+        (b"<html>log in</html>", UnexpectedAnswerError, "."),
+        (b'{"error":{"code":"x"}}', UnexpectedAnswerError, "."),
+        (b'"text"', UnexpectedAnswerError, "."),
+        (b"null", UnexpectedAnswerError, "."),
+        (b"[1 2]", UnexpectedAnswerError, r"The answer's array is broken at '2\]'"),
+        (b"[] trailing", UnexpectedAnswerError, "continues after its end"),
+        (b"", ConnectionFailedError, "empty"),
+        (b" \n", ConnectionFailedError, "empty"),
+    ],
+)
+def test_what_is_no_array_of_records_is_an_error_and_not_zero_alerts(
+    body: bytes, error: type[AddonError], says: str
+) -> None:
+    with pytest.raises(error, match=says):
         _cut(body)
 
 
-@pytest.mark.parametrize("body", [b"", b" \n"])
-def test_an_empty_answer_is_no_empty_array(body: bytes) -> None:
-    with pytest.raises(ConnectionFailedError, match="empty"):
-        _cut(body)
-
-
-def test_an_empty_array_is_zero_alerts() -> None:
-    assert _cut(b" [ ] ") == []
-
-
-def test_a_byte_order_mark_is_passed_over() -> None:
-    assert _raws(b"\xef\xbb\xbf" + b'[{"id":1}]') == ['{"id":1}']
-
-
-def test_a_single_record_stands_for_an_array_of_one_as_the_documents_print_it() -> None:
-    assert _raws(b'{"id": 1}') == ['{"id": 1}']
+@pytest.mark.parametrize(
+    ("body", "raws"),
+    [
+        (b" [ ] ", []),
+        (b'\xef\xbb\xbf[{"id":1}]', ['{"id":1}']),
+        # As the documents print an array of one.
+        (b'{"id": 1}', ['{"id": 1}']),
+        (b'[{"id":"a\tb\nc\x01"}]', ['{"id":"a\tb\nc\x01"}']),
+        (b'[{"id":"\xff\xfe"},{"id":2}]', ['{"id":"\udcff\udcfe"}', '{"id":2}']),
+    ],
+    ids=["none", "a byte order mark", "one without an array", "control characters", "no UTF-8"],
+)
+def test_what_is_odd_about_an_answer_costs_no_alert(body: bytes, raws: list[str]) -> None:
+    assert _raws(body) == raws
 
 
 def test_a_single_record_that_is_nested_beyond_reason_does_so_too() -> None:
@@ -163,16 +170,6 @@ def test_a_message_quotes_bytes_that_are_no_UTF_8_as_the_character_that_stands_f
         _cut(body)
     assert "\ufffd" in str(caught.value)
     assert "udcff" not in str(caught.value)
-
-
-def test_raw_control_characters_inside_a_string_cost_no_alert() -> None:
-    assert _raws(b'[{"id":"a\tb\nc\x01"}]') == ['{"id":"a\tb\nc\x01"}']
-
-
-def test_bytes_that_are_no_UTF_8_cost_no_alert() -> None:
-    (first, second) = _raws(b'[{"id":"\xff\xfe"},{"id":2}]')
-    assert first == '{"id":"\udcff\udcfe"}'
-    assert second == '{"id":2}'
 
 
 def test_the_last_of_duplicate_keys_counts_and_the_text_keeps_both() -> None:
@@ -242,15 +239,26 @@ def test_records_are_cut_out_of_an_envelope_wherever_its_other_members_stand(
         b'{"value":{}}',
         b'{"value":null}',
         b'{"value":[]}{"value":[]}',
-        b'{"value":[] "a":1}',
         b'{"value" []}',
         b"{value:[]}",
-        b'{"a":nonsense,"value":[]}',
         b"<html></html>",
     ],
 )
 def test_an_envelope_that_is_none_is_an_error_and_not_zero_alerts(size: int, body: bytes) -> None:
     with pytest.raises(UnexpectedAnswerError):
+        _enveloped(body, size)
+
+
+@pytest.mark.parametrize("size", [5, 65_536])
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b'{"value":[] "a":1}', 'The answer is broken at \'"a"'),
+        (b'{"a":nonsense,"value":[]}', r"The answer's member 'a' is broken \("),
+    ],
+)
+def test_an_envelope_that_is_broken_is_described_with_the_place(size: int, body: bytes, says: str) -> None:
+    with pytest.raises(UnexpectedAnswerError, match=says):
         _enveloped(body, size)
 
 

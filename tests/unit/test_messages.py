@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 import pytest
 from defender_alerts.diagnostics.network import check_proxy
@@ -15,17 +13,9 @@ from defender_alerts.errors import (
     AuthenticationError,
     ConfigurationError,
     ConnectionFailedError,
-    UnexpectedAnswerError,
 )
-from defender_alerts.input_kinds import KINDS
-from defender_alerts.microsoft import clouds
-from defender_alerts.microsoft.account import read_account
-from defender_alerts.microsoft.apis import incidents, siem_alerts
 from defender_alerts.microsoft.client_certificate.key_pair import read_pair
-from defender_alerts.microsoft.json_stream import cut_array, cut_envelope
-from defender_alerts.microsoft.network import Proxy, read_ca_bundle, read_network
-from defender_alerts.microsoft.transport.session import trust
-from defender_alerts.splunk.resetting import parse_from
+from defender_alerts.microsoft.network import Proxy
 from defender_alerts.times import seconds
 from standins.key_pairs import KeyPair
 from standins.microsoft import faults
@@ -37,88 +27,6 @@ from standins.sources import SOURCES, Source, customer
 LOGIN = "login.microsoftonline.com"
 PAIR = KeyPair()
 CERTIFIED = {"auth_type": "certificate", "client_secret": "", "pair": read_pair(PAIR.pem, PAIR.key_pem, "")}
-ACCOUNT = {
-    "cloud": "commercial",
-    "tenant_id": "contoso.onmicrosoft.com",
-    "client_id": "11111111-2222-3333-4444-555555555555",
-}
-WHERE = "Correct it there."
-
-
-@dataclass(frozen=True)
-class Provoked:
-    """What provokes a message, and its beginning."""
-
-    provoke: Callable[[], object]
-    says: str
-
-
-REFUSED = [
-    Provoked(
-        lambda: incidents.read_settings("emea", {"alerts": "both"}),
-        "alerts is 'both', and should be one of none, inside, split. Correct the input emea under Inputs.",
-    ),
-    Provoked(
-        lambda: KINDS["defender_graph_alerts"].read("emea", {"severities": "high,grave"}),
-        "The severity 'grave' is none of informational, low, medium, high, unknown.",
-    ),
-    Provoked(
-        lambda: siem_alerts.read_settings("emea", {"regions": "us", "resource": "https://graph.microsoft.com"}),
-        "The resource 'https://graph.microsoft.com' is neither https://graph.windows.net nor https://WDATPAlertExport.Seville.onmicrosoft.com.",
-    ),
-    Provoked(lambda: clouds.cloud("china"), "The account's cloud is 'china'. Set it to one of commercial, "),
-    Provoked(
-        lambda: read_pair("MIIB", PAIR.key_pem, WHERE),
-        "The field Certificate holds no PEM text. Paste the certificate, which begins with -----BEGIN CERTIFICATE-----",
-    ),
-    Provoked(
-        lambda: read_pair(PAIR.pem, PAIR.key_pem + KeyPair().key_pem, WHERE),
-        "The field Private key holds 2 keys. Paste the certificate's own. ",
-    ),
-    Provoked(
-        lambda: trust("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"),
-        "Configuration > Network > Additional CA certificates holds no certificate in PEM form that can be read. ",
-    ),
-    Provoked(lambda: read_ca_bundle("/nowhere/ca.pem"), "No CA certificates can be read from '/nowhere/ca.pem'. "),
-    Provoked(
-        lambda: read_account("corp", {**ACCOUNT, "client_id": "splunk"}, {"client_secret": "s"}),
-        "The client id 'splunk' is not a GUID. Correct the account corp under Configuration > Accounts.",
-    ),
-    Provoked(
-        lambda: read_network({"proxy_enabled": "1", "proxy_type": "ftp", "proxy_url": "p"}, {}, {}),
-        "The proxy type 'ftp' is none of http, https, socks5. Correct it under Configuration > Proxy.",
-    ),
-    Provoked(
-        lambda: parse_from("yesterday", 0, "--from", "--from=-2d"),
-        "--from is 'yesterday', and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative, such as --from=-2d.",
-    ),
-]
-
-
-@pytest.mark.parametrize("provoked", REFUSED, ids=lambda provoked: provoked.says[:40])
-def test_a_setting_that_is_wrong_is_refused_with_what_it_is_and_where_to_correct_it(provoked: Provoked) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        provoked.provoke()
-    assert str(caught.value).startswith(provoked.says), str(caught.value)
-
-
-BROKEN = [
-    (lambda: list(cut_array([b"[1 2]"], lambda _: True)), "The answer's array is broken at '2]'"),
-    (lambda: list(cut_envelope([b'{"value":[] "a":1}'], {})), "The answer is broken at '\"a\":1}'"),
-    (
-        lambda: list(cut_envelope([b'{"a":nonsense,"value":[]}'], {})),
-        "The answer's member 'a' is broken (",
-    ),
-]
-
-
-@pytest.mark.parametrize(("read", "says"), BROKEN, ids=lambda what: what if isinstance(what, str) else "")
-def test_a_broken_answer_is_described_with_the_place_where_it_is_broken(read: Callable[[], object], says: str) -> None:
-    with pytest.raises(UnexpectedAnswerError) as caught:
-        read()
-    assert str(caught.value).startswith(says), str(caught.value)
-
-
 CODES = [
     (700024, CERTIFIED, "Entra ID finds the signed assertion of the account corp outside its ten minutes."),
     (700023, CERTIFIED, "The signed assertion is for another tenant or cloud. Correct the tenant id"),
