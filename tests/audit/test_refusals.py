@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from audit.audited import Audited
 from integration.installation import APP, BROAD
 from standins.splunkd.faults import Fault
@@ -26,8 +29,19 @@ def test_a_search_that_fails_while_it_runs_is_quoted(audited: Audited) -> None:
     assert audited.audit("--json").regions["eu"]["error"] == "The search failed in Splunk: the search process died"
 
 
-def test_a_search_whose_answer_is_no_list_is_an_error_and_not_an_empty_index(audited: Audited) -> None:
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"status": 200, "text": "no results here"}, "something that is no list of results"),
+        ({"status": 401}, "no longer accepts the session"),
+        ({"status": 503}, "HTTP 503"),
+        ({"dropped": True}, "did not answer the search"),
+    ],
+    ids=str,
+)
+def test_a_search_without_an_answer_is_an_error_and_not_an_empty_index(
+    audited: Audited, fault: dict[str, Any], said: str
+) -> None:
     audited.collected({"eu": 1})
-    audited.installation.splunkd.faults.add(Fault("/search/v2/jobs", status=200, text="no results here"))
-    error = audited.audit("--json").regions["eu"]["error"]
-    assert error == "Splunk answered the search with something that is no list of results."
+    audited.installation.splunkd.faults.add(Fault("/search/v2/jobs", **fault))
+    assert said in audited.audit("--json").regions["eu"]["error"]
