@@ -9,11 +9,9 @@ import re
 import sys
 from collections.abc import Callable
 
-from knowledge import siem_events
-from knowledge.current_events import ALERTS, INCIDENT, Kind
+from knowledge.current_events import ALERTS, INCIDENT, SIEM, Kind
 from knowledge.siem_events import PROCESSED
 from standins.microsoft.graph_samples import graph_alert, graph_incident, incident_alerts
-from standins.microsoft.samples import siem_alert
 from standins.search import Fields, IndexedEvent, SearchKnowledge
 from standins.search.conf import Stanza
 
@@ -32,8 +30,7 @@ def _incident(number: int) -> IndexedEvent:
 
 
 MAKERS: dict[str, Callable[[int], IndexedEvent]] = {
-    "wdatp:alerts": lambda number: siem_events.event(siem_alert(number, PROCESSED).decode()),
-    **{kind.sourcetype: _of(kind) for kind in ALERTS},
+    **{kind.sourcetype: _of(kind) for kind in (SIEM, *ALERTS)},
     f"{INCIDENT.sourcetype}, its alerts inside": _incident,
 }
 

@@ -1,4 +1,4 @@
-"""Events of the endpoint API and of Graph as they lie in an index."""
+"""Events of each kind as they lie in an index."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from defender_alerts.input_kinds import KINDS as KINDS_OF_INPUT
 from knowledge.siem_events import PROCESSED, TENANT
 from standins.microsoft.endpoint_samples import endpoint_alert
 from standins.microsoft.graph_samples import graph_alert, graph_incident
+from standins.microsoft.samples import siem_alert
 from standins.search import IndexedEvent
 
 OLD_SOURCE = "microsoft_defender_endpoint_atp_alerts"  # of the add-on of Splunkbase 6207
@@ -25,19 +26,18 @@ class Kind:
     sourcetype: str
     host: str
     sample: Callable[..., bytes]
+    region: str = "global"
 
-    def raw(self, number: int = 1, *, first: dict[str, Any] | None = None, without: str = "", **values: Any) -> str:
+    def raw(self, number: int = 1, *, first: dict[str, Any] | None = None, **values: Any) -> str:
         """One record's JSON.
 
         Args:
             number: of the sample.
             first: members that come before all others.
-            without: a key that is missing.
             values: instead of the sample's.
         """
         members = json.loads(self.sample(number, PROCESSED, **values))
         members = (first or {}) | {key: value for key, value in members.items() if key not in (first or {})}
-        members.pop(without, None)
         return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
 
     def event(self, raw: str, *, source: str = "", time: str = "1772362800.123", host: str = "") -> IndexedEvent:
@@ -54,7 +54,7 @@ class Kind:
     @property
     def source(self) -> str:
         """The source that our input gives its events."""
-        return f"{self.name}:{TENANT}:global:soc_alerts"
+        return f"{self.name}:{TENANT}:{self.region}:soc_alerts"
 
 
 GRAPH_HOST = "graph.microsoft.com"
@@ -64,8 +64,10 @@ ENDPOINT = Kind(
 GRAPH = Kind("defender_graph_alerts", "ms:defender:graph:alerts", GRAPH_HOST, graph_alert)
 INCIDENT = Kind("defender_incidents", "ms365:defender:incident", GRAPH_HOST, graph_incident)
 SPLIT_ALERT = Kind("defender_incidents", "ms365:defender:incident:alerts", GRAPH_HOST, graph_alert)
+SIEM = Kind("defender_siem_alerts", "wdatp:alerts", "wdatp-alertexporter-eu.windows.com", siem_alert, "eu")
 ALERTS = (ENDPOINT, GRAPH, SPLIT_ALERT)
 KINDS = (*ALERTS, INCIDENT)
+"""Of today's APIs."""
 
 
 def sourcetype_of(kind: Kind) -> str:

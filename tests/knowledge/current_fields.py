@@ -10,7 +10,7 @@ from knowledge.current_events import (
     ALERTS,
     GRAPH,
     KINDS,
-    SOURCE_STANZA,
+    SIEM,
     SPLIT_ALERT,
     Kind,
     sourcetype_of,
@@ -22,6 +22,7 @@ FILES = ("file_name", "file_path", "file_hash")
 PROCESSES = ("process", "process_name", "parent_process")
 EVIDENCE = (*FILES, *PROCESSES, "ip", "url", "registry_path")
 
+every_source = pytest.mark.parametrize("kind", [SIEM, *KINDS], ids=sourcetype_of)
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=sourcetype_of)
 every_alert = pytest.mark.parametrize("kind", ALERTS, ids=sourcetype_of)
 every_graph_alert = pytest.mark.parametrize("kind", [GRAPH, SPLIT_ALERT], ids=sourcetype_of)
@@ -32,9 +33,9 @@ def fields_of(knowledge: SearchKnowledge, kind: Kind, raw: str, **of_event: str)
     return knowledge.search_fields(kind.event(raw, **of_event))
 
 
-def calculated(knowledge: SearchKnowledge) -> set[str]:
-    """The fields that the add-on makes of alerts of today's APIs."""
-    names = {name.removeprefix("EVAL-") for name in knowledge.props[SOURCE_STANZA] if name.startswith("EVAL-")}
+def calculated(knowledge: SearchKnowledge, kind: Kind = GRAPH) -> set[str]:
+    """The fields that the add-on makes of a kind's events: of all but the SIEM API's the same."""
+    names = {name.removeprefix("EVAL-") for name in knowledge.props[kind.sourcetype] if name.startswith("EVAL-")}
     return names | {"severity_id", "mitre_tactic", "mitre_tactic_id"}
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from knowledge import siem_events
-from knowledge.current_events import ENDPOINT, GRAPH, INCIDENT, SPLIT_ALERT, Kind
-from knowledge.public_shapes import SHAPES, SIEM, Shape
+from knowledge.current_events import ENDPOINT, GRAPH, INCIDENT, SIEM, SPLIT_ALERT, Kind
+from knowledge.public_shapes import SHAPES, Shape
+from knowledge.public_shapes import SIEM as PUBLISHED_BY_SIEM
 from knowledge.siem_events import PROCESSED
 from knowledge.siem_events import SHAPES as SIEM_SHAPES
 from standins.microsoft import endpoint_samples, graph_schema
@@ -107,12 +107,12 @@ def _siem() -> Iterator[Sample]:
     for shape in SIEM_SHAPES:
         for number in NUMBERS:
             raw = siem_alert(number, PROCESSED, shape=shape).decode()
-            yield Sample(f"{shape}, {number}", siem_events.event(raw), _without_anybody(raw))
+            yield Sample(f"{shape}, {number}", SIEM.event(raw), _without_anybody(raw))
         for severity in ENDPOINT_SEVERITIES:
-            yield Sample(f"{shape}, {severity}", siem_events.event(siem_events.record(shape=shape, Severity=severity)))
-        yield Sample(f"{shape}, large", siem_events.event(siem_events.record(shape=shape, first={"CommandLine": LONG})))
-        raw = siem_events.record(shape=shape, UserName=None, LogOnUsers=None)
-        yield Sample(f"{shape}, without a user", siem_events.event(raw), frozenset({"user"}))
+            yield Sample(f"{shape}, {severity}", SIEM.event(SIEM.raw(shape=shape, Severity=severity)))
+        yield Sample(f"{shape}, large", SIEM.event(SIEM.raw(shape=shape, first={"CommandLine": LONG})))
+        raw = SIEM.raw(shape=shape, UserName=None, LogOnUsers=None)
+        yield Sample(f"{shape}, without a user", SIEM.event(raw), frozenset({"user"}))
 
 
 def _alerts(kind: Kind) -> Iterator[Sample]:
@@ -180,7 +180,7 @@ def _incidents() -> Iterator[Sample]:
 
 
 SOURCES = (
-    Source("wdatp:alerts", "Alerts", ("alert",), _siem, SIEM),
+    Source("wdatp:alerts", "Alerts", ("alert",), _siem, PUBLISHED_BY_SIEM),
     Source("ms:defender:atp:alerts", "Alerts", ("alert",), _endpoint),
     Source("ms:defender:graph:alerts", "Alerts", ("alert",), lambda: _graph(GRAPH)),
     Source("ms365:defender:incident:alerts", "Alerts", ("alert",), lambda: _graph(SPLIT_ALERT)),

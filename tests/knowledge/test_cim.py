@@ -10,8 +10,8 @@ from functools import cache
 
 import pytest
 from defender_alerts.input_kinds import KINDS
-from knowledge import cim, current_events, siem_events
-from knowledge.current_events import INCIDENT
+from knowledge import cim, current_events
+from knowledge.current_events import INCIDENT, SIEM
 from knowledge.every_sample import SOURCES, Source, our_knowledge
 from standins.search import Fields, SearchKnowledge
 from standins.search.search_terms import parse_terms
@@ -111,7 +111,7 @@ def test_no_field_is_defined_that_enterprise_security_fills(knowledge: SearchKno
 
 
 def good(knowledge: SearchKnowledge) -> Fields:
-    fields = knowledge.search_fields(siem_events.event(siem_events.record()))
+    fields = knowledge.search_fields(SIEM.event(SIEM.raw()))
     assert list(cim.load().faults(fields)) == []
     return fields
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, INCIDENT, SPLIT_ALERT, Kind, sourcetype_of
+from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, INCIDENT, SIEM, SPLIT_ALERT, Kind, sourcetype_of
 from knowledge.current_events import OLD_SOURCE as OLD_ENDPOINT_SOURCE
-from knowledge.siem_events import OLD_SOURCE, OUR_SOURCE, event, record
+from knowledge.siem_events import OLD_SOURCE, OUR_SOURCE
 from standins.microsoft.current_samples import TENANT as OWN_TENANT
 from standins.search import IndexedEvent, SearchKnowledge
 
@@ -17,8 +17,8 @@ OTHER_TENANT = OUR_SOURCE.replace("6f1f8b3a", "11111111")
 
 
 def version(alert: str, processed: str, *, time: str = "1", source: str = OUR_SOURCE, title: str = "") -> IndexedEvent:
-    raw = record(AlertId=alert, LastProcessedTimeUtc=f"2026-03-01T11:00:{processed}Z", AlertTitle=title or processed)
-    return event(raw, source=source, time=time)
+    raw = SIEM.raw(AlertId=alert, LastProcessedTimeUtc=f"2026-03-01T11:00:{processed}Z", AlertTitle=title or processed)
+    return SIEM.event(raw, source=source, time=time)
 
 
 def seen(kind: Kind, alert: str, updated: str, *, source: str = "", status: str = "new") -> IndexedEvent:
@@ -54,7 +54,7 @@ def test_events_of_the_old_add_on_are_one_per_alert_as_well(knowledge: SearchKno
 
 
 def test_events_that_have_no_id_are_kept(knowledge: SearchKnowledge) -> None:
-    broken = event('{"AlertTitle": "cut off by an old TRUN')
+    broken = SIEM.event('{"AlertTitle": "cut off by an old TRUN')
     assert len(knowledge.search("`defender_alerts_latest`", [broken, broken, version("a", "01")])) == 3
 
 

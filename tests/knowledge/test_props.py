@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from knowledge import current_events, siem_events
-from knowledge.current_events import GRAPH, KINDS, SOURCE_STANZA, Kind
+from knowledge.current_events import GRAPH, KINDS, SIEM, SOURCE_STANZA, Kind
 from standins.microsoft.hostile_text import HOSTILE_TEXT, HUGE_COMMAND_LINE, HostileText, pretty
 from standins.search import IndexedEvent, NotModelledError, SearchKnowledge
 from standins.search.props import INDEX_TIME, settings_for
@@ -45,7 +45,7 @@ WRITTEN = (
         siem_events.OUR_SOURCE,
         siem_events.OLD_SOURCE,
         "source::defender_siem_alerts:*",
-        (siem_events.record(), siem_events.record(UserName=None, LogOnUsers=None)),
+        (SIEM.raw(), SIEM.raw(UserName=None, LogOnUsers=None)),
         "MachineName",
     ),
     *map(_current, KINDS),
@@ -115,7 +115,7 @@ def test_siem_records_in_a_file_of_their_own_are_told_apart_by_the_sourcetype(
     """An upload of records, one behind the other: the sourcetype's stanza alone holds, and dates are the other app's."""
     dated = make_app({"default/props.conf": "[wdatp:alerts]\nDATETIME_CONFIG = CURRENT\n"})
     layered = SearchKnowledge.load(paths.PACKAGE, dated)
-    records = [pretty(siem_events.record(number=number).encode()).decode() for number in range(3)]
+    records = [pretty(SIEM.raw(number=number).encode()).decode() for number in range(3)]
     assert list(_upload(layered, break_in_front.join(records), "wdatp:alerts")) == records
 
 

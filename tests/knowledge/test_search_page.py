@@ -7,12 +7,12 @@ import re
 from typing import Any
 
 import pytest
-from knowledge import cost, siem_events, studio
-from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, INCIDENT, SOURCE_STANZA, SPLIT_ALERT, Kind
+from knowledge import cost, studio
+from knowledge.current_events import ALERTS, ENDPOINT, GRAPH, INCIDENT, SIEM, SOURCE_STANZA, SPLIT_ALERT, Kind
 from knowledge.current_fields import every_kind, values
 from knowledge.siem_events import PROCESSED
 from knowledge.test_cim import DOCUMENT
-from standins.microsoft.samples import facts, siem_alert
+from standins.microsoft.samples import facts
 from standins.search import Fields, IndexedEvent, SearchKnowledge
 from standins.search.reports import read_search
 
@@ -37,13 +37,7 @@ def search_behind(mark: str) -> str:
 
 def events() -> dict[int, list[IndexedEvent]]:
     """Give each alert as every source has it."""
-    return {
-        number: [
-            siem_events.event(siem_alert(number, PROCESSED).decode()),
-            *(kind.event(kind.raw(number)) for kind in ALERTS),
-        ]
-        for number in NUMBERS
-    }
+    return {number: [kind.event(kind.raw(number)) for kind in (SIEM, *ALERTS)] for number in NUMBERS}
 
 
 @pytest.mark.parametrize("at", range(1 + len(ALERTS)), ids=["wdatp:alerts", *(kind.sourcetype for kind in ALERTS)])

@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 import pytest
-from knowledge.current_events import ENDPOINT, INCIDENT, SOURCE_STANZA, Kind
+from knowledge.current_events import ENDPOINT, INCIDENT, SIEM, SOURCE_STANZA, Kind
 from knowledge.current_fields import every_alert, values
-from knowledge.siem_events import PROCESSED, event
+from knowledge.siem_events import PROCESSED
 from standins.microsoft.graph_samples import graph_alert
 from standins.microsoft.samples import KEYS, siem_alert
 from standins.search import SearchKnowledge
@@ -80,8 +80,8 @@ def test_the_macro_adds_what_comes_from_evidence_links_and_texts(knowledge: Sear
 def test_the_macro_leaves_the_siem_apis_own_events_as_they_are(knowledge: SearchKnowledge) -> None:
     for number in NUMBERS:
         raw = siem_alert(number, PROCESSED).decode()
-        (fields,) = knowledge.search(MACRO, [event(raw)])
-        before = knowledge.search_fields(event(raw))
+        (fields,) = knowledge.search(MACRO, [SIEM.event(raw)])
+        before = knowledge.search_fields(SIEM.event(raw))
         assert {name: fields[name] for name in KEYS["2020"]} == {name: before[name] for name in KEYS["2020"]}
 
 

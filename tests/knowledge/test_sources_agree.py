@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from knowledge import siem_events
-from knowledge.current_events import ALERTS
-from knowledge.siem_events import PROCESSED
-from standins.microsoft.samples import siem_alert
+from knowledge.current_events import ALERTS, SIEM
 from standins.search import Fields, SearchKnowledge
 
 SAMES = (
@@ -18,8 +15,7 @@ NUMBERS = range(20)
 
 
 def side_by_side(knowledge: SearchKnowledge, number: int) -> list[Fields]:
-    siem = knowledge.search_fields(siem_events.event(siem_alert(number, PROCESSED).decode()))
-    return [siem, *(knowledge.search_fields(kind.event(kind.raw(number))) for kind in ALERTS)]
+    return [knowledge.search_fields(kind.event(kind.raw(number))) for kind in (SIEM, *ALERTS)]
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from knowledge import siem_events
-from knowledge.current_events import ENDPOINT, GRAPH, INCIDENT, Kind
+from knowledge.current_events import ENDPOINT, GRAPH, INCIDENT, SIEM, Kind
 from knowledge.current_fields import endpoint_evidence, every_graph_alert, fields_of, graph_evidence, values
 from standins.search import SearchKnowledge
 
@@ -121,7 +120,7 @@ def test_a_built_in_account_of_a_siem_alert_is_nobody(
     knowledge: SearchKnowledge, name: str, logged_on: str | None, user: str | None
 ) -> None:
     users = logged_on and logged_on.replace("{name}", name)
-    fields = knowledge.search_fields(siem_events.event(siem_events.record(UserName=name, LogOnUsers=users)))
+    fields = knowledge.search_fields(SIEM.event(SIEM.raw(UserName=name, LogOnUsers=users)))
     assert (fields.get("user"), fields["user_name"]) == (user, name.rpartition("\\")[2])
 
 
