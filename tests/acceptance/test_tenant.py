@@ -20,7 +20,7 @@ from standins.microsoft import ticks
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.directory import Application, Tenant
 from standins.microsoft.endpoint_samples import endpoint_alert
-from standins.microsoft.faults import Body, ResetBeforeHeaders, Status
+from standins.microsoft.faults import ResetBeforeHeaders, Status, ok
 from standins.microsoft.graph import ALERTS, INCIDENTS
 from standins.microsoft.graph_samples import graph_alert, graph_incident
 from standins.microsoft.managed_identity import Machine, ManagedIdentity
@@ -254,7 +254,7 @@ def _upper_bound_counts(customer: Customer) -> None:
         (endpoint.host, "/api/alerts", endpoint),
     ):
         everything = b'{"value":[' + b",".join(shelf.records(customer.tenant)) + b"]}"
-        customer.cloud.faults.add(host, Body(everything), path=path, times=None, when=_is_a_second)
+        customer.cloud.faults.add(host, ok(everything), path=path, times=None, when=_is_a_second)
 
 
 def _is_a_second(request: Request) -> bool:
@@ -273,7 +273,7 @@ def _not_by_id(customer: Customer) -> None:
 
 
 def _other_alerts_at_xdr(customer: Customer) -> None:
-    customer.cloud.faults.add(XDR, Body(b'{"value":[]}'), times=None)
+    customer.cloud.faults.add(XDR, ok(b'{"value":[]}'), times=None)
 
 
 def _late(customer: Customer) -> None:

@@ -24,14 +24,20 @@ def delivered(*runs: Iterable[str], published: Iterable[str] = "abc") -> Ledger:
     return ledger
 
 
-def test_each_alert_once_breaks_nothing() -> None:
-    assert delivered("ab", "c").breaches(killed={1}) == []
-
-
-def test_an_alert_that_never_comes_is_lost() -> None:
-    ledger = delivered("ab")
-    assert ledger.breaches(killed={1}) == ["1 events of eu are lost"]
-    assert (ledger.published, ledger.delivered) == (3, 2)
+@pytest.mark.parametrize(
+    ("runs", "killed", "breaches"),
+    [
+        (("ab", "c"), {1}, []),
+        (("ab",), {1}, ["1 events of eu are lost"]),
+        ((["a", "b", "c", "c "],), set(), ["1 events are nothing that Microsoft has shown"]),
+        (("abc", "a"), set(), ["run 1 was let finish, and 1 events of eu came again"]),
+        (("aba", "c"), {1}, ["1 events came again in one run"]),
+    ],
+)
+def test_what_is_lost_or_comes_again_without_a_kill_breaks_the_promise(
+    runs: tuple[Iterable[str], ...], killed: set[int], breaches: list[str]
+) -> None:
+    assert delivered(*runs).breaches(killed=killed) == breaches
 
 
 def test_the_same_text_in_another_region_is_another_alert() -> None:
@@ -58,22 +64,10 @@ def test_a_version_that_is_shown_again_has_to_come() -> None:
     assert ledger.breaches(killed={1}) == ["1 events of eu are lost"]
 
 
-def test_a_damaged_event_is_none_of_the_alerts() -> None:
-    assert delivered(["a", "b", "c", "c "]).breaches(killed=()) == ["1 events are nothing that Microsoft has shown"]
-
-
 def test_what_comes_again_is_put_down_to_the_run_that_delivered_it_last() -> None:
     ledger = delivered("ab", "ab", "abc")
     assert {run: repeated.alerts for (run, _), repeated in ledger.repeated.items()} == {1: 2, 2: 2}
     assert ledger.breaches(killed={1, 2}) == []
-
-
-def test_what_comes_again_after_a_run_that_was_let_finish_breaks_the_promise() -> None:
-    assert delivered("abc", "a").breaches(killed=()) == ["run 1 was let finish, and 1 events of eu came again"]
-
-
-def test_what_comes_twice_in_one_run_breaks_the_promise_even_if_it_was_killed() -> None:
-    assert delivered("aba", "c").breaches(killed={1}) == ["1 events came again in one run"]
 
 
 @pytest.mark.parametrize(("more", "breaks"), [(0, False), (1, True)])

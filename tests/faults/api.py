@@ -61,7 +61,7 @@ def _throttled_until_a_date(stage: Polls) -> None:
 
 
 def _redirected_to_a_sibling(stage: Polls) -> None:
-    target = faults.Redirect(f"https://{stage.subject.sibling}/api/alerts")
+    target = faults.redirect(f"https://{stage.subject.sibling}/api/alerts")
     stage.cloud.faults.add(stage.subject.host, target, times=None)
 
 
@@ -224,7 +224,7 @@ API: Group[Polls] = Group(
                     LengthTooShort(),
                     _CUT_OFF,
                 ),
-                ("no gzip under the name of gzip", "brings plain text as gzip", faults.NotGzip(), _NOT_GZIP),
+                ("no gzip under the name of gzip", "brings plain text as gzip", faults.not_gzip(), _NOT_GZIP),
             )
             for row in (
                 _passes(f"{name}, in passing", f"one answer {provoked}", fault, "wait=… reason=…"),
@@ -280,7 +280,7 @@ API: Group[Polls] = Group(
         _lasts(
             "redirect to another host",
             "every request is sent on to a portal",
-            faults.Redirect("https://portal.example/login"),
+            faults.redirect("https://portal.example/login"),
             1,
             "{host} redirects to portal.example, which is not followed: the answer would not be Microsoft's. Look for a "
             "proxy, portal or filter in between that asks for a login.",
@@ -304,14 +304,14 @@ API: Group[Polls] = Group(
         _lasts(
             "an error with 200",
             "an error's JSON with status 200",
-            faults.Body(b'{"error":{"code":"x"}}'),
+            faults.ok(b'{"error":{"code":"x"}}'),
             1,
             f"{{no_records}} {_NOT_ALERTS}",
         ),
         _lasts(
             "an empty body with 200",
             "status 200 without a body",
-            faults.Body(b""),
+            faults.ok(b""),
             1,
             "wait=… reason=broken off",
             "{host}: The answer is empty. The next run tries again.",

@@ -143,12 +143,12 @@ TOKEN_ENDPOINT: Group[Polls] = Group(
             )
             for name, fault in (
                 ("a login page in HTML", faults.captive_portal()),
-                ("half a token", faults.Body(b'{"token_type":"Bearer","access_token":"eyJ0eXAi')),
-                ("JSON without a token", faults.Body(b'{"status":"ok"}')),
-                ("nothing at all", faults.Body(b"")),
+                ("half a token", faults.ok(b'{"token_type":"Bearer","access_token":"eyJ0eXAi')),
+                ("JSON without a token", faults.ok(b'{"status":"ok"}')),
+                ("nothing at all", faults.ok(b"")),
                 (
                     "a token whose life is no number",
-                    faults.Body(b'{"token_type":"Bearer","expires_in":"never","access_token":"eyJ0eXAi"}'),
+                    faults.ok(b'{"token_type":"Bearer","expires_in":"never","access_token":"eyJ0eXAi"}'),
                 ),
             )
         ),

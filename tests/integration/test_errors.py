@@ -11,7 +11,7 @@ import pytest
 from integration.installation import LOGIN_HOST, NARROW, OTHER_RESOURCE, RESOURCE, SIEM_HOST, Installation, texts
 from integration.log import actions, errors
 from standins.microsoft.certificates import Certificate
-from standins.microsoft.faults import EntraError, Fault, Redirect, ShowCertificate, throttled
+from standins.microsoft.faults import EntraError, Fault, ShowCertificate, redirect, throttled
 from standins.microsoft.siem import SiemBehaviour
 from standins.splunkd import Fault as SplunkdFault
 
@@ -32,7 +32,7 @@ def _always(host: str, fault: Fault) -> Callable[[Installation], object]:
         # A code without advice of its own.
         (_always(LOGIN_HOST, EntraError(700027)), "Authentication Error", 2, ("AADSTS700027",)),
         (
-            _always(LOGIN_HOST, Redirect("https://login.hotel.example/welcome")),
+            _always(LOGIN_HOST, redirect("https://login.hotel.example/welcome")),
             "Server Error",
             1,
             (LOGIN_HOST, "login.hotel.example"),

@@ -14,7 +14,7 @@ from integration.installation import APP, BROAD, LOGIN_HOST, NARROW, SIEM_HOST, 
 from standins.key_pairs import DAY, KeyPair, rsa_key
 from standins.microsoft.certificates import Certificate
 from standins.microsoft.directory import Secret
-from standins.microsoft.faults import Body, CutOff, EntraError, Redirect, ShowCertificate, Status, captive_portal
+from standins.microsoft.faults import CutOff, EntraError, ShowCertificate, Status, captive_portal, ok, redirect
 from standins.splunkd import Fault, IndexedEvent, InputProcess, KVStoreState, WebError
 
 PAIR = KeyPair(rsa_key(2048, 11))
@@ -128,11 +128,11 @@ def _meet_what_can_go_wrong_at_microsoft(traces: Traces) -> None:
         (SIEM_HOST, Status(401, b'{"Message":"denied"}')),
         (SIEM_HOST, Status(403)),
         (SIEM_HOST, captive_portal()),
-        (SIEM_HOST, Redirect("https://portal.example/")),
+        (SIEM_HOST, redirect("https://portal.example/")),
         (SIEM_HOST, ShowCertificate(Certificate.UNKNOWN_AUTHORITY)),
         (LOGIN_HOST, captive_portal()),
-        (LOGIN_HOST, Body(token)),
-        (LOGIN_HOST, Redirect("https://portal.example/")),
+        (LOGIN_HOST, ok(token)),
+        (LOGIN_HOST, redirect("https://portal.example/")),
     ):
         scripted = traces.installed.cloud.faults.add(host, fault, times=None)
         traces.run()

@@ -181,7 +181,7 @@ def test_a_token_that_is_longer_than_the_limit_is_not_entra_ids(
 ) -> None:
     monkeypatch.setattr(client, "LARGEST_TEXT", 1_000)
     answer = b'{"access_token":"%b","expires_in":3599}' % (b"x" * size)
-    polled.cloud.faults.add(LOGIN, faults.Body(answer), times=None)
+    polled.cloud.faults.add(LOGIN, faults.ok(answer), times=None)
     with pytest.raises(UnexpectedAnswerError, match="something that is not Entra ID's"):
         polled.poll()
 

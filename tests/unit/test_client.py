@@ -64,12 +64,12 @@ def test_an_error_that_nobody_foresaw_stays_in_its_region(polled: PolledInput) -
 
 
 def test_a_redirect_to_something_that_is_no_address_is_a_redirect_to_nowhere(polled: PolledInput) -> None:
-    polled.cloud.faults.add(EU, faults.Redirect("http://[bad"))
+    polled.cloud.faults.add(EU, faults.redirect("http://[bad"))
     assert "redirects to nowhere, which is not followed" in str(_failure(polled))
 
 
 def test_what_a_redirect_points_to_is_never_asked(polled: PolledInput) -> None:
-    polled.cloud.faults.add(EU, faults.Redirect(f"https://{polled.cloud.siem('us').host}/api/alerts"))
+    polled.cloud.faults.add(EU, faults.redirect(f"https://{polled.cloud.siem('us').host}/api/alerts"))
     _failure(polled)
     assert polled.cloud.journal.hosts() == {LOGIN, EU}
 

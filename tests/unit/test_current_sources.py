@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 from defender_alerts.collect.poll import PollResult
-from defender_alerts.errors import StrangeLinkError
 from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft import clouds
 from defender_alerts.times import iso, seconds
@@ -117,14 +116,3 @@ def test_a_split_alert_comes_once_and_does_not_move_the_watermark_of_the_inciden
         assert iso(updated) in [document.get("watermark") for document in polled.store.history]
         assert polled.sink.raws().count(alert.decode()) == 1
         assert len(polled.sink.taken) == events
-
-
-def test_a_link_to_another_host_ends_the_region_before_it_gets_the_token(cloud: MicrosoftCloud) -> None:
-    tenant, application = customer(cloud)
-    alerts = cloud.graph("commercial").alerts
-    alerts.behaviour = replace(alerts.behaviour, links="always", link_host="graph.microsoft.us")
-    GRAPH.publish(cloud, tenant, [GRAPH.make(1, cloud.clock.now() - HOUR)])
-    result = GRAPH.input(cloud, tenant, application).poll()
-    assert [type(failure) for failure in result.failures] == [StrangeLinkError]
-    assert "'graph.microsoft.us', which is not followed" in str(result.failures[0])
-    assert cloud.journal.hosts() == {"login.microsoftonline.com", "graph.microsoft.com"}

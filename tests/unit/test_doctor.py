@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +18,7 @@ from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft.account import Account
 from defender_alerts.microsoft.client_certificate.key_pair import read_pair
 from defender_alerts.microsoft.client_certificate.x509 import read_certificate
-from defender_alerts.microsoft.network import Network, Proxy
+from defender_alerts.microsoft.network import Network
 from standins.key_pairs import KeyPair
 from standins.microsoft import faults
 from standins.microsoft.certificates import Certificate
@@ -89,21 +88,6 @@ def test_a_proxy_that_refuses_the_login_ends_the_way(polled: PolledInput, kind: 
     assert outcomes(found, Outcome.OK) == {("credentials", "")}
     assert "Configuration > Proxy" in found["proxy", ""].advice
     assert found["api", SIEM].found == "Not checked, because this failed: Proxy."
-
-
-def test_a_proxy_whose_own_certificate_is_not_trusted_is_told_from_what_is_behind_it(polled: PolledInput) -> None:
-    network = polled.network()._replace(proxy=http_proxy(polled.cloud.https_proxy), ca_pem="")
-    found = examine(case_of(polled, network))
-    assert outcomes(found, Outcome.FAILED) == {("proxy", "")}
-    assert found["proxy", ""].found.startswith("The certificate of the proxy itself is not trusted")
-
-
-def test_a_proxy_that_is_not_there_is_found_by_its_port(polled: PolledInput) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        free = server.getsockname()[1]
-    network = polled.network()._replace(proxy=Proxy("http", "127.0.0.1", free))
-    found = network_path.proxy(case_of(polled, network), "")
-    assert (found.outcome, f"http://127.0.0.1:{free}" in found.found) == (Outcome.FAILED, True)
 
 
 def test_the_proxy_of_the_environment_is_shown_without_its_login(
@@ -238,7 +222,7 @@ def test_each_kind_asks_for_one_record(polled: PolledInput, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [faults.captive_portal(), faults.Status(503), faults.throttled(3600), faults.Redirect("https://x.example/")],
+    [faults.captive_portal(), faults.Status(503), faults.throttled(3600), faults.redirect("https://x.example/")],
 )
 def test_an_api_that_gives_something_else_fails_after_one_try(polled: PolledInput, fault: faults.Fault) -> None:
     scripted = polled.cloud.faults.add(SIEM, fault, path="/api/alerts", times=None)

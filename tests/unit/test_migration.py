@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 import pytest
 from defender_alerts.input_kinds import KINDS
@@ -185,15 +184,6 @@ def test_each_kind_each_sourcetype_and_each_macro_that_a_page_names_exists() -> 
         assert kinds <= set(KINDS)
         assert set(re.findall(r"\bdefender_alerts_(?:index|latest)\b", text)) <= set(macros)
         assert set(re.findall(r"\b(?:ms|ms365|wdatp):[a-z:]*[a-z]", text)) - {"ms:defender"} <= sourcetypes
-
-
-@pytest.mark.parametrize("document", [MIGRATE, SECURITY], ids=["migrate", "security"])
-def test_every_file_that_a_page_names_is_there(document: Path) -> None:
-    text = document.read_text(encoding="utf-8")
-    named = re.findall(r"(?<![\w/.$])((?:package|tests|docs|tooling)/[\w./]*\w/?)", text)
-    linked = re.findall(r"\]\((?!https?:)([^)#]+)", text)
-    missing = [name for name in named if not (paths.ROOT / name).exists()]
-    assert not missing + [name for name in linked if not (document.parent / name).exists()]
 
 
 # What old inputs have indexed: source, sourcetype, and how the version time is called there.

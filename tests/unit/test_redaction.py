@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from urllib.parse import quote, quote_plus
 
+import pytest
 from defender_alerts.microsoft.network import Proxy
 from defender_alerts.splunk.log import Redaction
 from hypothesis import assume, given
@@ -58,3 +59,21 @@ def test_the_login_of_a_proxy_is_taken_out_as_HTTP_writes_it() -> None:
     redaction = Redaction()
     redaction.hide(*Proxy("http", "proxy.example", 3128, "user", "pä ss").secrets)
     assert redaction.clean("Basic dXNlcjpww6Qgc3M=, Basic dXNlcjpw5CBzcw==") == "Basic ******, Basic ******"
+
+
+def test_the_login_of_the_environments_proxy_is_taken_out_in_every_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://splunk:p%40ss%2Fword@proxy.example:3128")
+    clean = Redaction().clean
+    assert clean("http://splunk:p%40ss%2Fword@proxy.example:3128") == "http://******@proxy.example:3128"
+    assert clean("p%40ss%2Fword, p@ss/word") == "******, ******"
+
+
+def test_a_proxy_without_a_login_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    assert Redaction().clean("http://proxy.example:3128") == "http://proxy.example:3128"
+
+
+def test_a_secret_that_holds_another_one_is_taken_out_whole() -> None:
+    redaction = Redaction()
+    redaction.hide("word", "", "pass-word-long")
+    assert redaction.clean("pass-word-long and word") == "****** and ******"

@@ -287,7 +287,7 @@ def test_tokens_of_another_tenant_than_the_accounts_are_refused(signed: Signed) 
 )
 def test_an_answer_without_what_a_sign_in_needs_is_an_error(signed: Signed, body: bytes, says: str) -> None:
     login = signed.polled.cloud.faults
-    login.add(LOGIN, faults.Body(body), times=None, when=lambda request: request.path.endswith("/token"))
+    login.add(LOGIN, faults.ok(body), times=None, when=lambda request: request.path.endswith("/token"))
     with pytest.raises(UnexpectedAnswerError, match=says):
         signed.sign_in()
     if b'"id_token": "x"' in body:

@@ -117,34 +117,25 @@ class EntraError(RequestFault):
         exchange.answer(replace(answer, status=self.status or answer.status))
 
 
-@dataclass(frozen=True)
-class Body(RequestFault):
-    """A 200 with a body of the test's choice, or none at all."""
-
-    body: bytes = b""
-    content_type: str = "application/json; charset=utf-8"
-
-    def play(self, exchange: Exchange) -> None:
-        """Answer it."""
-        exchange.answer(Answer(200, self.body, (("Content-Type", self.content_type),)))
+def ok(body: bytes) -> Status:
+    """Return a 200 with a body of the test's choice, or none at all."""
+    return Status(200, body)
 
 
-def captive_portal() -> Body:
+def captive_portal() -> Status:
     """Return the 200 with which a hotel's or a company's network asks for a login instead of passing it on."""
     page = b"<!DOCTYPE html><html><head><title>Sign in to the network</title></head><body>Hello</body></html>"
-    return Body(page, "text/html; charset=utf-8")
+    return Status(200, page, (("Content-Type", "text/html; charset=utf-8"),))
 
 
-@dataclass(frozen=True)
-class Redirect(RequestFault):
-    """A redirect to somewhere else."""
+def redirect(location: str) -> Status:
+    """Return a redirect to somewhere else."""
+    return Status(302, b"", (("Location", location),))
 
-    location: str
-    status: int = 302
 
-    def play(self, exchange: Exchange) -> None:
-        """Answer it."""
-        exchange.answer(Answer(self.status, b"", (("Location", self.location),)))
+def not_gzip() -> Status:
+    """Return plain text under ``Content-Encoding: gzip``."""
+    return Status(200, b"[]", (("Content-Encoding", "gzip"),))
 
 
 @dataclass(frozen=True)
@@ -248,18 +239,6 @@ def send_chunk(exchange: Exchange, piece: bytes) -> None:
     """Send a piece of a body that is framed by chunks; an empty one would end it."""
     if piece:
         exchange.connection.send(b"%x\r\n%b\r\n" % (len(piece), piece))
-
-
-@dataclass(frozen=True)
-class NotGzip(RequestFault):
-    """Plain text under ``Content-Encoding: gzip``."""
-
-    body: bytes = b"[]"
-
-    def play(self, exchange: Exchange) -> None:
-        """Answer it."""
-        content = (("Content-Type", "application/json; charset=utf-8"), ("Content-Encoding", "gzip"))
-        exchange.answer(Answer(200, self.body, content))
 
 
 @dataclass(frozen=True)
