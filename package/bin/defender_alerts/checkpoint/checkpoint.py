@@ -293,19 +293,17 @@ class Deletion(NamedTuple):
         Raises:
             CheckpointError: the deletion can't be read.
         """
-        for document in documents:
-            kind, input_name = str(document.get("kind")), str(document.get("input"))
-            if document.get("_key") != cls.key_of(kind, input_name):
-                continue
-            try:
-                return cls(kind, input_name, int(document["generation"]), parse_iso(document["deleted"]))
-            except (KeyError, TypeError, ValueError) as error:
-                raise CheckpointError(
-                    f"The note that an input {input_name} was deleted is damaged ({error}). Nothing was collected. "
-                    f"Delete the document {cls.key_of(kind, input_name)} from the collection "
-                    "ta_defender_alerts_checkpoints."
-                ) from error
-        return None
+        document = next((one for one in documents if str(one.get("_key")).endswith(":deleted")), None)
+        if document is None:
+            return None
+        kind, input_name, _ = str(document["_key"]).split(":")
+        try:
+            return cls(kind, input_name, int(document["generation"]), parse_iso(document["deleted"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"The note that an input {input_name} was deleted is damaged ({error}). Nothing was collected. Delete "
+                f"the document {cls.key_of(kind, input_name)} from the collection ta_defender_alerts_checkpoints."
+            ) from error
 
 
 def what_counts(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -274,22 +274,16 @@ def _broken(text: _Text) -> Exception:
     return UnexpectedAnswerError(f"The answer is broken at {text.excerpt()!r}")
 
 
-class _Member(NamedTuple):
-    """A member of an object: its value, and where that begins and ends in the object's text."""
+def _members_of(raw: str) -> Iterator[tuple[str, Record | BrokenRecord, int, int]]:
+    """Yield name and value of each member in an object's text, and where the value begins and ends.
 
-    name: str
-    value: Record | BrokenRecord
-    begin: int
-    end: int
-
-
-def _members_of(raw: str) -> Iterator[_Member]:
-    """Yield the members in the text of an object, up to where it can't be read."""
+    After a member that can't be read there are no more.
+    """
     text = _Text((), raw)
     try:
         for name in _members(text):
             begin = text.position
-            yield _Member(name, _record(text), begin, text.position)
+            yield name, _record(text), begin, text.position
     except AddonError:
         return
 
@@ -304,14 +298,13 @@ def without_member(raw: str, name: str) -> tuple[str, str]:
     Returns:
         The object's text, otherwise unchanged, and the text of the member's value; empty if there is no such member.
     """
-    begin = 1
-    for member in _members_of(raw):
-        if member.name == name:
+    last_end = 1
+    for member, _, begin, end in _members_of(raw):
+        if member == name:
             # The first member has its comma behind it, and white space behind that.
-            comma = _SEPARATOR.match(raw, member.end) if begin == 1 else None
-            end = comma.end() if comma else member.end
-            return raw[:begin] + raw[end:], raw[member.begin : member.end].lstrip()
-        begin = member.end
+            comma = _SEPARATOR.match(raw, end) if last_end == 1 else None
+            return raw[:last_end] + raw[comma.end() if comma else end :], raw[begin:end].lstrip()
+        last_end = end
     return raw, ""
 
 
@@ -335,7 +328,7 @@ def _outermost(raw: str) -> dict[str, Any] | None:
     """The readable ones of an object's outermost members; None for another value."""
     if not raw.startswith("{"):
         return None
-    return {one.name: one.value.value if isinstance(one.value, Record) else None for one in _members_of(raw)}
+    return {name: value.value if isinstance(value, Record) else None for name, value, *_ in _members_of(raw)}
 
 
 def _beginning(element: Record | BrokenRecord) -> str:

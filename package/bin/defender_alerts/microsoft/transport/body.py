@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import socket
 import time
 import zlib
 from collections.abc import Iterator
 from http.client import HTTPException, HTTPResponse
 from typing import Callable
 
-from urllib3.exceptions import TimeoutError as ReadTimeout
 from urllib3.response import HTTPResponse as Urllib3Response
 
 from defender_alerts.errors import ConnectionFailedError, UnexpectedAnswerError
@@ -43,7 +41,7 @@ def arriving(raw: Urllib3Response, monotonic: Callable[[], float] = time.monoton
     Raises:
         ConnectionFailedError: the body ends early, is damaged, or takes too long.
         UnexpectedAnswerError: it has an encoding that was not requested, or is larger than ``LARGEST_BODY``.
-        OSError, urllib3.exceptions.TimeoutError: the connection broke, or a read timed out.
+        OSError: the connection broke, or a read timed out.
     """
     coding = str(raw.headers.get("Content-Encoding", "")).strip().lower()
     sent = _sent(raw, monotonic)
@@ -80,9 +78,6 @@ def _sent(raw: Urllib3Response, monotonic: Callable[[], float]) -> Iterator[byte
             piece = source.read1(PIECE if missing is None else min(PIECE, missing))
         except HTTPException as error:
             raise ConnectionFailedError("The answer was cut off") from error
-        except socket.timeout as error:
-            # Before Python 3.10 this is not a TimeoutError, and ``failures`` would not recognise it.
-            raise ReadTimeout("The read timed out") from error
         waited += monotonic() - began
         if not piece:
             break

@@ -188,7 +188,8 @@ _ROWS = (
         UnknownHostError,
     ),
     _Row(
-        "Timeout",
+        # A read's is called "timeout" before Python 3.10.
+        "Timeout|timeout: ",
         "time-out",
         "{host} did not answer in time ({detail}). Check that port 443 to it is open; a slow proxy may need a higher "
         "request timeout under Configuration > Network.",
