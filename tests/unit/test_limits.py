@@ -166,7 +166,7 @@ LIMITS = {
         "audit/test_volume.py::test_more_missing_alerts_than_an_order_takes_are_left_to_the_next_audit"
     ),
     "checkpoint.split_alerts._KEPT": Sweep(
-        "unit/test_split_alerts.py::test_what_no_incident_shows_any_more_is_forgotten_once_in_a_process",
+        "unit/test_split_alerts.py::test_what_no_incident_shows_any_more_is_forgotten",
         500 * 86_400 * 10_000_000,
     ),
     "checkpoint.split_alerts._MOST_DAYS_HELD": Sweep(

@@ -76,7 +76,7 @@ def test_a_reset_place_delivers_its_alerts_again() -> None:
     assert _memory(store, generation=1).is_new(_version(1))
 
 
-def test_what_no_incident_shows_any_more_is_forgotten_once_in_a_process() -> None:
+def test_what_no_incident_shows_any_more_is_forgotten() -> None:
     store = MemoryPlaces()
     memory = _memory(store)
     memory.add(_version(1))

@@ -40,7 +40,6 @@ class DeliveredSplitAlerts:
         self._store = store
         self._days: dict[str, set[bytes]] = {}
         self._changed: set[str] = set()
-        self._is_tidy = False
 
     def is_new(self, version: Version) -> bool:
         """Whether this version has not been delivered yet.
@@ -81,14 +80,13 @@ class DeliveredSplitAlerts:
             self._changed.discard(day)
 
     def forget_before(self, now: int) -> None:
-        """Delete, once per process, the days that no incident shows any more at ``now`` (ticks).
+        """Delete the days that no incident shows any more at ``now`` (ticks); to be called once, at the end of a run.
 
         Raises:
             CheckpointError: the store can't be written.
         """
-        if self._days and not self._is_tidy:
+        if self._days:
             self._store.delete_split_alerts(str(self._key), _day_of(now - _KEPT))
-            self._is_tidy = True
 
     def _document_key(self, day: str) -> str:
         return f"{self._key.of_generation(self._generation)}:split_alerts:{day}"

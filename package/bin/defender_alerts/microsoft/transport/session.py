@@ -47,10 +47,9 @@ def trust(ca_pem: str, on_left_out: Callable[[str], None] | None = None) -> ssl.
     context.verify_flags |= _PARTIAL_CHAIN
     # Python 3.13 sets this by default; private CAs of inspecting proxies often lack the extensions it requires.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if ca_pem:
-        left_out = _add(context, ca_pem)
-        if left_out and on_left_out:
-            on_left_out(left_out)
+    left_out = _add(context, ca_pem) if ca_pem else ""
+    if left_out and on_left_out:
+        on_left_out(left_out)
     return context
 
 
