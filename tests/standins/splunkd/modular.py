@@ -42,11 +42,8 @@ class Scheme:
     kind: str
     app: str
     script: str
-    title: str
-    description: str
     arguments: tuple[Argument, ...]
     external_validation: bool
-    single_instance: bool
 
     def check(self, given: Mapping[str, str], *, create: bool) -> None:
         """Refuse unknown arguments and missing ones, as splunkd does before it asks the script."""
@@ -105,11 +102,8 @@ def _parse(kind: str, app: str, script: str, output: bytes) -> Scheme:
         kind,
         app,
         script,
-        root.findtext("title", kind),
-        root.findtext("description", ""),
         tuple(arguments),
         _flag(root, "use_external_validation", "false"),
-        _flag(root, "use_single_instance", "true"),
     )
 
 

@@ -79,7 +79,6 @@ class Splunkd(AbstractContextManager["Splunkd"]):
                 ("storage", "collections", "config"): collections.config,
                 ("storage", "collections", "data"): collections.data,
                 ("data", "inputs"): self._inputs.handle,
-                ("data", "modular-inputs"): self._inputs.kinds,
                 ("data", "indexes"): self.server.data_indexes,
                 ("search", "jobs"): self.searches.jobs,
                 ("search", "v2", "jobs"): self.searches.jobs,

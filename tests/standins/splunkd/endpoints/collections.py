@@ -7,15 +7,11 @@ docstrings say of its checkpointer, which asks this endpoint first.
 
 from __future__ import annotations
 
-import re
-
 from standins.splunkd.access import Metadata
 from standins.splunkd.answers import Answer, Entry, Refusal, feed
 from standins.splunkd.conf import ConfFiles
 from standins.splunkd.context import Context
 from standins.splunkd.kvstore import KVStore
-
-_ARGUMENT = re.compile(r"name|enforceTypes|replicate|profilingEnabled|(field|accelerated_fields)\.\w+")
 
 
 class Collections:
@@ -54,24 +50,9 @@ class Collections:
         found = [entry for entry in entries if entry.name == name]
         if name and not found:
             raise Refusal(404, f"Could not find object id={name}")
-        if context.request.method == "GET":
-            return feed(title, found, context.mode) if name else context.page(title, entries)
-        app = context.one_app()
-        arguments = context.arguments if context.request.method == "POST" else {}
-        target = name or arguments.pop("name", "")
-        self._metadata.require_write(context.user, app, "collections", target)
-        if context.request.method == "DELETE":
-            self._conf.remove("collections", app, name)
-            self._store.remove(name, app=app)
-            return feed(title, [], context.mode)
-        for argument in arguments:
-            if not _ARGUMENT.fullmatch(argument):
-                raise Refusal(400, f'Argument "{argument}" is not supported by this handler.')
-        if not name and any(entry.name == target for entry in entries):
-            raise Refusal(409, f"An object with name={target} already exists")
-        self._conf.write("collections", app, target, arguments)
-        entry = Entry(target, title, arguments, app)
-        return feed(title, [entry], context.mode, status=200 if name else 201)
+        if context.request.method != "GET":
+            raise Refusal(405, "The add-on's collections come with it: others are not modelled.")
+        return feed(title, found, context.mode) if name else context.page(title, entries)
 
     def data(self, context: Context, path: list[str]) -> Answer:
         """storage/collections/data/<collection>..., as far as the caller may."""

@@ -1,6 +1,6 @@
-"""data/inputs/<kind> and data/modular-inputs.
+"""data/inputs/<kind>.
 
-Sources: Splunk REST API Reference "data/inputs", "data/modular-inputs"; Splunk "Modular inputs overview". A
+Sources: Splunk REST API Reference "data/inputs"; Splunk "Modular inputs overview". A
 parameter that the scheme doesn't declare is refused, whatever inputs.conf.spec says.
 """
 
@@ -104,35 +104,3 @@ class DataInputs:
         self._conf.write("inputs", scheme.app, stanza, arguments)
         entry = self._entry(context, scheme, target)
         return feed(title, [entry], context.mode, status=200 if name else 201)
-
-    def kinds(self, context: Context, path: list[str]) -> Answer:
-        """data/modular-inputs[/<kind>]."""
-        title = "/services/data/modular-inputs"
-        entries = [
-            Entry(
-                scheme.kind,
-                title,
-                {
-                    "title": scheme.title,
-                    "description": scheme.description,
-                    "streaming_mode": "xml",
-                    "endpoint": {
-                        "args": {
-                            argument.name: {
-                                "required_on_create": argument.required_on_create,
-                                "required_on_edit": argument.required_on_edit,
-                            }
-                            for argument in scheme.arguments
-                        }
-                    },
-                },
-                scheme.app,
-            )
-            for scheme in self._modular.schemes.values()
-        ]
-        if not path:
-            return context.page(title, entries)
-        entries = [entry for entry in entries if entry.name == path[0]]
-        if not entries:
-            raise Refusal(404, f"Could not find object id={path[0]}")
-        return feed(title, entries, context.mode)
