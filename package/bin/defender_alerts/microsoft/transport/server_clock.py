@@ -38,8 +38,7 @@ class ServerClock:
 
     def follow(self, other: ServerClock) -> None:
         """Use another clock's time until an answer is observed."""
-        if self._offset is None:
-            self._offset = other._offset
+        self._offset = other._offset
 
     def now(self) -> int:
         """The server's time, in ticks."""
