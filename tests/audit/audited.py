@@ -21,7 +21,7 @@ from defender_alerts.splunk.cli.audit import main
 from defender_alerts.splunk.cli.shell import Shell
 from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.names import CHECKPOINTS
-from defender_alerts.splunk.rest_client import Splunkd
+from defender_alerts.splunk.rest_client import RetryBudget, Splunkd
 from integration.installation import BROAD, DAY, KIND, REGIONS, Installation
 from standins.microsoft import ticks
 from standins.polling import NoWaiting, http_proxy, trust_once
@@ -135,9 +135,8 @@ class Audited:
     def store(self) -> _FailingPlaces:
         """The KV store, with a session of its own."""
         splunkd = self.installation.splunkd
-        return _FailingPlaces(
-            Splunkd(splunkd.server_uri, splunkd.session_key()), self.stop, logging.getLogger("tests.audit")
-        )
+        patience = RetryBudget(0.0, self.stop, logging.getLogger("tests.audit"))
+        return _FailingPlaces(Splunkd(splunkd.server_uri, splunkd.session_key(), patience))
 
     # Audits.
 

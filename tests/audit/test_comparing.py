@@ -247,7 +247,7 @@ def test_a_search_that_fails_while_it_runs_ends_with_3(audited: Audited) -> None
 def test_a_search_without_an_answer_ends_with_3(audited: Audited) -> None:
     audited.collected({"eu": 3})
     audited.installation.splunkd.faults.add(Fault("/search/v2/jobs", dropped=True))
-    assert audited.audit("--json").regions["eu"]["error"].startswith("Splunk did not answer the search")
+    assert audited.audit("--json").regions["eu"]["error"].startswith("Splunk gave the search no usable answer")
 
 
 def test_a_kv_store_that_is_down_ends_with_3(audited: Audited) -> None:

@@ -32,10 +32,10 @@ def test_a_search_that_fails_while_it_runs_is_quoted(audited: Audited) -> None:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ({"status": 200, "text": "no results here"}, "something that is no list of results"),
+        ({"status": 200, "text": '{"no": "results"}'}, "something that is no list of results"),
         ({"status": 401}, "no longer accepts the session"),
         ({"status": 503}, "HTTP 503"),
-        ({"dropped": True}, "did not answer the search"),
+        ({"dropped": True}, "gave the search no usable answer"),
     ],
     ids=str,
 )

@@ -48,7 +48,7 @@ def test_everything_since_the_time_of_a_reset_comes_again_and_only_once(audited:
 
 def test_a_region_that_is_not_named_goes_on_where_it_was(audited: Audited) -> None:
     audited.collected(COUNTS)
-    assert _reset(audited, "--from=-30d", "--region", "eu")[0] == 0
+    assert _reset(audited, "--from", "-30d", "--region", "eu")[0] == 0
     assert audited.run().failures == []
     assert len(audited.indexed) == 12 + COUNTS["eu"]
 
@@ -67,7 +67,7 @@ def test_a_second_reset_counts_too(audited: Audited) -> None:
         (
             ("--from", "soon"),
             BROAD,
-            "--from is 'soon', and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative, such as --from=-2d.",
+            "--from is 'soon', and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative, such as -2d or -12h.",
         ),
         (("--from=-1d",), "nobody", "There is no input 'nobody' here"),
         (("--from=-1d", "--region", "au"), BROAD, "has no checkpoint here for au"),

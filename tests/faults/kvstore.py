@@ -8,6 +8,7 @@ from typing import Any
 from defender_alerts.collect.poll import PollContext, poll
 from defender_alerts.errors import CheckpointError, exit_status
 from defender_alerts.splunk.kvstore import KVStoreCheckpoints
+from defender_alerts.splunk.rest_client import RetryBudget
 from defender_alerts.splunk.rest_client import Splunkd as Client
 from faults.installed import SUBJECTS
 from faults.processes import Processes
@@ -73,9 +74,8 @@ def _run_without_waiting(stage: Processes) -> Ran:
     installed = stage.installed
     splunkd, stop = installed.splunkd, NoWaiting()
     log, kept = listening()
-    store = KVStoreCheckpoints(
-        Client(splunkd.server_uri, splunkd.session_key()), stop, log, monotonic=lambda: float(len(stop.waits) * 2)
-    )
+    patience = RetryBudget(0.0, stop, log, lambda: float(len(stop.waits) * 2))
+    store = KVStoreCheckpoints(Client(splunkd.server_uri, splunkd.session_key(), patience))
     sink = MemorySink()
     polled = PolledInput(
         installed.cloud, installed.tenant, installed.application, regions=SIEM_ALERTS.regions, secret=installed.secret

@@ -171,7 +171,7 @@ def test_an_address_of_an_earlier_sign_in_is_refused(signing: Signing) -> None:
     )
 
 
-ADMINISTRATORS = "Only users with the capability admin_all_objects may sign in"
+ADMINISTRATORS = "Only users with the capability admin_all_objects"
 
 
 @pytest.mark.parametrize(

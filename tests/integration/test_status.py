@@ -124,7 +124,9 @@ def test_collecting_again_starts_at_the_time_and_in_the_region_that_were_named(i
         ({"from": "yesterday"}, "should be ISO 8601 in UTC"),
         ({"from": "2999-01-01T00:00:00Z"}, "lies in the future"),
         ({"input": "nobody"}, "There is no input 'nobody' of the kind defender_siem_alerts here"),
-        ({"kind": "another"}, "of the kind 'another'. Reload the page."),
+        ({"input": ""}, "There is no input '' of the kind defender_siem_alerts here"),
+        ({"kind": "another"}, "The kind 'another' is not one of the add-on's"),
+        ({"kind": ""}, "The kind '' is not one of the add-on's"),
         ({"region": "moon"}, "has no checkpoint here for moon"),
     ],
 )

@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from defender_alerts.splunk.connections import _MOST_IDLE
+from defender_alerts.splunk.rest_client import _MOST_IDLE, SplunkdError
 from defender_alerts.splunk.rest_client import Splunkd as Client
-from defender_alerts.splunk.rest_client import SplunkdError
 from standins.splunkd import Fault, Splunkd
 from unit.past import past
 
@@ -70,22 +69,22 @@ def test_a_connection_that_was_closed_while_idle_is_opened_again(splunkd: Splunk
     with splunkd.closing_idle_connections():
         for key in "abc":
             client.post_json(f"{DATA}/batch_save", [{"_key": key, "v": 1}])
-            client.get("server/info", app=None)
+            client.get("server/info")
         assert {"a", "b", "c"} <= set(_documents(client))
     assert splunkd.connections == before + 7
 
 
 def test_splunkd_restarted_between_two_calls_is_found_again(splunkd: Splunkd, client: Client) -> None:
-    client.get("server/info", app=None)
+    client.get("server/info")
     with splunkd.unreachable(), pytest.raises(SplunkdError) as refused:
-        client.get("server/info", app=None)
+        client.get("server/info")
     assert refused.value.status == 0
-    assert client.get("server/info", app=None)["entry"]
+    assert client.get("server/info")["entry"]
 
 
 def test_a_call_that_is_never_answered_is_made_once_more_and_then_fails(splunkd: Splunkd, client: Client) -> None:
-    client.get("server/info", app=None)
+    client.get("server/info")
     fault = splunkd.faults.add(Fault("server/info", dropped=True))
     with pytest.raises(SplunkdError) as lost:
-        client.get("server/info", app=None)
+        client.get("server/info")
     assert (lost.value.status, fault.hits) == (0, 2)

@@ -19,6 +19,8 @@ from defender_alerts.microsoft.account import Account
 from defender_alerts.microsoft.client_certificate.key_pair import read_pair
 from defender_alerts.microsoft.client_certificate.x509 import read_certificate
 from defender_alerts.microsoft.network import Network
+from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers
+from defender_alerts.microsoft.transport.session import trust
 from standins.key_pairs import KeyPair
 from standins.microsoft import faults
 from standins.microsoft.certificates import Certificate
@@ -44,7 +46,9 @@ def case_of(
     account = plan.account._replace(**own)
     apis = {region: plan.own.in_region(region, account.cloud) for region in plan.own.regions}
     taken = tokens if tokens is not None else []
-    return Context(plan.kind, account, network or polled.network(), apis, threading.Event(), LOG, taken.append)
+    way = network or polled.network()
+    callers = Callers(way, trust(way.ca_pem), threading.Event(), LOG, ASKS_ONCE)
+    return Context(plan.kind, account, apis, callers, taken.append)
 
 
 def examine(context: Context, clean: Callable[[str], str] = str) -> dict[tuple[str, str], Result]:

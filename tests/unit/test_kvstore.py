@@ -17,6 +17,7 @@ from defender_alerts.errors import CheckpointError
 from defender_alerts.splunk import kvstore
 from defender_alerts.splunk.kvstore import KVStoreCheckpoints
 from defender_alerts.splunk.resetting import delete_input
+from defender_alerts.splunk.rest_client import RetryBudget
 from defender_alerts.splunk.rest_client import Splunkd as Client
 from defender_alerts.times import seconds
 from standins.polling import MemoryPlaces, NoWaiting
@@ -41,10 +42,14 @@ def stop() -> NoWaiting:
     return NoWaiting()
 
 
+def waiting_as(stop: NoWaiting, splunkd: Splunkd) -> KVStoreCheckpoints:
+    patience = RetryBudget(0.0, stop, LOG, lambda: sum(stop.waits))
+    return KVStoreCheckpoints(Client(splunkd.server_uri, splunkd.session_key(), patience))
+
+
 @pytest.fixture
 def store(splunkd: Splunkd, stop: NoWaiting) -> Iterator[KVStoreCheckpoints]:
-    client = Client(splunkd.server_uri, splunkd.session_key())
-    yield KVStoreCheckpoints(client, stop, LOG, monotonic=lambda: sum(stop.waits))
+    yield waiting_as(stop, splunkd)
     splunkd.faults.clear()
     splunkd.kvstore.state = KVStoreState.READY
     splunkd.kvstore.read_only = False
@@ -175,9 +180,7 @@ def test_a_store_that_is_starting_is_waited_for_so_long_and_no_longer(
             return asked_to_stop
 
     waiting = ReadyAfterAWhile()
-    patient = KVStoreCheckpoints(
-        Client(splunkd.server_uri, splunkd.session_key()), waiting, LOG, monotonic=lambda: sum(waiting.waits)
-    )
+    patient = waiting_as(waiting, splunkd)
     splunkd.kvstore.state = KVStoreState.STARTING
     if seconds_until_ready > kvstore.LONGEST_START:
         with pytest.raises(CheckpointError, match="still starting after 120 s"):

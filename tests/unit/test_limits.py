@@ -45,7 +45,6 @@ COLLECTING = (
     ),
     *("microsoft/apis/*.py", "microsoft/transport/*.py"),
     *(
-        "splunk/connections.py",
         "splunk/kvstore.py",
         "splunk/resetting.py",
         "splunk/modular_input.py",
@@ -138,7 +137,7 @@ LIMITS = {
     "microsoft.transport.connection.LONGEST_CONNECT": Sweep(
         "unit/test_connection.py::test_each_address_that_swallows_connections_costs_its_own_short_wait_and_is_named"
     ),
-    "splunk.connections._MOST_IDLE": Sweep(
+    "splunk.rest_client._MOST_IDLE": Sweep(
         "unit/test_connections.py::test_calls_at_the_same_time_have_a_connection_each_and_their_own_answer"
     ),
     "splunk.kvstore.LONGEST_START": _STARTING,

@@ -30,6 +30,8 @@ from defender_alerts.input_kinds import KINDS
 from defender_alerts.microsoft.account import Account, read_account
 from defender_alerts.microsoft.managed_identity.session import ADDRESSES, open_session
 from defender_alerts.microsoft.network import IdentityServices
+from defender_alerts.microsoft.transport.client import ASKS_ONCE, Callers
+from defender_alerts.microsoft.transport.session import trust
 from requests.exceptions import InvalidSchema
 from standins.microsoft import faults
 from standins.microsoft.cloud import MicrosoftCloud
@@ -483,14 +485,12 @@ def test_the_check_at_save_reads_what_the_identity_or_its_application_may(scene:
 @pytest.mark.parametrize("mode", ["federated", "direct"])
 def test_the_doctor_says_who_signs_in_and_gets_a_token(scene: Scene, mode: str) -> None:
     kind = KINDS["defender_graph_alerts"]
-    plan = scene.polled.plan()
+    plan, network = scene.polled.plan(), scene.polled.network()
     context = Context(
         kind=kind,
         account=scene.account(mode),
-        network=scene.polled.network(),
         apis={"global": plan.own.in_region("global", "commercial")},
-        stop=NoWaiting(),
-        log=logging.getLogger(__name__),
+        callers=Callers(network, trust(network.ca_pem), NoWaiting(), logging.getLogger(__name__), ASKS_ONCE),
         on_token=lambda _: None,
     )
     said = api_probe.credentials(context, "").found

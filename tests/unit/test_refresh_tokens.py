@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from defender_alerts.splunk.refresh_tokens import JITTER, OLD, REALM, StoredRefreshTokens, ends_of_all
@@ -48,8 +49,8 @@ class PasswordStore:
             return
         self.passwords[self._known(segments[-1])] = form["password"]
 
-    def remove(self, *segments: str) -> None:
-        del self.passwords[self._known(segments[-1])]
+    def delete(self, path: str, **_: str) -> None:
+        del self.passwords[self._known(unquote(path.rpartition("/")[2]))]
 
     def _known(self, name: str) -> str:
         user = name[len(REALM) + 1 : -1]

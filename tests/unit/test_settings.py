@@ -140,8 +140,8 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
         "The proxy type 'ftp' is none of http, https, socks5. Correct it under Configuration > Proxy.",
     ),
     (
-        lambda: parse_from("yesterday", 0, "--from", "--from=-2d"),
-        "--from is 'yesterday', and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative, such as --from=-2d.",
+        lambda: parse_from("yesterday", 0, "--from"),
+        "--from is 'yesterday', and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative, such as -2d or -12h.",
     ),
 ]
 

@@ -9,8 +9,7 @@ import pytest
 from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey
 from defender_alerts.checkpoint.last_error import FAILED, INCOMPLETE, LastError
 from defender_alerts.splunk.inputs import KnownInput
-from defender_alerts.splunk.pages.health import Health, State, duration, health
-from defender_alerts.splunk.pages.status_model import statuses
+from defender_alerts.splunk.pages.status_model import Health, State, duration, health, statuses
 from defender_alerts.times import parse_iso, seconds
 from hypothesis import given
 from hypothesis import strategies as st

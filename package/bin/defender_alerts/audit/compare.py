@@ -23,7 +23,7 @@ from defender_alerts.checkpoint.versions import Seen, fingerprint
 from defender_alerts.collect.page import CutShortError, RecordVersion
 from defender_alerts.collect.reader import DeliveryMode, RegionReader
 from defender_alerts.collect.recollection import MOST_ORDERED, Recollection, find_recollection
-from defender_alerts.errors import AddonError, CheckpointError, ConfigurationError
+from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.input_kinds import Kind
 from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.account import Account
@@ -181,8 +181,8 @@ def audit(question: AuditRequest, context: AuditContext) -> Iterator[RegionRepor
         report = RegionReport(region, question.start, question.end, api.host)
         key = CheckpointKey(question.kind.name, question.input, tenant, cloud.name, region)
         try:
-            checkpoint = _checkpoint(key, documents)
-            report.end = _due(checkpoint, question)
+            checkpoint = _checkpoint(key, documents, question)
+            report.end = min(question.end, checkpoint.settled)
             reader = RegionReader(api, context.caller(api.host, api.limits), bearers[region], context.caller.log)
             _RegionAudit(key, api, reader, context, ready_at, report).run(checkpoint, collect=question.collect)
         except AddonError as error:
@@ -190,24 +190,21 @@ def audit(question: AuditRequest, context: AuditContext) -> Iterator[RegionRepor
         yield report
 
 
-def _checkpoint(key: CheckpointKey, documents: Sequence[Mapping[str, Any]]) -> Checkpoint:
+def _checkpoint(key: CheckpointKey, documents: Sequence[Mapping[str, Any]], question: AuditRequest) -> Checkpoint:
+    """The checkpoint of a region: up to its ``settled``, everything should be indexed."""
     if key not in latest_checkpoints(documents):
         raise ConfigurationError(
             f"The input {key.input} has not collected the region {key.region} of the tenant {key.tenant} yet: there is "
             "nothing to compare. Enable it, let it run, and look into its log if it does not."
         )
-    return find_checkpoint(key, documents, 0)
-
-
-def _due(checkpoint: Checkpoint, question: AuditRequest) -> int:
-    """The time up to which everything should be indexed."""
+    checkpoint = find_checkpoint(key, documents, 0)
     if checkpoint.settled <= question.start:
         raise ConfigurationError(
             f"The input has collected the region {checkpoint.key.region} for good only up to "
             f"{iso(checkpoint.settled)}; later alerts are not due yet. Give an earlier range, or let the input run "
             "first."
         )
-    return min(question.end, checkpoint.settled)
+    return checkpoint
 
 
 @dataclass
@@ -273,8 +270,12 @@ class _RegionAudit:
             self.context.caller.stop.wait(wait)
             indexed, unreadable = self._indexed(start, end)
         missing = existing.keys() - indexed.keys()
-        if missing and not (report.indexed or indexed):
-            self._require_to_see()
+        if missing and not (report.indexed or indexed or self.context.index.has_any(self.key.source)):
+            # Everything would count as missing for a user who may not see the events.
+            raise SearchFailedError(
+                f"Splunk shows this user no event at all of the source {self.key.source}, so nothing can be "
+                "compared. Search on a search head (--search-head), as a user whose role may search the input's index."
+            )
         report.existing += len(existing)
         report.indexed += len(indexed)
         report.gone += len(indexed.keys() - existing.keys())
@@ -289,15 +290,6 @@ class _RegionAudit:
             if count > 1:
                 report.repeated += 1
                 self.context.found(Discrepancy(REPEATED, report.region, identity, time, count))
-
-    def _require_to_see(self) -> None:
-        """Check that the user can see any event of the source; otherwise everything would count as missing."""
-        if self.context.index.has_any(self.key.source):
-            return
-        raise SearchFailedError(
-            f"Splunk shows this user no event at all of the source {self.key.source}, so nothing can be "
-            "compared. Search on a search head (--search-head), as a user whose role may search the input's index."
-        )
 
     def _indexed(self, start: int, end: int) -> tuple[dict[bytes, tuple[str, int, int]], int]:
         """The versions that Splunk has of a span, by fingerprint: identity, time, and how many events.
@@ -347,12 +339,7 @@ class _RegionAudit:
         if report.doubts:
             report.note = "Nothing was ordered: what is not really missing would come twice."
             return
-        try:
-            kept = self.context.store.checkpoints_of(self.key.kind, self.key.input)
-            earlier = find_recollection(self.key, kept)
-        except CheckpointError as error:
-            report.failure = error
-            return
+        earlier = find_recollection(self.key, self.context.store.checkpoints_of(self.key.kind, self.key.input))
         if earlier is not None and earlier.versions:
             report.note = (
                 f"Nothing was ordered: {len(earlier.versions)} alerts of an earlier order have yet to be collected. "

@@ -38,7 +38,7 @@ from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.settings import is_guid
 from defender_alerts.times import Window, iso, machine_time, seconds
 
-from .one_record import has_record
+from .api_probe import has_record
 
 # Splunk Web gives up on a page's request after 30 s, and splunkd's own part needs some of them.
 LONGEST_CHECK = 20.0
@@ -258,15 +258,13 @@ def _refuse_what_no_input_could_use(outcomes: list[_Outcome]) -> None:
     """
     if any(isinstance(outcome, _Granted) for outcome in outcomes):
         return
-    errors = [outcome for outcome in outcomes if isinstance(outcome, AddonError)]
-    for error in errors:
-        if isinstance(error, (AuthenticationError, ConfigurationError)) and not isinstance(error, UnknownResourceError):
-            raise error
-    if any(isinstance(error, (UnknownResourceError, ServiceError)) for error in errors):
-        return  # Entra ID itself has answered
-    for error in errors:
-        if isinstance(error, (ConnectionFailedError, UnexpectedAnswerError)):
-            raise error
+    has_answered = any(isinstance(outcome, (UnknownResourceError, ServiceError)) for outcome in outcomes)
+    refusals: tuple[type[AddonError], ...] = (AuthenticationError, ConfigurationError)
+    # What Entra ID itself has answered counts more than a connection that failed.
+    for classes in (refusals, () if has_answered else (ConnectionFailedError, UnexpectedAnswerError)):
+        for outcome in outcomes:
+            if isinstance(outcome, classes) and not isinstance(outcome, UnknownResourceError):
+                raise outcome
 
 
 def _found(

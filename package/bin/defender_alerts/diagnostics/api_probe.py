@@ -11,14 +11,17 @@ from defender_alerts.microsoft.account import (
     SECRET_WARNING_DAYS,
     Account,
 )
+from defender_alerts.microsoft.apis.base import Api, Query
+from defender_alerts.microsoft.tokens import ResourceBearer, TokenSource
+from defender_alerts.microsoft.transport.client import Caller
 from defender_alerts.microsoft.transport.server_clock import MOST_SKEW
 from defender_alerts.times import TICKS_PER_SECOND, Window, seconds
 
 from .context import Context
-from .one_record import has_record
 from .report import Finding, Outcome, ok, warning
 
 _DAYS = 8
+_NO_CONTENT = 204
 _RENEWAL = {
     CERTIFICATE: "Make a new one with its key, upload it in Entra ID > App registrations > Certificates & secrets > "
     "Certificates, and paste both into the account.",
@@ -61,10 +64,8 @@ def token(context: Context, resource: str) -> Finding:
     hint = next(api.errors.resource_hint for api in context.apis.values() if api.audience == resource)
     came = context.source.acquire(resource, hint)
     context.on_token(came.value)
-    life = ""
-    if came.expires is not None:
-        left = came.expires - context.clock.now() // TICKS_PER_SECOND
-        life = f" It expires in {round(left / 60)} minutes."
+    left = None if came.expires is None else came.expires - context.clock.now() // TICKS_PER_SECOND
+    life = "" if left is None else f" It expires in {round(left / 60)} minutes."
     access = context.kind.access
     wanted = access.for_persons if context.account.is_of_user else access.roles
     roles = ", ".join(came.roles) or ("none" if wanted else "none, and this API needs none")
@@ -99,3 +100,22 @@ def clock(context: Context, _: str) -> Finding:
     if abs(skew) <= MOST_SKEW:
         return ok(found)
     return warning(found, "Correct it (NTP): certificates and signed assertions are judged by it.")
+
+
+def has_record(api: Api, source: TokenSource, caller: Caller, times: Window) -> bool:
+    """Whether an API has a record of these times.
+
+    Raises:
+        AddonError: it refuses, or could not be asked.
+        StoppedError: the process was asked to stop.
+    """
+    bearer = ResourceBearer(source, api.audience, api.errors.resource_hint)
+    whole = api.request(Query(times))
+    params = tuple((name, "1" if name == "$top" else value) for name, value in whole.params)
+    return caller.call(
+        whole._replace(params=params, failures=1),
+        # Nothing after the first record is read.
+        lambda answer: answer.status != _NO_CONTENT and next(api.cut(answer.pieces(), {}), None) is not None,
+        lambda refusal: api.errors.explain(refusal, bearer.roles),
+        bearer,
+    )

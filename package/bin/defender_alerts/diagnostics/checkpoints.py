@@ -13,7 +13,7 @@ from defender_alerts.times import TICKS_PER_SECOND, iso
 from .report import Finding, failed_by, ok, warning
 
 # An input that works off a backlog or is throttled may be late without a fault.
-_LATE_INTERVALS, _LATE_AT_LEAST = 3, 900
+_LATE_INTERVALS, _LATE_AT_LEAST, _LATE_BY_CRON = 3, 900, 86_400
 _MANY = MOST_SEEN * 3 // 4
 
 
@@ -44,7 +44,8 @@ def _checkpoint(key: CheckpointKey, document: Mapping[str, Any], interval: str, 
         f"Tenant {key.tenant} in {key.cloud}: collected up to {iso(checkpoint.watermark)} ({lag} s ago), remembers "
         f"{len(checkpoint.seen)} versions, saved {checkpoint.revision} times."
     )
-    if lag > _late(interval):
+    every = seconds_between_runs(interval)
+    if lag > (max(_LATE_AT_LEAST, _LATE_INTERVALS * every) if every else _LATE_BY_CRON):
         return warning(
             found,
             "The input is behind. See that it is enabled and what its log says; a checkpoint of a tenant that is no "
@@ -53,8 +54,3 @@ def _checkpoint(key: CheckpointKey, document: Mapping[str, Any], interval: str, 
     if len(checkpoint.seen) > _MANY:
         return warning(found, f"It can remember {MOST_SEEN} versions. Lower the input's overlap.")
     return ok(found)
-
-
-def _late(interval: str) -> int:
-    every = seconds_between_runs(interval)
-    return max(_LATE_AT_LEAST, _LATE_INTERVALS * every) if every else 86_400  # a cron schedule

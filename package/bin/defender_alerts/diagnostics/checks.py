@@ -70,11 +70,8 @@ class Examination:
     def make(self, check: Check[ContextT], context: ContextT) -> None:
         """Run a check on each of its subjects, unless it depends on one that failed."""
         for subject, rests_on in check.subjects(context).items():
-            needed = {"", *rests_on}
-            causes = (
-                cause for one, cause in self._causes.items() if one.check in check.needs and one.subject in needed
-            )
-            cause = next(causes, None)
+            needed = {(name, one) for name in check.needs for one in ("", *rests_on)}
+            cause = next((cause for one, cause in self._causes.items() if (one.check, one.subject) in needed), None)
             if cause is None:
                 self.note(check.name, self._finding(check, context, subject), subject)
             else:

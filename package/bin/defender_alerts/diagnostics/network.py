@@ -15,7 +15,7 @@ from defender_alerts.microsoft.client_certificate import pem
 from defender_alerts.microsoft.client_certificate.authorities import CA_FIELD, read_authorities
 from defender_alerts.microsoft.network import Network, Proxy, read_ca_bundle, unreadable_ca_file
 
-from .probes import proxy_failure
+from .network_path import proxy_failure
 
 # Connecting, asking for the tunnel, and TLS may each take as long; Splunk Web gives up on a page's request after 30 s.
 LONGEST_STEP = 6.0

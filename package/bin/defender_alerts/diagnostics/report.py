@@ -44,15 +44,14 @@ def title(check: str, subject: str) -> str:
 
 
 class Outcome(Enum):
-    """How a check ended."""
+    """How a check ended, in the order in which a report lists them."""
 
-    OK = "ok"
-    WARNING = "warning"
     FAILED = "failed"
+    WARNING = "warning"
+    OK = "ok"
     SKIPPED = "skipped"
 
 
-_READING_ORDER = (Outcome.FAILED, Outcome.WARNING, Outcome.OK, Outcome.SKIPPED)
 _QUIET = frozenset({Outcome.OK, Outcome.SKIPPED})
 
 
@@ -129,12 +128,10 @@ class Report:
     @property
     def counts(self) -> str:
         """The number of failures and warnings."""
-        failures, warnings = (self._count(outcome) for outcome in (Outcome.FAILED, Outcome.WARNING))
+        outcomes = [result.outcome for result in self.results]
+        failures, warnings = outcomes.count(Outcome.FAILED), outcomes.count(Outcome.WARNING)
         said = f"{failures} {'check' if failures == 1 else 'checks'} failed" if failures else "Nothing failed"
         return f"{said}, {warnings} {'warning' if warnings == 1 else 'warnings'}" if warnings else said
-
-    def _count(self, outcome: Outcome) -> int:
-        return sum(result.outcome is outcome for result in self.results)
 
     def as_object(self) -> dict[str, Any]:
         """The report as JSON values, in the order of the checks."""
@@ -153,7 +150,7 @@ class Report:
         Args:
             quiet: leave out everything else.
         """
-        ordered = sorted(self.results, key=lambda result: _READING_ORDER.index(result.outcome))
+        ordered = sorted(self.results, key=lambda result: [*Outcome].index(result.outcome))
         shown = [result for result in ordered if not (quiet and result.outcome in _QUIET)]
         return [f"  {self.verdict}", *([""] if shown else []), *(line for result in shown for line in _lines(result))]
 

@@ -51,8 +51,13 @@ def saved_inputs(splunkd: Splunkd, kind_name: str | None = None) -> list[KnownIn
     """The inputs that whoever asks may list, of one kind or of all.
 
     Raises:
+        ConfigurationError: there is no such kind.
         SplunkdError: splunkd could not be reached or refused.
     """
+    if kind_name not in {None, *KINDS}:
+        raise ConfigurationError(
+            f"The kind {kind_name!r} is not one of the add-on's. Ask for one of {', '.join(sorted(KINDS))}."
+        )
     return [
         KnownInput(kind, entry.name, texts(entry.content))
         for kind in ([kind_name] if kind_name else KINDS)
@@ -65,16 +70,16 @@ def texts(content: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in content.items() if value is not None}
 
 
-def find_inputs(splunkd: Splunkd, name: str, kind_name: str | None) -> list[KnownInput]:
+def find_inputs(splunkd: Splunkd, name: str | None, kind_name: str | None) -> list[KnownInput]:
     """The inputs that are asked for: of one name, of one kind, or all.
 
     Raises:
         ConfigurationError: there is none.
         SplunkdError: splunkd could not be reached or refused.
     """
-    found = [one for one in saved_inputs(splunkd, kind_name) if name in {"", one.name}]
+    found = [one for one in saved_inputs(splunkd, kind_name) if name in {None, one.name}]
     if not found:
-        what = f"no input {name!r}" if name else "no input"
+        what = "no input" if name is None else f"no input {name!r}"
         of_kind = f" of the kind {kind_name}" if kind_name else ""
         raise ConfigurationError(f"There is {what}{of_kind} here. See the Inputs page of the add-on on this host.")
     return found
@@ -89,6 +94,7 @@ def find_input(splunkd: Splunkd, name: str, kind_name: str | None) -> KnownInput
     """
     found = find_inputs(splunkd, name, kind_name)
     if len(found) > 1:
-        kinds = ", ".join(sorted(one.kind for one in found))
-        raise ConfigurationError(f"Several inputs are called {name}: add --kind, one of {kinds}.")
+        raise ConfigurationError(
+            f"Several inputs are called {name}: add --kind, one of {', '.join(sorted(one.kind for one in found))}."
+        )
     return found[0]

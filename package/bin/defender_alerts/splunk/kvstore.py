@@ -7,18 +7,15 @@ An error is never treated as an empty store, which would mean a first run and de
 from __future__ import annotations
 
 import json
-import logging
 import re
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any, Callable, NamedTuple, TypeVar
+from typing import Any, Callable, TypeVar
 
 from defender_alerts.checkpoint.checkpoint import CheckpointKey, Deletion
 from defender_alerts.checkpoint.last_error import LastError
 from defender_alerts.errors import CheckpointError, StoppedError
-from defender_alerts.microsoft.transport.client import Stop
 from defender_alerts.times import iso
 
 from .names import CHECKPOINTS
@@ -42,42 +39,28 @@ _LIMIT = r"\bmax_\w+|\blimits\.conf\b"
 _NOTHING_LOST = "Nothing is lost: alerts are collected from the last checkpoint on as soon as it is back."
 
 
-class _StoreError(NamedTuple):
-    """A state in ``server/info``, and its sentence."""
-
-    status: str
-    sentence: str
-
-
-_UNUSABLE = (
-    _StoreError(
-        "starting",
-        f"The KV store is still starting after {LONGEST_START:.0f} s. See mongod.log and `splunk show kvstore-status`.",
+# The states in ``server/info`` in which the store can't be used.
+_UNUSABLE = {
+    "starting": (
+        f"The KV store is still starting after {LONGEST_START:.0f} s. See mongod.log and `splunk show kvstore-status`."
     ),
-    _StoreError(
-        "disabled",
+    "disabled": (
         "The KV store is disabled on this instance, and inputs keep their checkpoints in it. Remove disabled = true "
-        "from [kvstore] in server.conf and restart Splunk, or move the input to an instance that has one.",
+        "from [kvstore] in server.conf and restart Splunk, or move the input to an instance that has one."
     ),
-    _StoreError(
-        "failed",
+    "failed": (
         "The KV store has failed. See mongod.log and `splunk show kvstore-status`; a store that can't be repaired is "
-        "restored from its backup.",
+        "restored from its backup."
     ),
-)
+}
 _T = TypeVar("_T")
 
 
 class KVStoreCheckpoints:
-    """The collection of checkpoints; it makes one call at a time."""
+    """The collection of checkpoints; it makes one call at a time, and waits as ``splunkd.patience`` says."""
 
-    def __init__(
-        self, splunkd: Splunkd, stop: Stop, log: logging.Logger, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, splunkd: Splunkd) -> None:
         self._splunkd = splunkd
-        self._stop = stop
-        self._log = log
-        self._monotonic = monotonic
         self._lock = threading.Lock()
 
     def checkpoints_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
@@ -114,13 +97,12 @@ class KVStoreCheckpoints:
 
     def note(self, last_errors: Iterable[LastError]) -> None:
         """Save last errors with one call and without retries, since nothing depends on them."""
-        noted = [last_error.document() for last_error in last_errors]
         try:
             with self._lock:
-                self._splunkd.post_json(f"{_DATA}/batch_save", noted)
+                self._splunkd.post_json(f"{_DATA}/batch_save", [last_error.document() for last_error in last_errors])
         except SplunkdError as error:
             # The error itself is in the log already.
-            self._log.debug("the last error is not noted in the KV store: %s", error)
+            self._splunkd.patience.log.debug("the last error is not noted in the KV store: %s", error)
 
     def status_documents(self) -> list[Mapping[str, Any]]:
         """The documents for the status of all inputs, read with one call and without retries.
@@ -171,7 +153,8 @@ class KVStoreCheckpoints:
         self._with_retries("deleted", lambda: self._splunkd.delete(_DATA, query=json.dumps(query)))
 
     def _with_retries(self, verb: str, call: Callable[[], _T]) -> _T:
-        deadline = self._monotonic() + LONGEST_START
+        patience = self._splunkd.patience
+        deadline = patience.monotonic() + LONGEST_START
         told = False
         backoffs = iter(_BACKOFFS)
         while True:
@@ -179,23 +162,26 @@ class KVStoreCheckpoints:
                 with self._lock:
                     return call()
             except SplunkdError as error:
-                status = self.status() if _may_be_the_store(error) else ""
-                if status == "starting" and self._monotonic() < deadline:
+                is_unwell = error.status == 0 or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+                status = self.status() if is_unwell or error.status == HTTPStatus.NOT_FOUND else ""
+                if status == "starting" and patience.monotonic() < deadline:
                     wait = _START_POLL
                     if not told:
                         told = True
-                        self._log.info("The KV store is starting; this run waits for it, up to %.0f s.", LONGEST_START)
+                        patience.log.info(
+                            "The KV store is starting; this run waits for it, up to %.0f s.", LONGEST_START
+                        )
                 else:
-                    wait = next(backoffs, 0.0) if _may_pass(error, status) else 0.0
+                    wait = next(backoffs, 0.0) if is_unwell and status in {"", "ready"} else 0.0
                 if not wait:
                     raise _explain(verb, error, status) from error
-            if self._stop.wait(wait):
+            if patience.stop.wait(wait):
                 raise StoppedError
 
     def status(self) -> str:
         """The state of the store as splunkd names it; empty if unknown."""
         try:
-            info = content_of(self._splunkd.get("server/info", app=None))
+            info = content_of(self._splunkd.get("server/info"))
             return str(info.get("kvStoreStatus", "")).lower()
         except SplunkdError:
             return ""
@@ -206,18 +192,9 @@ def _older_than(generation: int) -> dict[str, Any]:
     return {"generation": {"$not": {"$gte": generation}}}
 
 
-def _may_be_the_store(error: SplunkdError) -> bool:
-    return error.status in {0, HTTPStatus.NOT_FOUND} or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-def _may_pass(error: SplunkdError, status: str) -> bool:
-    return status in {"", "ready"} and (error.status == 0 or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
 def _explain(verb: str, error: SplunkdError, status: str) -> CheckpointError:
-    for unusable in _UNUSABLE:
-        if unusable.status == status:
-            return CheckpointError(f"{unusable.sentence} {_NOTHING_LOST} (splunkd says: {error})")
+    if status in _UNUSABLE:
+        return CheckpointError(f"{_UNUSABLE[status]} {_NOTHING_LOST} (splunkd says: {error})")
     if error.status == HTTPStatus.NOT_FOUND:
         advice = f"The collection {CHECKPOINTS} is missing: install the add-on's whole package on this instance."
     elif error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:

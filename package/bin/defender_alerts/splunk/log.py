@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import sys
 from collections.abc import Iterator
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Callable, TextIO
+from typing import TextIO
 from urllib.parse import quote, quote_plus
 
 from defender_alerts.environment import PROCESS
 from defender_alerts.errors import AddonError, ConfigurationError
-from defender_alerts.logfmt import key_values
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -100,32 +98,8 @@ class _StandardError(logging.StreamHandler):  # type: ignore[type-arg] # not gen
         """Do nothing: nothing is left to write to, and collecting must go on."""
 
 
-class _LogFile(RotatingFileHandler):
-    """The log file; what can't be written to it goes to standard error."""
-
-    def __init__(self, path: Path, on_failure: Callable[[OSError], None]) -> None:
-        super().__init__(path, maxBytes=_MAX_BYTES, backupCount=_BACKUPS, encoding="utf-8")
-        self.setFormatter(logging.Formatter(_FORMAT))
-        self._on_failure = on_failure
-        self._elsewhere: _StandardError | None = None
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Write the record to standard error, the first time after the reason."""
-        error = sys.exc_info()[1]
-        if self._elsewhere is None:
-            self._elsewhere = _StandardError()
-            if isinstance(error, OSError):
-                self._on_failure(error)
-        self._elsewhere.handle(record)
-
-
-def splunks_folder() -> Path:
-    """The folder of Splunk's own logs, which Splunk indexes."""
-    return Path(os.environ["SPLUNK_HOME"], "var", "log", "splunk")
-
-
-class InputLog:
-    """The log of one run.
+class InputLog(RotatingFileHandler):
+    """The log of one run; what can't be written to its file goes to standard error.
 
     Args:
         folder: of Splunk's logs.
@@ -138,23 +112,28 @@ class InputLog:
     """
 
     def __init__(self, folder: Path, name: str, redaction: Redaction) -> None:
-        self._path = folder / f"{name}.log"
+        path = folder / f"{name}.log"
+        # Opened with the first record, so that handleError gets every error.
+        super().__init__(path, maxBytes=_MAX_BYTES, backupCount=_BACKUPS, encoding="utf-8", delay=True)
+        self.setFormatter(logging.Formatter(_FORMAT))
+        self._elsewhere = _StandardError()
         self.failure: AddonError | None = None
         self.logger = logging.Logger(name, logging.INFO)  # noqa: LOG001 - of this run alone
         self.logger.addFilter(redaction)
-        try:
-            self.logger.addHandler(_LogFile(self._path, self._fail))
-        except OSError as error:
-            self.logger.addHandler(_StandardError())
-            self._fail(error)
+        self.logger.addHandler(self)
 
-    def _fail(self, error: OSError) -> None:
-        self.failure = ConfigurationError(
-            f"The log {self._path} can't be written ({error.strerror or type(error).__name__}). This run logs to "
-            "splunkd.log instead, and collecting goes on. Allow the user that runs Splunk to write there, and make "
-            "sure that the disk has space."
-        )
-        sys.stderr.write(f"ERROR {self.failure}\n")
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Write the record to standard error, the first time after the reason."""
+        error = sys.exc_info()[1]
+        if self.failure is None and isinstance(error, OSError):
+            path = self.baseFilename
+            self.failure = ConfigurationError(
+                f"The log {path} can't be written ({error.strerror or type(error).__name__}). This run "
+                "logs to splunkd.log instead, and collecting goes on. Allow the user that runs Splunk to write there, "
+                "and make sure that the disk has space."
+            )
+            sys.stderr.write(f"ERROR {self.failure}\n")
+        self._elsewhere.handle(record)
 
 
 def logger_on(err: TextIO, name: str, level: int, redaction: Redaction) -> logging.Logger:
@@ -171,8 +150,3 @@ def set_level(logger: logging.Logger, redaction: Redaction, loglevel: str) -> No
     if loglevel in LEVELS:
         redaction.level = logging.getLevelName(loglevel)
         logger.setLevel(min(redaction.level, logging.INFO))
-
-
-def report(logger: logging.Logger, failure: AddonError, **where: str) -> None:
-    """Log a failure under its category, as solnlib names it, with its sentence and without a traceback."""
-    logger.error('exc_l="%s" %s %s', failure.category.replace("_", " ").title(), key_values(**where), failure)

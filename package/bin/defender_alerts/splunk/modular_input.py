@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Callable
 
 from defender_alerts.checkpoint.last_error import FAILED, INCOMPLETE, LastError
@@ -35,7 +36,7 @@ from defender_alerts.times import machine_time
 
 from . import process
 from .kvstore import LONGEST_START, KVStoreCheckpoints
-from .log import InputLog, Redaction, report, set_level, splunks_folder
+from .log import InputLog, Redaction, set_level
 from .rest_client import RetryBudget, Splunkd, SplunkdError, explained
 from .stored_settings import load_account, load_settings
 
@@ -71,7 +72,7 @@ def run(kind_name: str, definition: Any, out: BinaryIO) -> int:
     """
     [(stanza_name, stanza)] = definition.inputs.items()
     try:
-        check_name(_name_in(stanza_name), "input")
+        check_name(stanza_name.partition("://")[2], "input")
     except ConfigurationError as error:
         # Not even a log may be named after it.
         sys.stderr.write(f"ERROR {stanza_name} {error}\n")
@@ -85,13 +86,14 @@ class _InputRun:
     ) -> None:
         self._kind = kind
         self._stanza_name = stanza_name
-        self._name = _name_in(stanza_name)
+        self._name = stanza_name.partition("://")[2]
         self._stanza = stanza
         self._stop = threading.Event()
         self._asked_to_end = False
         self._redaction = Redaction()
         self._redaction.hide(metadata["session_key"])
-        self._own_log = InputLog(splunks_folder(), f"ta_defender_alerts_{kind.name}_{self._name}", self._redaction)
+        logs = Path(os.environ["SPLUNK_HOME"], "var", "log", "splunk")
+        self._own_log = InputLog(logs, f"ta_defender_alerts_{kind.name}_{self._name}", self._redaction)
         self._log = self._own_log.logger
         patience = RetryBudget(LONGEST_START, self._stop, self._log)
         self._splunkd = Splunkd(metadata["server_uri"], metadata["session_key"], patience)
@@ -158,7 +160,7 @@ class _InputRun:
             # Noted after the regions' results, since their success would clear an earlier error.
             self._note(self._own_log.failure, self._now())
         if self._last_errors and not self._stop.is_set():
-            KVStoreCheckpoints(self._splunkd, self._stop, self._log).note(self._last_errors)
+            KVStoreCheckpoints(self._splunkd).note(self._last_errors)
 
     def _try(self) -> None:
         failure: AddonError
@@ -181,15 +183,14 @@ class _InputRun:
         polling = read_polling(self._name, self._stanza)
         own = self._kind.read(self._name, self._stanza)
         self._wait_for_interval(polling.interval)
-        saved = load_settings(self._splunkd)
+        hide = self._redaction.hide
+        saved = load_settings(self._splunkd, hide)
         set_level(self._log, self._redaction, saved.loglevel)
-        account = load_account(self._splunkd, polling.account, self._refresh_tokens).in_tenant_of(
-            polling.name, polling.tenant_id
-        )
-        self._redaction.hide(*account.secrets, *(saved.network.proxy.secrets if saved.network.proxy else ()))
+        account = load_account(self._splunkd, polling.account, hide, self._refresh_tokens)
+        account = account.in_tenant_of(polling.name, polling.tenant_id)
         self._warn_of_expiry(account)
         plan = Plan(self._kind, self._stanza_name, polling, own, account)
-        store = KVStoreCheckpoints(self._splunkd, self._stop, self._log)
+        store = KVStoreCheckpoints(self._splunkd)
         context = PollContext(
             saved.network,
             store,
@@ -211,17 +212,16 @@ class _InputRun:
 
     def _wait_for_interval(self, interval: str) -> None:
         wait = too_short(interval)
-        if not wait:
-            return
-        self._log.warning(
-            "input=%s the interval %s is shorter than 60 s and counts as 60: this run waits %d s. Correct interval in "
-            "inputs.conf.",
-            self._name,
-            interval,
-            wait,
-        )
-        if self._stop.wait(wait):
-            raise StoppedError
+        if wait:
+            self._log.warning(
+                "input=%s the interval %s is shorter than 60 s and counts as 60: this run waits %d s. Correct interval "
+                "in inputs.conf.",
+                self._name,
+                interval,
+                wait,
+            )
+            if self._stop.wait(wait):
+                raise StoppedError
 
     def _warn_of_expiry(self, account: Account) -> None:
         today = dt.datetime.now(dt.timezone.utc).date()
@@ -280,9 +280,8 @@ class _InputRun:
             if one.failure is not None:
                 self._fail(one.failure, collector.job.caller.clock.now(), region=collector.region)
             summary = collector.summary(one.seconds)
-            whose = {"input": self._name, "account": plan.account.name}
-            if plan.account.identity:
-                whose["identity"] = plan.account.identity
+            identity = {"identity": plan.account.identity} if plan.account.identity else {}
+            whose = {"input": self._name, "account": plan.account.name, **identity}
             self._log.info("%s", key_values(action="region_done", **whose, outcome=one.outcome, **summary))
             for sourcetype, count in (
                 (plan.kind.sourcetype, collector.delivery.delivered.new - collector.delivery.delivered.split_alerts),
@@ -311,7 +310,9 @@ class _InputRun:
         self._note(failure, now, **where)
 
     def _say(self, failure: AddonError, **where: str) -> None:
-        report(self._log, failure, input=self._name, **where)
+        # The key is solnlib's, which names categories like this.
+        category, keys = failure.category.replace("_", " ").title(), key_values(input=self._name, **where)
+        self._log.error('exc_l="%s" %s %s', category, keys, failure)
         sentence = self._redaction.clean(str(failure))
         if not self._own_log.failure:
             # splunkd files what comes on standard error in splunkd.log, where it is found without knowing our log.
@@ -324,8 +325,3 @@ class _InputRun:
         self._last_errors.append(
             LastError(self._kind.name, self._name, region, now, failure.category, sentence, self._began, outcome)
         )
-
-
-def _name_in(stanza_name: str) -> str:
-    """The input's name: behind its kind."""
-    return stanza_name.partition("://")[2]

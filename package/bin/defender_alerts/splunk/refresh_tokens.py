@@ -22,7 +22,7 @@ from typing import Callable, NamedTuple
 from defender_alerts.microsoft.user_sign_in import REFRESH_DAYS
 
 from .names import APP
-from .rest_client import Entry, Splunkd, SplunkdError, entries, explained
+from .rest_client import Entry, Splunkd, SplunkdError, entries, explained, path_of
 from .stored_settings import in_pieces, readable
 
 REALM = f"__REFRESH_TOKENS__#{APP}"
@@ -32,22 +32,18 @@ JITTER = 6 * 3_600
 
 
 class Slot(NamedTuple):
-    """A refresh token as it is kept.
+    """A refresh token as it is kept. The newer of two is the greater one.
 
     Attributes:
+        signed_in: when the person signed in of whom it comes, in seconds since 1970 by this machine's clock. A later
+            sign-in counts more than a later token.
+        issued: when it came, likewise.
         token: the token itself.
-        issued: seconds since 1970, by this machine's clock.
-        signed_in: when the person signed in of whom it comes, likewise. A later sign-in counts more than a later token.
     """
 
-    token: str
-    issued: int
     signed_in: int
-
-    @property
-    def rank(self) -> tuple[int, int]:
-        """What is newer has the higher one."""
-        return self.signed_in, self.issued
+    issued: int
+    token: str
 
     def dump(self) -> str:
         """The slot as it is stored."""
@@ -57,12 +53,10 @@ class Slot(NamedTuple):
         return hashlib.sha256(f"{self.signed_in} {self.issued} {self.token}".encode()).hexdigest()
 
     @classmethod
-    def load(cls, fields: Mapping[str, str] | None) -> Slot | None:
-        """Read a stored slot; None where there is none, or it is not whole."""
-        if fields is None:
-            return None
+    def load(cls, fields: Mapping[str, str]) -> Slot | None:
+        """Read a stored slot; None where it is not whole."""
         try:
-            slot = cls(fields["token"], int(fields["issued"]), int(fields["signed_in"]))
+            slot = cls(int(fields["signed_in"]), int(fields["issued"]), fields["token"])
         except (KeyError, ValueError):
             return None
         return slot if slot.token and fields.get("sum") == slot._sum() else None
@@ -78,21 +72,22 @@ class _Stored:
 
     def __init__(self, pieces: Mapping[str, Mapping[int, Entry]]) -> None:
         self.pieces = pieces
-        read = {
-            slot: Slot.load(readable({number: one.content.get("clear_password") for number, one in of_slot.items()}))
+        texts = {
+            slot: readable({number: one.content.get("clear_password") for number, one in of_slot.items()})
             for slot, of_slot in pieces.items()
         }
+        read = {slot: Slot.load(fields) for slot, fields in texts.items() if fields is not None}
         self.slots = {name: slot for name, slot in read.items() if slot is not None}
 
     @property
     def newest(self) -> Slot | None:
         """The newest whole slot; None where nobody has signed in."""
-        return max(self.slots.values(), key=lambda slot: slot.rank, default=None)
+        return max(self.slots.values(), default=None)
 
     @property
     def oldest(self) -> str:
         """The name of the slot to write: one that is not whole, else the older one."""
-        return min(SLOTS, key=lambda name: self.slots[name].rank if name in self.slots else (-1, -1))
+        return min(SLOTS, key=lambda name: self.slots.get(name, ()))
 
 
 class StoredRefreshTokens:
@@ -154,7 +149,7 @@ class StoredRefreshTokens:
             newest = stored.newest
             if newest is None or newest.signed_in != last.signed_in or not self._is_due(newest):
                 return
-            slot = Slot(token, int(self._now()), newest.signed_in)
+            slot = Slot(newest.signed_in, int(self._now()), token)
             self._write(stored, stored.oldest, slot)
         except SplunkdError as error:
             self._log.warning(
@@ -176,7 +171,7 @@ class StoredRefreshTokens:
         stored = self._stored()
         # Later than the sign-in before, also where the clock was set back in between.
         signed_in = max([int(self._now()), *(slot.signed_in + 1 for slot in stored.slots.values())])
-        slot = Slot(token, signed_in, signed_in)
+        slot = Slot(signed_in, signed_in, token)
         first = stored.oldest
         for name in (first, *(other for other in SLOTS if other != first)):
             self._write(stored, name, slot)
@@ -189,7 +184,7 @@ class StoredRefreshTokens:
         """
         for of_slot in self._stored().pieces.values():
             for piece in of_slot.values():
-                self._splunkd.remove("storage", "passwords", piece.name)
+                self._splunkd.delete(path_of("storage", "passwords", piece.name), output_mode="json")
 
     @property
     def until(self) -> dt.date | None:

@@ -72,14 +72,13 @@ def _minute(ticks: int) -> str:
     return f"{iso(ticks)[:10]} {iso(ticks)[11:16]} UTC"
 
 
-def parse_time(text: str, now: int, called: str, relative: str) -> int:
+def parse_time(text: str, now: int, called: str) -> int:
     """Read a time that an administrator has typed; return ticks.
 
     Args:
         text: ISO 8601 in UTC, or relative to now (``-2d``).
         now: in ticks.
         called: the name of the field or option, for messages.
-        relative: an example of a relative time, for messages.
 
     Raises:
         ConfigurationError: it is neither.
@@ -89,17 +88,17 @@ def parse_time(text: str, now: int, called: str, relative: str) -> int:
     except ValueError as error:
         raise ConfigurationError(
             f"{called} is {text!r}, and should be ISO 8601 in UTC (2026-11-01T00:00:00Z) or relative, such as "
-            f"{relative}."
+            "-2d or -12h."
         ) from error
 
 
-def parse_from(text: str, now: int, called: str, relative: str) -> int:
+def parse_from(text: str, now: int, called: str) -> int:
     """Read the time from which to collect again, with the arguments of ``parse_time``; return ticks.
 
     Raises:
         ConfigurationError: it is none, or lies in the future.
     """
-    start = parse_time(text, now, called, relative)
+    start = parse_time(text, now, called)
     if start > now:
         raise ConfigurationError(f"{called} is {text!r}, which lies in the future. Give one that has passed.")
     return start

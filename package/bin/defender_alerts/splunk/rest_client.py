@@ -1,8 +1,9 @@
-"""Calls splunkd through ``splunklib``, with time-outs, retries and distinguishable errors."""
+"""Calls splunkd through ``splunklib``, with kept connections, time-outs, retries and distinguishable errors."""
 
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import logging
 import ssl
@@ -12,17 +13,19 @@ from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple
 from urllib.parse import quote, urlsplit
 
+import urllib3
 from splunklib import binding, client
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, ProtocolError, SSLError
 
 from defender_alerts.errors import AddonError, ConfigurationError, ServiceError, StoppedError
 from defender_alerts.microsoft.transport.client import Stop
 from defender_alerts.microsoft.transport.failures import causes
 
-from .connections import Connections
 from .names import APP
 
 TIMEOUT = 60
+# More than the concurrent calls of a process: urllib3 warns on standard error if it discards a connection.
+_MOST_IDLE = 32
 _BACKOFFS = (0.25, 0.5)
 _LONGEST_BACKOFF = 2.0
 # OpenSSL's messages (1.0.2 to 3) if the other end requires a certificate and gets none: an alert, or nothing.
@@ -45,7 +48,7 @@ class SplunkdError(Exception):
 
 
 class RetryBudget(NamedTuple):
-    """How long to wait for a splunkd that is busy or starting.
+    """How long to wait for a splunkd that is busy or starting, and how.
 
     Attributes:
         seconds: in total, for one call.
@@ -63,6 +66,63 @@ _NO_PATIENCE = RetryBudget(0.0, threading.Event(), logging.getLogger(__name__))
 """For pages, whose reader would give up first."""
 
 
+class Connections:
+    """A handler for ``splunklib.binding.HttpLib`` that keeps connections open; thread-safe, and never uses a proxy.
+
+    ``splunklib``'s own opens a new TLS connection for each call. splunkd keeps an idle connection open for two hours
+    (server.conf: ``keepAliveIdleTimeout``), and closes it earlier if it is busy or restarts.
+    A request may be sent twice. That is harmless, since reading, replacing by key and deleting are idempotent.
+
+    Args:
+        timeout: seconds to connect, and between two pieces of an answer.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        # splunkd would log the warning as an error with every call. Connections to Microsoft are verified.
+        urllib3.disable_warnings(InsecureRequestWarning)
+        # splunkd's certificate is self-made at installation, so nothing on this host can verify it, and the connection
+        # does not leave this machine.
+        unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+        self._pools = urllib3.PoolManager(
+            ssl_context=unverified, cert_reqs="CERT_NONE", timeout=timeout, maxsize=_MOST_IDLE
+        )
+
+    def __call__(self, url: str, message: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        """Send a request and return the complete answer in ``HttpLib``'s form.
+
+        Raises:
+            urllib3.exceptions.HTTPError: splunkd could not be reached or did not answer.
+        """
+
+        def send() -> Any:
+            return self._pools.urlopen(
+                message["method"],
+                url,
+                body=message.get("body"),
+                headers={"User-Agent": APP, "Accept": "*/*", **dict(message["headers"])},
+                redirect=False,
+                retries=False,
+                enforce_content_length=True,
+            )
+
+        try:
+            answer = send()
+        except (ProtocolError, SSLError):
+            # The connection may have been closed while idle, which urllib3 only notices before it sends.
+            answer = send()
+        return {
+            "status": answer.status,
+            "reason": answer.reason,
+            "headers": list(answer.headers.items()),
+            "body": io.BytesIO(answer.data),
+        }
+
+    def __del__(self) -> None:
+        """Close the sockets: a setup page's process may outlive its request."""
+        self._pools.clear()
+
+
 class Splunkd:
     """A client for splunkd with one session key, in the add-on's namespace.
 
@@ -73,13 +133,14 @@ class Splunkd:
         timeout: seconds that splunkd may take to answer a call.
 
     Attributes:
+        patience: as given.
         service: ``splunklib``'s, for searches.
     """
 
     def __init__(
         self, server_uri: str, session_key: str, patience: RetryBudget = _NO_PATIENCE, timeout: float = TIMEOUT
     ) -> None:
-        self._patience = patience
+        self.patience = patience
         self.session_key = session_key
         address = urlsplit(server_uri)
         self.service = client.Service(
@@ -99,7 +160,7 @@ class Splunkd:
             SplunkdError: splunkd refused the call or could not be reached.
             StoppedError: the process was asked to stop meanwhile.
         """
-        patience = self._patience
+        patience = self.patience
         deadline = patience.monotonic() + patience.seconds
         tries = 0
         while True:
@@ -108,7 +169,8 @@ class Splunkd:
             except SplunkdError as error:
                 tries += 1
                 is_early = error.may_pass and patience.monotonic() < deadline
-                if not (is_early or (tries <= len(_BACKOFFS) and _is_passing(error))):
+                is_unwell = error.status in {0, http.client.SERVICE_UNAVAILABLE}
+                if not (is_early or (is_unwell and tries <= len(_BACKOFFS))):
                     raise
                 if is_early and tries == len(_BACKOFFS):
                     patience.log.info(
@@ -119,14 +181,13 @@ class Splunkd:
             if patience.stop.wait(min(_BACKOFFS[0] * 2 ** (tries - 1), _LONGEST_BACKOFF)):
                 raise StoppedError
 
-    def get(self, path: str, *, app: str | None = APP, **query: Any) -> Any:
-        """Send a GET and return its JSON; ``app=None`` calls outside the add-on's namespace.
+    def get(self, path: str, **query: Any) -> Any:
+        """Send a GET and return its JSON.
 
         Raises:
             SplunkdError: splunkd refused the call or could not be reached.
         """
-        where = {"owner": "nobody", "app": app} if app else {}
-        return self._json(self.service.get, path, **where, output_mode="json", **query)
+        return json_of(lambda: self.service.get(path, output_mode="json", **query).body)
 
     def post_json(self, path: str, body: Any) -> Any:
         """Send JSON by POST and return the JSON of the answer.
@@ -134,13 +195,12 @@ class Splunkd:
         Raises:
             SplunkdError: splunkd refused the call or could not be reached.
         """
-        return self._json(
-            self.service.post,
-            path,
-            owner="nobody",
-            app=APP,
-            headers=[("Content-Type", "application/json")],
-            body=json.dumps(body).encode("utf-8"),
+        return json_of(
+            lambda: (
+                self.service.post(
+                    path, headers=[("Content-Type", "application/json")], body=json.dumps(body).encode("utf-8")
+                ).body
+            )
         )
 
     def post(self, *segments: str, **form: str) -> Any:
@@ -149,15 +209,7 @@ class Splunkd:
         Raises:
             SplunkdError: splunkd refused the call or could not be reached.
         """
-        return self._json(self.service.post, _path(*segments), owner="nobody", app=APP, output_mode="json", **form)
-
-    def remove(self, *segments: str) -> None:
-        """Send a DELETE to the path of these segments.
-
-        Raises:
-            SplunkdError: splunkd refused the call or could not be reached.
-        """
-        self._json(self.service.delete, _path(*segments), owner="nobody", app=APP, output_mode="json")
+        return json_of(lambda: self.service.post(path_of(*segments), output_mode="json", **form).body)
 
     def delete(self, path: str, **query: Any) -> None:
         """Send a DELETE.
@@ -165,24 +217,7 @@ class Splunkd:
         Raises:
             SplunkdError: splunkd refused the call or could not be reached.
         """
-        self._json(self.service.delete, path, owner="nobody", app=APP, **query)
-
-    @staticmethod
-    def _json(method: Any, path: str, **arguments: Any) -> Any:
-        try:
-            body = method(path, **arguments).body.read()
-        except binding.AuthenticationError as error:
-            raise SplunkdError(http.client.UNAUTHORIZED, "splunkd no longer accepts the session key") from error
-        except binding.HTTPError as error:
-            raise SplunkdError(error.status, f"HTTP {error.status}: {message_of(error)}") from error
-        except (OSError, HTTPError) as error:
-            raise _unanswered(error) from error
-        if not body:
-            return None
-        try:
-            return json.loads(body)
-        except ValueError as error:
-            raise SplunkdError(0, f"splunkd answered with something that is not JSON: {body[:80]!r}") from error
+        json_of(lambda: self.service.delete(path, **query).body)
 
     def stanzas(self, conf: str) -> dict[str, Mapping[str, str]]:
         """All stanzas of one of the add-on's conf files, by name.
@@ -199,12 +234,34 @@ class Splunkd:
             SplunkdError: splunkd refused the call or could not be reached.
         """
         try:
-            answer = self.get_again(_path("configs", f"conf-{conf}", name))
+            answer = self.get_again(path_of("configs", f"conf-{conf}", name))
         except SplunkdError as error:
             if error.status == http.client.NOT_FOUND:
                 return None
             raise
         return content_of(answer)
+
+
+def json_of(call: Callable[[], Any]) -> Any:
+    """The JSON in the body that a call of ``splunklib`` returns; None if it is empty.
+
+    Raises:
+        SplunkdError: Splunk refused the call, could not be reached, or answered something else.
+    """
+    try:
+        body = call().read()
+    except binding.AuthenticationError as error:
+        raise SplunkdError(http.client.UNAUTHORIZED, "splunkd no longer accepts the session key") from error
+    except binding.HTTPError as error:
+        raise SplunkdError(error.status, f"HTTP {error.status}: {_message_of(error)}") from error
+    except (OSError, HTTPError, http.client.HTTPException) as error:
+        raise _unanswered(error) from error
+    if not body:
+        return None
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise SplunkdError(0, f"splunkd answered with something that is not JSON: {body[:80]!r}") from error
 
 
 class Entry(NamedTuple):
@@ -220,15 +277,14 @@ def entries(answer: Any) -> list[Entry]:
     Raises:
         SplunkdError: the JSON has another shape, such as that of a gateway in front of splunkd.
     """
-    listed = answer.get("entry") if isinstance(answer, dict) else None
-    if not isinstance(listed, list):
+    try:
+        found = [Entry(entry["name"], entry["content"]) for entry in answer["entry"]]
+    except (KeyError, TypeError):
+        raise _strange(answer) from None
+    if not isinstance(answer["entry"], list) or not all(
+        isinstance(one.name, str) and isinstance(one.content, dict) for one in found
+    ):
         raise _strange(answer)
-    found = []
-    for entry in listed:
-        name, content = (entry.get("name"), entry.get("content")) if isinstance(entry, dict) else (None, None)
-        if not isinstance(name, str) or not isinstance(content, dict):
-            raise _strange(entry)
-        found.append(Entry(name, content))
     return found
 
 
@@ -258,7 +314,7 @@ def _strange(answer: Any) -> SplunkdError:
     return SplunkdError(0, f"splunkd answered with JSON of another shape than its REST API has: {str(answer)[:80]!r}")
 
 
-def _path(*segments: str) -> binding.UrlEncoded:
+def path_of(*segments: str) -> binding.UrlEncoded:
     """A path with each segment quoted exactly once; splunklib would quote a plain string again.
 
     Dots alone are quoted too, since urllib3 would resolve "." and ".." as relative segments.
@@ -294,10 +350,6 @@ def _wants_certificate(error: BaseException) -> bool:
     return isinstance(error, ConnectionResetError) and not isinstance(error, http.client.RemoteDisconnected)
 
 
-def _is_passing(error: SplunkdError) -> bool:
-    return error.status in {0, http.client.SERVICE_UNAVAILABLE}
-
-
 def explained(error: SplunkdError) -> AddonError:
     """The error for a run that can't read its settings."""
     if error.wants_certificate:
@@ -320,7 +372,7 @@ def explained_to_a_page(error: SplunkdError) -> str:
     )
 
 
-def message_of(error: binding.HTTPError) -> str:
+def _message_of(error: binding.HTTPError) -> str:
     """The messages in splunkd's refusal, or the reason in the status line."""
     try:
         messages = json.loads(error.body)["messages"]

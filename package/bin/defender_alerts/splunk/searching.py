@@ -13,26 +13,22 @@ with all the requested rows counts as cut short.
 
 from __future__ import annotations
 
-import http.client
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from splunklib import binding, client
-from urllib3.exceptions import HTTPError
+from splunklib import client
 
 from defender_alerts.audit.compare import SearchFailedError
 from defender_alerts.collect.page import CutShortError
 from defender_alerts.input_kinds import Kind
 from defender_alerts.times import TICKS_PER_SECOND
 
-from .rest_client import message_of
+from .rest_client import SplunkdError, json_of
 
 MOST_ROWS = 20_000
 
-# Types of Splunk's messages about a search; INFO and DEBUG don't matter.
+# Types of Splunk's messages about a search that failed. Of the others, INFO and DEBUG don't matter.
 _FAILURES = frozenset({"FATAL", "ERROR"})
-_REMARKS = frozenset({"WARN"})
 
 
 class SplunkIndex:
@@ -45,9 +41,7 @@ class SplunkIndex:
 
     def __init__(self, service: client.Service, kind: Kind) -> None:
         self._service = service
-        self._kind = kind.name
-        self._sourcetype = kind.sourcetype
-        self._members = kind.identified_by
+        self._kind = kind
         self._warnings: dict[str, None] = {}
 
     @property
@@ -62,15 +56,16 @@ class SplunkIndex:
             CutShortError: there may be more than the answer holds.
             SearchFailedError: Splunk refused the search, or could not be reached.
         """
-        read = " ".join(f'| eval {name}=coalesce(json_extract(_raw,"{name}"),"")' for name in self._members)
+        members = self._kind.identified_by
+        read = " ".join(f'| eval {name}=coalesce(json_extract(_raw,"{name}"),"")' for name in members)
         # The search command ignores case when it compares values; where does not.
-        search = f'{self._of(source)} | where source="{source}" {read} | stats count by {" ".join(self._members)}'
+        search = f'{self._of(source)} | where source="{source}" {read} | stats count by {" ".join(members)}'
         earliest, latest = start // TICKS_PER_SECOND, -(-end // TICKS_PER_SECOND)
         rows = self._run(search, earliest_time=str(earliest), latest_time=str(latest), rows=MOST_ROWS)
         if len(rows) >= MOST_ROWS:
             raise CutShortError
         for row in rows:
-            yield {name: row[name] for name in self._members if row.get(name)}, int(row["count"])
+            yield {name: row[name] for name in members if row.get(name)}, int(row["count"])
 
     def has_any(self, source: str) -> bool:
         """Whether there is any event of that source.
@@ -91,7 +86,7 @@ class SplunkIndex:
         """
         counted = 0
         for region, start in since.items():
-            source = f"{self._kind}:*:{region}:{name}"
+            source = f"{self._kind.name}:*:{region}:{name}"
             search = f'search index=* source="{source}" | stats count by source'
             rows = self._run(search, earliest_time=str(start // TICKS_PER_SECOND), latest_time="now", rows=MOST_ROWS)
             counted += sum(int(row["count"]) for row in rows)
@@ -99,34 +94,31 @@ class SplunkIndex:
 
     def _run(self, search: str, *, earliest_time: str, latest_time: str, rows: int) -> list[Mapping[str, Any]]:
         try:
-            body = self._service.jobs.oneshot(
-                search,
-                output_mode="json",
-                earliest_time=earliest_time,
-                latest_time=latest_time,
-                count=rows,
-                max_count=rows,
-            ).read()
-            answer = json.loads(body)
+            answer = json_of(
+                lambda: self._service.jobs.oneshot(
+                    search,
+                    output_mode="json",
+                    earliest_time=earliest_time,
+                    latest_time=latest_time,
+                    count=rows,
+                    max_count=rows,
+                )
+            )
             found: list[Mapping[str, Any]] = answer["results"]
             remarks = [(str(one["type"]), str(one["text"])) for one in answer.get("messages", ())]
-        except binding.AuthenticationError as error:
-            raise SearchFailedError("Splunk's search head no longer accepts the session. Log in again.") from error
-        except binding.HTTPError as error:
-            what = f"HTTP {error.status}: {message_of(error)}"
-            raise SearchFailedError(f"Splunk refuses the search ({what}).") from error
-        except (OSError, http.client.HTTPException, HTTPError) as error:
+        except SplunkdError as error:
+            if error.status:
+                raise SearchFailedError(f"Splunk refuses the search ({error}).") from error
             raise SearchFailedError(
-                f"Splunk did not answer the search ({type(error).__name__}: {error}). See splunkd.log, or audit a "
-                "shorter range."
+                f"Splunk gave the search no usable answer ({error}). See splunkd.log, or audit a shorter range."
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise SearchFailedError("Splunk answered the search with something that is no list of results.") from error
         failures = [text for kind, text in remarks if kind in _FAILURES]
         if failures:
             raise SearchFailedError(f"The search failed in Splunk: {' '.join(failures)}")
-        self._warnings.update(dict.fromkeys(text for kind, text in remarks if kind in _REMARKS))
+        self._warnings.update(dict.fromkeys(text for kind, text in remarks if kind == "WARN"))
         return found
 
     def _of(self, source: str) -> str:
-        return f'search index=* source="{source}" sourcetype="{self._sourcetype}"'
+        return f'search index=* source="{source}" sourcetype="{self._kind.sourcetype}"'

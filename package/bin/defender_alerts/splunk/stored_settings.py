@@ -26,6 +26,10 @@ MASKS = frozenset({"******", "********"})
 _REASON = "it was encrypted with another splunk.secret, as on another host"
 
 
+def _untold(*_secrets: str) -> None:
+    """Redact nothing: for those who write nothing of what they read."""
+
+
 class SavedSettings(NamedTuple):
     """The settings that all inputs share."""
 
@@ -78,7 +82,11 @@ def _all_secrets(splunkd: Splunkd, conf: str) -> dict[str, Mapping[str, str] | N
     return {owner: readable(of_owner) for owner, of_owner in pieces.items()}
 
 
-def _without_masks(fields: Mapping[str, str]) -> Mapping[str, str]:
+def _secrets(splunkd: Splunkd, conf: str, stanza: str, undecipherable: ConfigurationError) -> Mapping[str, str]:
+    """The encrypted fields of a stanza; empty if nothing is stored. Raises ``undecipherable`` if they can't be read."""
+    fields = _all_secrets(splunkd, conf).get(stanza, {})
+    if fields is None:
+        raise undecipherable
     return {name: value for name, value in fields.items() if value not in MASKS}
 
 
@@ -89,14 +97,12 @@ def account_secrets(splunkd: Splunkd, name: str, auth_type: str) -> Mapping[str,
         ConfigurationError: splunkd can't decrypt what is stored.
         SplunkdError: splunkd could not be reached or refused.
     """
-    fields = _all_secrets(splunkd, ACCOUNT_CONF).get(name, {})
-    if fields is None:
-        called = "private key" if auth_type == CERTIFICATE else "client secret"
-        raise ConfigurationError(
-            f"Splunk can't decrypt the {called} of the account {name}: {_REASON}. Paste it again under "
-            "Configuration > Accounts."
-        )
-    return _without_masks(fields)
+    called = "private key" if auth_type == CERTIFICATE else "client secret"
+    undecipherable = ConfigurationError(
+        f"Splunk can't decrypt the {called} of the account {name}: {_REASON}. Paste it again under Configuration > "
+        "Accounts."
+    )
+    return _secrets(splunkd, ACCOUNT_CONF, name, undecipherable)
 
 
 def undecipherable_accounts(splunkd: Splunkd) -> set[str]:
@@ -115,16 +121,18 @@ def proxy_secrets(splunkd: Splunkd) -> Mapping[str, str]:
         ConfigurationError: splunkd can't decrypt what is stored.
         SplunkdError: splunkd could not be reached or refused.
     """
-    fields = _all_secrets(splunkd, SETTINGS_CONF).get("proxy", {})
-    if fields is None:
-        raise ConfigurationError(
-            f"Splunk can't decrypt the password of the proxy: {_REASON}. Enter it again under Configuration > Proxy."
-        )
-    return _without_masks(fields)
+    undecipherable = ConfigurationError(
+        f"Splunk can't decrypt the password of the proxy: {_REASON}. Enter it again under Configuration > Proxy."
+    )
+    return _secrets(splunkd, SETTINGS_CONF, "proxy", undecipherable)
 
 
-def load_settings(splunkd: Splunkd) -> SavedSettings:
+def load_settings(splunkd: Splunkd, hide: Callable[..., None] = _untold) -> SavedSettings:
     """Read the settings for proxy, network and logging.
+
+    Args:
+        splunkd: whom to ask.
+        hide: is told each secret that is read, so that it can be redacted.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -133,14 +141,9 @@ def load_settings(splunkd: Splunkd) -> SavedSettings:
     stanzas = splunkd.stanzas(SETTINGS_CONF)
     proxy = stanzas.get("proxy", {})
     with_login = is_true(proxy.get("proxy_enabled")) and bool(proxy.get("proxy_username"))
-    return SavedSettings(
-        network=read_network(
-            proxy,
-            proxy_secrets(splunkd) if with_login else {},
-            stanzas.get("network", {}),
-        ),
-        loglevel=cleaned(stanzas.get("logging", {}).get("loglevel") or "INFO").upper(),
-    )
+    network = read_network(proxy, proxy_secrets(splunkd) if with_login else {}, stanzas.get("network", {}))
+    hide(*(network.proxy.secrets if network.proxy else ()))
+    return SavedSettings(network, cleaned(stanzas.get("logging", {}).get("loglevel") or "INFO").upper())
 
 
 def account_stanza(splunkd: Splunkd, name: str) -> Mapping[str, str]:
@@ -159,12 +162,18 @@ def account_stanza(splunkd: Splunkd, name: str) -> Mapping[str, str]:
     return stanza
 
 
-def load_account(splunkd: Splunkd, name: str, keeper: Callable[[str], RefreshTokens] | None = None) -> Account:
+def load_account(
+    splunkd: Splunkd,
+    name: str,
+    hide: Callable[..., None] = _untold,
+    keeper: Callable[[str], RefreshTokens] | None = None,
+) -> Account:
     """Read an account and its secrets.
 
     Args:
         splunkd: whom to ask.
         name: of the account.
+        hide: is told each secret that is read, so that it can be redacted.
         keeper: makes, of the account's name, the place where the refresh token of a person is kept; None for one that
             is only read.
 
@@ -178,9 +187,10 @@ def load_account(splunkd: Splunkd, name: str, keeper: Callable[[str], RefreshTok
     account = read_account(
         name, stanza, {} if auth_type == MANAGED_IDENTITY else account_secrets(splunkd, name, auth_type)
     )
+    hide(*account.secrets)
     if not account.is_of_user:
         return account
     # Imported here, since polls of applications don't need it.
     from .refresh_tokens import StoredRefreshTokens
 
-    return account._replace(refresh_tokens=keeper(name) if keeper else StoredRefreshTokens(splunkd, name))
+    return account._replace(refresh_tokens=keeper(name) if keeper else StoredRefreshTokens(splunkd, name, hide=hide))

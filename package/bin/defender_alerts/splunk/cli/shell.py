@@ -72,13 +72,11 @@ def read_line(prompt: str) -> str:
     """
     sys.stderr.write(prompt)
     sys.stderr.flush()
-    try:
-        import termios
-    except ImportError:
-        # Windows, whose console has no such limit.
+    if sys.platform == "win32" or not sys.stdin.isatty():
+        # The console of Windows has no such limit.
         return sys.stdin.readline().rstrip("\r\n")
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
+    import termios
+
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     unlimited = termios.tcgetattr(descriptor)

@@ -9,12 +9,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from defender_alerts.splunk.log import Redaction
 from defender_alerts.splunk.pages.sign_in import SignIn
 from defender_alerts.splunk.rest_client import content_of
 
-from .command import run
-from .login import local_splunkd
+from .command import CommandRun, run
 from .shell import LOCAL_TOKEN, Shell, with_login
 
 _MINUTE = 60
@@ -22,8 +20,7 @@ _MINUTE = 60
 
 def main(arguments: Sequence[str], shell: Shell) -> int:
     """Sign a person in for an account, or out; return the exit status."""
-    options = _parser().parse_args(list(arguments))
-    return run(shell, lambda redaction: _sign_in(options, shell, redaction), "Interrupted. Nobody was signed in.")
+    return run(_parser(), _sign_in, arguments, shell, interrupted="Interrupted. Nobody was signed in.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,11 +36,10 @@ def _parser() -> argparse.ArgumentParser:
     return with_login(parser)
 
 
-def _sign_in(options: argparse.Namespace, shell: Shell, redaction: Redaction) -> int:
-    splunkd = local_splunkd(options, shell)
-    redaction.hide(splunkd.session_key)
-    context = content_of(splunkd.get("authentication/current-context", app=None))
-    sign_in = SignIn(splunkd, options.account, str(context.get("username", "")), redaction)
+def _sign_in(command: CommandRun) -> int:
+    options, shell, splunkd = command.options, command.shell, command.splunkd
+    context = content_of(splunkd.get("authentication/current-context"))
+    sign_in = SignIn(splunkd, options.account, str(context.get("username", "")), command.redaction)
     if options.forget:
         sign_in.forget({})
         shell.out.write(f"The account {options.account} is signed out. Its inputs wait for the next sign-in.\n")

@@ -31,10 +31,10 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
             for one in results
         ]
     report, made = Report(tuple(results)), now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    lines = [*heading(made), "", "The add-on itself", *report.as_lines()]
     if options.json:
-        shell.out.write(json.dumps({"notice": NOTICE, "time": made, **report.as_object()}, indent=2) + "\n")
-    else:
-        shell.out.write("\n".join([*heading(made), "", "The add-on itself", *report.as_lines()]) + "\n")
+        lines = [json.dumps({"notice": NOTICE, "time": made, **report.as_object()}, indent=2)]
+    shell.out.write("\n".join(lines) + "\n")
     return 1 if report.first_failure else 0
 
 
@@ -66,8 +66,13 @@ def _ask(options: argparse.Namespace, shell: Shell, secrets: list[str]) -> Itera
         try:
             splunkd.log_in(options.username, secrets[0])
         except rest.RefusedError as error:
-            advice = "Check the name and the password, that splunkd runs, and that --port is its management port."
-            yield Result("splunkd", "", Outcome.FAILED, f"The login fails ({error}).", advice)
+            yield Result(
+                "splunkd",
+                "",
+                Outcome.FAILED,
+                f"The login fails ({error}).",
+                "Check the name and the password, that splunkd runs, and that --port is its management port.",
+            )
             return
     secrets.append(splunkd.token)
     yield from rest.look(splunkd)

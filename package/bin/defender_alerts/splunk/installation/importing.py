@@ -27,12 +27,15 @@ _RUN = "defender_alerts.splunk.modular_input"
 # Modules of Splunk's own Python that the add-on uses.
 SPLUNKS = ("splunk.admin", "splunk.rest", "splunk.clilib.bundle_paths", "splunk.persistconn.application")
 
+# A file of a library in its RECORD, and the module or package that it belongs to.
+_MODULE = r"^(?!bin/|__pycache__/)([A-Za-z_]\w*)(?:/|\.py,)"
+
 _CHILD = """
 import sys
 folder, mark, names = sys.argv[1], sys.argv[2], sys.argv[3:]
 sys.argv = sys.argv[:1]
 sys.path.insert(0, folder)
-import importlib, json, os, traceback
+import importlib, json, os
 # solnlib looks there for the name of the app.
 __file__ = os.path.join(folder, names[1] + ".py")
 told = {"error": "", "files": {}}
@@ -43,9 +46,6 @@ except BaseException as error:
     told["error"] = type(error).__name__
     told["text"] = " ".join(str(error).split())
     told["missing"] = (getattr(error, "name", "") or "") if isinstance(error, ModuleNotFoundError) else ""
-    told["path"] = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-    if getattr(error, "filename", None) and isinstance(error, (SyntaxError, OSError)):
-        told["path"].append(str(error.filename))
 sys.__stdout__.write("\\n" + mark + json.dumps(told) + "\\n")
 sys.__stdout__.flush()
 os._exit(0)
@@ -61,28 +61,14 @@ _CRASHED = "Report it, with Splunk's version and the operating system. The other
 _OTHERS = "Look for a copy that an administrator or another app has put there, and take it away."
 
 
-class Library(NamedTuple):
-    """A library in ``lib/`` according to its metadata; ``modules`` are its importable names."""
-
-    name: str
-    version: str
-    modules: frozenset[str]
-
-    def __str__(self) -> str:
-        """Name and version."""
-        return f"{self.name} {self.version}"
-
-
 class ImportFailure(NamedTuple):
     """Why something can't be imported.
 
     Attributes:
-        library: the bundled library that causes it, as name and version; empty for none.
         found: what happened, as the end of a sentence.
         advice: what to do.
     """
 
-    library: str
     found: str
     advice: str
 
@@ -93,9 +79,10 @@ class Importer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lib = folder / "lib"
-        self._libraries = [
-            _library(path) for path in sorted(self._lib.glob("*.dist-info"), key=lambda path: path.name.lower())
-        ]
+        folders = sorted(self._lib.glob("*.dist-info"), key=lambda path: path.name.lower())
+        called = [path.name[: -len(".dist-info")].partition("-") for path in folders]
+        self._libraries = [(name, version) for name, _, version in called]
+        self._modules = sorted({module for path in folders for module in _found(_MODULE, path / "RECORD")})
 
     def splunks_modules(self) -> Result:
         """Check whether this is Splunk's Python."""
@@ -105,22 +92,14 @@ class Importer:
         return Result("splunk", "", Outcome.OK, "Splunk's own Python modules are there.", "")
 
     def libraries(self) -> Iterator[Result]:
-        """Import each bundled library; report each broken one together with those that depend on it."""
-        broken: dict[str, tuple[ImportFailure, list[str]]] = {}
-        # One process for all of them, and one for each only if that fails.
-        whole = self._attempt([module for library in self._libraries for module in library.modules])
-        one_by_one = self._libraries if whole else []
-        for library, failure in zip(one_by_one, self._side_by_side([list(one.modules) for one in one_by_one])):
-            if failure is not None:
-                broken.setdefault(failure.library or str(library), (failure, []))[1].append(str(library))
-        for culprit, (failure, takes) in broken.items():
-            others = ", ".join(one for one in takes if one != culprit)
-            also = f" Neither can {others}, which need it." if others else ""
-            found = f"It can't be imported: {failure.found}.{also}"
-            yield Result("library", culprit, Outcome.FAILED, found, failure.advice)
+        """Import the bundled libraries, and compare them with the locked versions."""
+        failure = self._attempt(self._modules)
+        if failure is None:
+            found = f"All can be imported: {', '.join(map(' '.join, self._libraries))}."
+            yield Result("library", "", Outcome.OK, found, "")
+        else:
+            yield Result("library", "", Outcome.FAILED, f"Not all can be imported: {failure.found}.", failure.advice)
         yield from self._differing()
-        if not broken:
-            yield Result("library", "", Outcome.OK, f"All can be imported: {', '.join(map(str, self._libraries))}.", "")
 
     def _differing(self) -> Iterator[Result]:
         """Compare the libraries with the locked versions."""
@@ -128,8 +107,8 @@ class Importer:
             _canonical(name): one for name, one in _found(r"^([\w.-]+)==([\w.]+)", self._lib / "requirements.txt")
         }
         there: dict[str, list[str]] = {name: [] for name in locked}
-        for library in self._libraries:
-            there.setdefault(_canonical(library.name), []).append(library.version)
+        for name, version in self._libraries:
+            there.setdefault(_canonical(name), []).append(version)
         for name, versions in sorted(there.items()):
             belongs = locked.get(name, "none")
             if versions != [belongs]:
@@ -143,19 +122,16 @@ class Importer:
         kinds = set(_found(r"^\[(\w+)\]\s*$", folder / "default" / "inputs.conf"))
         names = sorted({*kinds, *(path.stem for path in (folder / "bin").glob("*.py"))} - _NO_ENTRIES)
         good = []
-        failures = self._side_by_side([[name, _RUN] if name in kinds else [name] for name in names])
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            groups = ([name, _RUN] if name in kinds else [name] for name in names)
+            failures = list(pool.map(self._attempt, groups))
         for name, failure in zip(names, failures):
             if failure is None:
                 good.append(f"{name}.py")
-                continue
-            needs = f"It needs the library {failure.library}, which fails" if failure.library else "It fails"
-            yield Result("entry", f"{name}.py", Outcome.FAILED, f"{needs}: {failure.found}.", failure.advice)
+            else:
+                yield Result("entry", f"{name}.py", Outcome.FAILED, f"It fails: {failure.found}.", failure.advice)
         if good:
             yield Result("entry", "", Outcome.OK, f"These can be imported: {', '.join(good)}.", "")
-
-    def _side_by_side(self, groups: Sequence[Sequence[str]]) -> Iterator[ImportFailure | None]:
-        with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            yield from pool.map(self._attempt, groups)
 
     def _attempt(self, modules: Sequence[str]) -> ImportFailure | None:
         folder = str(self._folder / "bin")
@@ -169,42 +145,24 @@ class Importer:
                 cwd=folder,
             )
         except subprocess.TimeoutExpired:
-            return ImportFailure("", f"it was not done after {_SECONDS} seconds", _CRASHED)
+            return ImportFailure(f"it was not done after {_SECONDS} seconds", _CRASHED)
         _, mark, said = done.stdout.decode("utf-8", "replace").rpartition(_MARK)
         if not mark:
             last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:_LONGEST]
-            return ImportFailure("", f"the process ended with {done.returncode} without a word ({last})", _CRASHED)
+            return ImportFailure(f"the process ended with {done.returncode} without a word ({last})", _CRASHED)
         told = json.loads(said)
         if told["error"]:
             found = f"{told['error']}: {told['text']}"[:_LONGEST].rstrip(".")
             missing = told["missing"].partition(".")[0]
-            library = self._first_library(missing, *map(self._top, reversed(told["path"])))
             unreadable = told["error"] == "PermissionError"
             advice = _NOT_SPLUNKS if missing == "splunk" else _NOT_READABLE if unreadable else _REINSTALL
-            return ImportFailure(library, found, advice.format(folder=self._folder))
+            return ImportFailure(found, advice.format(folder=self._folder))
+        inside = os.path.realpath(str(self._lib)) + os.sep
         for name, file in told["files"].items():
             # A copy outside lib/ is not the version that the add-on was tested with.
-            library = self._first_library(name)
-            if library and file and not self._top(file):
-                return ImportFailure(library, f"{file} takes its place, which is not the add-on's", _OTHERS)
+            if name in self._modules and file and not os.path.realpath(file).startswith(inside):
+                return ImportFailure(f"{file} takes its place, which is not the add-on's", _OTHERS)
         return None
-
-    def _top(self, file: str) -> str:
-        """The top-level module in lib/ to which a file belongs; empty for a file elsewhere."""
-        inside = os.path.realpath(file).partition(os.path.realpath(str(self._lib)) + os.sep)[2]
-        return re.split(r"[\\/]|\.py$", inside)[0]
-
-    def _first_library(self, *modules: str) -> str:
-        """The library of the first of these modules that belongs to one; empty for none."""
-        owners = {module: str(library) for library in self._libraries for module in library.modules}
-        return next((owners[module] for module in modules if module in owners), "")
-
-
-def _library(folder: Path) -> Library:
-    name, _, version = folder.name[: -len(".dist-info")].partition("-")
-    return Library(
-        name, version, frozenset(_found(r"^(?!bin/|__pycache__/)([A-Za-z_]\w*)(?:/|\.py,)", folder / "RECORD"))
-    )
 
 
 def _canonical(name: str) -> str:

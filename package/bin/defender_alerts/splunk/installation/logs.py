@@ -32,23 +32,27 @@ _OWN_ERROR = re.compile(r"log_level=(?:ERROR|CRITICAL) .*?\| (?P<text>.*)")
 def splunkds(logs: Path, now: dt.datetime) -> Iterator[Result]:
     """The add-on's errors in splunkd.log during the last day: a result for each component."""
     try:
-        said = list(_recent(_tail(logs / "splunkd.log"), now))
+        lines = _tail(logs / "splunkd.log")
     except FileNotFoundError:
         yield Result("splunkd.log", "", Outcome.SKIPPED, f"There is no {logs / 'splunkd.log'}.", "")
         return
     except OSError as error:
-        found, advice = f"It can't be read ({error}).", "Run this as the user that runs splunkd."
-        yield Result("splunkd.log", "", Outcome.WARNING, found, advice)
+        yield Result(
+            "splunkd.log",
+            "",
+            Outcome.WARNING,
+            f"It can't be read ({error}).",
+            "Run this as the user that runs splunkd.",
+        )
         return
-    by_component: dict[str, dict[str, None]] = {}
-    for component, text in said:
+    by_component: dict[str, list[str]] = {}
+    for component, text in _recent(reversed(lines), now):
         one = _FROM.sub(r"\g<script>: \g<said>", text)[:_LONGEST].strip()
         if not _OF_A_TRACEBACK.search(text) and not one.endswith(".py:"):
-            texts = by_component.setdefault(component, {})
-            texts.pop(one, None)
-            texts[one] = None
+            by_component.setdefault(component, []).append(one)
     for component, texts in sorted(by_component.items()):
-        yield Result("splunkd.log", component, Outcome.WARNING, " | ".join([*reversed(texts)][:_MOST]), ADVICE)
+        found = " | ".join([*dict.fromkeys(texts)][:_MOST])
+        yield Result("splunkd.log", component, Outcome.WARNING, found, ADVICE)
     if not by_component:
         yield Result("splunkd.log", "", Outcome.OK, f"No error of the add-on's in the last {_HOURS} hours.", "")
 

@@ -43,17 +43,31 @@ def permissions(folder: Path, home: Path) -> Iterator[Result]:
     closed = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if not _may(path, os.R_OK, owner)]
     if closed:
         more = f" and {len(closed) - _MOST_NAMED} more" if len(closed) > _MOST_NAMED else ""
-        found = f"{user} can't read {', '.join(closed[:_MOST_NAMED])}{more} in {folder}."
-        advice = f"Let the user that runs splunkd own all of it: chown -R that user {folder}."
-        yield Result("files", "", Outcome.FAILED, found, advice)
+        yield Result(
+            "files",
+            "",
+            Outcome.FAILED,
+            f"{user} can't read {', '.join(closed[:_MOST_NAMED])}{more} in {folder}.",
+            f"Let the user that runs splunkd own all of it: chown -R that user {folder}.",
+        )
     else:
         yield Result("files", "", Outcome.OK, f"{user} can read the whole of {folder}.", "")
     if not logs.is_dir():
-        advice = "Start it with $SPLUNK_HOME/bin/splunk cmd python3.9, which says where Splunk is."
-        yield Result("logs", "", Outcome.FAILED, f"There is no folder {logs}.", advice)
+        yield Result(
+            "logs",
+            "",
+            Outcome.FAILED,
+            f"There is no folder {logs}.",
+            "Start it with $SPLUNK_HOME/bin/splunk cmd python3.9, which says where Splunk is.",
+        )
     elif unwritable:
-        advice = "Let the user that runs splunkd write there; without a log, an input does not start."
-        yield Result("logs", "", Outcome.FAILED, f"{user} can't write {', '.join(unwritable)}.", advice)
+        yield Result(
+            "logs",
+            "",
+            Outcome.FAILED,
+            f"{user} can't write {', '.join(unwritable)}.",
+            "Let the user that runs splunkd write there; without a log, an input does not start.",
+        )
     else:
         yield Result("logs", "", Outcome.OK, f"{user} can write to {logs}.", "")
 

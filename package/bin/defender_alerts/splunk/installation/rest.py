@@ -7,7 +7,7 @@ import json
 import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 from defender_alerts.diagnostics.report import Outcome, Result
 from defender_alerts.splunk.cli.shell import is_authentication_token
@@ -67,29 +67,21 @@ class LocalSplunkd:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=_SECONDS, context=context)
+        address = urljoin(_NAMESPACE, path) + "?count=0&output_mode=json"
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if self.token:
             scheme = "Bearer" if is_authentication_token(self.token) else "Splunk"
             headers["Authorization"] = f"{scheme} {self.token}"
-        address, query = (
-            path if path.startswith("/") else _NAMESPACE + path,
-            urlencode({"count": "0", **(form or {}), "output_mode": "json"}),
-        )
         try:
-            if form:
-                connection.request("POST", address, query, headers)
-            else:
-                connection.request("GET", f"{address}?{query}", headers=headers)
+            connection.request("POST" if form else "GET", address, urlencode(form) if form else None, headers)
             answer = connection.getresponse()
-            body = answer.read()
+            found: Any = json.loads(answer.read())
         except (OSError, http.client.HTTPException) as error:
             raise RefusedError(f"https://127.0.0.1:{self._port} does not answer: {error}") from None
-        finally:
-            connection.close()
-        try:
-            found: Any = json.loads(body)
         except ValueError:
             found = None
+        finally:
+            connection.close()
         if answer.status >= http.client.MULTIPLE_CHOICES or not isinstance(found, dict):
             raise RefusedError(f"HTTP {answer.status}{_said(found)}")
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,32 +64,22 @@ class AccountHandler(PageHandler):
     def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """List accounts with what each can feed."""
         super().handleList(confInfo)
-        _describe(confInfo)
+        ends, unreadable = None, set()
         try:
             unreadable = undecipherable_accounts(self.splunkd())
-            self._describe_sign_ins(confInfo)
+            if any(item.get("auth_type") == USER for item in confInfo.values()):
+                ends = ends_of_all(self.splunkd())
         except SplunkdError as error:
             # List the accounts anyway.
             LOG.warning("whether Splunk can decrypt the accounts' secrets is not known: %s", error)
-            return
+        _describe(confInfo, ends)
         for name in unreadable & set(confInfo):
             field = " or ".join(_ENCRYPTED_OF.get(confInfo[name]["auth_type"], ())).replace("_", " ")
             confInfo[name]["feeds"] = f"Splunk can't decrypt its {field}. Edit the account and paste it again."
 
-    def _describe_sign_ins(self, confInfo: Any) -> None:  # noqa: N803 - Splunk's name
-        """Say until when each sign-in lasts unless an input uses it, and where one can't be read."""
-        of_persons = {name: item for name, item in confInfo.items() if item["auth_type"] == USER}
-        ends = ends_of_all(self.splunkd()) if of_persons else {}
-        for name, item in of_persons.items():
-            item["signed_in_until"] = str(ends.get(name, ""))
-            item["feeds"] = _feeds(item)
-            if item.get("signed_in_as") and name not in ends:
-                item["feeds"] = str(not_signed_in(name, item["signed_in_as"]))
-
     @answering()
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check, then create."""
-        check_name(self.callerArgs.id, "account")
         check = self._check({})
         super().handleCreate(confInfo)
         self._answer(confInfo, check)
@@ -96,8 +87,6 @@ class AccountHandler(PageHandler):
     @answering()
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - Splunk's names
         """Check if fields of the connection change or the last check was not good, then edit."""
-        # UCC also refuses such names, but with another message and only after our check, which may take long.
-        check_name(self.callerArgs.id, "account")
         stored = texts(self.splunkd().stanza(ACCOUNT_CONF, self.callerArgs.id) or {})
         check = self._check(stored)
         super().handleEdit(confInfo)
@@ -125,6 +114,8 @@ class AccountHandler(PageHandler):
             AddonError: the account would not work.
             SplunkdError: splunkd could not be reached or refused.
         """
+        # UCC also refuses such names, but with another message and only after our check, which may take long.
+        check_name(self.callerArgs.id, "account")
         payload = self.payload
         for field, value in payload.items():
             payload[field] = cleaned(value.replace("\r\n", "\n"))
@@ -200,28 +191,29 @@ def _end_sign_in_of_another(payload: dict[str, str], stored: Mapping[str, str]) 
         payload.update({field: "" for field in ("signed_in_as", "signed_in_at") if stored.get(field)})
 
 
-def _describe(confInfo: Any) -> None:  # noqa: N803 - Splunk's name
-    """Add the table's columns to each account."""
-    for item in confInfo.values():
+def _describe(confInfo: Any, ends: Mapping[str, dt.date] | None = None) -> None:  # noqa: N803 - Splunk's name
+    """Add the table's columns to each account; ``ends`` has the day on which each sign-in ends, None if not known."""
+    for name, item in confInfo.items():
         check = AccountCheck.load(item.get("last_check"))
         # An account in a hand-written conf may lack it; the form would then show no choice.
         item["auth_type"] = item.get("auth_type") or CLIENT_SECRET
-        item["feeds"] = _feeds(item)
+        item["feeds"] = summary(check) if check else "Not checked yet."
         item["checked"] = f"{check.day} (UTC)" if check else ""
         item["expires"] = str(not_after(item.get("certificate") or "") or item.get("secret_expires") or "")
+        if item["auth_type"] == USER:
+            until = str((ends or {}).get(name, ""))
+            item["signed_in_until"] = until
+            item["feeds"] = _feeds_by_person(item, until)
+            if item.get("signed_in_as") and ends is not None and not until:
+                item["feeds"] = str(not_signed_in(name, item["signed_in_as"]))
 
 
-def _feeds(item: Mapping[str, str]) -> str:
-    """What an account can feed; of one that signs in as a user first who that is, and until when if nothing runs."""
-    check = AccountCheck.load(item.get("last_check"))
-    found = summary(check) if check else "Not checked yet."
-    if item["auth_type"] != USER:
-        return found
+def _feeds_by_person(item: Mapping[str, str], until: str) -> str:
+    """What an account that signs in as a user can feed: first who that is, and until when if nothing runs."""
     if not item.get("signed_in_as"):
         return _NOT_SIGNED_IN
-    until = item.get("signed_in_until")
     lasts = f", until {until} unless an input runs before" if until else ""
     return (
         f"Signed in as {item['signed_in_as']} since {(item.get('signed_in_at') or '')[:10]}{lasts}. Inputs see only "
-        f"what this person may see. {found}"
+        f"what this person may see. {item['feeds']}"
     )

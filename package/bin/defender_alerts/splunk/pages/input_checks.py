@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from defender_alerts.diagnostics.account import AccountCheck, Verdict, check_account, explained, explained_in_tenant
+from defender_alerts.diagnostics.account import AccountCheck, Verdict, explained
 from defender_alerts.errors import ConfigurationError
-from defender_alerts.input_kinds import Kind
-from defender_alerts.microsoft.account import DIRECT, MANAGED_IDENTITY, USER, Account
+from defender_alerts.microsoft.account import DIRECT, MANAGED_IDENTITY, USER
 from defender_alerts.microsoft.apis.base import RETENTION
-from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.user_sign_in import not_signed_in
 from defender_alerts.settings import (
     DEFAULT_INTERVAL,
@@ -67,23 +65,19 @@ def remarks(this: KnownInput, others: Iterable[KnownInput], accounts: Mapping[st
     if this.tenant_id:
         # The account was checked in its own tenant, the input in this one when it was saved.
         return said
-    check = AccountCheck.load(accounts[this.account].get("last_check"))
+    check = AccountCheck.load(account.get("last_check"))
     found = check.of(this.kind) if check else None
     if check and found and found.finding in {Verdict.MISSING, Verdict.UNKNOWN}:
+        # Then a managed identity has the permissions, and no application.
+        is_direct = (account.get("auth_type"), account.get("identity_mode")) == (MANAGED_IDENTITY, DIRECT)
         lacks = "lacks" if found.finding is Verdict.MISSING else "is of a tenant without"
         said.append(
             Remark(
                 f"Its account {lacks} {found.detail}.",
-                f"{explained(this.account, found, is_direct=_is_direct(accounts[this.account]))} (Checked on "
-                f"{check.day}.)",
+                f"{explained(this.account, found, is_direct=is_direct)} (Checked on {check.day}.)",
             )
         )
     return said
-
-
-def _is_direct(account: Mapping[str, str]) -> bool:
-    """Whether a managed identity has the permissions, and no application."""
-    return (account.get("auth_type"), account.get("identity_mode")) == (MANAGED_IDENTITY, DIRECT)
 
 
 def _same(
@@ -138,11 +132,10 @@ def check_input(name: str, stanza: Mapping[str, str], polling: Polling, now: int
         ConfigurationError: the interval is out of range, or the start time lies in the future or before what the API
             still shows.
     """
-    where = f"Correct the input {name} under Inputs."
     whole_number(
         stanza.get("interval"),
         "interval",
-        where,
+        f"Correct the input {name} under Inputs.",
         least=SHORTEST_INTERVAL,
         most=LONGEST_INTERVAL,
         default=DEFAULT_INTERVAL,
@@ -159,20 +152,6 @@ def check_input(name: str, stanza: Mapping[str, str], polling: Polling, now: int
             f"The start time {polling.start_time} is too far back: Microsoft keeps what this input collects for {days} "
             f"days. Set -{days}d, or a time since {_shown(now - RETENTION)}."
         )
-
-
-def check_tenant(account: Account, kind: Kind, network: Network) -> None:
-    """Make sure that an application is let into the tenant that an input names, and may read there what it collects.
-
-    Raises:
-        AuthenticationError, ConfigurationError: Entra ID refuses the application there, or the permission or the API is
-            missing.
-        ConnectionFailedError, UnexpectedAnswerError: Entra ID could not be asked.
-    """
-    check = check_account(account, network, (kind,))
-    found = check.of(kind.name)
-    if found and found.finding in {Verdict.MISSING, Verdict.UNKNOWN}:
-        raise ConfigurationError(explained_in_tenant(account, found))
 
 
 def _shown(ticks: int) -> str:

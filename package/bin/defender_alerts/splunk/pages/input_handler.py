@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from defender_alerts.diagnostics.account import Verdict, check_account, explained_in_tenant
 from defender_alerts.errors import (
     CheckpointError,
+    ConfigurationError,
     ConnectionFailedError,
     StoppedError,
     UnexpectedAnswerError,
@@ -22,10 +23,9 @@ from defender_alerts.splunk.rest_client import SplunkdError
 from defender_alerts.splunk.stored_settings import account_stanza, load_account, load_settings
 from defender_alerts.times import machine_time
 
-from .health import health
-from .input_checks import Remark, check_input, check_tenant, remarks
+from .input_checks import Remark, check_input, remarks
 from .page import LOG, PageHandler, answering
-from .status_model import statuses
+from .status_model import health, statuses
 
 
 class InputHandler(PageHandler):
@@ -69,7 +69,7 @@ class InputHandler(PageHandler):
         """Remove the input, then its checkpoints: a new input of that name starts at its own start_time."""
         super().handleRemove(confInfo)
         try:
-            store = KVStoreCheckpoints(self.splunkd(), threading.Event(), LOG)
+            store = KVStoreCheckpoints(self.splunkd())
             delete_input(store, self.handler.get_endpoint().input_type, self.callerArgs.id, machine_time())
         except (CheckpointError, StoppedError) as error:
             # The input is deleted; a failing store is no reason to report otherwise.
@@ -108,7 +108,7 @@ class InputHandler(PageHandler):
     ) -> None:
         """Add the health and the remarks to each input, for sorting and searching."""
         try:
-            store = KVStoreCheckpoints(self.splunkd(), threading.Event(), LOG)
+            store = KVStoreCheckpoints(self.splunkd())
             documents = store.status_documents() if listed else []
         except SplunkdError:
             # The user may not read them, or the store is down: the page's cells show which.
@@ -137,11 +137,15 @@ class InputHandler(PageHandler):
             self._check_tenant(polling, kind)
 
     def _check_tenant(self, polling: Polling, kind: Kind) -> None:
+        """Check that an application is let into the tenant that an input names, and may read there what it collects."""
         splunkd = self.splunkd()
         try:
             account = load_account(splunkd, polling.account).in_tenant_of(polling.name, polling.tenant_id)
-            check_tenant(account, kind, load_settings(splunkd).network)
+            found = check_account(account, load_settings(splunkd).network, (kind,)).of(kind.name)
         except (SplunkdError, ConnectionFailedError, UnexpectedAnswerError) as error:
             # Who may save inputs need not be allowed to read what accounts sign in with; and a tenant is no worse for
             # an outage here.
             LOG.warning("The input %s is saved, but its tenant was not checked: %s", polling.name, error)
+        else:
+            if found and found.finding in {Verdict.MISSING, Verdict.UNKNOWN}:
+                raise ConfigurationError(explained_in_tenant(account, found))

@@ -31,17 +31,20 @@ class SettingsHandler(PageHandler):
         """Check, then save."""
         for field, value in self.payload.items():
             self.payload[field] = without_invisible(value) if field == _PASSWORD else cleaned(value)
-        check = {"proxy": self._check_proxy, "network": self._check_network}.get(self.callerArgs.id)
-        remark = check() if check else ""
+        left_out = ""
+        if self.callerArgs.id == "proxy":
+            self._check_proxy()
+        elif self.callerArgs.id == "network":
+            left_out = check_ca_bundle(self.payload.get("ca_bundle", ""))
         super().handleEdit(confInfo)
-        if remark:
-            confInfo.addWarnMsg(remark)
+        if left_out:
+            confInfo.addWarnMsg(f"Of the CA certificates, some are not used: {left_out}.")
 
-    def _check_proxy(self) -> str:
+    def _check_proxy(self) -> None:
         splunkd = self.splunkd()
         fields = {**texts(splunkd.stanza(SETTINGS_CONF, "proxy") or {}), **self.payload}
         if not is_true(fields.get("proxy_enabled")):
-            return ""
+            return
         given = self.payload.get(_PASSWORD)
         is_kept = given is None or given in MASKS
         proxy = read_proxy(fields, proxy_secrets(splunkd) if is_kept else {_PASSWORD: given or ""})
@@ -53,8 +56,3 @@ class SettingsHandler(PageHandler):
             # The certificates are only needed for TLS with the proxy itself.
             read_ca_bundle(network.get("ca_bundle", "")) if proxy.kind == "https" else "",
         )
-        return ""
-
-    def _check_network(self) -> str:
-        left_out = check_ca_bundle(self.payload.get("ca_bundle", ""))
-        return f"Of the CA certificates, some are not used: {left_out}." if left_out else ""

@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, Callable
 
 from defender_alerts.diagnostics.account import callers_for_a_page, check_account, summary, warnings
@@ -33,24 +32,14 @@ from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens
 from defender_alerts.splunk.rest_client import Splunkd, documents
 from defender_alerts.splunk.stored_settings import load_account, load_settings
 
-from .endpoints import CAPABILITY, Answer, Request, is_administrator, refusal
-
 _DATA = f"storage/collections/data/{SIGN_INS}"
 # Splunk Web gives up on a request after 30 s; the redemption, its retries and splunkd's part need some of them.
 _LONGEST_CHECK = 14.0
 
 
-def answer(request: Request, caller: Splunkd, redaction: Redaction) -> Answer:
-    """Answer a request."""
-    if request["method"] != "POST":
-        return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "This endpoint knows POST alone.")
-    if not is_administrator(caller):
-        return refusal(
-            HTTPStatus.FORBIDDEN,
-            f"Only users with the capability {CAPABILITY} may sign in for an account. Ask an administrator of this "
-            "Splunk.",
-        )
-    form = {str(name): str(value) for name, value in request.get("form", ())}
+def act(request: Mapping[str, Any], caller: Splunkd, redaction: Redaction) -> dict[str, Any]:
+    """Do what the form's ``action`` names."""
+    form = dict(request.get("form", ()))
     actions: dict[str, Callable[[SignIn, Mapping[str, str]], dict[str, Any]]] = {
         "start": SignIn.start,
         "finish": SignIn.finish,
@@ -61,7 +50,7 @@ def answer(request: Request, caller: Splunkd, redaction: Redaction) -> Answer:
         raise ConfigurationError(f"The action is {form.get('action')!r}. Ask for one of {', '.join(actions)}.")
     check_name(form.get("account", ""), "account")
     asked_by = str(request["session"].get("user", ""))
-    return HTTPStatus.OK, action(SignIn(caller, form.get("account", ""), asked_by, redaction), form)
+    return action(SignIn(caller, form.get("account", ""), asked_by, redaction), form)
 
 
 @dataclass
@@ -182,8 +171,7 @@ class SignIn:
         self._splunkd.post("configs", f"conf-{ACCOUNT_CONF}", self._name, **fields)
 
     def _account(self) -> Account:
-        account = load_account(self._splunkd, self._name)
-        self._redaction.hide(*account.secrets)
+        account = load_account(self._splunkd, self._name, self._redaction.hide)
         if not account.is_of_user:
             raise ConfigurationError(
                 f"The account {account.name} does not sign in as a user. Edit it under Configuration > Accounts, and "
@@ -192,9 +180,7 @@ class SignIn:
         return account
 
     def _source(self, account: Account) -> TokenSource:
-        network = load_settings(self._splunkd).network
-        if network.proxy is not None:
-            self._redaction.hide(*network.proxy.secrets)
+        network = load_settings(self._splunkd, self._redaction.hide).network
         callers = callers_for_a_page(network, threading.Event())
         cloud = clouds.cloud(account.cloud)
         return TokenSource(account, cloud, callers(cloud.authority_host), callers)
