@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 from urllib.parse import quote
 
 from defender_alerts.errors import (
-    AddonError,
     ConfigurationError,
     UnexpectedAnswerError,
 )
@@ -132,7 +131,7 @@ class TokenSource:
         if "access_token" not in result:
             if self._direct and not codes_of(result):
                 raise self._direct.refused(result)
-            raise self._refused(result, resource, hint=hint)
+            raise refused(result, self._account, self._cloud, resource, hint=hint)
         value = str(result["access_token"])
         claims = _claims(value)
         tenant = str(claims.get("tid") or "").lower()
@@ -203,7 +202,8 @@ class TokenSource:
         if "access_token" not in result:
             if answer.get("code") and WORN.intersection(codes_of(result)):
                 raise worn(f"Entra ID does not take this address, or takes it no longer.{quoted(result)}")
-            raise self._refused(result, resource, redirect_uri=str(flow.get("redirect_uri") or ""))
+            redirect_uri = str(flow.get("redirect_uri") or "")
+            raise refused(result, self._account, self._cloud, resource, redirect_uri=redirect_uri)
         return entered(self._account, result)
 
     def _ask(self, resource: str) -> Mapping[str, Any]:
@@ -271,9 +271,6 @@ class TokenSource:
         audience = token_endpoint(self._authority)
         self._assertions = Assertions(account.pair, account.client_id, audience, self._caller.clock.now)
         return {"client_assertion": self._assertions.make}
-
-    def _refused(self, result: Mapping[str, Any], resource: str, **further: str) -> AddonError:
-        return refused(result, self._account, self._cloud, resource, **further)
 
 
 def _permissions(claims: Mapping[str, Any]) -> tuple[str, ...]:
