@@ -95,14 +95,6 @@ class ConfFiles:
         default = stanzas.get("default", {})
         return {name: {**default, **settings} for name, settings in stanzas.items()}
 
-    def exists(self, conf: str, app: str) -> bool:
-        """Whether any layer visible to the app has this file."""
-        return any(
-            (self.directory(checkpoint) / layer / f"{conf}.conf").is_file()
-            for checkpoint in {"system", app}
-            for layer in ("default", "local")
-        )
-
     def local(self, conf: str, app: str) -> Stanzas:
         """What the app's local file says: what was added or changed here."""
         with self._lock:

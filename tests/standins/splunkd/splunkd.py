@@ -74,7 +74,6 @@ class Splunkd(AbstractContextManager["Splunkd"]):
         self._rest = Rest(
             {
                 ("configs",): configs.conf,
-                ("properties",): configs.properties,
                 ("storage", "passwords"): lambda context, path: storage_passwords(self.passwords, context, path),
                 ("storage", "collections", "config"): collections.config,
                 ("storage", "collections", "data"): collections.data,
@@ -84,10 +83,8 @@ class Splunkd(AbstractContextManager["Splunkd"]):
                 ("search", "v2", "jobs"): self.searches.jobs,
                 ("server", "info"): self.server.info,
                 ("server", "control"): self.server.control,
-                ("kvstore", "status"): self.server.kvstore_status,
                 ("apps", "local"): self.server.apps,
                 ("authentication", "current-context"): self.server.current_context,
-                ("messages",): self.server.bulletin,
             },
             self.conf,
             self.sessions,

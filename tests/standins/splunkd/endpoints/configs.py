@@ -1,7 +1,7 @@
-"""configs/conf-<file> and properties: .conf files through REST.
+"""configs/conf-<file>: .conf files through REST.
 
-Sources: Splunk REST API Reference "configs/conf-{file}", "properties". A list of a file that nobody has is empty
-(UCC's pages rely on it in a fresh installation), its properties are 404 (solnlib's ConfManager relies on it).
+Source: Splunk REST API Reference "configs/conf-{file}". A list of a file that nobody has is empty (UCC's pages rely on it
+in a fresh installation).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def boolean(value: str | None) -> bool:
 
 
 class Configs:
-    """The two families of endpoints for .conf files."""
+    """The endpoints for .conf files."""
 
     def __init__(self, conf: ConfFiles, metadata: Metadata) -> None:
         self._conf = conf
@@ -85,26 +85,3 @@ class Configs:
         self._metadata.require_write(context.user, app, conf, stanza)
         self._conf.write(conf, app, stanza, arguments)
         return feed(title, [self._one(context, conf, stanza)], context.mode, status=200 if name else 201)
-
-    def properties(self, context: Context, path: list[str]) -> Answer:
-        """properties[/<file>[/<stanza>]], read only."""
-        title = f"/servicesNS/{context.owner}/{context.app}/properties"
-        if context.request.method != "GET":
-            raise Refusal(405, "Method Not Allowed")
-        apps = self._conf.apps() if context.app == "-" else [context.app]
-        if not path:
-            names = {
-                file.stem
-                for app in [*apps, "system"]
-                for layer in ("default", "local")
-                for file in (self._conf.directory(app) / layer).glob("*.conf")
-            }
-            return feed(title, [Entry(name, title, {}) for name in sorted(names)], context.mode)
-        conf, rest = path[0], "/".join(path[1:])
-        if not any(self._conf.exists(conf, app) for app in apps):
-            raise Refusal(404, f"{conf} does not exist")
-        if rest:
-            entry = self._one(context, conf, rest)
-            settings = [Entry(key, f"{title}/{conf}/{rest}", {"value": value}) for key, value in entry.content.items()]
-            return feed(title, settings, context.mode)
-        return feed(title, self._entries(context, conf), context.mode)

@@ -1,8 +1,7 @@
-"""server/info, authentication/current-context, kvstore/status, apps/local, data/indexes, messages.
+"""server/info, server/control, authentication/current-context, apps/local, data/indexes.
 
-Sources: Splunk REST API Reference "Introspection", "Applications", "Index", "messages"; the members of kvstore/status
-as measured on a real 10.4.2 by the public project mockdr. server/info's kvStoreStatus is attested for "ready"; that it
-has the same words as kvstore/status in other states is assumed.
+Sources: Splunk REST API Reference "Introspection", "Applications", "Index". server/info's kvStoreStatus is attested for
+"ready"; that it has the words of `splunk show kvstore-status` in other states is assumed.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from standins.splunkd.answers import BUILD, VERSION, Answer, Entry, Refusal, fee
 from standins.splunkd.conf import ConfFiles
 from standins.splunkd.context import Context
 from standins.splunkd.endpoints.configs import boolean
-from standins.splunkd.kvstore import KVStore, KVStoreState
+from standins.splunkd.kvstore import KVStore
 
 UNTIL_RESTART = ".until-restart"
 """The ending of a conf file that counts from the next restart on."""
@@ -39,7 +38,6 @@ class Server:
     def clear(self) -> None:
         """Be as after an installation."""
         self.indexes = {"_audit", "_internal", "_introspection", "history", "main", "summary"}
-        self.messages: dict[str, dict[str, str]] = {}
 
     def info(self, context: Context, _: list[str]) -> Answer:
         """server/info."""
@@ -78,21 +76,6 @@ class Server:
             [Entry("context", "/services/authentication/current-context", content)],
             context.mode,
         )
-
-    def kvstore_status(self, context: Context, _: list[str]) -> Answer:
-        """kvstore/status."""
-        current = {
-            "disabled": self._store.state is KVStoreState.DISABLED,
-            "guid": GUID,
-            "port": 8191,
-            "replicaSet": "splunkrs",
-            "replicationStatus": ("KV store captain" if self._store.state is KVStoreState.READY else "Startup"),
-            "standalone": True,
-            "status": self._store.state.value,
-            "storageEngine": "wiredTiger",
-        }
-        entry = Entry("status", "/services/kvstore", {"current": current})
-        return feed("/services/kvstore/status", [entry], context.mode)
 
     def apps(self, context: Context, path: list[str]) -> Answer:
         """apps/local[/<app>]: read, install from a path, uninstall.
@@ -172,21 +155,3 @@ class Server:
         if path and not entries:
             raise Refusal(404, f"Could not find object id={path[0]}")
         return context.page(title, entries)
-
-    def bulletin(self, context: Context, path: list[str]) -> Answer:
-        """messages[/<name>]: what Splunk Web shows in its messages menu."""
-        title = "/services/messages"
-        if context.request.method == "POST":
-            arguments = context.arguments
-            if not arguments.get("name") or not arguments.get("value"):
-                raise Refusal(400, "The following required arguments are missing: name, value.")
-            self.messages[arguments["name"]] = {
-                "message": arguments["value"],
-                "severity": arguments.get("severity", "info"),
-            }
-        if context.request.method == "DELETE":
-            if path[0] not in self.messages:
-                raise Refusal(404, f"Could not find object id={path[0]}")
-            del self.messages[path[0]]
-        entries = [Entry(name, title, content) for name, content in self.messages.items()]
-        return feed(title, entries, context.mode, status=201 if context.request.method == "POST" else 200)
