@@ -10,7 +10,7 @@ import pytest
 from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey, resets
 from defender_alerts.checkpoint.versions import Version
 from defender_alerts.collect.lateness import KEYS, Lateness
-from defender_alerts.settings import Polling
+from defender_alerts.settings import seconds_between_runs
 from defender_alerts.times import TICKS_PER_SECOND, seconds
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.graph_samples import graph_alert, graph_incident
@@ -210,9 +210,7 @@ def test_alerts_cut_out_of_incidents_are_not_measured(cloud: MicrosoftCloud) -> 
 
 
 def test_a_cron_schedule_is_no_interval() -> None:
-    every = [
-        Polling("x", "a", "main", interval, "-7d", 600).every for interval in ("*/5 * * * *", "-1", "30", "300", "inf")
-    ]
+    every = [seconds_between_runs(interval) for interval in ("*/5 * * * *", "-1", "30", "300", "inf")]
     assert every == [0, 0, 60, 300, 0]
 
 

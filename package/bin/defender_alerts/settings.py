@@ -46,11 +46,6 @@ class Polling(NamedTuple):
     overlap: int
     tenant_id: str = ""
 
-    @property
-    def every(self) -> int:
-        """Seconds between two runs; 0 if unknown, as with a cron schedule."""
-        return seconds_between_runs(self.interval)
-
 
 def without_invisible(text: str) -> str:
     """Remove invisible characters that come with text copied from a web page, such as U+200B or a byte order mark.

@@ -38,7 +38,7 @@ from defender_alerts.microsoft.transport.client import Callers, Stop
 from defender_alerts.microsoft.transport.connection import LONGEST_CONNECT
 from defender_alerts.microsoft.transport.server_clock import ServerClock
 from defender_alerts.microsoft.transport.session import trust
-from defender_alerts.settings import Polling
+from defender_alerts.settings import Polling, seconds_between_runs
 from defender_alerts.times import iso, machine_time, parse_start, seconds
 
 from .events import EventSink, Origin
@@ -205,7 +205,7 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
             sink=context.sink,
             log=context.log,
             overlap=seconds(plan.polling.overlap),
-            interval=seconds(plan.polling.every),
+            interval=seconds(seconds_between_runs(plan.polling.interval)),
             recollection=recollection,
             split_alerts=DeliveredSplitAlerts(key, checkpoint.generation, context.store)
             if plan.kind.split_sourcetype

@@ -149,14 +149,15 @@ def entered(account: Account, result: Mapping[str, Any]) -> Entered:
     """
     claims = result.get("id_token_claims")
     token = result.get("refresh_token")
-    if not isinstance(claims, Mapping) or not isinstance(token, str) or not claims.get("tid"):
+    if (
+        not isinstance(claims, dict)
+        or not isinstance(token, str)
+        or not claims.get("tid")
+        or str(claims.get("aud")).lower() != account.client_id.lower()
+    ):
         raise UnexpectedAnswerError(
-            "Entra ID has not given all tokens that a sign-in needs. Sign in again; if that does not help, report it."
-        )
-    if str(claims.get("aud")).lower() != account.client_id.lower():
-        raise UnexpectedAnswerError(
-            "Entra ID's tokens are for another application than the account's. Sign in again; if that does not help, "
-            "report it."
+            "Entra ID has not given all tokens that a sign-in needs, or for another application than the account's. "
+            "Sign in again; if that does not help, report it."
         )
     tenant = str(claims["tid"]).lower()
     account.must_be_of(tenant)

@@ -43,7 +43,6 @@ _REPLACEMENTS = (
     "Microsoft has deprecated the SIEM API and may have switched it off: replace this input with defender_graph_alerts "
     "(Microsoft Graph) or defender_endpoint_alerts."
 )
-_RECORD_KEYS = frozenset({"AlertId", "FullId", "LastProcessedTimeUtc"})
 
 
 class SiemSettings(NamedTuple):
@@ -183,4 +182,4 @@ class SiemErrors(NamedTuple):
 
 
 def _is_alert(value: Any) -> bool:
-    return isinstance(value, dict) and not _RECORD_KEYS.isdisjoint(value)
+    return isinstance(value, dict) and not value.keys().isdisjoint({"AlertId", "FullId", "LastProcessedTimeUtc"})
