@@ -106,27 +106,31 @@ class RegionCollector:
             asked_at, saves = clock.now(), self.job.writer.saves
             span = self._reader.read(start, until, self)
             self._settle(span, asked_at)
-            is_last = span.is_last or until - span.end < TICKS_PER_SECOND
-            if is_last and self.job.recollection is not None:
-                self.job.writer.save()
-                reader = RegionReader(self.job.api, self.job.caller, self.job.bearer, self.job.log)
-                self.job.recollection.execute(reader, self.delivery)
-            if is_last:
-                self._missing_alerts.ask_again(self._reader, self)
-            if is_last and self.job.split_alerts is not None:
-                self.job.split_alerts.forget_before(clock.now())
-            if is_last or self.job.writer.saves == saves:
-                # A batch of this window has been saved: the next save adds the window's end. If there is none, the next
-                # run only reads this window again.
-                self.job.writer.save(last=is_last)
-            if is_last or self._checkpoint.held is not None:
-                self._check_memory()
-            if is_last:
+            if span.is_last or until - span.end < TICKS_PER_SECOND:
+                self._finish()
                 break
+            if self.job.writer.saves == saves:
+                # Otherwise a batch of this window has been saved: the next save adds the window's end. If there is no
+                # other, the next run only reads this window again.
+                self.job.writer.save()
+            if self._checkpoint.held is not None:
+                self._check_memory()
             # Working off a backlog takes time, in which new alerts arrive.
             start, until = span.end, clock.now()
         self._warn_of_skew()
         self._end_incomplete()
+
+    def _finish(self) -> None:
+        """Collect again what an audit found missing, request missing alerts of incidents, and save a last time."""
+        if self.job.recollection is not None:
+            self.job.writer.save()
+            reader = RegionReader(self.job.api, self.job.caller, self.job.bearer, self.job.log)
+            self.job.recollection.execute(reader, self.delivery)
+        self._missing_alerts.ask_again(self._reader, self)
+        if self.job.split_alerts is not None:
+            self.job.split_alerts.forget_before(self.job.caller.clock.now())
+        self.job.writer.save(last=True)
+        self._check_memory()
 
     def receive(self, versions: Iterator[RecordVersion], mode: DeliveryMode) -> None:
         """Deliver the new versions of one answer, or keep them until their window is known to be complete."""
