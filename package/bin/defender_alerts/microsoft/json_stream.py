@@ -285,6 +285,7 @@ def _members_of(raw: str) -> Iterator[tuple[str, Record | BrokenRecord, int, int
             begin = text.position
             yield name, _record(text), begin, text.position
     except AddonError:
+        # The object can't be read any further.
         return
 
 
