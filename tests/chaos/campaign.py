@@ -17,7 +17,7 @@ from itertools import count
 from chaos import moments
 from chaos.histories import PER_REGION, SHAPES, Shape, backlog
 from chaos.ledger import Ledger
-from chaos.quiet import wait_until
+from chaos.moments import wait_until
 from chaos.targets import Target
 from integration.installation import Installation
 from standins.microsoft.faults import Latency

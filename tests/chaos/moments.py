@@ -1,9 +1,10 @@
-"""What of a process's work is still going on when it has been killed."""
+"""What of a process's work is still going on when it has been killed, and the wait for its end."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+import time
+from collections.abc import Callable, Container
 
 from integration.installation import COLLECTION, Installation
 from standins.splunkd import Call, Fault, InputRun
@@ -46,3 +47,16 @@ def breaks_off_in_an_event(run: InputRun) -> bool:
     """Whether the stream ends with half an event."""
     match = _BROKEN_OFF.match(run.stream_error or "")
     return match is not None and int(match[1]) > 0
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    """Return as soon as the condition holds.
+
+    Raises:
+        AssertionError: it doesn't in time.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s in vain: {what}")
+        time.sleep(0.005)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.ledger import Ledger
-from chaos.quiet import wait_until
+from chaos.moments import wait_until
 from chaos.targets import SIEM_ALERTS, SIEM_OF_ONE_REGION, SPLIT_INCIDENTS, Target
 from integration.installation import COLLECTION, DAY, MINUTE, Installation
 from standins.microsoft import ticks

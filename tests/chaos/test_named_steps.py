@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import pytest
 from chaos.ledger import BATCH_VERSIONS
-from chaos.moments import SAVES, breaks_off_in_an_event
-from chaos.quiet import wait_until
+from chaos.moments import SAVES, breaks_off_in_an_event, wait_until
 from chaos.scene import COUNT, DATA, IN_THE_FIRST_WINDOW, Scene, wait_for_full_pipe
 from chaos.targets import ENDPOINT_ALERTS, SIEM_OF_ONE_REGION, Target
 from integration.installation import LOGIN_HOST, Installation

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Literal
 
 import pytest
-from defender_alerts.checkpoint.checkpoint import MARGIN
 from defender_alerts.checkpoint.versions import Version
 from defender_alerts.collect.events import Origin
 from defender_alerts.errors import CheckpointError, UnexpectedAnswerError
@@ -280,35 +279,6 @@ def test_the_document_is_saved_as_it_is_before_the_first_event(polled: PolledInp
     result = polled.poll()
     assert [type(failure) for failure in result.failures] == [CheckpointError]
     assert polled.sink.taken == []
-
-
-def test_a_store_that_cannot_be_read_is_no_first_run(polled: PolledInput) -> None:
-    _deliver(polled, [siem_alert(1, polled.cloud.clock.now() - HOUR)])
-    polled.store.unreadable = True
-    with pytest.raises(CheckpointError):
-        polled.poll()
-    assert polled.sink.taken == []
-    assert polled.cloud.journal.calls(polled.cloud.siem("eu").host) == []
-
-
-def test_a_start_time_bounds_the_first_run_alone(polled: PolledInput) -> None:
-    now = polled.cloud.clock.now()
-    early, later = siem_alert(1, now - 3 * DAY), siem_alert(2, now - DAY)
-    _deliver(polled, [early, later])
-    polled.start_time = iso(now - 2 * DAY)
-    _poll(polled)
-    polled.start_time = "-7d"
-    _poll(polled)
-    assert polled.sink.raws() == [later.decode()]
-
-
-def test_the_second_before_the_start_is_read_for_the_margin_and_not_delivered(polled: PolledInput) -> None:
-    start = polled.cloud.clock.now() - DAY
-    before, at = siem_alert(1, start - MARGIN // 2), siem_alert(2, start)
-    _deliver(polled, [before, at])
-    polled.start_time = iso(start)
-    _poll(polled)
-    assert polled.sink.raws() == [at.decode()]
 
 
 def test_a_region_does_not_lag_behind_a_server_whose_clock_was_set_back(polled: PolledInput) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey, Deletion, Reset, latest_checkpoints
+from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey, Deletion, Reset
 from defender_alerts.checkpoint.last_error import LastError
 from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts
 from defender_alerts.checkpoint.versions import Seen, Version, fingerprint
@@ -89,14 +89,6 @@ def test_the_heads_of_places_come_without_their_memory(store: KVStoreCheckpoints
     heads = store.revisions_of(*(str(checkpoint.key) for checkpoint in checkpoints[:2]), "nowhere")
     assert {head["_key"] for head in heads} == {str(checkpoint.key) for checkpoint in checkpoints[:2]}
     assert {frozenset(head) for head in heads} == {frozenset({"_key", "generation", "revision", "writer"})}
-
-
-def test_a_deleted_input_takes_its_places_with_it(store: KVStoreCheckpoints) -> None:
-    store.save(_checkpoint("eu").document())
-    store.save(_checkpoint(name="apac").document())
-    delete_input(store, KIND, INPUT, seconds(1_700_000_000))
-    assert latest_checkpoints(store.checkpoints_of(KIND, INPUT)) == {}
-    assert len(store.checkpoints_of(KIND, "apac")) == 1
 
 
 def _all_of_an_input(generation: int, name: str = INPUT) -> list[Mapping[str, Any]]:

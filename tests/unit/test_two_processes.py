@@ -298,19 +298,6 @@ def test_a_reset_that_a_running_process_does_not_notice_counts_all_the_same(poll
     assert polled.sink.raws() == alerts
 
 
-def test_a_damaged_reset_is_an_error_and_not_a_first_run(polled: PolledInput) -> None:
-    _alerts(polled, 1)
-    assert polled.poll().failures == []
-    _reset(polled, 0)
-    (reset,) = (document for key, document in polled.store.documents.items() if key.endswith(":reset"))
-    reset["start"] = "soon"
-    polled.sink.taken.clear()
-    (failure,) = polled.poll().failures
-    assert type(failure) is CheckpointError
-    assert "Reset it again" in str(failure)
-    assert polled.sink.taken == []
-
-
 class _InStep:
     """Lets two threads take turns: neither writes its next batch before the other has written or ended."""
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import re
 import ssl
-from collections.abc import Mapping
-from http.client import HTTPSConnection
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any, Callable
 from urllib.parse import quote, urlencode, urlsplit
@@ -98,28 +99,45 @@ class SplunkWeb:
         if not self.exposed(method, exposed_as):
             raise WebError(404, f"{method} {exposed_as} is not exposed by any web.conf")
         target = f"/{quote(path, safe='/%')}?{urlencode({'output_mode': 'json', **query})}"
-        status, body = self._send(method, target, user, urlencode(form or {}))
+        body = urlencode(form or {}).encode() if method == "POST" else b""
+        kind, key = "application/x-www-form-urlencoded", self._session_key(user)
+        with ask(self._server_uri(), method, target, key, body, kind, certificate=self._certificate) as reply:
+            status, body = reply.status, reply.read()
         if status >= 400:
             messages = json.loads(body).get("messages") or [{"text": ""}]
             raise WebError(status, str(messages[0]["text"]))
         answer: dict[str, Any] = json.loads(body)
         return answer
 
-    def _send(self, method: str, target: str, user: str, body: str) -> tuple[int, bytes]:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        # Assumed: where splunkd wants certificates of its callers, Splunk Web has one, by which the pages are reached.
-        context.load_cert_chain(self._certificate)
-        address = urlsplit(self._server_uri())
-        connection = HTTPSConnection(address.hostname or "", address.port, context=context, timeout=180)
-        headers = {
-            "Authorization": f"Splunk {self._session_key(user)}",
-            "Content-Type": "application/x-www-form-urlencoded",
-        }
-        try:
-            connection.request(method, target, body if method == "POST" else None, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+
+@contextmanager
+def ask(  # noqa: PLR0917 - what a request consists of
+    uri: str,
+    method: str,
+    target: str,
+    key: str,
+    body: bytes,
+    content_type: str,
+    *,
+    certificate: Path | None = None,
+    seconds: float = 180,
+) -> Iterator[HTTPResponse]:
+    """Splunk Web's own call to splunkd, whose certificate it does not verify.
+
+    Assumed: where splunkd wants certificates of its callers, Splunk Web has one, by which the pages are reached.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if certificate is not None:
+        context.load_cert_chain(certificate)
+    address = urlsplit(uri)
+    connection = HTTPSConnection(address.hostname or "", address.port, context=context, timeout=seconds)
+    headers = {"Authorization": f"Splunk {key}", "Connection": "close"}
+    if body:
+        headers["Content-Type"] = content_type
+    try:
+        connection.request(method, target, body or None, headers)
+        yield connection.getresponse()
+    finally:
+        connection.close()

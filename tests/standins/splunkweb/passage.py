@@ -8,14 +8,14 @@ X-Requested-With: XMLHttpRequest). Assumed: status and words of a refusal.
 from __future__ import annotations
 
 import secrets
-import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPSConnection
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from standins.splunkd import Splunkd
+from standins.splunkd.web import ask
 from standins.splunkweb.reply import Reply, refusal
 from standins.splunkweb.searches import Searches
 
@@ -135,24 +135,10 @@ class Passage:
         if not self._splunkd.web.exposed(method, exposed_as):
             return refusal(404, f"Not Found: {method} {exposed_as} is not exposed by any web.conf")
         try:
-            return self._send(method, target, session.key, headers.get("content-type", ""), body)
+            kind, uri = headers.get("content-type", ""), self._splunkd.server_uri
+            with ask(uri, method, target, session.key, body, kind, seconds=self.patience) as answer:
+                return Reply(answer.status, answer.read(), answer.headers.get("Content-Type", ""))
         except TimeoutError:
             return refusal(504, f"The read operation timed out: splunkd did not answer within {self.patience:.0f} s")
         except (OSError, HTTPException) as error:
             return refusal(503, f"The splunkd daemon cannot be reached by splunkweb: {error}")
-
-    def _send(self, method: str, target: str, key: str, content_type: str, body: bytes) -> Reply:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        address = urlsplit(self._splunkd.server_uri)
-        connection = HTTPSConnection(address.hostname or "", address.port, context=context, timeout=self.patience)
-        headers = {"Authorization": f"Splunk {key}", "Connection": "close"}
-        if body:
-            headers["Content-Type"] = content_type
-        try:
-            connection.request(method, target, body or None, headers)
-            answer = connection.getresponse()
-            return Reply(answer.status, answer.read(), answer.headers.get("Content-Type", ""))
-        finally:
-            connection.close()
