@@ -221,22 +221,11 @@ class _Module:
         """Give the sentences of tables: of rows that have a field ``sentence``, and mostly one ``error`` as well."""
         fields = {node.name: _fields(node) for node in self.tree.body if isinstance(node, ast.ClassDef)}
         tables = {name: row for name, row in fields.items() if "sentence" in row}
-        makers = {
-            node.name: node
-            for node in self.tree.body
-            if isinstance(node, ast.FunctionDef) and _made(node, tables) is not None
-        }
         for call in _calls(self.tree):
             name = call.func.id if isinstance(call.func, ast.Name) else ""
-            if name in makers:
-                made = _made(makers[name], tables)
-                assert made is not None  # noqa: S101 - that is what makers are
-                given = _arguments(call, [parameter.arg for parameter in makers[name].args.args])
-                row = {key: _put_in(value, given) for key, value in _row(made, tables).items()}
-            elif name in tables:
-                row = _row(call, tables)
-            else:
+            if name not in tables:
                 continue
+            row = _row(call, tables)
             error = row.get("error")
             failure, around = (error.id, _SENTENCE) if isinstance(error, ast.Name) else self._made_of_rows()
             for text in self._texts(row["sentence"], {}):
@@ -337,16 +326,6 @@ def _fields(node: ast.ClassDef) -> dict[str, ast.expr | None]:
     }
 
 
-def _made(function: ast.FunctionDef, tables: Mapping[str, object]) -> ast.Call | None:
-    """Give the row that a function makes which does nothing else."""
-    last = function.body[-1]
-    if isinstance(last, ast.Return) and isinstance(last.value, ast.Call):
-        made = last.value
-        if isinstance(made.func, ast.Name) and made.func.id in tables:
-            return made
-    return None
-
-
 def _arguments(call: ast.Call, names: Sequence[str]) -> dict[str, ast.expr]:
     return {
         **dict(zip(names, call.args, strict=False)),
@@ -358,10 +337,6 @@ def _row(call: ast.Call, tables: Mapping[str, Mapping[str, ast.expr | None]]) ->
     fields = tables[call.func.id] if isinstance(call.func, ast.Name) else {}
     defaults = {name: value for name, value in fields.items() if value is not None}
     return {**defaults, **_arguments(call, list(fields))}
-
-
-def _put_in(node: ast.expr, given: Mapping[str, ast.expr]) -> ast.expr:
-    return given.get(node.id, node) if isinstance(node, ast.Name) else node
 
 
 def _passed_on(node: ast.expr) -> ast.expr:
