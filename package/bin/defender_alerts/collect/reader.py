@@ -140,7 +140,7 @@ class RegionReader:
                 span = self._instant(window, recipient) if full_instant else self._one_answer(window, recipient)
             except CutShortError as cut:
                 self._log.debug("region=%s window=%s outcome=cut_short", self._api.region, window)
-                if self._margin_is_the_trouble(window, cut.times):
+                if self._is_cut_by_its_margin(window, cut.times):
                     self._floor = window.start
                 elif self._width.can_narrow(window):
                     self._width.narrow(window, cut.times)
@@ -202,7 +202,7 @@ class RegionReader:
         if not self._unexpanded_left:
             self._api = self._full
 
-    def _margin_is_the_trouble(self, window: Window, times: list[int]) -> bool:
+    def _is_cut_by_its_margin(self, window: Window, times: list[int]) -> bool:
         """Whether most of the answer's records belong to the margin, which the previous window has read."""
         narrowest_margin = window.start - self._api.slack
         return self._since(window) < narrowest_margin and bool(times) and _median(times) < window.start

@@ -183,7 +183,7 @@ class PersonsTokens:
     """The access tokens of the person who has signed in for an account.
 
     Args:
-        account: with the place where its refresh token is kept.
+        account: with its stored refresh token.
         now: the server's clock, in ticks, which is this machine's before the first answer.
     """
 

@@ -242,7 +242,7 @@ class _InputRun:
         )
 
     def _refresh_tokens(self, account: str) -> StoredRefreshTokens:
-        """The place of a person's refresh token, which this input keeps fresh."""
+        """The stored refresh token of the person who signs in for an account; this input keeps it fresh."""
         from .refresh_tokens import StoredRefreshTokens
 
         self._sign_in = StoredRefreshTokens(

@@ -166,7 +166,7 @@ def load_account(
     splunkd: Splunkd,
     name: str,
     hide: Callable[..., None] = _untold,
-    keeper: Callable[[str], RefreshTokens] | None = None,
+    refresh_tokens_of: Callable[[str], RefreshTokens] | None = None,
 ) -> Account:
     """Read an account and its secrets.
 
@@ -174,8 +174,8 @@ def load_account(
         splunkd: whom to ask.
         name: of the account.
         hide: is told each secret that is read, so that it can be redacted.
-        keeper: makes, of the account's name, the place where the refresh token of a person is kept; None for one that
-            is only read.
+        refresh_tokens_of: returns the stored refresh token of the person who signs in for an account of this name; None
+            for one that is only read.
 
     Raises:
         ConfigurationError: it does not exist, or a field is wrong.
@@ -193,4 +193,5 @@ def load_account(
     # Imported here, since polls of applications don't need it.
     from .refresh_tokens import StoredRefreshTokens
 
-    return account._replace(refresh_tokens=keeper(name) if keeper else StoredRefreshTokens(splunkd, name, hide=hide))
+    stored = refresh_tokens_of(name) if refresh_tokens_of else StoredRefreshTokens(splunkd, name, hide=hide)
+    return account._replace(refresh_tokens=stored)

@@ -132,7 +132,7 @@ class InputHandler(PageHandler):
         starts = fields.get("start_time") != stored.get("start_time")
         check_input(name, fields, polling, machine_time(), starts=starts)
         is_new = any(fields.get(field) != stored.get(field) for field in ("account", "tenant_id"))
-        # An account that was saved without a check is one for which there is no way to Microsoft yet.
+        # An account that was saved without a check is one that cannot reach Microsoft yet.
         if polling.tenant_id and is_new and account.get("last_check"):
             self._check_tenant(polling, kind)
 
