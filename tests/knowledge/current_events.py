@@ -28,6 +28,10 @@ class Kind:
     sample: Callable[..., bytes]
     region: str = "global"
 
+    def __str__(self) -> str:
+        """Its sourcetype, by which tests are told apart; the functions in it have another address in each process."""
+        return self.sourcetype
+
     def raw(self, number: int = 1, *, first: dict[str, Any] | None = None, **values: Any) -> str:
         """One record's JSON.
 
