@@ -397,7 +397,13 @@ SHAPES = (
         FORMER_INCIDENTS,
         SPLIT_ALERT,
         _OF_A_DEVICE,
-        {"dest": "pc-9.contoso.example", "process": "rundll32.exe x", "file_hash": "9" * 64, "device_id": "2" * 40}
+        {
+            "dest": "pc-9.contoso.example",
+            "src": "pc-9.contoso.example",
+            "process": "rundll32.exe x",
+            "file_hash": "9" * 64,
+        }
+        | {"file_path": "C:\\Windows\\SysWOW64\\rundll32.exe", "device_id": "2" * 40, "version_time": TIME}
         | {"registry_path": "HKEY_LOCAL_MACHINE\\SOFTWARE\\Odd"},
         NOBODY,
     ),

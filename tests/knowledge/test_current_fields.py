@@ -16,8 +16,8 @@ from knowledge.current_events import (
     INCIDENT,
     OLD_SOURCE,
     SIEM,
-    SPLIT_ALERT,
     Kind,
+    sourcetype_of,
 )
 from knowledge.current_fields import (
     FILES,
@@ -277,15 +277,21 @@ def of_severity(kind: Kind, value: Any) -> str:
     [
         ("DefenseEvasion", ("Defense Evasion", "TA0005")),
         ("Ransomware", ("Impact", "TA0040")),
+        ("Command and Control", ("Command and Control", "TA0011")),
+        ("execution", ("Execution", "TA0002")),
         ("Malware", None),
         ("SuspiciousActivity", None),
     ],
 )
-@every_alert
+@pytest.mark.parametrize("kind", [SIEM, *ALERTS], ids=sourcetype_of)
 def test_the_category_leads_to_a_tactic_where_it_is_one(
     knowledge: SearchKnowledge, kind: Kind, category: str, tactic: tuple[str, str] | None
 ) -> None:
-    fields = fields_of(knowledge, kind, kind.raw(category=category, categories=[]))
+    fields = fields_of(
+        knowledge,
+        kind,
+        kind.raw(**({"Category": category} if kind is SIEM else {"category": category, "categories": []})),
+    )
     found = (fields["mitre_tactic"], fields["mitre_tactic_id"]) if "mitre_tactic" in fields else None
     assert (fields["category"], found) == (category, tactic)
 
@@ -339,36 +345,6 @@ def test_graph_alerts_that_the_old_add_on_wrote_as_endpoint_alerts_have_graphs_f
     as_graph, as_endpoint = (fields_of(knowledge, kind, raw, source=OLD_SOURCE) for kind in (GRAPH, ENDPOINT))
     names = calculated(knowledge)
     assert {name: as_endpoint.get(name) for name in names} == {name: as_graph.get(name) for name in names}
-
-
-def test_alerts_of_the_former_incidents_api_have_their_fields(knowledge: SearchKnowledge) -> None:
-    """The shape of graph-security.md, B: devices and flat entities that leave unused keys out."""
-    alert = {
-        "alertId": "da1_2",
-        "incidentId": 924565,
-        "serviceSource": "MicrosoftDefenderATP",
-        "creationTime": "2020-09-06T12:11:26.7266667Z",
-        "lastUpdatedTime": "2020-09-06T12:12:41.17Z",
-        "title": "'Mountsi' malware was detected",
-        "category": "Malware",
-        "status": "New",
-        "severity": "Informational",
-        "detectorId": "d",
-        "mitreTechniques": [],
-        "devices": [{"mdatpDeviceId": "m", "deviceDnsName": "a.example"}],
-        "entities": [
-            {"entityType": "User", "accountName": "anna", "domainName": "CONTOSO"},
-            {"entityType": "File", "fileName": "x.exe", "filePath": "C:\\X", "sha256": "1" * 64},
-        ],
-    }
-    fields = fields_of(knowledge, SPLIT_ALERT, json.dumps(alert), source="rest://incidents")
-    expected = {"id": "da1_2", "dest": "a.example", "src": "a.example", "user": "anna", "severity": "informational"}
-    expected |= {"signature_id": "d", "file_path": "C:\\X\\x.exe", "incident_id": "924565", "status": "new"}
-    expected |= {"version_time": "2020-09-06T12:12:41.1700000Z", "app": "Microsoft Defender for Endpoint"}
-    assert {name: fields[name] for name in expected} == expected
-    incident = {"incidentId": 924565, "incidentName": "I", "status": "Active", "severity": "High", "alerts": [alert]}
-    fields = fields_of(knowledge, INCIDENT, json.dumps(incident), source="rest://incidents")
-    assert (fields["ticket_id"], fields["signature"], fields["file_name"]) == ("924565", "I", "x.exe")
 
 
 # Times, tenant and kind.

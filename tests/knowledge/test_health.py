@@ -308,19 +308,27 @@ def test_the_delay_is_shown_with_advice_by_what_is_certain_alone(knowledge: Sear
     assert view(knowledge, [line], summary.now)["ds_delay"].rows == []
 
 
+NOW = 1_774_958_400.0
+
+
+def versions(app: str, days_ago: float, *minutes: float) -> list[dict[str, str]]:
+    """A product's versions of so many days ago, each indexed so many minutes late."""
+    event = {"sourcetype": "ms:defender:graph:alerts", "index": "defender", "app": app}
+    times = [NOW - DAY * days_ago - 3_600 - each for each in range(len(minutes))]
+    return [
+        {**event, "_time": f"{time:.3f}", "_indextime": f"{time + 60 * late:.0f}"}
+        for time, late in zip(times, minutes, strict=True)
+    ]
+
+
 def test_a_jump_in_the_volume_of_a_product_is_told(knowledge: SearchKnowledge) -> None:
-    now = 1_774_958_400.0
-
-    def versions(app: str, count: int, days_ago: float) -> list[dict[str, str]]:
-        event = {"sourcetype": "ms:defender:graph:alerts", "index": "defender", "app": app}
-        return [{**event, "_time": f"{now - 86_400 * days_ago - 1 - each:.0f}"} for each in range(count)]
-
     events = [
-        *versions("Sentinel", 60, 0), *versions("Identity", 90, 0), *versions("Identity", 70, 1), *versions("Cloud", 30, 0),
-        *(one for day in range(1, 8) for one in versions("Cloud", 28, day)), *versions("Office", 200, 3),
+        *versions("Sentinel", 0, *[1] * 60), *versions("Identity", 0, *[1] * 90), *versions("Identity", 1, *[1] * 70),
+        *versions("Cloud", 0, *[1] * 30), *(one for day in range(1, 8) for one in versions("Cloud", day, *[1] * 28)),
+        *versions("Office", 3, *[1] * 200),
     ]  # fmt: skip
     events.sort(key=lambda event: -float(event["_time"]))
-    found = studio.run(HEALTH, knowledge, events, "ds_volume", now=now)["ds_volume"]  # type: ignore[arg-type] # texts alone
+    found = studio.run(HEALTH, knowledge, events, "ds_volume", now=NOW)["ds_volume"]  # type: ignore[arg-type] # texts alone
     rows = {row["Product"][0]: row["Warning"][0] for row in found.rows}
     assert rows["Cloud"] == "as usual"
     assert rows["Sentinel"].startswith("New here.")
@@ -329,19 +337,9 @@ def test_a_jump_in_the_volume_of_a_product_is_told(knowledge: SearchKnowledge) -
 
 
 def test_the_time_from_microsoft_to_the_index_is_that_of_the_last_day(knowledge: SearchKnowledge) -> None:
-    now = 1_774_958_400.0
-
-    def versions(app: str, days_ago: float, *minutes: float) -> list[dict[str, str]]:
-        event = {"sourcetype": "ms:defender:graph:alerts", "index": "defender", "app": app}
-        times = [now - DAY * days_ago - 3_600 - each for each in range(len(minutes))]
-        return [
-            {**event, "_time": f"{time:.3f}", "_indextime": f"{time + 60 * late:.0f}"}
-            for time, late in zip(times, minutes, strict=True)
-        ]
-
     events = [*versions("Identity", 0, *range(1, 101)), *versions("Cloud", 0, 2, 3, 4), *versions("Cloud", 2, 900)]
     events.sort(key=lambda event: -float(event["_time"]))
-    results = studio.run(HEALTH, knowledge, events, "ds_latency", now=now)  # type: ignore[arg-type] # texts alone
+    results = studio.run(HEALTH, knowledge, events, "ds_latency", now=NOW)  # type: ignore[arg-type] # texts alone
     assert found(results["ds_latency"].rows, "Product", "Half (min)", "95% (min)", "All (min)") == [
         ("Identity", "50.5", "95", "100"), ("Cloud", "3", "4", "4"),
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,8 +29,8 @@ def seen(kind: Kind, alert: str, updated: str, *, source: str = "", status: str 
     return kind.event(kind.raw(id=alert, status=status, **members), source=source, time=updated)
 
 
-def latest(knowledge: SearchKnowledge, *events: IndexedEvent, behind: str = "") -> list[tuple[str, str]]:
-    found = knowledge.search("`defender_alerts_latest`" + behind, events)
+def latest(knowledge: SearchKnowledge, *events: IndexedEvent) -> list[tuple[str, str]]:
+    found = knowledge.search("`defender_alerts_latest`", events)
     return sorted((str(fields["id"]), str(fields["signature"])) for fields in found)
 
 
@@ -39,35 +40,57 @@ def test_of_several_versions_the_latest_is_left_in_whatever_order_they_came(know
         assert latest(knowledge, *order) == [("a", "09.1")]
 
 
-def test_several_detections_of_one_alert_are_one_event(knowledge: SearchKnowledge) -> None:
-    assert len(latest(knowledge, version("a", "01", title="one"), version("a", "01", title="two"))) == 1
+OLD = (version("a", "01", source=OLD_SOURCE), version("a", "02", source=OLD_SOURCE))
+OF_TODAY = (
+    seen(ENDPOINT, "a", "01", source=f"defender_endpoint_alerts:{OWN_TENANT}:global:x"),
+    seen(ENDPOINT, "a", "02", source=OLD_ENDPOINT_SOURCE),
+)
+OTHER = IndexedEvent(raw="{}", time="1", source=OUR_SOURCE, sourcetype="other", host="h", index="defender")
+# Of one alert, the best source last.
+SEVERAL = (version("a", "09"), seen(ENDPOINT, "a", "08"), seen(GRAPH, "a", "01"), seen(SPLIT_ALERT, "a", "02"))
 
 
-def test_the_same_id_in_two_tenants_is_two_alerts(knowledge: SearchKnowledge) -> None:
-    found = latest(knowledge, version("a", "01"), version("a", "02", source=OTHER_TENANT))
-    assert found == [("a", "01"), ("a", "02")]
+@pytest.mark.parametrize(
+    ("events", "found"),
+    [
+        pytest.param([version("a", "01", title="x")] * 2, [("a", "x")], id="several detections of one alert"),
+        pytest.param(
+            [version("a", "01"), version("a", "02", source=OTHER_TENANT)],
+            [("a", "01"), ("a", "02")],
+            id="the same id in two tenants",
+        ),
+        pytest.param(OLD, [("a", "02")], id="of the old add-on"),
+        pytest.param(
+            OF_TODAY, [("a", "ms:defender:atp:alerts 02")], id="of the tenant that the old add-on's record names"
+        ),
+        pytest.param(
+            [version("a", "01"), OTHER, replace(version("b", "01"), index="_internal")],
+            [("a", "01")],
+            id="other sourcetypes and internal indexes",
+        ),
+        pytest.param([INCIDENT.event(INCIDENT.raw())], [], id="incidents are no alerts"),
+        # Also where another API's version time is later: the SIEM API's is when it processed the alert.
+        pytest.param(SEVERAL, [("a", "ms365:defender:incident:alerts 02")], id="several inputs: Graph's latest"),
+        pytest.param(SEVERAL[:3], [("a", "ms:defender:graph:alerts 01")], id="several inputs: Graph's"),
+        pytest.param(SEVERAL[:2], [("a", "ms:defender:atp:alerts 08")], id="several inputs: the endpoint's"),
+        pytest.param(SEVERAL[:1], [("a", "09")], id="the SIEM API's where there is no other"),
+    ],
+)
+def test_each_alert_is_its_latest_version_from_the_best_source(
+    knowledge: SearchKnowledge, events: Sequence[IndexedEvent], found: list[tuple[str, str]]
+) -> None:
+    assert latest(knowledge, *events) == found
 
 
-def test_events_of_the_old_add_on_are_one_per_alert_as_well(knowledge: SearchKnowledge) -> None:
-    found = latest(knowledge, version("a", "01", source=OLD_SOURCE), version("a", "02", source=OLD_SOURCE))
-    assert found == [("a", "02")]
+def test_a_filter_behind_the_macro_sees_the_latest_version_alone(knowledge: SearchKnowledge) -> None:
+    events = [version("a", "01", title="open"), version("a", "02", title="closed"), version("b", "01", title="open")]
+    found = knowledge.search('`defender_alerts_latest` | search signature="open"', events)
+    assert [fields["id"] for fields in found] == ["b"]
 
 
 def test_events_that_have_no_id_are_kept(knowledge: SearchKnowledge) -> None:
     broken = SIEM.event('{"AlertTitle": "cut off by an old TRUN')
     assert len(knowledge.search("`defender_alerts_latest`", [broken, broken, version("a", "01")])) == 3
-
-
-def test_a_filter_behind_the_macro_sees_the_latest_version_alone(knowledge: SearchKnowledge) -> None:
-    events = [version("a", "01", title="open"), version("a", "02", title="closed"), version("b", "01", title="open")]
-    assert latest(knowledge, *events, behind=' | search signature="open"') == [("b", "open")]
-
-
-def test_other_sourcetypes_and_internal_indexes_are_left_out(knowledge: SearchKnowledge) -> None:
-    ours = version("a", "01")
-    other = IndexedEvent(raw="{}", time="1", source=OUR_SOURCE, sourcetype="other", host="h", index="defender")
-    internal = replace(version("b", "01"), index="_internal")
-    assert latest(knowledge, ours, other, internal) == [("a", "01")]
 
 
 def test_the_macro_leaves_no_field_of_its_own_behind(knowledge: SearchKnowledge) -> None:
@@ -88,26 +111,6 @@ def test_each_source_has_its_latest_version(knowledge: SearchKnowledge, kind: Ki
     versions = [seen(kind, "a", "09"), seen(kind, "a", "09.05"), seen(kind, "a", "09.1"), seen(kind, "b", "01")]
     for order in itertools.permutations(versions):
         assert latest(knowledge, *order) == [("a", f"{kind.sourcetype} 09.1"), ("b", f"{kind.sourcetype} 01")]
-
-
-def test_an_alert_that_came_through_several_inputs_is_one_event_and_graphs(knowledge: SearchKnowledge) -> None:
-    """Also where another API's version time is later: the SIEM API's is when it processed the alert."""
-    siem, endpoint = version("a", "09"), seen(ENDPOINT, "a", "08")
-    graph = [seen(GRAPH, "a", "01"), seen(SPLIT_ALERT, "a", "02")]
-    assert latest(knowledge, siem, endpoint, *graph) == [("a", "ms365:defender:incident:alerts 02")]
-    assert latest(knowledge, siem, endpoint, graph[0]) == [("a", "ms:defender:graph:alerts 01")]
-    assert latest(knowledge, siem, endpoint) == [("a", "ms:defender:atp:alerts 08")]
-    assert latest(knowledge, siem) == [("a", "09")]
-
-
-def test_what_the_old_add_on_indexed_belongs_to_the_tenant_that_the_record_names(knowledge: SearchKnowledge) -> None:
-    ours = seen(ENDPOINT, "a", "01", source=f"defender_endpoint_alerts:{OWN_TENANT}:global:x")
-    theirs = seen(ENDPOINT, "a", "02", source=OLD_ENDPOINT_SOURCE)
-    assert latest(knowledge, ours, theirs) == [("a", "ms:defender:atp:alerts 02")]
-
-
-def test_incidents_are_no_alerts(knowledge: SearchKnowledge) -> None:
-    assert latest(knowledge, INCIDENT.event(INCIDENT.raw())) == []
 
 
 def test_alerts_are_open_until_their_latest_version_is_resolved(knowledge: SearchKnowledge) -> None:

@@ -96,24 +96,6 @@ def test_a_severity_of_two_lines_is_informational(knowledge: SearchKnowledge) ->
 
 
 @pytest.mark.parametrize(
-    ("category", "tactic"),
-    [
-        ("CommandAndControl", "Command and Control"),
-        ("Command and Control", "Command and Control"),
-        ("execution", "Execution"),
-        ("Malware", None),
-        ("SuspiciousActivity", None),
-    ],
-)
-def test_the_category_leads_to_a_tactic_where_it_is_one(
-    knowledge: SearchKnowledge, category: str, tactic: str | None
-) -> None:
-    fields = fields_of(knowledge, SIEM.raw(Category=category))
-    assert (fields["category"], fields.get("mitre_tactic")) == (category, tactic)
-    assert ("mitre_tactic_id" in fields) == (tactic is not None)
-
-
-@pytest.mark.parametrize(
     ("named", "logged_on", "user", "user_name"),
     [
         ("anna.berg", "CONTOSO\\bjorn.lind", "anna.berg", "anna.berg"),

@@ -155,6 +155,21 @@ ASSUMED: list[tuple[str, dict[str, Any], Any]] = [
     ('spath(x,"a")', {"x": '{"a":null}'}, "null"),
     ('spath(x,"a")', {"x": '{"b":1}'}, None),
     ('spath(x,"a")', {"x": "{"}, None),
+    # Operators, literals and quoted fields.
+    ('"a"."b".1', {}, "ab1"),
+    ("'a{}.b'", {"a{}.b": "1"}, "1"),
+    (r'"\"\\\d"', {}, r'"\\d'),
+    ('NOT (a="1") AND b!="2"', {"a": "2", "b": "1"}, True),
+    ('(a="1" OR a="2") AND b="1"', {"a": "2", "b": "1"}, True),
+    ('a!="1"', {}, None),
+    ('1 == "1.0"', {}, True),
+    ('"1" == "1.0"', {}, False),
+    ('1 == "x"', {}, False),
+    # Extracted JSON has no spaces, and the end of a text is not the end of its lines.
+    ('json_extract(a,"b")', {"a": '{"b": {"c": [1, "é"]}}'}, '{"c":[1,"é"]}'),
+    (r'replace(a,"\A\s*\z","x")', {"a": "b\n"}, "b\n"),
+    (r'replace(a,"b\z","x")', {"a": "b\nb"}, "b\nx"),
+    (r'replace(a,"b\z","x")', {"a": "b\n"}, "b\n"),
 ]
 
 
@@ -169,28 +184,6 @@ def test_an_expression_gives_what_the_documentation_says(expression: str, fields
 def test_every_function_has_a_documented_example() -> None:
     shown = " ".join(expression for expression, _, _ in DOCUMENTED)
     assert [name for name in FUNCTIONS if f"{name}(" not in shown] == []
-
-
-def test_extracted_json_has_no_spaces() -> None:
-    assert parse_eval('json_extract(a,"b")')({"a": '{"b": {"c": [1, "é"]}}'}) == '{"c":[1,"é"]}'
-
-
-@pytest.mark.parametrize(
-    ("expression", "fields", "result"),
-    [
-        ('"a"."b".1', {}, "ab1"),
-        ("'a{}.b'", {"a{}.b": "1"}, "1"),
-        (r'"\"\\\d"', {}, r'"\\d'),
-        ('NOT (a="1") AND b!="2"', {"a": "2", "b": "1"}, True),
-        ('(a="1" OR a="2") AND b="1"', {"a": "2", "b": "1"}, True),
-        ('a!="1"', {}, None),
-        ('1 == "1.0"', {}, True),
-        ('"1" == "1.0"', {}, False),
-        ('1 == "x"', {}, False),
-    ],
-)
-def test_operators_literals_and_quoted_fields(expression: str, fields: dict[str, Any], result: Any) -> None:
-    assert parse_eval(expression)(fields) == result
 
 
 @pytest.mark.parametrize(
@@ -250,9 +243,3 @@ def test_a_boolean_is_no_field_and_a_whole_number_has_no_point() -> None:
     with pytest.raises(NotModelledError):
         as_field(value=True, name="x")
     assert [as_field(value, "x") for value in (None, 8981, 1.5, ["a", "b"])] == [[], ["8981"], ["1.5"], ["a", "b"]]
-
-
-def test_the_end_of_a_text_is_not_the_end_of_its_lines() -> None:
-    assert parse_eval(r'replace(a,"\A\s*\z","x")')({"a": "b\n"}) == "b\n"
-    assert parse_eval(r'replace(a,"b\z","x")')({"a": "b\nb"}) == "b\nx"
-    assert parse_eval(r'replace(a,"b\z","x")')({"a": "b\n"}) == "b\n"
