@@ -50,11 +50,6 @@ def test_a_poll_ends_without_taking_down_what_it_has_imported(told: list[str]) -
     assert [line for line in told if line.startswith(("# cleanup", "# destroy"))] == []
 
 
-def test_a_poll_leaves_nothing_on_standard_error(installed_on_each: Installation) -> None:
-    with installed_on_each.splunkd.starting_anew():
-        assert installed_on_each.run().stderr == []
-
-
 def test_a_poll_opens_one_connection_to_splunkd(installed: Installation) -> None:
     installed.publish("eu", installed.alerts(30))
     before = installed.splunkd.connections

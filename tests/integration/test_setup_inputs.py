@@ -11,7 +11,7 @@ import pytest
 from defender_alerts.input_kinds import KINDS
 from integration.installation import APP, KIND, LOGIN_HOST, OTHER_RESOURCE, REGIONS, Installation, texts
 from integration.log import errors
-from integration.saving import ACCOUNTS, refusal_of, row, warned
+from integration.saving import refusal_of, row, warned
 from standins.microsoft import faults
 from standins.sources import ROLES, SOURCES
 from standins.splunkd import IndexedEvent, KVStoreState
@@ -131,6 +131,7 @@ REFUSED = (
     ("interval", "86401", "interval is '86401' and should be"),
     ("interval", "* * * * *", "interval is '* * * * *' and should be"),
     ("overlap", "86401", "overlap is '86401' and should be a whole number from 0 to 86400."),
+    ("account", "nobody", "The account nobody does not exist, or this user may not read it."),
 )
 
 
@@ -160,22 +161,6 @@ def test_an_input_goes_back_as_far_as_Microsoft_keeps_alerts_and_stays_editable_
     fresh.write_input("aged", account="long_ago", start_time="2019-01-31T00:00:00Z")
     fresh.splunkd.web.post(f"{APP}_{KIND}/aged", {"start_time": "2019-01-31T00:00:00Z", "interval": "600"})
     assert "interval = 600" in fresh.stored("inputs")
-
-
-def test_an_input_of_an_account_that_does_not_exist_isrefusal_of(fresh: Installation) -> None:
-    message = refusal_of(lambda: fresh.save_input("orphan", account="nobody"))
-    assert "The account nobody does not exist, or this user may not read it." in message
-    assert "orphan" not in fresh.stored("inputs")
-
-
-def test_an_input_whose_account_is_gone_says_so(fresh: Installation) -> None:
-    fresh.save_account("leaving")
-    fresh.save_input("left", account="leaving")
-    fresh.splunkd.conf.remove(ACCOUNTS, APP, "leaving")
-    run = fresh.run("left")
-    [error] = errors(fresh.log("left"))
-    assert (run.status, error.category) == (2, "Configuration Error")
-    assert "The account leaving does not exist" in error.text
 
 
 def test_an_input_changed_on_its_page_goes_on_from_its_place(fresh: Installation) -> None:
@@ -262,6 +247,7 @@ def test_an_input_can_be_deleted_while_the_KV_store_is_down(fresh: Installation)
         ({"overlap": "10m"}, "overlap is '10m' and should be a whole number from 0 to 86400."),
         ({"resource": "https://example.com"}, "The resource 'https://example.com' is neither"),
         ({"account": ""}, "The input by_hand names no account."),
+        ({"account": "nobody"}, "The account nobody does not exist"),
     ],
 )
 def test_a_mistake_in_a_handwritten_inputs_conf_is_said_in_a_sentence(

@@ -28,7 +28,6 @@ from integration.installation import (
     DAY,
     KIND,
     MINUTE,
-    NARROW,
     Installation,
     is_whole,
     set_up,
@@ -303,16 +302,6 @@ def test_what_todays_version_saved_and_collected_goes_on_after_an_upgrade(splunk
     installation.publish("eu", second)
     assert Counter(before_upgrade) == Counter(texts(first))
     assert Counter(texts_of_run(installation)) == Counter(texts(second))
-
-
-def test_an_input_that_is_deleted_after_an_upgrade_takes_its_places_with_it(splunk: Splunk) -> None:
-    installation = set_up(splunk.installation, regions="eu")
-    for name in (BROAD, NARROW):
-        installation.run(name)
-    splunk.upgrade(unpack)
-    assert {checkpoint["input"] for checkpoint in installation.checkpoints()} == {BROAD, NARROW}
-    installation.splunkd.web.delete(f"{APP}_{KIND}/{BROAD}")
-    assert {checkpoint["input"] for checkpoint in installation.checkpoints()} == {NARROW}
 
 
 def texts_of_run(installation: Installation) -> list[str]:
