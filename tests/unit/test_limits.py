@@ -68,7 +68,7 @@ class Sweep:
 
 _PAST, _MISSING = "unit/test_past_limits.py", "unit/test_missing_alerts.py"
 _STOPPING = Sweep(
-    "integration/test_stopping.py::test_SIGTERM_ends_the_process_in_time_where_Splunk_never_reads_on", math.inf
+    "integration/test_stopping.py::test_SIGTERM_ends_the_process_in_time_where_Splunk_has_never_read_at_all", math.inf
 )
 _THOUSANDS = (
     "unit/test_moving_records.py::"
