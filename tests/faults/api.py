@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from operator import attrgetter
 
 from defender_alerts.microsoft.transport import body
 from defender_alerts.times import seconds
 from faults.polls import Polls, Tries, at_api
 from faults.row import EVERYTHING, GOES_ON, OTHER_REGIONS, WHEN_OVER, Delivered, Group, Row
-from faults.subjects import CODE_PATHS, EVERY_KIND, ONE_OF_EACH, SIEM_ALERTS, Subject
+from faults.subjects import CODE_PATHS, EVERY_KIND, ONE_OF_EACH, SIEM_ALERTS
 from standins.microsoft import faults, ticks
 from standins.microsoft.lengths import LengthTooShort
 
@@ -24,18 +25,10 @@ _ONE = (SIEM_ALERTS,)
 _BAD_REQUEST = b'{"error":{"code":"BadRequest","message":"no such group"}}'
 
 
-def _refusals(subject: Subject) -> int:
-    return subject.refusals
-
-
-def _breaks(subject: Subject) -> int:
-    return subject.breaks
-
-
 def _lasts(name: str, provoked: str, fault: faults.Fault, status: int, *says: str, tries: Tries = None) -> Row[Polls]:
     """A fault that a run does not get over: the region fails, and the other one does not notice."""
     is_tried_again = says[0].startswith("wait=")
-    provoke = at_api(fault, tries=tries or (_breaks if is_tried_again else _refusals))
+    provoke = at_api(fault, tries=tries or attrgetter("breaks" if is_tried_again else "refusals"))
     return Row(name, provoked, provoke, OTHER_REGIONS, status, says, WHEN_OVER, CODE_PATHS if is_tried_again else None)
 
 

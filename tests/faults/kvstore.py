@@ -100,12 +100,13 @@ def _run_with_splunkd_gone(stage: Processes) -> Ran:
     return stage.ran(run)
 
 
-def _run_with_writes_failing_from_the_first_event_on(stage: Processes) -> Ran:
+def run_with_writes_failing_from_the_first_event_on(stage: Processes, of: str = "") -> Ran:
+    """Splunkd refuses to write documents in whose text that stands, or any, as soon as there is an event."""
     began: list[Fault] = []
 
     def fail(_: IndexedEvent) -> None:
         if not began:
-            began.append(stage.installed.splunkd.kvstore.fail_writes())
+            began.append(stage.installed.splunkd.kvstore.fail_writes(of=of))
 
     return stage.ran(stage.start(fail).wait(60))
 
@@ -323,7 +324,7 @@ KV_STORE: Group[Processes] = Group(
             ),
             A_BATCH_AGAIN,
             SUBJECTS,
-            run=_run_with_writes_failing_from_the_first_event_on,
+            run=run_with_writes_failing_from_the_first_event_on,
         ),
         Row(
             "save that succeeds and seems to fail",

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from faults.kvstore import NOTHING_LOST, after_a_run
+from faults.kvstore import NOTHING_LOST, after_a_run, run_with_writes_failing_from_the_first_event_on
 from faults.processes import Processes
 from faults.row import (
     A_BATCH_AGAIN,
@@ -26,7 +26,6 @@ from faults.row import (
 )
 from faults.subjects import SPLIT_INCIDENTS, inner_alerts
 from integration.installation import COLLECTION
-from standins.splunkd import IndexedEvent
 from standins.splunkd.faults import Fault
 
 _STORE_SAYS = "; splunkd calls the store ready). See splunkd.log and mongod.log, and `splunk show kvstore-status`. "
@@ -120,13 +119,7 @@ def _failing_days(stage: Processes) -> None:
 
 def _run_with_saves_of_the_place_failing_from_the_first_event_on(stage: Processes) -> Ran:
     """By the key: however many saves windows without a record cost before, and days between."""
-    began: list[Fault] = []
-
-    def fail(_: IndexedEvent) -> None:
-        if not began:
-            began.append(stage.installed.splunkd.kvstore.fail_writes(of=f':{stage.subject.region}"'))
-
-    ran = stage.ran(stage.start(fail).wait(60))
+    ran = run_with_writes_failing_from_the_first_event_on(stage, f':{stage.subject.region}"')
     assert _days(stage)
     return ran
 

@@ -158,14 +158,6 @@ GOES_ON_AFTER_REPEATING = Later(
 )
 
 
-def _as_ever(stage: Stage) -> Ran:
-    return stage.run()
-
-
-def _mended(stage: Stage) -> None:
-    stage.mend()
-
-
 @dataclass(frozen=True)
 class Row(Generic[StageT]):
     """One fault.
@@ -192,8 +184,8 @@ class Row(Generic[StageT]):
     says: tuple[str, ...]
     later: Later
     subjects: Sequence[Subject] | None = None
-    run: Callable[[StageT], Ran] = field(default=_as_ever)
-    mend: Callable[[StageT], None] = field(default=_mended)
+    run: Callable[[StageT], Ran] = field(default=lambda stage: stage.run())
+    mend: Callable[[StageT], None] = field(default=lambda stage: stage.mend())
 
     def play(self, stage: StageT) -> None:
         """Let it happen, and check every column."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from faults.installed import SUBJECTS
@@ -68,11 +69,18 @@ class _AtEvent:
         return self._process
 
 
-def _terminate_while_it_writes(stage: Processes) -> Ran:
-    process = _AtEvent(stage, 1).wait()
-    process.terminate()
-    process.resume_stdout()
-    return stage.ran(process.wait(20))
+def _at_its_first_event(
+    deed: Callable[[Processes, InputProcess], object], *, torn: bool = False
+) -> Callable[[Processes], Ran]:
+    """Something happens to a process that stands behind its first event, and is read to its end then."""
+
+    def run(stage: Processes) -> Ran:
+        process = _AtEvent(stage, 1).wait()
+        deed(stage, process)
+        process.resume_stdout()
+        return stage.ran(process.wait(60), torn=torn)
+
+    return run
 
 
 def _terminate_while_it_waits(stage: Processes) -> Ran:
@@ -96,19 +104,6 @@ def _terminate_and_never_read_on(stage: Processes) -> Ran:
     return stage.ran(run, torn=True)
 
 
-def _kill_while_it_writes(stage: Processes) -> Ran:
-    process = _AtEvent(stage, 1).wait()
-    process.kill()
-    process.resume_stdout()
-    return stage.ran(process.wait(20), torn=True)
-
-
-def _close_stdout_while_it_writes(stage: Processes) -> Ran:
-    process = _AtEvent(stage, 1).wait()
-    process.close_stdout()
-    return stage.ran(process.wait(20), torn=True)
-
-
 def _fill_the_disk(stage: Processes) -> None:
     stage.log_file.unlink(missing_ok=True)
     stage.log_file.symlink_to("/dev/full")
@@ -125,13 +120,6 @@ def _expired_from_the_start(stage: Processes) -> None:
     stage.installed.splunkd.sessions.timeout = -1.0
 
 
-def _expire_while_it_writes(stage: Processes) -> Ran:
-    process = _AtEvent(stage, 1).wait()
-    stage.installed.splunkd.sessions.expire()
-    process.resume_stdout()
-    return stage.ran(process.wait(60))
-
-
 SPLUNK: Group[Processes] = Group(
     "Splunk",
     (
@@ -144,7 +132,7 @@ SPLUNK: Group[Processes] = Group(
             (),
             THE_REST,
             SUBJECTS,
-            run=_terminate_while_it_writes,
+            run=_at_its_first_event(lambda _, process: process.terminate()),
         ),
         Row(
             "a pipe that is never read",
@@ -176,7 +164,7 @@ SPLUNK: Group[Processes] = Group(
             (),
             A_BATCH_AGAIN,
             SUBJECTS,
-            run=_kill_while_it_writes,
+            run=_at_its_first_event(lambda _, process: process.kill(), torn=True),
         ),
         Row(
             "stdout closed",
@@ -191,7 +179,7 @@ SPLUNK: Group[Processes] = Group(
             ),
             A_BATCH_AGAIN,
             SUBJECTS,
-            run=_close_stdout_while_it_writes,
+            run=_at_its_first_event(lambda _, process: process.close_stdout(), torn=True),
         ),
         Row(
             "disk full on the log",
@@ -234,7 +222,7 @@ SPLUNK: Group[Processes] = Group(
                 ),
             ),
             A_BATCH_AGAIN,
-            run=_expire_while_it_writes,
+            run=_at_its_first_event(lambda stage, _: stage.installed.splunkd.sessions.expire()),
         ),
     ),
     subjects=(SIEM_ALERTS,),
