@@ -75,7 +75,8 @@ def test_what_a_redirect_points_to_is_never_asked(polled: PolledInput) -> None:
 
 
 def test_a_stop_during_an_answer_ends_the_reading(polled: PolledInput) -> None:
-    _alert(polled)
+    # One window without an alert: neither the next call nor a batch would end the run.
+    polled.start_time = "-1h"
     hold = faults.Hold()
     scripted = polled.cloud.faults.add(EU, hold)
 
@@ -89,7 +90,6 @@ def test_a_stop_during_an_answer_ends_the_reading(polled: PolledInput) -> None:
     result = polled.poll()
     helper.join()
     assert [one.outcome for one in result.outcomes] == ["stopped"]
-    assert polled.sink.taken == []
 
 
 def test_what_is_left_of_a_broken_answer_is_not_taken_for_the_next_one(polled: PolledInput) -> None:

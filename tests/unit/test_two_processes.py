@@ -93,6 +93,16 @@ def test_the_last_save_of_a_run_alone_says_when_the_place_was_collected(polled: 
     assert parse_iso(polled.store.history[-1]["collected"]) > parse_iso(first) + seconds(58)
 
 
+def test_a_stop_between_two_batches_leaves_the_rest_of_the_answer_to_the_next_run(polled: PolledInput) -> None:
+    alerts = _alerts(polled, 250)
+    _behind_each_batch(polled, lambda _: polled.stop.set())
+    assert [one.outcome for one in polled.poll().outcomes] == ["stopped"]
+    assert polled.sink.raws() == alerts[:BATCH]
+    next_one = _another(polled)
+    assert next_one.poll().failures == []
+    assert next_one.sink.raws() == alerts[BATCH:]
+
+
 def test_a_process_that_was_held_up_until_another_had_finished_leaves_all_to_it(
     polled: PolledInput, caplog: pytest.LogCaptureFixture
 ) -> None:
