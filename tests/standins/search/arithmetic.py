@@ -13,51 +13,26 @@ import operator
 import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
-from lark import Lark, Token
+from lark import Token
 
-from standins.search.eval_expressions import (
-    _LITERAL,
-    ATOMS,
-    CONDITIONS,
-    EvalFields,
-    _called,
-    _combined,
-    _Expression,
-    _ToFunctions,
-    transformed,
+from standins.search.eval_expressions import GRAMMAR, EvalFields, Expression, ToFunctions, combined, transformed
+from standins.search.eval_functions import (
+    FUNCTIONS,
+    EvalFunction,
+    Value,
+    as_number,
+    as_value,
+    as_values,
+    number_of,
+    single_text,
 )
-from standins.search.eval_functions import EvalFunction, Value, as_value, as_values, single_text
 from standins.search.refusal import NotModelledError
 
 NOW = "now()"
 """The name under which the fields hold the time at which the search began."""
 
 _ANY_NUMBER = 1_000
-_GRAMMAR = Lark(
-    CONDITIONS
-    + ATOMS
-    + r"""
-    assignments: assignment ("," assignment)*
-    assignment: (NAME | QUOTED_NAME | STRING) "=" expression
-    ?comparison: operand
-        | operand ("==" | "=") operand -> equal
-        | operand "!=" operand -> unequal
-        | operand ORDER operand -> ordered
-    ?operand: product
-        | product ("." product)+ -> concatenation
-        | product (SIGN product)+ -> total
-    ?product: atom
-        | atom (FACTOR atom)+ -> scaled
-    ORDER: ">=" | "<=" | ">" | "<"
-    SIGN: "+" | "-"
-    FACTOR: "*" | "/"
-    NUMBER: /\d+(?:\.\d+)?/
-    """,
-    start=["expression", "assignments"],
-    parser="lalr",
-)
 _ORDERS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
@@ -66,36 +41,6 @@ _ORDERS: Mapping[str, Callable[[float, float], bool]] = {
 }
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _RELATIVE = re.compile(r"(?:now)?(?:([+-]\d+)([smhdw]))?(?:@([smhd]))?")
-
-
-@dataclass(frozen=True)
-class Expression:
-    """A parsed expression: what it computes, and the fields that it reads."""
-
-    compute: Callable[[EvalFields], Value]
-    reads: frozenset[str]
-
-
-def number_of(value: Value) -> float | None:
-    """A value as a number; None if it doesn't read as one.
-
-    Raises:
-        NotModelledError: a Boolean or a multivalue field.
-    """
-    if isinstance(value, (bool, list)):
-        raise NotModelledError(f"{value!r} where a number is needed")
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def as_number(number: float) -> int | float:
-    """A number without needless decimals."""
-    return int(number) if number.is_integer() else number
 
 
 def moment(specification: str, now: float) -> float:
@@ -112,54 +57,9 @@ def moment(specification: str, now: float) -> float:
     return time - time % _UNITS[snap] if snap else time
 
 
-class _WithNumbers(_ToFunctions):
-    """Adds order, arithmetic, and the functions below."""
-
-    def number(self, items: list[Token]) -> _Expression:
-        value = as_number(float(items[0]))
-        return _Expression(lambda _: value, form=_LITERAL)
-
-    def ordered(self, items: list[Token | _Expression]) -> _Expression:
-        left, sign, right = items
-        assert isinstance(left, _Expression)
-        assert isinstance(right, _Expression)
-        holds = _ORDERS[str(sign)]
-
-        def compute(fields: EvalFields) -> Value:
-            sides = [number_of(side.compute(fields)) for side in (left, right)]
-            known = [side for side in sides if side is not None]
-            return holds(known[0], known[1]) if len(known) == len(sides) else None
-
-        return _combined([left, right], compute)
-
-    def total(self, items: list[Token | _Expression]) -> _Expression:
-        return _folded(items, {"+": operator.add, "-": operator.sub})
-
-    def scaled(self, items: list[Token | _Expression]) -> _Expression:
-        return _folded(items, {"*": operator.mul, "/": operator.truediv})
-
-    def call(self, items: list[Token | _Expression | None]) -> _Expression:
-        name = str(items[0])
-        if name == "now":
-            return _Expression(lambda fields: fields[NOW])
-        function = _FUNCTIONS.get(name)
-        if function is None:
-            return super().call(items)
-        operands = [item for item in items[1:] if isinstance(item, _Expression)]
-        return _called(name, function, operands)
-
-    def assignment(self, items: list[Token | _Expression]) -> tuple[str, Expression]:
-        name, expression = items
-        assert isinstance(expression, _Expression)
-        return str(name).strip("'\""), Expression(expression.compute, expression.reads)
-
-    def assignments(self, items: list[tuple[str, Expression]]) -> list[tuple[str, Expression]]:
-        return items
-
-
-def _folded(items: list[Token | _Expression], operations: Mapping[str, Callable[[float, float], float]]) -> _Expression:
-    operands = [item for item in items if isinstance(item, _Expression)]
-    signs = [operations[str(item)] for item in items if not isinstance(item, _Expression)]
+def _folded(items: list[Token | Expression], operations: Mapping[str, Callable[[float, float], float]]) -> Expression:
+    operands = [item for item in items if isinstance(item, Expression)]
+    signs = [operations[str(item)] for item in items if not isinstance(item, Expression)]
 
     def compute(fields: EvalFields) -> Value:
         numbers = [number_of(operand.compute(fields)) for operand in operands]
@@ -171,9 +71,9 @@ def _folded(items: list[Token | _Expression], operations: Mapping[str, Callable[
             if apply is operator.truediv and not number:
                 return None
             result = apply(result, number)
-        return as_number(result)
+        return result if isinstance(result, bool) else as_number(result)
 
-    return _combined(operands, compute)
+    return combined(operands, compute)
 
 
 def _strptime(arguments: Sequence[Value]) -> Value:
@@ -278,6 +178,33 @@ _FUNCTIONS = {
     "tonumber": EvalFunction(_tonumber, 1, 1),
 }
 
+
+class _WithNumbers(ToFunctions):
+    """Adds order, arithmetic, and the functions above."""
+
+    functions: Mapping[str, EvalFunction] = {**FUNCTIONS, **_FUNCTIONS}
+
+    def ordered(self, items: list[Token | Expression]) -> Expression:
+        return _folded(items, _ORDERS)
+
+    def total(self, items: list[Token | Expression]) -> Expression:
+        return _folded(items, {"+": operator.add, "-": operator.sub})
+
+    def scaled(self, items: list[Token | Expression]) -> Expression:
+        return _folded(items, {"*": operator.mul, "/": operator.truediv})
+
+    def call(self, items: list[Token | Expression | None]) -> Expression:
+        return Expression(lambda fields: fields[NOW]) if items[0] == "now" else super().call(items)
+
+    def assignment(self, items: list[Token | Expression]) -> tuple[str, Expression]:
+        name, expression = items
+        assert isinstance(expression, Expression)
+        return str(name).strip("'\""), expression
+
+    def assignments(self, items: list[tuple[str, Expression]]) -> list[tuple[str, Expression]]:
+        return items
+
+
 AGGREGATES: Mapping[str, Callable[[Sequence[str]], Value]] = {
     "avg": lambda values: _of_numbers(values, statistics.fmean),
     "count": len,
@@ -305,9 +232,7 @@ def parse_expression(text: str) -> Expression:
     Raises:
         NotModelledError: a syntax, an operator or a function that isn't modelled.
     """
-    parsed = transformed(_GRAMMAR, _WithNumbers(), text)
-    assert isinstance(parsed, _Expression)
-    return Expression(parsed.compute, parsed.reads)
+    return transformed(GRAMMAR, _WithNumbers(), text)
 
 
 @functools.lru_cache(maxsize=256)
@@ -317,6 +242,6 @@ def parse_assignments(text: str) -> list[tuple[str, Expression]]:
     Raises:
         NotModelledError: a syntax, an operator or a function that isn't modelled.
     """
-    parsed: object = transformed(_GRAMMAR, _WithNumbers(), text, "assignments")
+    parsed: object = transformed(GRAMMAR, _WithNumbers(), text, "assignments")
     assert isinstance(parsed, list)
     return parsed

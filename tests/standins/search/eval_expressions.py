@@ -19,6 +19,7 @@ from standins.search.eval_functions import (
     FUNCTIONS,
     EvalFunction,
     Value,
+    as_number,
     as_text,
     as_value,
     as_values,
@@ -31,41 +32,43 @@ EvalFields = Mapping[str, Value]
 Compute = Callable[[EvalFields], Value]
 Part = TypeVar("Part")
 
-CONDITIONS = r"""
+GRAMMAR = Lark(
+    r"""
+    assignments: assignment ("," assignment)*
+    assignment: (NAME | QUOTED_NAME | STRING) "=" expression
     ?expression: negation
         | negation ("AND" negation)+ -> conjunction
         | negation ("OR" negation)+  -> disjunction
     ?negation: "NOT" negation -> negated
         | comparison
-"""
-ATOMS = r"""
+    ?comparison: operand
+        | operand ("==" | "=") operand -> equal
+        | operand "!=" operand -> unequal
+        | operand ORDER operand -> ordered
+    ?operand: product
+        | product ("." product)+ -> concatenation
+        | product (SIGN product)+ -> total
+    ?product: atom
+        | atom (FACTOR atom)+ -> scaled
     ?atom: "(" expression ")"
         | NAME "(" [expression ("," expression)*] ")" -> call
         | NAME -> field
         | QUOTED_NAME -> quoted_field
         | STRING -> string
         | NUMBER -> number
+    ORDER: ">=" | "<=" | ">" | "<"
+    SIGN: "+" | "-"
+    FACTOR: "*" | "/"
     NAME: /[A-Za-z_]\w*/
     QUOTED_NAME: /'[^']+'/
     STRING: /"(?:[^"\\]|\\.)*"/s
-    %ignore /\s+/
-"""
-"""What every grammar of eval has in common; a NUMBER is each one's own, as it depends on whether there is a minus."""
-
-_GRAMMAR = Lark(
-    CONDITIONS
-    + ATOMS
-    + r"""
-    ?comparison: operand
-        | operand ("==" | "=") operand -> equal
-        | operand "!=" operand -> unequal
-    ?operand: atom
-        | atom ("." atom)+ -> concatenation
     NUMBER: /-?\d+(?:\.\d+)?/
+    %ignore /\s+/
     """,
-    start="expression",
+    start=["expression", "assignments"],
     parser="lalr",
 )
+"""What is understood anywhere; ``ToFunctions`` and what is derived from it say what may be used where."""
 
 
 def _unescaped(literal: str) -> str:
@@ -74,7 +77,7 @@ def _unescaped(literal: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Expression:
+class Expression:
     """A part of an expression.
 
     Attributes:
@@ -92,86 +95,88 @@ class _Expression:
     loops_over: str = ""
 
 
-_LITERAL = "..."
+LITERAL = "..."
 _NOT_IN_MVMAP = frozenset({"coalesce", "mvmap"})
 
 
-class _ToFunctions(Transformer[Token, _Expression]):
-    """Turns a parse tree into a function of the event's fields."""
+class ToFunctions(Transformer[Token, Expression]):
+    """Turns a parse tree into a function of the event's fields: what a calculated field may use, and nothing else."""
 
-    def field(self, items: list[Token]) -> _Expression:
+    functions: Mapping[str, EvalFunction] = FUNCTIONS
+
+    def __default__(self, data: object, children: object, meta: object) -> Expression:
+        raise NotModelledError(f"the eval operator {data} here")
+
+    def field(self, items: list[Token]) -> Expression:
         return self._named(str(items[0]))
 
-    def quoted_field(self, items: list[Token]) -> _Expression:
+    def quoted_field(self, items: list[Token]) -> Expression:
         return self._named(str(items[0])[1:-1])
 
     @staticmethod
-    def _named(name: str) -> _Expression:
-        return _Expression(lambda fields: fields.get(name), frozenset({name}), form=name, loops_over=name)
+    def _named(name: str) -> Expression:
+        return Expression(lambda fields: fields.get(name), frozenset({name}), form=name, loops_over=name)
 
-    def string(self, items: list[Token]) -> _Expression:
+    def string(self, items: list[Token]) -> Expression:
         text = _unescaped(str(items[0]))
-        return _Expression(lambda _: text, form=_LITERAL)
+        return Expression(lambda _: text, form=LITERAL)
 
-    def number(self, items: list[Token]) -> _Expression:
-        text = str(items[0])
-        number = float(text) if "." in text else int(text)
-        return _Expression(lambda _: number, form=_LITERAL)
+    def number(self, items: list[Token]) -> Expression:
+        number = as_number(float(items[0]))
+        return Expression(lambda _: number, form=LITERAL)
 
-    def call(self, items: list[Token | _Expression | None]) -> _Expression:
+    def call(self, items: list[Token | Expression | None]) -> Expression:
         name = str(items[0])
-        operands = [item for item in items[1:] if isinstance(item, _Expression)]
+        operands = [item for item in items[1:] if isinstance(item, Expression)]
         if name in _ITERATIONS:
             fewest, iterate = _ITERATIONS[name]
             if len(operands) != fewest:
                 raise NotModelledError(f"{name} with {len(operands)} arguments")
             return replace(iterate(operands), calls=frozenset({name}).union(*(each.calls for each in operands)))
-        function = FUNCTIONS.get(name)
+        function = self.functions.get(name)
         if function is None:
             raise NotModelledError(f"the eval function {name}")
         return _called(name, function, operands)
 
-    def negated(self, items: list[_Expression]) -> _Expression:
-        return _combined(items, lambda fields: _not(items[0].compute(fields)))
+    def negated(self, items: list[Expression]) -> Expression:
+        return combined(items, lambda fields: _not(items[0].compute(fields)))
 
-    def conjunction(self, items: list[_Expression]) -> _Expression:
-        return _combined(items, lambda fields: all(_truth(item.compute(fields)) for item in items))
+    def conjunction(self, items: list[Expression]) -> Expression:
+        return combined(items, lambda fields: all(_truth(item.compute(fields)) for item in items))
 
-    def disjunction(self, items: list[_Expression]) -> _Expression:
-        return _combined(items, lambda fields: any(_truth(item.compute(fields)) for item in items))
+    def disjunction(self, items: list[Expression]) -> Expression:
+        return combined(items, lambda fields: any(_truth(item.compute(fields)) for item in items))
 
-    def equal(self, items: list[_Expression]) -> _Expression:
-        return _combined(items, lambda fields: equals(items[0].compute(fields), items[1].compute(fields)))
+    def equal(self, items: list[Expression]) -> Expression:
+        return combined(items, lambda fields: equals(items[0].compute(fields), items[1].compute(fields)))
 
-    def unequal(self, items: list[_Expression]) -> _Expression:
-        return _combined(items, lambda fields: _not(equals(items[0].compute(fields), items[1].compute(fields))))
+    def unequal(self, items: list[Expression]) -> Expression:
+        return combined(items, lambda fields: _not(equals(items[0].compute(fields), items[1].compute(fields))))
 
-    def concatenation(self, items: list[_Expression]) -> _Expression:
-        return _combined(
-            items, lambda fields: _concatenated([single_text(item.compute(fields), ".") for item in items])
-        )
+    def concatenation(self, items: list[Expression]) -> Expression:
+        return combined(items, lambda fields: _concatenated([single_text(item.compute(fields), ".") for item in items]))
 
 
-def _called(name: str, function: EvalFunction, operands: Sequence[_Expression]) -> _Expression:
+def _called(name: str, function: EvalFunction, operands: Sequence[Expression]) -> Expression:
     """A call of a function whose arguments are computed once each."""
     if not function.fewest <= len(operands) <= function.most:
         raise NotModelledError(f"{name} with {len(operands)} arguments")
     compute = function.compute
-    whole = _combined(operands, lambda fields: compute([operand.compute(fields) for operand in operands]))
+    whole = combined(operands, lambda fields: compute([operand.compute(fields) for operand in operands]))
     field, *others = [operand.form for operand in operands] or [""]
-    is_loop = (name == "json_array_to_mv" and not others) or (name == "mvindex" and set(others) == {_LITERAL})
-    return replace(whole, calls=whole.calls | {name}, loops_over=field if is_loop and field != _LITERAL else "")
+    is_loop = (name == "json_array_to_mv" and not others) or (name == "mvindex" and set(others) == {LITERAL})
+    return replace(whole, calls=whole.calls | {name}, loops_over=field if is_loop and field != LITERAL else "")
 
 
-def _combined(parts: Sequence[_Expression], compute: Compute) -> _Expression:
-    return _Expression(
+def combined(parts: Sequence[Expression], compute: Compute) -> Expression:
+    return Expression(
         compute,
         frozenset().union(*(part.reads for part in parts)),
         frozenset().union(*(part.calls for part in parts)),
     )
 
 
-def _mvmap(operands: Sequence[_Expression]) -> _Expression:
+def _mvmap(operands: Sequence[Expression]) -> Expression:
     """``mvmap(<mv>, <expression>)``: the field that ``mv`` reads stands for one value after the other in ``expression``.
 
     Only in the forms that are on record: documented are a field and ``mvmap(mvindex(results,1,2), results*threshold)``;
@@ -189,10 +194,10 @@ def _mvmap(operands: Sequence[_Expression]) -> _Expression:
         results = [each.compute({**fields, name: value}) for value in as_values(values.compute(fields))]
         return as_value([text for text in (single_text(result, "mvmap") for result in results) if text is not None])
 
-    return _combined(operands, compute)
+    return combined(operands, compute)
 
 
-def _mvfilter(operands: Sequence[_Expression]) -> _Expression:
+def _mvfilter(operands: Sequence[Expression]) -> Expression:
     """``mvfilter(<predicate>)``: those values of the one field that the predicate reads for which it is true."""
     (predicate,) = operands
     if len(predicate.reads) != 1:
@@ -203,10 +208,10 @@ def _mvfilter(operands: Sequence[_Expression]) -> _Expression:
         values = as_values(fields.get(name))
         return as_value([value for value in values if _truth(predicate.compute({**fields, name: value}))])
 
-    return _combined(operands, compute)
+    return combined(operands, compute)
 
 
-_ITERATIONS: Mapping[str, tuple[int, Callable[[Sequence[_Expression]], _Expression]]] = {
+_ITERATIONS: Mapping[str, tuple[int, Callable[[Sequence[Expression]], Expression]]] = {
     "mvfilter": (1, _mvfilter),
     "mvmap": (2, _mvmap),
 }
@@ -237,7 +242,7 @@ def parse_eval(expression: str) -> Compute:
         NotModelledError: a syntax, an operator or a function that isn't modelled. Computing raises it for values (a
             multivalue field, a Boolean) that the expression treats in a way that isn't.
     """
-    return transformed(_GRAMMAR, _ToFunctions(), expression).compute
+    return transformed(GRAMMAR, ToFunctions(), expression).compute
 
 
 def transformed(grammar: Lark, to: Transformer[Token, Part], text: str, start: str = "expression") -> Part:

@@ -7,6 +7,7 @@ field without a value is NULL, here None. Assumed, where the reference is silent
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,28 @@ class EvalFunction:
     compute: Callable[[Sequence[Value]], Value]
     fewest: int
     most: int
+
+
+def number_of(value: Value) -> float | None:
+    """A value as a number; None if it doesn't read as one.
+
+    Raises:
+        NotModelledError: a Boolean or a multivalue field.
+    """
+    if isinstance(value, (bool, list)):
+        raise NotModelledError(f"{value!r} where a number is needed")
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def as_number(number: float) -> int | float:
+    """A number without needless decimals."""
+    return int(number) if number.is_integer() else number
 
 
 def as_text(value: str | float) -> str:

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from standins.search.arithmetic import as_number, moment
+from standins.search.arithmetic import moment
 from standins.search.conf import Conf
+from standins.search.eval_functions import as_number
 from standins.search.lookups import LookupTable
 from standins.search.pipeline import expand_macros, split_at_pipes
 from standins.search.refusal import NotModelledError

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from standins.search.arithmetic import AGGREGATES, number_of, parse_expression
+from standins.search.arithmetic import AGGREGATES, parse_expression
 from standins.search.eval_expressions import as_field
-from standins.search.eval_functions import Value
+from standins.search.eval_functions import Value, number_of
 from standins.search.refusal import NotModelledError
 from standins.search.rows import Command, Row, Table, When, for_eval, names_in, options, unchanged, with_columns
 
