@@ -27,10 +27,12 @@ from defender_alerts.microsoft.apis.siem_alerts import RESOURCES, SiemApi
 from defender_alerts.microsoft.network import IdentityServices, Network, Proxy
 from defender_alerts.microsoft.transport.session import trust
 from defender_alerts.settings import Polling
+from defender_alerts.times import seconds
 
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.directory import Application, Tenant
 from standins.microsoft.proxy import ProxyAddress
+from standins.microsoft.samples import siem_alert
 
 SECRET = "nobody's~secret.0123456789"
 MOST_DOCUMENT_BYTES = 16 * 1024 * 1024
@@ -249,12 +251,18 @@ class PolledInput:
         proxy = self.proxy or http_proxy(self.cloud.proxy)
         return Network(proxy, self.cloud.ca_pem, self.timeout, self.identity_services)
 
+    def publish(self, number: int = 1, *, ago: int = 60, region: str = "eu") -> str:
+        """Let a region of the SIEM API show an alert that is so many seconds old; its text."""
+        alert = siem_alert(number, self.cloud.clock.now() - seconds(ago))
+        self.cloud.siem(region).add(self.tenant, alert)
+        return alert.decode()
+
     def let_time_pass(self) -> None:
         """Let the cloud and the process believe in each wait, which is over at once all the same."""
 
-        def passes(seconds: float) -> None:
-            self.jumped += seconds
-            self.cloud.clock.advance(seconds)
+        def passes(waited: float) -> None:
+            self.jumped += waited
+            self.cloud.clock.advance(waited)
 
         self.stop = PassingTime(passes)
 

@@ -1,12 +1,22 @@
-"""What the unit tests share: a stand-in cloud, a tenant in it, and an input that polls it."""
+"""What the unit tests share: a stand-in cloud, a tenant in it, an input that polls it, and a splunkd."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.polling import SECRET, PolledInput
+from standins.splunkd import Splunkd
+
+
+@pytest.fixture(scope="module")
+def splunkd(
+    tmp_path_factory: pytest.TempPathFactory, built_app: Path, splunk_pythons: dict[str, Path]
+) -> Iterator[Splunkd]:
+    with Splunkd(tmp_path_factory.mktemp("splunk"), built_app, splunk_pythons["3.9"]) as running:
+        yield running
 
 
 @pytest.fixture

@@ -13,13 +13,11 @@ from defender_alerts.errors import ConnectionFailedError, UnexpectedAnswerError
 from defender_alerts.microsoft.network import Network
 from defender_alerts.microsoft.transport import body, client
 from defender_alerts.microsoft.transport.session import open_session, trust
-from defender_alerts.times import seconds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from standins.microsoft import faults
 from standins.microsoft.cloud import MicrosoftCloud
 from standins.microsoft.origin import Exchange
-from standins.microsoft.samples import siem_alert
 from standins.microsoft.wire import Answer, Headers
 from standins.polling import PolledInput, http_proxy
 from urllib3.response import HTTPResponse
@@ -153,13 +151,12 @@ def test_gigabytes_of_white_space_end_a_region_and_nothing_else(
     assert body.LARGEST_BODY == 1_000_000_000
     monkeypatch.setattr(body, "LARGEST_BODY", 30_000_000)
     polled.regions = ("eu", "us")
-    alert = siem_alert(1, polled.cloud.clock.now() - seconds(60))
-    polled.cloud.siem("us").add(polled.tenant, alert)
+    alert = polled.publish(region="us")
     polled.cloud.faults.add(EU, faults.GzipFlood(1_000_000_001), times=None)
     result = polled.poll()
     assert [one.outcome for one in result.outcomes] == ["failed", "done"]
     assert "The answer is larger than 30,000,000 bytes" in str(result.failures[0])
-    assert polled.sink.raws() == [alert.decode()]
+    assert polled.sink.raws() == [alert]
     assert len(polled.cloud.journal.calls(EU)) == 1
 
 

@@ -5,19 +5,11 @@ from __future__ import annotations
 import threading
 
 from defender_alerts.errors import AddonError
-from defender_alerts.times import seconds
 from standins.microsoft import faults
-from standins.microsoft.samples import siem_alert
 from standins.polling import NoWaiting, PolledInput
 
 EU = "wdatp-alertexporter-eu.windows.com"
 LOGIN = "login.microsoftonline.com"
-
-
-def _alert(polled: PolledInput, number: int = 1) -> str:
-    alert = siem_alert(number, polled.cloud.clock.now() - seconds(3_600))
-    polled.cloud.siem("eu").add(polled.tenant, alert)
-    return alert.decode()
 
 
 def _failure(polled: PolledInput) -> AddonError:
@@ -93,7 +85,7 @@ def test_a_stop_during_an_answer_ends_the_reading(polled: PolledInput) -> None:
 
 
 def test_what_is_left_of_a_broken_answer_is_not_taken_for_the_next_one(polled: PolledInput) -> None:
-    expected = _alert(polled)
+    expected = polled.publish()
     # By HTTP it is whole, so its connection could be used again.
     polled.cloud.faults.add(EU, faults.Status(200, b'[{"AlertId":'))
     assert polled.poll().failures == []

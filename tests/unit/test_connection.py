@@ -14,11 +14,9 @@ from defender_alerts.errors import AddonError, ConfigurationError
 from defender_alerts.microsoft.network import Network, Proxy
 from defender_alerts.microsoft.transport import connection
 from defender_alerts.microsoft.transport.session import open_session, trust
-from defender_alerts.times import seconds
 from standins.microsoft import faults
 from standins.microsoft.certificates import Certificate
 from standins.microsoft.cloud import MicrosoftCloud
-from standins.microsoft.samples import siem_alert
 from standins.polling import PolledInput, http_proxy
 
 EU = "wdatp-alertexporter-eu.windows.com"
@@ -66,13 +64,12 @@ def test_each_address_that_swallows_connections_costs_its_own_short_wait_and_is_
     monkeypatch.setattr(connection, "LONGEST_CONNECT", 0.1)
     polled.proxy = http_proxy(polled.cloud.proxy)._replace(host="proxy.example")
     polled.timeout = 600.0
-    alert = siem_alert(1, polled.cloud.clock.now() - seconds(60))
-    polled.cloud.siem("eu").add(polled.tenant, alert)
+    alert = polled.publish()
     with ExitStack() as stack:
         for address in swallowed:
             stack.enter_context(swallowing(address, port))
         assert polled.poll().failures == []
-    assert polled.sink.raws() == [alert.decode()]
+    assert polled.sink.raws() == [alert]
     said = f"proxy.example has addresses that do not accept connections from this host: {', '.join(swallowed)}."
     assert (said in caplog.text) == (dead > 0)
 
@@ -209,13 +206,12 @@ def test_where_no_CA_is_set_an_unknown_authority_leads_to_the_setting(cloud: Mic
 
 
 def test_an_intermediate_authority_alone_is_enough(polled: PolledInput) -> None:
-    alert = siem_alert(1, polled.cloud.clock.now() - seconds(60))
-    polled.cloud.siem("eu").add(polled.tenant, alert)
+    alert = polled.publish()
     polled.cloud.faults.add(None, faults.ShowCertificate(Certificate.FROM_INTERMEDIATE), times=None)
     network = polled.network()._replace(ca_pem=polled.cloud.intermediate_pem)
     polled.network = lambda: network  # type: ignore[method-assign]
     assert polled.poll().failures == []
-    assert polled.sink.raws() == [alert.decode()]
+    assert polled.sink.raws() == [alert]
 
 
 def test_tls_below_1_2_is_never_spoken() -> None:
@@ -258,11 +254,10 @@ def test_a_page_of_a_front_end_of_microsofts_own_is_theirs(
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503, 599])
 def test_a_status_that_may_pass_is_tried_again_in_the_run(polled: PolledInput, status: int) -> None:
-    alert = siem_alert(1, polled.cloud.clock.now() - seconds(60))
-    polled.cloud.siem("eu").add(polled.tenant, alert)
+    alert = polled.publish()
     polled.cloud.faults.add(EU, faults.Status(status), times=2)
     assert polled.poll().failures == []
-    assert polled.sink.raws() == [alert.decode()]
+    assert polled.sink.raws() == [alert]
 
 
 @pytest.mark.parametrize("status", [300, 304, 305, 399])

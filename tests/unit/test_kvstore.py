@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,14 +26,6 @@ from unit.past import past
 KIND, INPUT = "defender_siem_alerts", "emea"
 COLLECTION = "ta_defender_alerts_checkpoints"
 LOG = logging.getLogger("test")
-
-
-@pytest.fixture(scope="module")
-def splunkd(
-    tmp_path_factory: pytest.TempPathFactory, built_app: Path, splunk_pythons: dict[str, Path]
-) -> Iterator[Splunkd]:
-    with Splunkd(tmp_path_factory.mktemp("splunk"), built_app, splunk_pythons["3.9"]) as running:
-        yield running
 
 
 @pytest.fixture

@@ -60,6 +60,11 @@ class Tenant:
         self.plain[str(number)] = raw.decode()
         self.alerts[str(number)] = [alert.decode() for alert in alerts]
 
+    def put_many(self, count: int, ago: int, step: int) -> None:
+        """Let so many incidents be there, from 1 on, each updated so many seconds after the one before."""
+        for number in range(1, count + 1):
+            self.put(number, ago - step * number)
+
     def poll(self, passed: int = 300) -> tuple[str, int]:
         """Let time pass and poll; how that ended, and how many incidents then lack their alerts."""
         self.cloud.clock.advance(passed)
@@ -93,6 +98,11 @@ class Tenant:
         """How often the events have come, each of them."""
         return set(Counter(self.polled.sink.raws()).values())
 
+    def assert_all_came_once(self) -> None:
+        """Each incident and all its alerts are indexed, and nothing is twice."""
+        assert self.incomplete() == self.unindexed() == set()
+        assert self.times_each() == {1}
+
     def unindexed(self) -> set[str]:
         """The incidents that have not been indexed at all."""
         shown = {json.loads(one.version.raw)["id"] for one in self.polled.sink.taken if not one.version.is_split}
@@ -103,10 +113,14 @@ class Tenant:
         return [call.path for call in self.cloud.journal.calls(HOST)]
 
 
+@pytest.fixture
+def tenant(cloud: MicrosoftCloud, mode: str) -> Tenant:
+    return Tenant(cloud, mode)
+
+
 @pytest.mark.parametrize(("status", "ago"), [(503, 7_200), (404, 100)])
 @MODES
-def test_an_outage_of_any_length_costs_no_alert(cloud: MicrosoftCloud, mode: str, status: int, ago: int) -> None:
-    tenant = Tenant(cloud, mode)
+def test_an_outage_of_any_length_costs_no_alert(tenant: Tenant, status: int, ago: int) -> None:
     tenant.poll()
     number = 0
     for failing in (*range(8), 11, 12, 13, 25):
@@ -115,13 +129,13 @@ def test_an_outage_of_any_length_costs_no_alert(cloud: MicrosoftCloud, mode: str
         for _ in range(4):
             number += 1
             tenant.put(number, ago - number % 4)
-        cloud.faults.add(HOST, faults.Status(status), times=failing)
+        tenant.cloud.faults.add(HOST, faults.Status(status), times=failing)
         for _ in range(40):
             if tenant.poll()[0] == "done":
                 break
         else:
             pytest.fail("it never ends")
-        cloud.faults.clear()
+        tenant.cloud.faults.clear()
         assert tenant.incomplete() == tenant.unindexed() == set(), failing
     assert tenant.times_each() == {1}
 
@@ -151,8 +165,7 @@ def test_calls_that_fail_in_any_pattern_cost_no_alert(
         for _ in range(100):
             if tenant.poll()[0] == "done":
                 break
-        assert tenant.incomplete() == tenant.unindexed() == set()
-        assert set(tenant.times_each()) == {1}
+        tenant.assert_all_came_once()
 
 
 @dataclass(frozen=True)
@@ -180,13 +193,12 @@ FAILING = {
 @pytest.mark.parametrize("name", FAILING)
 @MODES
 def test_a_tenant_whose_alerts_come_one_by_one_or_not_at_all_has_its_incidents_collected(
-    cloud: MicrosoftCloud, mode: str, name: str
+    tenant: Tenant, name: str
 ) -> None:
-    failing, tenant = FAILING[name], Tenant(cloud, mode)
+    failing = FAILING[name]
     tenant.shelf.expansion_fails = failing.when
     tenant.shelf.too_large.update(map(str, failing.ever))
-    for number in range(1, 61):
-        tenant.put(number, 18_000 - 59 * number)
+    tenant.put_many(60, 18_000, 59)
     outcome, incomplete = tenant.poll()
     assert tenant.unindexed() == set()
     assert len(tenant.incomplete()) == incomplete
@@ -202,47 +214,40 @@ def test_a_tenant_whose_alerts_come_one_by_one_or_not_at_all_has_its_incidents_c
     tenant.shelf.expansion_fails = None
     tenant.shelf.too_large.clear()
     tenant.poll_until_whole(20)
-    assert tenant.incomplete() == set()
-    assert tenant.times_each() == {1}
+    tenant.assert_all_came_once()
 
 
 @MODES
-def test_nothing_is_asked_for_less_while_incidents_without_alerts_fail_as_well(
-    cloud: MicrosoftCloud, mode: str
-) -> None:
-    tenant = Tenant(cloud, mode)
+def test_nothing_is_asked_for_less_while_incidents_without_alerts_fail_as_well(tenant: Tenant) -> None:
     tenant.put(1, 100)
-    cloud.faults.add(HOST, faults.Status(503), times=None)
+    tenant.cloud.faults.add(HOST, faults.Status(503), times=None)
     assert tenant.poll() == ("failed", 0)
-    expanded = ["$expand" in dict(call.query) for call in cloud.journal.calls(HOST)]
+    expanded = ["$expand" in dict(call.query) for call in tenant.cloud.journal.calls(HOST)]
     # With the whole patience, and then once without.
     assert expanded == [True] * 5 + [False]
     assert tenant.polled.sink.raws() == []
 
 
 @MODES
-def test_a_later_version_with_its_alerts_settles_an_incident(cloud: MicrosoftCloud, mode: str) -> None:
-    tenant = Tenant(cloud, mode)
+def test_a_later_version_with_its_alerts_settles_an_incident(tenant: Tenant) -> None:
     tenant.shelf.too_large.add("7")
     tenant.put(7, 7_200)
     assert tenant.poll() == ("incomplete", 1)
     tenant.shelf.too_large.clear()
     tenant.put(7, 10)
-    cloud.journal.clear()
+    tenant.cloud.journal.clear()
     assert tenant.poll() == ("done", 0)
     assert not [path for path in tenant.calls() if path.endswith("/7")]
-    assert tenant.incomplete() == set()
-    assert tenant.times_each() == {1}
+    tenant.assert_all_came_once()
 
 
 @MODES
-def test_an_older_version_does_not_settle_a_later_one(cloud: MicrosoftCloud, mode: str) -> None:
-    tenant = Tenant(cloud, mode)
+def test_an_older_version_does_not_settle_a_later_one(tenant: Tenant) -> None:
     tenant.shelf.too_large.add("7")
     tenant.put(7, 100)
     assert tenant.poll(0) == ("incomplete", 1)
     (document,) = (one for one in tenant.polled.store.documents.values() if "incomplete" in one)
-    now = iso(cloud.clock.now() + HOUR)
+    now = iso(tenant.cloud.clock.now() + HOUR)
     document["incomplete"] = json.dumps([["7", now, 0]])
     tenant.shelf.too_large.clear()
     assert tenant.poll(5_000) == ("incomplete", 1)
@@ -251,9 +256,8 @@ def test_an_older_version_does_not_settle_a_later_one(cloud: MicrosoftCloud, mod
 
 @MODES
 def test_an_incident_that_is_not_shown_in_three_runs_is_named_once_and_asked_for_no_more(
-    cloud: MicrosoftCloud, mode: str, caplog: pytest.LogCaptureFixture
+    tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tenant = Tenant(cloud, mode)
     tenant.shelf.too_large.add("7")
     tenant.put(7, 7_200)
     assert tenant.poll() == ("incomplete", 1)
@@ -272,29 +276,25 @@ def test_an_incident_that_is_not_shown_in_three_runs_is_named_once_and_asked_for
 @pytest.mark.parametrize("count", [4, 5, 17])
 @MODES
 def test_more_incidents_than_are_remembered_hold_the_watermark_and_not_the_incidents(
-    cloud: MicrosoftCloud, mode: str, count: int, monkeypatch: pytest.MonkeyPatch
+    tenant: Tenant, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(missing_alerts, "MOST_INCOMPLETE", 4)
-    tenant = Tenant(cloud, mode)
     tenant.shelf.expansion_fails = lambda _: True
-    for number in range(1, count + 1):
-        tenant.put(number, 20_000 - 60 * number)
+    tenant.put_many(count, 20_000, 60)
     for _ in range(3):
         assert tenant.poll() == ("incomplete", count)
         assert tenant.unindexed() == set()
         (document,) = (one for one in tenant.polled.store.documents.values() if "incomplete" in one)
         assert len(json.loads(document["incomplete"])) == min(4, count)
         if count > 4:
-            assert parse_iso(document["watermark"]) < cloud.clock.now() - 4 * HOUR
+            assert parse_iso(document["watermark"]) < tenant.cloud.clock.now() - 4 * HOUR
     tenant.shelf.expansion_fails = None
     tenant.poll_until_whole(2 + count)
-    assert tenant.incomplete() == set()
-    assert tenant.times_each() == {1}
+    tenant.assert_all_came_once()
 
 
 @MODES
-def test_an_input_that_does_not_want_alerts_any_more_lacks_none(cloud: MicrosoftCloud, mode: str) -> None:
-    tenant = Tenant(cloud, mode)
+def test_an_input_that_does_not_want_alerts_any_more_lacks_none(tenant: Tenant) -> None:
     tenant.shelf.expansion_fails = lambda _: True
     tenant.put(7, 7_200)
     assert tenant.poll() == ("incomplete", 1)
@@ -304,11 +304,9 @@ def test_an_input_that_does_not_want_alerts_any_more_lacks_none(cloud: Microsoft
 
 @pytest.mark.parametrize("after", range(12))
 @MODES
-def test_a_save_that_fails_leaves_the_alerts_to_the_next_run(cloud: MicrosoftCloud, mode: str, after: int) -> None:
-    tenant = Tenant(cloud, mode)
+def test_a_save_that_fails_leaves_the_alerts_to_the_next_run(tenant: Tenant, mode: str, after: int) -> None:
     tenant.shelf.expansion_fails = lambda _: True
-    for number in range(1, 6):
-        tenant.put(number, 7_200)
+    tenant.put_many(5, 7_200, 0)
     assert tenant.poll() == ("incomplete", 5)
     assert tenant.times_each() == {1}
     tenant.shelf.expansion_fails = None
@@ -337,28 +335,25 @@ def test_incomplete_incidents_survive_the_checkpoint() -> None:
 
 
 @pytest.mark.parametrize("count", [missing_alerts.MOST_ASKED_SINGLY + over for over in (0, 103)])
-def test_more_incidents_than_one_run_asks_for_come_with_later_runs(cloud: MicrosoftCloud, count: int) -> None:
-    tenant = Tenant(cloud, "split")
+@pytest.mark.parametrize("mode", ["split"])
+def test_more_incidents_than_one_run_asks_for_come_with_later_runs(tenant: Tenant, count: int) -> None:
     tenant.shelf.expansion_fails = lambda _: True
-    for number in range(1, count + 1):
-        tenant.put(number, 20_000 - number)
+    tenant.put_many(count, 20_000, 1)
     assert tenant.poll() == ("incomplete", count)
     tenant.shelf.expansion_fails = None
     for left in range(count - missing_alerts.MOST_ASKED_SINGLY, 0, -missing_alerts.MOST_ASKED_SINGLY):
         assert tenant.poll() == ("incomplete", left)
     assert tenant.poll() == ("done", 0)
-    assert tenant.incomplete() == tenant.unindexed() == set()
-    assert tenant.times_each() == {1}
+    tenant.assert_all_came_once()
 
 
 @pytest.mark.parametrize("failing", past(missing_alerts._MOST_FAILURES_IN_A_ROW))
-def test_however_many_incidents_fail_in_a_row_the_others_have_their_turn(cloud: MicrosoftCloud, failing: int) -> None:
+@pytest.mark.parametrize("mode", ["inside"])
+def test_however_many_incidents_fail_in_a_row_the_others_have_their_turn(tenant: Tenant, failing: int) -> None:
     """A run gives up after a few in a row, and the next one begins with those behind them."""
-    tenant = Tenant(cloud, "inside")
     tenant.shelf.expansion_fails = lambda _: True
     count = 16
-    for number in range(1, count + 1):
-        tenant.put(number, 20_000 - number)
+    tenant.put_many(count, 20_000, 1)
     assert tenant.poll() == ("incomplete", count)
     tenant.shelf.expansion_fails = None
     tenant.shelf.too_large.update(str(number) for number in range(1, failing + 1))
@@ -373,14 +368,10 @@ def test_however_many_incidents_fail_in_a_row_the_others_have_their_turn(cloud: 
 
 @pytest.mark.parametrize("failing", [0, 1, 9, 24])
 @MODES
-def test_however_many_answers_come_without_alerts_they_are_soon_asked_for_again(
-    cloud: MicrosoftCloud, mode: str, failing: int
-) -> None:
+def test_however_many_answers_come_without_alerts_they_are_soon_asked_for_again(tenant: Tenant, failing: int) -> None:
     """In one run, whose windows are split all the while: an answer without alerts is asked for again, narrower, with them."""
-    tenant = Tenant(cloud, mode)
     tenant.polled.most_records = 2
-    for number in range(1, 41):
-        tenant.put(number, 20_000 - 60 * number)
+    tenant.put_many(40, 20_000, 60)
     answers: list[Query] = []
     tenant.shelf.before_answer = answers.append
     tenant.shelf.expansion_fails = lambda _: len(answers) <= failing
@@ -388,5 +379,4 @@ def test_however_many_answers_come_without_alerts_they_are_soon_asked_for_again(
     asked = [answer.expands for answer in answers[failing:] if answer.since is not None]
     assert asked.count(False) <= failing
     assert asked[-1]
-    assert tenant.incomplete() == tenant.unindexed() == set()
-    assert tenant.times_each() == {1}
+    tenant.assert_all_came_once()

@@ -138,10 +138,8 @@ def test_any_number_of_alerts_inside_the_overlap_comes_once_or_ends_the_run_with
 
 @pytest.mark.parametrize("asked", past(int(LONGEST_RETRY_AFTER)))
 def test_a_wait_of_any_length_is_waited_for_or_left_to_a_later_run(polled: PolledInput, asked: int) -> None:
-    alert = siem_alert(1, polled.cloud.clock.now() - HOUR)
-    region = polled.cloud.siem("eu")
-    region.add(polled.tenant, alert)
-    polled.cloud.faults.add(region.host, faults.throttled(asked))
+    alert = polled.publish()
+    polled.cloud.faults.add(polled.cloud.siem("eu").host, faults.throttled(asked))
     failures = polled.poll().failures
     if asked <= LONGEST_RETRY_AFTER:
         assert (failures, polled.stop.waits) == ([], [max(FIRST_BACKOFF, asked)])
@@ -149,19 +147,17 @@ def test_a_wait_of_any_length_is_waited_for_or_left_to_a_later_run(polled: Polle
         assert ([type(failure) for failure in failures], polled.stop.waits) == ([ServiceError], [])
         assert f"The wait it asks for, {asked} s, is left to a later run." in str(failures[0])
         assert polled.poll().failures == []
-    assert polled.sink.raws() == [alert.decode()]
+    assert polled.sink.raws() == [alert]
 
 
 @pytest.mark.parametrize("ahead", [sign * skew for skew in past(MOST_SKEW // TICKS_PER_SECOND) for sign in (1, -1)])
 def test_a_clock_that_is_wrong_by_any_time_hides_nothing_and_is_said_where_it_matters(
     polled: PolledInput, ahead: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock = polled.cloud.clock
-    clock.skew(ahead)
-    alert = siem_alert(1, clock.now() - seconds(5))
-    polled.cloud.siem("eu").add(polled.tenant, alert)
+    polled.cloud.clock.skew(ahead)
+    alert = polled.publish(ago=5)
     assert polled.poll().failures == []
-    assert polled.sink.raws() == [alert.decode()]
+    assert polled.sink.raws() == [alert]
     # The server says its time in whole seconds.
     if abs(abs(ahead) - MOST_SKEW // TICKS_PER_SECOND) > 1:
         assert ("set this machine's by NTP" in caplog.text) == (abs(ahead) * TICKS_PER_SECOND > MOST_SKEW)
@@ -309,14 +305,18 @@ def _with_api(polled: PolledInput, change: Callable[[Api], Api]) -> PolledInput:
     return changed
 
 
+def _cut_between_two(record: bytes) -> list[Record | BrokenRecord]:
+    """What is cut out of an answer in which a record stands between two small ones."""
+    body = b'[{"id":"before"},' + record + b',{"id":"behind"}]'
+    pieces = (body[at : at + 4_000_000] for at in range(0, len(body), 4_000_000))
+    return list(cut_array(pieces, lambda value: "id" in value))
+
+
 @pytest.mark.parametrize("over", [-100_000, json_stream.LARGEST_RECORD])
 def test_a_record_of_any_length_spares_its_neighbours(over: int) -> None:
     size = json_stream.LARGEST_RECORD + over
     long = b'{"id":"long","a":"' + b"x" * size + b'"}'
-    body = b'[{"id":"before"},' + long + b',{"id":"behind"}]'
-    found = list(
-        cut_array((body[at : at + 4_000_000] for at in range(0, len(body), 4_000_000)), lambda value: "id" in value)
-    )
+    found = _cut_between_two(long)
     raws = [one.raw for one in found if isinstance(one, Record)]
     assert raws[0] == '{"id":"before"}'
     assert raws[-1] == '{"id":"behind"}'
@@ -326,10 +326,6 @@ def test_a_record_of_any_length_spares_its_neighbours(over: int) -> None:
 
 @pytest.mark.parametrize("depth", past(json_stream._DEEPEST, least=json_stream._DEEPEST - 1)[:4])
 def test_a_record_of_any_depth_spares_its_neighbours(depth: int) -> None:
-    deep = b'{"id":"deep","a":' + b"[" * depth + b"]" * depth + b"}"
-    body = b'[{"id":"before"},' + deep + b',{"id":"behind"}]'
-    found = list(
-        cut_array((body[at : at + 4_000_000] for at in range(0, len(body), 4_000_000)), lambda value: "id" in value)
-    )
+    found = _cut_between_two(b'{"id":"deep","a":' + b"[" * depth + b"]" * depth + b"}")
     assert [one.raw for one in found if isinstance(one, Record)] == ['{"id":"before"}', '{"id":"behind"}']
     assert len(found) == 3

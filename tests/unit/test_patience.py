@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from defender_alerts.errors import StoppedError
@@ -16,18 +14,9 @@ from standins.splunkd import Fault, Splunkd
 PATH = "configs/conf-ta_defender_alerts_settings"
 
 
-@pytest.fixture(scope="module")
-def running(
-    tmp_path_factory: pytest.TempPathFactory, built_app: Path, splunk_pythons: dict[str, Path]
-) -> Iterator[Splunkd]:
-    with Splunkd(tmp_path_factory.mktemp("splunk"), built_app, splunk_pythons["3.9"]) as splunkd:
-        yield splunkd
-
-
-@pytest.fixture
-def splunkd(running: Splunkd) -> Iterator[Splunkd]:
-    yield running
-    running.faults.clear()
+@pytest.fixture(autouse=True)
+def without_faults(splunkd: Splunkd) -> None:
+    splunkd.faults.clear()
 
 
 class Waiting:

@@ -86,6 +86,14 @@ def tokens(store: PasswordStore, clock: Clock, writer: str = "") -> StoredRefres
     return StoredRefreshTokens(store, "corp", writer=writer, now=clock)  # type: ignore[arg-type]
 
 
+@pytest.fixture
+def old(store: PasswordStore, clock: Clock) -> PasswordStore:
+    """A store with a sign-in that is due to be written again."""
+    tokens(store, clock).replace(token(0))
+    clock.now += 2 * DAY
+    return store
+
+
 def test_what_was_stored_is_read_and_gone_when_it_is_forgotten(store: PasswordStore, clock: Clock) -> None:
     assert tokens(store, clock).current() == ""
     tokens(store, clock).replace(token(1))
@@ -129,34 +137,32 @@ def test_a_hundred_inputs_in_a_week_write_three_times_a_day_at_most_and_always_l
 
 @pytest.mark.parametrize("step", range(1, 7))
 def test_a_kill_at_any_step_of_a_write_leaves_the_newer_slot_and_the_next_run_mends_the_other(
-    store: PasswordStore, clock: Clock, step: int
+    old: PasswordStore, clock: Clock, step: int
 ) -> None:
-    tokens(store, clock).replace(token(0))
-    clock.now += 2 * DAY
-    first = tokens(store, clock, "one")
+    first = tokens(old, clock, "one")
     first.current()
     first.renewed(token(1))
     clock.now += 2 * DAY
-    killed = tokens(store, clock, "one")
+    killed = tokens(old, clock, "one")
     assert killed.current() == token(1)
-    store.calls = 0
+    old.calls = 0
 
     def kill(call: int) -> None:
         if call == step:
             raise Killed
 
-    store.before_write = kill
+    old.before_write = kill
     with pytest.raises(Killed):
         killed.renewed(token(2))
-    store.before_write = lambda _: None
-    following = tokens(store, clock, "two")
+    old.before_write = lambda _: None
+    following = tokens(old, clock, "two")
     # Before the mark behind the last piece, which stands there already, all of the newer one is there.
     assert following.current() == (token(2) if step == 6 else token(1))
     following.renewed(token(3))
     assert following.current() == (token(2) if step == 6 else token(3))
-    newest = tokens(store, clock)
+    newest = tokens(old, clock)
     clock.now += 2 * DAY
-    again = tokens(store, clock, "three")
+    again = tokens(old, clock, "three")
     again.current()
     again.renewed(token(4))
     assert newest.current() == token(4)
@@ -164,48 +170,44 @@ def test_a_kill_at_any_step_of_a_write_leaves_the_newer_slot_and_the_next_run_me
 
 @pytest.mark.parametrize("step", range(1, 7))
 def test_two_that_write_at_once_leave_one_whole_slot_of_the_right_sign_in(
-    store: PasswordStore, clock: Clock, step: int
+    old: PasswordStore, clock: Clock, step: int
 ) -> None:
-    tokens(store, clock).replace(token(0))
-    clock.now += 2 * DAY
-    one, other = tokens(store, clock, "one"), tokens(store, clock, "other")
+    one, other = tokens(old, clock, "one"), tokens(old, clock, "other")
     assert one.current() == other.current() == token(0)
-    store.calls = 0
+    old.calls = 0
 
     def interleave(call: int) -> None:
         if call == step:
-            store.before_write = lambda _: None
+            old.before_write = lambda _: None
             other.renewed(token(2))
 
-    store.before_write = interleave
+    old.before_write = interleave
     one.renewed(token(1))
-    assert tokens(store, clock).current() in {token(0), token(1), token(2)}
+    assert tokens(old, clock).current() in {token(0), token(1), token(2)}
 
 
-def test_an_input_never_puts_the_sign_in_of_before_in_place_of_a_new_one(store: PasswordStore, clock: Clock) -> None:
-    tokens(store, clock).replace(token(0))
-    clock.now += 2 * DAY
-    late = tokens(store, clock, "late")
+def test_an_input_never_puts_the_sign_in_of_before_in_place_of_a_new_one(old: PasswordStore, clock: Clock) -> None:
+    late = tokens(old, clock, "late")
     late.current()
-    tokens(store, clock).replace(token(1))
+    tokens(old, clock).replace(token(1))
     clock.now += 2 * DAY
     late.renewed(token(2))
-    assert tokens(store, clock).current() == token(1)
+    assert tokens(old, clock).current() == token(1)
     # Not even in the middle of its own write.
-    busy = tokens(store, clock, "busy")
+    busy = tokens(old, clock, "busy")
     busy.current()
-    store.calls = 0
+    old.calls = 0
 
     def sign_in(call: int) -> None:
         if call == 1:
-            store.before_write = lambda _: None
+            old.before_write = lambda _: None
             # Done on a host whose clock is behind.
             clock.now -= 60
-            tokens(store, clock).replace(token(3))
+            tokens(old, clock).replace(token(3))
 
-    store.before_write = sign_in
+    old.before_write = sign_in
     busy.renewed(token(4))
-    assert tokens(store, clock).current() == token(3)
+    assert tokens(old, clock).current() == token(3)
 
 
 def test_a_clock_that_was_set_back_does_not_hide_a_new_sign_in(store: PasswordStore, clock: Clock) -> None:
@@ -223,29 +225,25 @@ def test_a_clock_that_was_set_back_does_not_hide_a_new_sign_in(store: PasswordSt
     assert tokens(store, clock).current() == token(1)
 
 
-def test_who_only_reads_never_writes(store: PasswordStore, clock: Clock) -> None:
-    tokens(store, clock).replace(token(0))
-    clock.now += 30 * DAY
-    reader, store.calls = tokens(store, clock), 0
+def test_who_only_reads_never_writes(old: PasswordStore, clock: Clock) -> None:
+    reader, old.calls = tokens(old, clock), 0
     reader.current()
     reader.renewed(token(1))
-    assert store.calls == 0
+    assert old.calls == 0
 
 
 def test_a_write_that_fails_is_said_and_costs_nothing(
-    store: PasswordStore, clock: Clock, caplog: pytest.LogCaptureFixture
+    old: PasswordStore, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tokens(store, clock).replace(token(0))
-    clock.now += 2 * DAY
     log = logging.getLogger("test_refresh_tokens")
-    writer = StoredRefreshTokens(store, "corp", writer="one", log=log, now=clock)  # type: ignore[arg-type]
+    writer = StoredRefreshTokens(old, "corp", writer="one", log=log, now=clock)  # type: ignore[arg-type]
     writer.current()
 
     def refuse(_: int) -> None:
         raise SplunkdError(503, "busy")
 
-    store.before_write = refuse
+    old.before_write = refuse
     writer.renewed(token(1))
     assert "account=corp The renewed sign-in could not be stored (busy)." in caplog.text
     assert token(1) not in caplog.text
-    assert tokens(store, clock).current() == token(0)
+    assert tokens(old, clock).current() == token(0)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
 import pytest
@@ -63,14 +62,6 @@ def test_what_splunkd_lists_is_read_whole() -> None:
     assert entries(answer) == [("eu", {"index": "main"}), ("us", {})]
     assert content_of(answer) == {"index": "main"}
     assert documents([{"_key": "a"}]) == [{"_key": "a"}]
-
-
-@pytest.fixture(scope="module")
-def splunkd(
-    tmp_path_factory: pytest.TempPathFactory, built_app: Path, splunk_pythons: dict[str, Path]
-) -> Iterator[Splunkd]:
-    with Splunkd(tmp_path_factory.mktemp("splunk"), built_app, splunk_pythons["3.9"]) as running:
-        yield running
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

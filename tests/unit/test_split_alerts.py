@@ -24,9 +24,17 @@ def _memory(store: MemoryPlaces, generation: int = 0) -> DeliveredSplitAlerts:
     return DeliveredSplitAlerts(KEY, generation, store)
 
 
-def test_what_was_saved_is_known_to_the_next_process() -> None:
-    store = MemoryPlaces()
-    memory = _memory(store)
+@pytest.fixture
+def store() -> MemoryPlaces:
+    return MemoryPlaces()
+
+
+@pytest.fixture
+def memory(store: MemoryPlaces) -> DeliveredSplitAlerts:
+    return _memory(store)
+
+
+def test_what_was_saved_is_known_to_the_next_process(store: MemoryPlaces, memory: DeliveredSplitAlerts) -> None:
     versions = [_version(number, NOW - number * DAY // 2) for number in range(40)]
     for version in versions:
         assert memory.is_new(version)
@@ -39,16 +47,13 @@ def test_what_was_saved_is_known_to_the_next_process() -> None:
     assert later.is_new(_version(0, NOW + 1))
 
 
-def test_what_was_not_saved_is_delivered_again() -> None:
-    store = MemoryPlaces()
+def test_what_was_not_saved_is_delivered_again(store: MemoryPlaces) -> None:
     _memory(store).add(_version(1))
     assert _memory(store).is_new(_version(1))
     assert store.documents == {}
 
 
-def test_only_the_days_that_got_something_are_saved() -> None:
-    store = MemoryPlaces()
-    memory = _memory(store)
+def test_only_the_days_that_got_something_are_saved(store: MemoryPlaces, memory: DeliveredSplitAlerts) -> None:
     memory.add(_version(1))
     memory.add(_version(2, NOW - 30 * DAY))
     memory.save()
@@ -58,8 +63,7 @@ def test_only_the_days_that_got_something_are_saved() -> None:
     assert [document["day"] for document in store.history] == ["2026-10-24", "2026-11-23", "2026-11-23"]
 
 
-def test_few_days_are_held_in_memory_however_many_are_touched() -> None:
-    memory = _memory(MemoryPlaces())
+def test_few_days_are_held_in_memory_however_many_are_touched(memory: DeliveredSplitAlerts) -> None:
     for day in range(300):
         memory.add(_version(day, NOW - day * DAY))
         memory.save()
@@ -68,17 +72,13 @@ def test_few_days_are_held_in_memory_however_many_are_touched() -> None:
     assert not memory.is_new(_version(0))
 
 
-def test_a_reset_place_delivers_its_alerts_again() -> None:
-    store = MemoryPlaces()
-    memory = _memory(store)
+def test_a_reset_place_delivers_its_alerts_again(store: MemoryPlaces, memory: DeliveredSplitAlerts) -> None:
     memory.add(_version(1))
     memory.save()
     assert _memory(store, generation=1).is_new(_version(1))
 
 
-def test_what_no_incident_shows_any_more_is_forgotten() -> None:
-    store = MemoryPlaces()
-    memory = _memory(store)
+def test_what_no_incident_shows_any_more_is_forgotten(store: MemoryPlaces, memory: DeliveredSplitAlerts) -> None:
     memory.add(_version(1))
     memory.add(_version(2, NOW - 500 * DAY))
     # An incident may show alerts that are older than itself.
@@ -99,9 +99,9 @@ def test_a_process_that_had_no_alerts_leaves_the_store_alone() -> None:
 @pytest.mark.parametrize(
     "damage", [{"fingerprints": "äöü"}, {"fingerprints": 7}, {"fingerprints": "abc"}, {"fingerprints": "AAAA"}]
 )
-def test_a_damaged_day_is_an_error_and_not_an_empty_one(damage: dict[str, object]) -> None:
-    store = MemoryPlaces()
-    memory = _memory(store)
+def test_a_damaged_day_is_an_error_and_not_an_empty_one(
+    store: MemoryPlaces, memory: DeliveredSplitAlerts, damage: dict[str, object]
+) -> None:
     memory.add(_version(1))
     memory.save()
     next(iter(store.documents.values())).update(damage)

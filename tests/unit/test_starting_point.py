@@ -10,7 +10,6 @@ import pytest
 from defender_alerts.checkpoint.checkpoint import Checkpoint, CheckpointKey
 from defender_alerts.times import iso, parse_iso, seconds
 from standins.microsoft.cloud import MicrosoftCloud
-from standins.microsoft.samples import siem_alert
 from standins.polling import MemoryPlaces, MemorySink, PolledInput
 from standins.sources import GRAPH, SOURCES, Source, customer
 
@@ -98,10 +97,9 @@ def test_an_input_that_was_down_for_longer_than_microsoft_remembers_starts_there
     down_since = now - seconds(200 * DAY)
     key = CheckpointKey("defender_siem_alerts", "test", polled.tenant.guid, "commercial", "eu")
     polled.store.save(Checkpoint.first(key, down_since).document())
-    alert = siem_alert(1, now - seconds(DAY))
-    polled.cloud.siem("eu").add(polled.tenant, alert)
+    alert = polled.publish(ago=DAY)
     assert polled.poll().failures == []
-    assert polled.sink.raws() == [alert.decode()]
+    assert polled.sink.raws() == [alert]
     assert f"between {iso(down_since)} and 2026-" in caplog.text
     assert "Microsoft keeps them for 180 days only" in caplog.text
     first = min(
@@ -115,9 +113,11 @@ def test_an_input_that_was_down_for_longer_than_microsoft_remembers_starts_there
 
 @pytest.fixture
 def forwarders(cloud: MicrosoftCloud) -> tuple[PolledInput, PolledInput]:
-    """Give an input on two forwarders, each with a KV store of its own; the second stands by."""
+    """Give an input on two forwarders, each with a KV store of its own; the first has collected, the second stands by."""
     cloud.clock.freeze(cloud.clock.now())
     first = _input(GRAPH, cloud, "-2h")
+    GRAPH.publish(cloud, first.tenant, [GRAPH.make(1, cloud.clock.now() - seconds(600))])
+    assert first.poll().failures == []
     return first, replace(first, store=MemoryPlaces(), sink=MemorySink(), writer="cold process")
 
 
@@ -127,8 +127,6 @@ def test_a_forwarder_whose_KV_store_is_new_begins_at_start_time(
     """It repeats what the first has collected since then, and misses what came before while nobody collected."""
     first, cold = forwarders
     cloud = first.cloud
-    GRAPH.publish(cloud, first.tenant, [GRAPH.make(1, cloud.clock.now() - seconds(600))])
-    assert first.poll().failures == []
     for number, passed in ((2, 3_600), (3, 3_600), (4, 3_600)):
         cloud.clock.advance(passed)
         GRAPH.publish(cloud, first.tenant, [GRAPH.make(number, cloud.clock.now() - seconds(60))])
@@ -142,8 +140,6 @@ def test_the_first_forwarder_goes_on_where_it_was_and_repeats_what_the_other_one
 ) -> None:
     first, cold = forwarders
     cloud = first.cloud
-    GRAPH.publish(cloud, first.tenant, [GRAPH.make(1, cloud.clock.now() - seconds(600))])
-    assert first.poll().failures == []
     cloud.clock.advance(1_800)
     GRAPH.publish(cloud, first.tenant, [GRAPH.make(2, cloud.clock.now() - seconds(60))])
     assert cold.poll().failures == []

@@ -23,7 +23,6 @@ from defender_alerts.microsoft.tokens import _MOST_ASSERTIONS
 from defender_alerts.times import seconds
 from standins.key_pairs import KeyPair
 from standins.microsoft import faults
-from standins.microsoft.samples import siem_alert
 from standins.polling import SECRET, PolledInput
 from unit.past import past
 
@@ -47,11 +46,8 @@ class Refused:
     code: int
 
 
-def _secret(value: str) -> Callable[[PolledInput], None]:
-    def spoil(polled: PolledInput) -> None:
-        polled.secret = value
-
-    return spoil
+def _wrong_secret(polled: PolledInput) -> None:
+    polled.secret = "wrong"
 
 
 def _expire(polled: PolledInput) -> None:
@@ -59,38 +55,33 @@ def _expire(polled: PolledInput) -> None:
     polled.application.add_secret(SECRET, expires=polled.cloud.clock.now() - seconds(86_400))
 
 
-def _unknown_application(polled: PolledInput) -> None:
-    polled.tenant.applications.clear()
-
-
 def _disable(polled: PolledInput) -> None:
     polled.application.disabled = True
 
 
-def _unlicensed(polled: PolledInput) -> None:
-    polled.tenant.resources.clear()
-
-
-def _entra(code: int) -> Callable[[PolledInput], None]:
-    def spoil(polled: PolledInput) -> None:
-        polled.cloud.faults.add(LOGIN, faults.EntraError(code), times=None)
-
-    return spoil
+def _conditional_access(polled: PolledInput) -> None:
+    polled.cloud.faults.add(LOGIN, faults.EntraError(53003), times=None)
 
 
 REFUSED = (
-    Refused("a wrong secret", _secret("wrong"), AuthenticationError, r"secret of the account corp is wrong", 7000215),
+    Refused("a wrong secret", _wrong_secret, AuthenticationError, r"secret of the account corp is wrong", 7000215),
     Refused("an expired secret", _expire, AuthenticationError, r"secret of the account corp has expired", 7000222),
-    Refused("an unknown application", _unknown_application, AuthenticationError, r"unknown in its tenant", 700016),
+    Refused(
+        "an unknown application",
+        lambda polled: polled.tenant.applications.clear(),
+        AuthenticationError,
+        r"unknown in its tenant",
+        700016,
+    ),
     Refused("a disabled application", _disable, AuthenticationError, r"Enable it in Entra ID", 7000112),
     Refused(
         "a resource that the tenant does not know",
-        _unlicensed,
+        lambda polled: polled.tenant.resources.clear(),
         UnknownResourceError,
         r"graph\.windows\.net is unknown.*Set the input's resource to https://WDATPAlertExport",
         500011,
     ),
-    Refused("Conditional Access", _entra(53003), AuthenticationError, r"Conditional Access policy blocks", 53003),
+    Refused("Conditional Access", _conditional_access, AuthenticationError, r"Conditional Access policy blocks", 53003),
 )
 
 
@@ -152,8 +143,7 @@ def test_a_token_is_renewed_before_it_expires(polled: PolledInput) -> None:
 
 
 def test_a_token_that_was_revoked_is_renewed_once_and_the_run_goes_on(polled: PolledInput) -> None:
-    alert = siem_alert(1, polled.cloud.clock.now() - seconds(60))
-    polled.cloud.siem("eu").add(polled.tenant, alert)
+    alert = polled.publish()
     revoked: list[int] = []
 
     def revoke(_: object) -> None:
@@ -163,7 +153,7 @@ def test_a_token_that_was_revoked_is_renewed_once_and_the_run_goes_on(polled: Po
 
     polled.cloud.siem("eu").before_answer = revoke
     assert polled.poll().failures == []
-    assert polled.sink.raws() == [alert.decode()]
+    assert polled.sink.raws() == [alert]
     assert _token_calls(polled) == 2
 
 
@@ -197,10 +187,9 @@ def test_a_government_tenant_is_collected_from_its_own_hosts(polled: PolledInput
     polled.tenant = polled.cloud.entra.add_tenant(domain=f"{national.replace('_', '')}.example", cloud=national)
     polled.application = polled.tenant.add_application(secret=SECRET)
     polled.regions = ("us",)
-    alert = siem_alert(1, polled.cloud.clock.now() - seconds(60))
-    polled.cloud.siem(region).add(polled.tenant, alert)
+    alert = polled.publish(region=region)
     assert polled.poll().failures == []
-    assert polled.sink.raws() == [alert.decode()]
+    assert polled.sink.raws() == [alert]
     login = "login.microsoftonline.com" if national == "gcc" else "login.microsoftonline.us"
     assert polled.cloud.journal.hosts() == {login, polled.cloud.siem(region).host}
 
@@ -271,19 +260,11 @@ def test_each_renewal_has_an_assertion_of_its_own(certified: PolledInput) -> Non
     assert len(set(shown)) == len(shown) == _token_calls(certified) > 2
 
 
-def _spoil_algorithm(polled: PolledInput) -> None:
-    polled.cloud.entra.assertion_algorithms.remove("PS256")
-
-
-def _spoil_thumbprint(polled: PolledInput) -> None:
-    polled.cloud.entra.assertion_thumbprints.remove("x5t#S256")
-
-
-@pytest.mark.parametrize("spoil", [_spoil_algorithm, _spoil_thumbprint])
+@pytest.mark.parametrize(("part", "form"), [("assertion_algorithms", "PS256"), ("assertion_thumbprints", "x5t#S256")])
 def test_where_the_new_form_of_assertion_is_refused_the_old_one_is_tried_once_and_kept(
-    certified: PolledInput, spoil: Callable[[PolledInput], None]
+    certified: PolledInput, part: str, form: str
 ) -> None:
-    spoil(certified)
+    getattr(certified.cloud.entra, part).remove(form)
     certified.application.token_seconds = 240
     assert certified.poll(**WITH_CERTIFICATE).failures == []
     assert set(_shown(certified)) == {"RS256"}
@@ -297,17 +278,9 @@ def test_a_wrong_clock_of_this_host_is_put_right_by_the_refusals_own_date(certif
     assert (_token_calls(certified), len(_shown(certified))) == (2, 1)
 
 
-def _unregistered(polled: PolledInput) -> None:
-    polled.application.certificates.clear()
-
-
 def _expired_there(polled: PolledInput) -> None:
     polled.application.certificates.clear()
     polled.application.add_certificate(PAIR.pem, expires=polled.cloud.clock.now() - seconds(60))
-
-
-def _no_algorithm(polled: PolledInput) -> None:
-    polled.cloud.entra.assertion_algorithms.clear()
 
 
 def _not_found_and_no_old_algorithm(polled: PolledInput) -> None:
@@ -317,7 +290,13 @@ def _not_found_and_no_old_algorithm(polled: PolledInput) -> None:
 
 THUMBPRINT = f"thumbprint is {PAIR.certificate.fingerprint(hashes.SHA1()).hex().upper()}"  # noqa: S303 - a name
 REFUSED_CERTIFICATES = (
-    Refused("not uploaded", _unregistered, AuthenticationError, rf"{THUMBPRINT}.*upload.*key was not found", 700027),
+    Refused(
+        "not uploaded",
+        lambda polled: polled.application.certificates.clear(),
+        AuthenticationError,
+        rf"{THUMBPRINT}.*upload.*key was not found",
+        700027,
+    ),
     Refused("expired in Entra ID", _expired_there, AuthenticationError, r"knows it as expired.*is expired", 700027),
     Refused(
         "not uploaded, and the old form is not taken either",
@@ -327,7 +306,11 @@ REFUSED_CERTIFICATES = (
         700027,
     ),
     Refused(
-        "no algorithm", _no_algorithm, AuthenticationError, r"neither PS256 nor RS256.*at least 2048 bits", 5002730
+        "no algorithm",
+        lambda polled: polled.cloud.entra.assertion_algorithms.clear(),
+        AuthenticationError,
+        r"neither PS256 nor RS256.*at least 2048 bits",
+        5002730,
     ),
 )
 
