@@ -106,15 +106,6 @@ def test_what_is_wrong_is_named_first_with_what_to_do_copied_in_the_order_in_whi
     assert workplace.page.locator("img[src=x]").count() == 0
 
 
-def test_a_user_without_the_capability_is_refused_and_sees_why(workplace: Workplace) -> None:
-    workplace.web.user = "analyst"
-    open_row(workplace)
-    shown = check(workplace)
-    expect(shown.get_by_role("alert")).to_contain_text("capability admin_all_objects")
-    expect(shown.get_by_role("code")).to_have_count(0)
-    workplace.seen_refusals += 1
-
-
 def test_where_splunk_web_gives_up_the_command_is_named(workplace: Workplace) -> None:
     workplace.web.patience = 2.0
     open_row(workplace)
