@@ -108,20 +108,10 @@ def _upload(layered: SearchKnowledge, text: str, sourcetype: str) -> Iterator[st
         yield raw.strip()
 
 
-@pytest.mark.parametrize("break_in_front", ["\n", "\r\n  "])
-def test_siem_records_in_a_file_of_their_own_are_told_apart_by_the_sourcetype(
-    make_app: MakeApp, break_in_front: str
-) -> None:
-    """An upload of records, one behind the other: the sourcetype's stanza alone holds, and dates are the other app's."""
-    dated = make_app({"default/props.conf": "[wdatp:alerts]\nDATETIME_CONFIG = CURRENT\n"})
-    layered = SearchKnowledge.load(paths.PACKAGE, dated)
-    records = [pretty(SIEM.raw(number=number).encode()).decode() for number in range(3)]
-    assert list(_upload(layered, break_in_front.join(records), "wdatp:alerts")) == records
-
-
-@pytest.mark.parametrize("kind", current_events.KINDS, ids=current_events.sourcetype_of)
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_current_records_in_a_file_of_their_own_are_told_apart_by_the_sourcetype(
+@pytest.mark.parametrize(
+    ("kind", "newline"), [*itertools.product([SIEM, *KINDS], ["\n", "\r\n"]), (SIEM, "\r\n  ")], ids=str
+)
+def test_records_in_a_file_of_their_own_are_told_apart_by_the_sourcetype(
     make_app: MakeApp, kind: Kind, newline: str
 ) -> None:
     """Here records hold objects, which may begin a line of their own, but not at its first character."""

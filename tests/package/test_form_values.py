@@ -138,14 +138,12 @@ def cases(values: dict[tuple[str, str], list[str]]) -> list[tuple[str, str, str]
     return [(form, field, value) for (form, field), examples in values.items() for value in examples]
 
 
-@pytest.mark.parametrize(("form", "field", "value"), cases(ALLOWED))
-def test_the_pages_allow(form: str, field: str, value: str) -> None:
-    assert allows(forms()[form][field], value)
-
-
-@pytest.mark.parametrize(("form", "field", "value"), cases(REFUSED))
-def test_the_pages_refuse(form: str, field: str, value: str) -> None:
-    assert not allows(forms()[form][field], value)
+@pytest.mark.parametrize(
+    ("form", "field", "value", "is_allowed"),
+    [*((*case, True) for case in cases(ALLOWED)), *((*case, False) for case in cases(REFUSED))],
+)
+def test_the_pages_allow_and_refuse(form: str, field: str, value: str, *, is_allowed: bool) -> None:
+    assert allows(forms()[form][field], value) is is_allowed
 
 
 @pytest.mark.parametrize("value", ALLOWED["defender_siem_alerts", "start_time"])
