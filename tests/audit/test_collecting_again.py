@@ -54,8 +54,7 @@ def test_what_lies_between_the_missing_ones_is_not_read_again(audited: Audited) 
 
 
 def test_an_alert_that_the_api_no_longer_shows_is_given_up(audited: Audited) -> None:
-    audited.collected({"eu": 6}, lost=[1, 4])
-    audited.audit("--collect")
+    audited.ordered([1, 4])
     shown = audited.installation.cloud.siem("eu").alerts(audited.installation.tenant)
     audited.installation.cloud.siem("eu").remove(audited.installation.tenant, lambda one: one == shown[1])
     audited.run()
@@ -64,9 +63,7 @@ def test_an_alert_that_the_api_no_longer_shows_is_given_up(audited: Audited) -> 
 
 
 def test_a_second_order_waits_for_the_first(audited: Audited) -> None:
-    audited.collected({"eu": 6}, lost=[1, 4])
-    audited.audit("--collect")
-    (first,) = audited.orders()
+    first = audited.ordered([1, 4])
     again = audited.audit("--collect")
     assert again.status == 1
     assert "2 alerts of an earlier order have yet to be collected" in again.out
@@ -74,8 +71,7 @@ def test_a_second_order_waits_for_the_first(audited: Audited) -> None:
 
 
 def test_an_order_of_before_a_reset_is_dropped(audited: Audited) -> None:
-    audited.collected({"eu": 6}, lost=[1])
-    audited.audit("--collect")
+    audited.ordered([1])
     kvstore = audited.installation.splunkd.kvstore
     (checkpoint,) = [one for one in audited.installation.checkpoints() if one["_key"].endswith(":eu")]
     kvstore.put(COLLECTION, {**checkpoint, "_key": f"{checkpoint['_key']}:1", "generation": 1})
@@ -85,8 +81,7 @@ def test_an_order_of_before_a_reset_is_dropped(audited: Audited) -> None:
 
 
 def test_an_order_of_a_deleted_input_goes_with_it(audited: Audited) -> None:
-    audited.collected({"eu": 6}, lost=[1])
-    audited.audit("--collect")
+    audited.ordered([1])
     delete_input(audited.store(), "defender_siem_alerts", "corp_all", audited.installation.cloud.clock.now())
     assert audited.orders() == []
 
@@ -114,9 +109,7 @@ def test_runs_that_end_at_any_save_lose_nothing_of_an_order_and_repeat_a_batch_e
 
 
 def test_an_order_that_can_not_be_read_is_an_error_and_no_first_order(audited: Audited) -> None:
-    audited.collected({"eu": 6}, lost=[1])
-    audited.audit("--collect")
-    (order,) = audited.orders()
+    order = audited.ordered([1])
     audited.installation.splunkd.kvstore.put(COLLECTION, {**order, "versions": "garbage!"})
     done = audited.audit("--collect", "--json")
     assert done.status == 3
@@ -124,9 +117,7 @@ def test_an_order_that_can_not_be_read_is_an_error_and_no_first_order(audited: A
 
 
 def test_an_order_that_can_not_be_read_is_reported_and_does_not_hold_up_what_is_new(audited: Audited) -> None:
-    audited.collected({"eu": 6}, lost=[1])
-    audited.audit("--collect")
-    (order,) = audited.orders()
+    order = audited.ordered([1])
     audited.installation.splunkd.kvstore.put(COLLECTION, {**order, "versions": "garbage!"})
     audited.publish({"us": 2, "eu": 3}, ago=120 * ticks.PER_SECOND)
     result = audited.run()

@@ -99,8 +99,15 @@ class Scene:
         self._take(run)
         return run
 
+    def kill_while(self, answer: Scripted) -> InputRun:
+        """Start it, and kill it once Microsoft keeps it waiting for this answer."""
+        process = self.start()
+        assert answer.has_begun.wait(30)
+        return self.kill(process)
+
     def kill_at(self, fault: Fault, process: InputProcess) -> InputRun:
-        """Kill it while the KV store keeps its request, and wait until the store has done with that."""
+        """Let it go on, kill it while the KV store keeps its request, and wait until the store has done with that."""
+        process.resume_stdout()
         assert fault.gate is not None
         wait_until(lambda: fault.hits > 0, f"{fault.path} is asked for")
         run = self.kill(process)

@@ -30,9 +30,7 @@ def told(value: object) -> str:
 def test_killed_before_it_has_a_token_it_has_done_nothing(installed: Installation) -> None:
     scene, gate = Scene(installed), Hold()
     waits = installed.cloud.faults.add(LOGIN_HOST, gate, times=None)
-    process = scene.start()
-    assert waits.has_begun.wait(30)
-    assert scene.kill(process).events == []
+    assert scene.kill_while(waits).events == []
     gate.gate.set()
     assert installed.checkpoints() == []
     assert scene.finish() == {}
@@ -49,10 +47,7 @@ def test_killed_in_the_middle_of_an_answer_without_order_it_has_delivered_nothin
     installed: Installation,
 ) -> None:
     scene = Scene(installed, ago=IN_THE_FIRST_WINDOW)
-    stalls = scene.stall(0.7)
-    process = scene.start()
-    assert stalls.has_begun.wait(30)
-    assert scene.kill(process).events == []
+    assert scene.kill_while(scene.stall(0.7)).events == []
     assert scene.finish() == {}
 
 
@@ -100,9 +95,7 @@ def test_killed_behind_the_save_of_a_single_alert_it_has_written_that_to_the_las
     # So little stays in a buffer, unless it is flushed. The second window's answer is kept back; the first is saved.
     scene, gate = Scene(installed, count=1, ago=IN_THE_FIRST_WINDOW), Hold()
     waits = installed.cloud.faults.add(installed.cloud.siem("eu").host, gate, times=None, after=1)
-    process = scene.start()
-    assert waits.has_begun.wait(30)
-    assert len(scene.kill(process).events) == 1
+    assert len(scene.kill_while(waits).events) == 1
     gate.gate.set()
     assert scene.finish() == {}
 
@@ -130,7 +123,6 @@ def test_killed_while_splunkd_has_its_save_but_has_not_carried_it_out_it_repeats
     scene = Scene(installed, target)
     process = scene.start(pause_at)
     held = scene.hold(SAVES, "POST", dropped=True)
-    process.resume_stdout()
     first = scene.kill_at(held, process)
     assert len(first.events) == (pause_at // BATCH_VERSIONS + 1) * BATCH_VERSIONS
     assert scene.finish() == {target.regions[0]: BATCH_VERSIONS}
@@ -145,7 +137,6 @@ def test_killed_when_its_save_is_carried_out_but_before_it_hears_of_it_it_repeat
     # The answer to the save is lost. What it asks splunkd before is for another process; what it asks next, why, is kept.
     lost = installed.splunkd.faults.add(Fault(SAVES, frozenset({"POST"}), times=1, dropped=True, applied=True))
     held = scene.hold("", "GET", skip=1)
-    process.resume_stdout()
     first = scene.kill_at(held, process)
     assert lost.hits == 1
     assert len(first.events) == (pause_at // BATCH_VERSIONS + 1) * BATCH_VERSIONS
@@ -156,7 +147,6 @@ def test_killed_while_it_saves_in_three_regions_it_repeats_a_batch_of_each_at_mo
     scene = Scene.of_all_regions(installed)
     process = scene.start(pause_at=IN_THE_SECOND_BATCH)
     held = scene.hold(SAVES, "POST", dropped=True)
-    process.resume_stdout()
     scene.kill_at(held, process)
     repeated = scene.finish()
     assert repeated

@@ -28,9 +28,8 @@ def _done(polled: PolledInput) -> PollResult:
 
 @pytest.mark.parametrize("source", CURRENT, ids=lambda source: source.kind)
 def test_a_poll_with_nothing_new_costs_one_token_call_and_one_data_call(cloud: MicrosoftCloud, source: Source) -> None:
-    tenant, application = customer(cloud)
-    polled = source.input(cloud, tenant, application)
-    source.publish(cloud, tenant, [source.make(number, cloud.clock.now() - HOUR) for number in range(1, 30)])
+    polled = source.input(cloud, *customer(cloud))
+    source.publish(cloud, polled.tenant, [source.make(number, cloud.clock.now() - HOUR) for number in range(1, 30)])
     _done(polled)
     cloud.clock.advance(300)
     cloud.journal.clear()
@@ -80,10 +79,9 @@ def test_a_government_tenant_is_read_from_the_hosts_of_its_cloud_alone(
 
 
 def test_a_merged_incident_is_kept_as_it_is(cloud: MicrosoftCloud) -> None:
-    tenant, application = customer(cloud)
-    polled = INCIDENTS.input(cloud, tenant, application)
+    polled = INCIDENTS.input(cloud, *customer(cloud))
     raw = graph_incident(7, cloud.clock.now() - HOUR, redirect_to=8)
-    INCIDENTS.publish(cloud, tenant, [raw])
+    INCIDENTS.publish(cloud, polled.tenant, [raw])
     _done(polled)
     assert polled.sink.raws() == [raw.decode()]
     assert json.loads(raw)["status"] == "redirected"

@@ -113,9 +113,8 @@ def test_what_is_no_answer_of_Entra_ID_is_said_as_such_however_odd(polled: Polle
 def test_a_start_in_the_future_is_said_and_once_corrected_it_collects(
     cloud: MicrosoftCloud, source: Source, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tenant, application = customer(cloud)
-    source.publish(cloud, tenant, [source.make(1, cloud.clock.now() - seconds(3_600))])
-    polled = source.input(cloud, tenant, application, start_time="2062-01-01T00:00:00Z")
+    polled = source.input(cloud, *customer(cloud), start_time="2062-01-01T00:00:00Z")
+    source.publish(cloud, polled.tenant, [source.make(1, cloud.clock.now() - seconds(3_600))])
     assert polled.poll().failures == []
     said = [line.getMessage() for line in caplog.records if line.levelname == "WARNING"]
     assert len(said) == 1
@@ -127,7 +126,7 @@ def test_a_start_in_the_future_is_said_and_once_corrected_it_collects(
     # What has a checkpoint no longer looks at the start.
     caplog.clear()
     polled.start_time = "2062-01-01T00:00:00Z"
-    source.publish(cloud, tenant, [source.make(2, cloud.clock.now() - seconds(60))])
+    source.publish(cloud, polled.tenant, [source.make(2, cloud.clock.now() - seconds(60))])
     assert polled.poll().failures == []
     assert len(polled.sink.taken) == 2
     assert [line for line in caplog.records if "start_time" in line.getMessage()] == []

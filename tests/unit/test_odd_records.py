@@ -77,8 +77,7 @@ def body(source: Source, texts: list[bytes]) -> bytes:
 
 def polled_once(cloud: MicrosoftCloud, source: Source, texts: list[bytes], **own: str) -> PolledInput:
     """Poll an input whose API shows these texts in one answer."""
-    tenant, application = customer(cloud)
-    polled = source.input(cloud, tenant, application, start_time="-2h")
+    polled = source.input(cloud, *customer(cloud), start_time="-2h")
     polled.own = {**polled.own, **own}
     cloud.faults.add(source.host, faults.Status(200, body(source, texts)))
     result = polled.poll()
@@ -174,8 +173,7 @@ def test_something_odd_around_the_records_costs_none_of_them(cloud: MicrosoftClo
     raws = records(cloud, source)
     array = b'"value":[' + b",".join(raws) + b"]"
     members = [array, ODD_AROUND[odd]] if behind else [ODD_AROUND[odd], array]
-    tenant, application = customer(cloud)
-    polled = source.input(cloud, tenant, application, start_time="-2h")
+    polled = source.input(cloud, *customer(cloud), start_time="-2h")
     cloud.faults.add(source.host, faults.Status(200, b"{" + b",".join(members) + b"}"))
     assert polled.poll().failures == []
     assert polled.sink.raws() == [raw.decode() for raw in raws]
@@ -184,8 +182,7 @@ def test_something_odd_around_the_records_costs_none_of_them(cloud: MicrosoftClo
 @pytest.mark.parametrize("link", [b"7", b"[" * 3_000 + b"]" * 3_000, b'{"a":1}', b"true"])
 def test_a_link_that_is_none_is_refused_and_not_taken_for_the_end(cloud: MicrosoftCloud, link: bytes) -> None:
     source = INCIDENTS
-    tenant, application = customer(cloud)
-    polled = source.input(cloud, tenant, application, start_time="-2h")
+    polled = source.input(cloud, *customer(cloud), start_time="-2h")
     cloud.faults.add(source.host, faults.Status(200, b'{"value":[],"@odata.nextLink":' + link + b"}"))
     (failure,) = polled.poll().failures
     assert "returned a link to" in str(failure)
@@ -208,8 +205,7 @@ ODD_REFUSALS = [
 def test_a_refusal_with_an_odd_body_is_a_refusal_all_the_same(
     cloud: MicrosoftCloud, refused: bytes, status: int
 ) -> None:
-    tenant, application = customer(cloud)
-    polled = GRAPH.input(cloud, tenant, application, start_time="-2h")
+    polled = GRAPH.input(cloud, *customer(cloud), start_time="-2h")
     headers = (("request-id", "11111111-2222-3333-4444-555555555555"),)
     cloud.faults.add(GRAPH.host, faults.Status(status, refused, headers), times=None)
     (failure,) = polled.poll().failures

@@ -25,8 +25,7 @@ def source(request: pytest.FixtureRequest) -> Source:
 
 
 def _input(source: Source, cloud: MicrosoftCloud, start_time: str) -> PolledInput:
-    tenant, application = customer(cloud)
-    return source.input(cloud, tenant, application, start_time=start_time)
+    return source.input(cloud, *customer(cloud), start_time=start_time)
 
 
 def _ago(cloud: MicrosoftCloud, passed: int) -> str:
