@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from integration.doctor import PROXY_PASSWORD, PROXY_USER, proxy_as_saved, secrets_in, visit
 from integration.installation import (
-    APP,
     BROAD,
     CLIENT_SECRET,
     COLLECTION,
@@ -90,14 +87,6 @@ def _files(home: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in (home / "etc").rglob("*.conf") if path.is_file()}
 
 
-def test_a_clock_that_is_off_is_told(installed: Installation) -> None:
-    installed.cloud.clock.skew(400.0)
-    done = visit(installed, "--input", NARROW, "--json")
-    clock = done.of("clock")
-    assert (done.status, clock["outcome"]) == (0, "warning")
-    assert "behind Microsoft's" in clock["found"]
-
-
 def test_a_checkpoint_that_stays_behind_is_told(installed: Installation) -> None:
     assert installed.run(NARROW).status == 0
     (checkpoint,) = installed.checkpoints()
@@ -113,16 +102,6 @@ def test_a_checkpoint_that_stays_behind_is_told(installed: Installation) -> None
 # The settings.
 
 
-@contextmanager
-def _written(installed: Installation, **fields: str) -> Iterator[str]:
-    """An input that was written into inputs.conf by hand."""
-    installed.write_input("by_hand", **fields)
-    try:
-        yield "by_hand"
-    finally:
-        installed.splunkd.conf.remove("inputs", APP, f"{KIND}://by_hand")
-
-
 @pytest.mark.parametrize(
     ("fields", "check", "says"),
     [
@@ -134,8 +113,8 @@ def _written(installed: Installation, **fields: str) -> Iterator[str]:
 def test_a_wrong_setting_ends_with_2_and_nothing_is_asked_of_microsoft(
     installed: Installation, fields: dict[str, str], check: str, says: str
 ) -> None:
-    with _written(installed, **fields) as name:
-        done = visit(installed, "--input", name, "--json")
+    installed.write_input("by_hand", **fields)
+    done = visit(installed, "--input", "by_hand", "--json")
     assert done.status == 2
     assert says in done.of(check)["found"]
     assert {"skipped"} == set().union(*(done.outcomes()[name] for name in ("proxy", "tls", "token", "api", "clock")))
@@ -145,8 +124,8 @@ def test_a_wrong_setting_ends_with_2_and_nothing_is_asked_of_microsoft(
 
 
 def test_an_input_that_is_disabled_is_told_so(installed: Installation) -> None:
-    with _written(installed, disabled="1", regions="eu") as name:
-        done = visit(installed, "--input", name, "--json")
+    installed.write_input("by_hand", disabled="1", regions="eu")
+    done = visit(installed, "--input", "by_hand", "--json")
     assert (done.status, done.of("input")["outcome"]) == (0, "warning")
 
 

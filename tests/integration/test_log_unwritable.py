@@ -49,49 +49,37 @@ def _logs(installation: Installation) -> Path:
     return installation.splunkd.home / "var" / "log" / "splunk"
 
 
-def _owned_by_root(logs: Path) -> str:
+def _owned_by_root(logs: Path) -> None:
     (logs / LOG).touch()
     (logs / LOG).chmod(0o400)
     if os.geteuid() == 0:
         os.chown(logs / LOG, 0, 0)
-    return "Permission denied"
 
 
-def _folder_read_only(logs: Path) -> str:
-    (logs / LOG).unlink(missing_ok=True)
+def _folder_read_only(logs: Path) -> None:
     if os.geteuid() == 0:
         os.chown(logs, 0, 0)
     logs.chmod(0o555)
-    return "Permission denied"
-
-
-def _a_folder_in_its_place(logs: Path) -> str:
-    (logs / LOG).unlink(missing_ok=True)
-    (logs / LOG).mkdir()
-    return "Is a directory"
-
-
-def _a_link_to_nowhere(logs: Path) -> str:
-    (logs / LOG).unlink(missing_ok=True)
-    (logs / LOG).symlink_to("/nowhere/at/all")
-    return "No such file or directory"
-
-
-def _no_folder(logs: Path) -> str:
-    shutil.rmtree(logs)
-    return "No such file or directory"
-
-
-CASES = (_owned_by_root, _folder_read_only, _a_folder_in_its_place, _a_link_to_nowhere, _no_folder)
 
 
 def _errors(run: InputRun) -> list[str]:
     return [line for line in run.stderr if line.startswith("ERROR ")]
 
 
-@pytest.mark.parametrize("break_it", CASES, ids=lambda case: case.__name__)
-def test_a_run_collects_though_its_log_cannot_be_written(home: Installation, break_it: Callable[[Path], str]) -> None:
-    words = break_it(_logs(home))
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        pytest.param(_owned_by_root, "Permission denied", id="owned by root"),
+        pytest.param(_folder_read_only, "Permission denied", id="read-only folder"),
+        pytest.param(lambda logs: (logs / LOG).mkdir(), "Is a directory", id="a folder in its place"),
+        pytest.param(lambda logs: (logs / LOG).symlink_to("/nowhere/at/all"), "No such file", id="a link to nowhere"),
+        pytest.param(shutil.rmtree, "No such file", id="no folder"),
+    ],
+)
+def test_a_run_collects_though_its_log_cannot_be_written(
+    home: Installation, break_it: Callable[[Path], object], words: str
+) -> None:
+    break_it(_logs(home))
     run = home.splunkd.run_input(KIND, NARROW)
     assert (run.status, len(run.events)) == (0, 3), run.stderr
     [error] = _errors(run)

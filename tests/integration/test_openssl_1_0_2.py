@@ -38,11 +38,6 @@ def there(set_up_there: Installation) -> Iterator[Installation]:
     set_up_there.cloud.faults.clear()
 
 
-def _says(python: Path, code: str) -> str:
-    run = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True, env={"PYTHONPATH": "/"})
-    return run.stdout.strip()
-
-
 def test_this_python_has_what_openssl_1_0_2_leaves_it_and_nothing_more(old_python: Path) -> None:
     code = """
 import ssl
@@ -53,7 +48,8 @@ names = ["minimum_version", "maximum_version", "post_handshake_auth", "keylog_fi
 print(ssl.OPENSSL_VERSION_INFO < (1, 1), ssl.HAS_TLSv1_3, [name for name in names if hasattr(context, name)],
     [name for name in names if hasattr(ssl.SSLContext, name)])
 """
-    assert _says(old_python, code) == "True False [] []"
+    said = subprocess.check_output([old_python, "-c", code], text=True, env={"PYTHONPATH": "/"})
+    assert said == "True False [] []\n"
 
 
 def test_every_script_of_the_built_tree_is_imported(there: Installation, old_python: Path) -> None:
