@@ -165,31 +165,25 @@ def test_a_permission_that_is_missing_is_read_in_the_accounts_row_as_soon_as_it_
     expect(row).not_to_contain_text("Missing")
 
 
+CREDENTIALS = (
+    ("Certificate", OF_CERTIFICATE, ""),
+    ("Client secret", OF_SECRET, ""),
+    # With a person the application proves itself by either.
+    ("Sign in as a user", (*OF_SECRET, *OF_CERTIFICATE), "Inputs see only what this person may see."),
+    ("Managed identity", OF_IDENTITY, "not on Splunk Cloud"),
+)
+"""By their labels: the fields that each needs, and what the form says of it."""
+
+
 def test_the_form_asks_for_what_the_chosen_credential_needs_and_nothing_else(workplace: Workplace) -> None:
     dialog = workplace.add_account()
     assert dialog.chosen("auth_type") == "Client secret"
-    shown, hidden = OF_SECRET, OF_CERTIFICATE
-    for label in ("Certificate", "Client secret"):
+    for label, needed, words in CREDENTIALS:
         dialog.choose("auth_type", label)
-        shown, hidden = hidden, shown
-        for field in shown:
-            expect(dialog.field(field)).to_be_visible()
-        for field in hidden:
-            expect(dialog.field(field)).to_have_count(0)
-    # With a person the application proves itself by either.
-    dialog.choose("auth_type", "Sign in as a user")
-    for field in (*shown, *hidden):
-        expect(dialog.field(field)).to_be_visible()
-    expect(dialog.field("auth_type")).to_contain_text("Inputs see only what this person may see.")
-    for field in OF_IDENTITY:
-        expect(dialog.field(field)).to_have_count(0)
-    # No credential at all, and where the identity itself has the permissions, no application either.
-    dialog.choose("auth_type", "Managed identity")
-    for field in (*shown, *hidden):
-        expect(dialog.field(field)).to_have_count(0)
-    for field in OF_IDENTITY:
-        expect(dialog.field(field)).to_be_visible()
-    expect(dialog.field("auth_type")).to_contain_text("not on Splunk Cloud")
+        expect(dialog.field("auth_type")).to_contain_text(words)
+        for field in (*OF_SECRET, *OF_CERTIFICATE, *OF_IDENTITY):
+            expect(dialog.field(field)).to_be_visible(visible=field in needed)
+    # Where the identity itself has the permissions, there is no application either.
     dialog.choose("identity_mode", "Has permissions of its own")
     dialog.type(name="corp", tenant_id=workplace.tenant.guid)
     dialog.tick("skip_check")
@@ -234,42 +228,37 @@ def test_an_account_with_a_certificate_is_saved_once_its_key_has_no_passphrase_a
 
 
 COMPLAINTS = (
-    ("name", "", "Field Name is required"),
-    ("name", "1st", "The name starts with a letter and holds only letters, digits and underscores."),
-    ("tenant_id", "contoso", "The tenant is an ID such as"),
-    ("client_id", "my application", "The application ID looks like"),
-    ("client_secret", "", "Field Client secret is required"),
-    ("secret_expires", "30.06.2027", "The date is year-month-day"),
+    ("Client secret", "name", "", "Field Name is required"),
+    ("Client secret", "name", "1st", "The name starts with a letter and holds only letters, digits and underscores."),
+    ("Client secret", "tenant_id", "contoso", "The tenant is an ID such as"),
+    ("Client secret", "client_id", "my application", "The application ID looks like"),
+    ("Client secret", "client_secret", "", "Field Client secret is required"),
+    ("Client secret", "secret_expires", "30.06.2027", "The date is year-month-day"),
+    ("Certificate", "certificate", "", "Field Certificate is required"),
+    ("Certificate", "private_key", "", "Field Private key is required"),
+    ("Certificate", "certificate", KeyPair().key_pem, "The private key has a field of its own."),
+    ("Certificate", "certificate", "MIIB", "The certificate is PEM text"),
+    ("Managed identity", "identity_client_id", "my identity", "The identity's client ID looks like"),
 )
-
-
-NO_CERTIFICATE = (
-    ("certificate", "", "Field Certificate is required"),
-    ("private_key", "", "Field Private key is required"),
-    ("certificate", KeyPair().key_pem, "The private key has a field of its own."),
-    ("certificate", "MIIB", "The certificate is PEM text"),
-)
+"""What is typed for which credential, and what the page says to it."""
 
 
 def test_what_cannot_be_right_is_complained_of_before_anything_is_sent(workplace: Workplace) -> None:
     dialog = workplace.add_account()
-    right = {**workplace.account_fields(), "secret_expires": ""}
-    for field, text, complaint in COMPLAINTS:
-        dialog.type(**{**right, field: text})
+    right = {
+        **workplace.account_fields(),
+        "secret_expires": "",
+        "certificate": KeyPair().pem,
+        "private_key": KeyPair().key_pem,
+    }
+    chosen = {"Client secret": OF_SECRET, "Certificate": OF_CERTIFICATE, "Managed identity": ()}
+    for label, field, text, complaint in COMPLAINTS:
+        dialog.choose("auth_type", label)
+        # The form does not show what belongs to another credential, nor what is still wrong there.
+        shown = right.keys() - {*OF_SECRET, *OF_CERTIFICATE} | {*chosen[label]}
+        dialog.type(**{**{name: right[name] for name in shown}, field: text})
         dialog.press("Add")
         dialog.expect_complaint(complaint)
-    # The form no longer shows what is still wrong here.
-    dialog.choose("auth_type", "Certificate")
-    right = {**workplace.account_fields(), "certificate": KeyPair().pem, "private_key": KeyPair().key_pem}
-    del right["client_secret"]
-    for field, text, complaint in NO_CERTIFICATE:
-        dialog.type(**{**right, field: text})
-        dialog.press("Add")
-        dialog.expect_complaint(complaint)
-    dialog.choose("auth_type", "Managed identity")
-    dialog.type(identity_client_id="my identity")
-    dialog.press("Add")
-    dialog.expect_complaint("The identity's client ID looks like")
     assert workplace.sent("account") == []
     dialog.choose("auth_type", "Client secret")
     dialog.type(**workplace.account_fields())
