@@ -36,29 +36,35 @@ def _reset(
     return status, out.getvalue(), err.getvalue()
 
 
-def test_everything_since_the_time_of_a_reset_comes_again_and_only_once(audited: Audited) -> None:
+@pytest.fixture
+def collected(audited: Audited) -> Audited:
+    """An input that has collected twelve alerts."""
     audited.collected(COUNTS)
-    assert len(audited.indexed) == 12
-    status, out, err = _reset(audited, "--from=-30d")
+    return audited
+
+
+def _indexed_after_a_run(audited: Audited) -> int:
+    assert audited.run().failures == []
+    return len(audited.indexed)
+
+
+def test_everything_since_the_time_of_a_reset_comes_again_and_only_once(collected: Audited) -> None:
+    status, out, err = _reset(collected, "--from=-30d")
     assert (status, out.count("the next run starts at"), err) == (0, 3, "")
-    assert audited.run().failures == []
-    assert audited.run().failures == []
-    assert len(audited.indexed) == 24
+    assert collected.run().failures == []
+    assert _indexed_after_a_run(collected) == 24
 
 
-def test_a_region_that_is_not_named_goes_on_where_it_was(audited: Audited) -> None:
-    audited.collected(COUNTS)
-    assert _reset(audited, "--from", "-30d", "--region", "eu")[0] == 0
-    assert audited.run().failures == []
-    assert len(audited.indexed) == 12 + COUNTS["eu"]
+def test_a_region_that_is_not_named_goes_on_where_it_was(collected: Audited) -> None:
+    assert _reset(collected, "--from", "-30d", "--region", "eu")[0] == 0
+    assert _indexed_after_a_run(collected) == 12 + COUNTS["eu"]
 
 
-def test_a_second_reset_counts_too(audited: Audited) -> None:
-    audited.collected(COUNTS)
+def test_a_second_reset_counts_too(collected: Audited) -> None:
     for _ in range(2):
-        assert _reset(audited, "--from=-30d")[0] == 0
-        assert audited.run().failures == []
-    assert len(audited.indexed) == 36
+        assert _reset(collected, "--from=-30d")[0] == 0
+        assert collected.run().failures == []
+    assert len(collected.indexed) == 36
 
 
 @pytest.mark.parametrize(
@@ -80,32 +86,28 @@ def test_what_cannot_be_reset_is_said(audited: Audited, options: tuple[str, ...]
     assert says in err
 
 
-def test_at_a_terminal_it_shows_what_it_does_and_asks(audited: Audited) -> None:
-    audited.collected(COUNTS)
+def test_at_a_terminal_it_shows_what_it_does_and_asks(collected: Audited) -> None:
     asked: list[str] = []
 
     def refuse(question: str) -> bool:
         asked.append(question)
         return False
 
-    status, out, err = _reset(audited, "--from=-30d", confirm=refuse)
+    status, out, err = _reset(collected, "--from=-30d", confirm=refuse)
     assert (status, err, asked) == (1, "Nothing was ordered.\n", [f"Let the input {BROAD} start again?"])
     assert [line.partition(":")[0] for line in out.splitlines()] == ["eu", "uk", "us"]
     assert out.count("to now again; what is indexed of it will be indexed twice. The checkpoint is at ") == 3
-    assert audited.run().failures == []
-    assert len(audited.indexed) == 12
+    assert _indexed_after_a_run(collected) == 12
 
 
-def test_without_a_terminal_a_script_has_to_say_that_it_is_meant(audited: Audited) -> None:
-    audited.collected(COUNTS)
-    status, _, err = _reset(audited, "--from=-30d", confirm=None)
+def test_without_a_terminal_a_script_has_to_say_that_it_is_meant(collected: Audited) -> None:
+    status, _, err = _reset(collected, "--from=-30d", confirm=None)
     assert (status, err) == (
         2,
         "There is no terminal to ask for confirmation, so nothing was reset. Add --yes to confirm.\n",
     )
-    assert _reset(audited, "--from=-30d", "--yes", confirm=None)[0] == 0
-    assert audited.run().failures == []
-    assert len(audited.indexed) == 24
+    assert _reset(collected, "--from=-30d", "--yes", confirm=None)[0] == 0
+    assert _indexed_after_a_run(collected) == 24
 
 
 def test_what_would_never_be_collected_is_said_before_it_is_asked() -> None:
@@ -117,13 +119,11 @@ def test_what_would_never_be_collected_is_said_before_it_is_asked() -> None:
     assert (later.skips, earlier.skips, Effect("eu", checkpoint, None).skips) == (True, False, False)
 
 
-def test_somebody_who_may_not_write_checkpoints_cannot_reset_them(audited: Audited) -> None:
-    audited.collected(COUNTS)
-    status, _, err = _reset(audited, "--from=-30d", user="analyst")
+def test_somebody_who_may_not_write_checkpoints_cannot_reset_them(collected: Audited) -> None:
+    status, _, err = _reset(collected, "--from=-30d", user="analyst")
     assert status in {2, 3}
     assert err
-    assert audited.run().failures == []
-    assert len(audited.indexed) == 12
+    assert _indexed_after_a_run(collected) == 12
 
 
 def test_the_command_of_the_built_add_on_explains_itself_on_splunks_pythons(

@@ -121,6 +121,12 @@ def input_of(cloud: MicrosoftCloud) -> Callable[[Source], PolledInput]:
     return made
 
 
+@pytest.fixture
+def scene(input_of: Callable[[Source], PolledInput]) -> Scene:
+    """Give an input of the SIEM API that an earlier run has collected from."""
+    return Scene.of(SIEM, input_of(SIEM), MemoryPlaces(), collected=True)
+
+
 def _steps(scene: Scene) -> int:
     """How many steps a run of such a scene has."""
     steps = StepsOf(scene.polled, scene.source.shelf(scene.cloud))
@@ -241,9 +247,8 @@ def test_a_deletion_is_of_a_later_generation_than_all_that_there_ever_was(
 
 
 def test_a_damaged_note_of_a_deletion_is_an_error_and_not_a_first_run(
-    input_of: Callable[[Source], PolledInput],
+    scene: Scene,
 ) -> None:
-    scene = Scene.of(SIEM, input_of(SIEM), MemoryPlaces(), collected=True)
     scene.delete()
     scene.polled.store.documents[Deletion.key_of(SIEM.kind, NAME)]["generation"] = "x"
     scene.polled.sink.taken.clear()
@@ -256,9 +261,8 @@ def test_a_damaged_note_of_a_deletion_is_an_error_and_not_a_first_run(
 
 
 def test_a_last_error_of_a_run_that_began_before_the_deletion_is_not_told_of_a_new_input(
-    input_of: Callable[[Source], PolledInput],
+    scene: Scene,
 ) -> None:
-    scene = Scene.of(SIEM, input_of(SIEM), MemoryPlaces(), collected=True)
     store, now = scene.polled.store, scene.cloud.clock.now()
 
     def note(region: str, began: int) -> None:
@@ -284,8 +288,7 @@ def test_a_last_error_of_a_run_that_began_before_the_deletion_is_not_told_of_a_n
     assert [key for key in store.documents if key.endswith(":last_error")] == []
 
 
-def test_a_deleted_input_is_nowhere_shown(input_of: Callable[[Source], PolledInput]) -> None:
-    scene = Scene.of(SIEM, input_of(SIEM), MemoryPlaces(), collected=True)
+def test_a_deleted_input_is_nowhere_shown(scene: Scene) -> None:
     late = scene.polled.store.history[-1]
     scene.delete()
     scene.polled.store.save(late)
@@ -298,8 +301,7 @@ def test_a_deleted_input_is_nowhere_shown(input_of: Callable[[Source], PolledInp
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_what_a_deleted_input_saves_late_is_not_waited_for(input_of: Callable[[Source], PolledInput]) -> None:
-    scene = Scene.of(SIEM, input_of(SIEM), MemoryPlaces(), collected=True)
+def test_what_a_deleted_input_saves_late_is_not_waited_for(scene: Scene) -> None:
     late = {**scene.polled.store.history[-1], "writer": "another process"}
     scene.delete()
     scene.polled.store.save(late)

@@ -91,18 +91,18 @@ def test_events_of_any_length_come_whole(length: int) -> None:
     assert [_data(event) for event in _written(*raws)] == raws
 
 
-def test_carriage_returns_between_tokens_survive_the_parser() -> None:
-    raw = '{\r\n  "a": 1\r\n}'
-    assert _data(_written(raw)[0]) == raw
-
-
-@pytest.mark.parametrize("character", ["\x00", "\x0b", "\x1f", "\ufffe", "\uffff"])
-def test_what_XML_forbids_becomes_a_JSON_escape(character: str) -> None:
-    assert _data(_written('{"a":"' + character + '"}')[0]) == f'{{"a":"\\u{ord(character):04x}"}}'
-
-
-def test_bytes_that_were_no_UTF_8_become_replacement_characters() -> None:
-    assert _data(_written('{"a":"\udcff"}')[0]) == '{"a":"\ufffd"}'
+@pytest.mark.parametrize(
+    ("raw", "data"),
+    [
+        ('{\r\n  "a": 1\r\n}', '{\r\n  "a": 1\r\n}'),
+        *(('{"a":"' + one + '"}', f'{{"a":"\\u{ord(one):04x}"}}') for one in "\x00\x0b\x1f\ufffe\uffff"),
+        # Bytes that were no UTF-8.
+        ('{"a":"\udcff"}', '{"a":"\ufffd"}'),
+    ],
+    ids=ascii,
+)
+def test_what_XML_changes_or_forbids_survives_or_becomes_a_JSON_escape(raw: str, data: str) -> None:
+    assert _data(_written(raw)[0]) == data
 
 
 def test_an_input_name_or_index_cannot_break_out_of_its_element() -> None:
@@ -151,29 +151,32 @@ def test_a_batch_is_flushed_before_write_returns() -> None:
 
 
 @pytest.fixture
-def pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Give both ends of a pipe: where it is read, and where it is written as Python's standard output is."""
+def pipe() -> Iterator[tuple[BinaryIO, XmlStream]]:
+    """Give both ends of a pipe: where it is read, and a stream that is written as to Python's standard output."""
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", buffering=0) as reader, contextlib.ExitStack() as stack:
         writer = os.fdopen(writing, "wb")
         # A closed pipe refuses what is still in the buffer.
         stack.push(contextlib.suppress(BrokenPipeError))
         stack.callback(writer.close)
-        yield reader, writer
+        yield reader, XmlStream(writer)
 
 
-def test_a_stream_that_is_closed_while_it_is_written_ends_behind_a_whole_event(pipe: tuple[BinaryIO, BinaryIO]) -> None:
-    reader, writer = pipe
-    stream = XmlStream(writer)
+def _write(stream: XmlStream, refused: list[StreamClosedError], *raws: str) -> None:
+    """Write a batch, and remember that it was refused."""
+    try:
+        stream.write(_ORIGIN, [_version(raw) for raw in raws])
+    except StreamClosedError as error:
+        refused.append(error)
+
+
+def test_a_stream_that_is_closed_while_it_is_written_ends_behind_a_whole_event(
+    pipe: tuple[BinaryIO, XmlStream],
+) -> None:
+    reader, stream = pipe
     refused: list[StreamClosedError] = []
-
-    def write() -> None:
-        try:
-            stream.write(_ORIGIN, [_version(f'{{"a":"{"x" * 5_000}"}}')] * 1_000)
-        except StreamClosedError as error:
-            refused.append(error)
-
-    threads = [threading.Thread(target=write)]
+    raws = [f'{{"a":"{"x" * 5_000}"}}'] * 1_000
+    threads = [threading.Thread(target=_write, args=(stream, refused, *raws))]
     threads[0].start()
     read = reader.read(1_000)
     threads.append(threading.Thread(target=stream.close))
@@ -186,9 +189,8 @@ def test_a_stream_that_is_closed_while_it_is_written_ends_behind_a_whole_event(p
     assert len(refused) == 1
 
 
-def test_a_pipe_is_known_to_be_closed_before_anything_is_written(pipe: tuple[BinaryIO, BinaryIO]) -> None:
-    reader, writer = pipe
-    stream = XmlStream(writer)
+def test_a_pipe_is_known_to_be_closed_before_anything_is_written(pipe: tuple[BinaryIO, XmlStream]) -> None:
+    reader, stream = pipe
     assert not stream.is_abandoned()
     stream.write(_ORIGIN, [_version("{}")])
     assert not stream.is_abandoned()
@@ -206,18 +208,10 @@ def test_what_is_no_pipe_is_never_taken_for_closed(tmp_path: Path) -> None:
             assert not XmlStream(out).is_abandoned()
 
 
-def test_a_stream_that_nobody_reads_is_left_without_its_end(pipe: tuple[BinaryIO, BinaryIO]) -> None:
-    reader, writer = pipe
-    stream = XmlStream(writer)
+def test_a_stream_that_nobody_reads_is_left_without_its_end(pipe: tuple[BinaryIO, XmlStream]) -> None:
+    reader, stream = pipe
     refused: list[StreamClosedError] = []
-
-    def write() -> None:
-        try:
-            stream.write(_ORIGIN, [_version(f'{{"a":"{"x" * 1_000_000}"}}')])
-        except StreamClosedError as error:
-            refused.append(error)
-
-    writing = threading.Thread(target=write)
+    writing = threading.Thread(target=_write, args=(stream, refused, f'{{"a":"{"x" * 1_000_000}"}}'))
     writing.start()
     # One piece, larger than the pipe: what has begun to be written can't end.
     assert reader.read(1) == b"<"

@@ -103,6 +103,13 @@ def late_one(scene: Scene, delay: float = 200.0) -> None:
     scene.publish(scene.now() - seconds(100), scene.now() + seconds(delay - 100))
 
 
+@pytest.fixture
+def polled_once(cloud: MicrosoftCloud) -> Scene:
+    scene = Scene(cloud, GRAPH)
+    scene.poll()
+    return scene
+
+
 def test_a_first_run_measures_nothing(cloud: MicrosoftCloud) -> None:
     scene = Scene(cloud, GRAPH)
     scene.publish(scene.now() - seconds(5_000), scene.now() - seconds(1))
@@ -113,13 +120,11 @@ def test_a_first_run_measures_nothing(cloud: MicrosoftCloud) -> None:
 
 @pytest.mark.parametrize(("intervals", "is_measured"), [(1.0, True), (1.9, True), (2.1, False), (50.0, False)])
 def test_behind_a_pause_of_more_than_two_intervals_nothing_is_measured(
-    cloud: MicrosoftCloud, intervals: float, *, is_measured: bool
+    polled_once: Scene, intervals: float, *, is_measured: bool
 ) -> None:
-    scene = Scene(cloud, GRAPH)
-    scene.poll()
-    late_one(scene)
-    scene.wait(intervals * INTERVAL)
-    summary = scene.poll()
+    late_one(polled_once)
+    polled_once.wait(intervals * INTERVAL)
+    summary = polled_once.poll()
     assert summary["new"] == 1
     assert ("late_at_least_max" in summary) == is_measured
 
@@ -155,26 +160,22 @@ def test_a_record_that_has_got_what_it_lacked_is_not_late() -> None:
     assert measured(checkpoint(settled=600, collected=None), complete) == {}
 
 
-def test_after_a_reset_nothing_is_measured(cloud: MicrosoftCloud) -> None:
-    scene = Scene(cloud, GRAPH)
-    scene.poll()
-    documents = scene.polled.store.checkpoints_of(GRAPH.kind, "test")
-    for reset in resets(documents, scene.now() - seconds(50)):
-        scene.polled.store.save(reset.document())
-    late_one(scene)
-    scene.publish(scene.now() - seconds(40), scene.now() + seconds(50))
-    scene.wait()
-    assert not set(scene.poll()) & set(KEYS)
+def test_after_a_reset_nothing_is_measured(polled_once: Scene) -> None:
+    documents = polled_once.polled.store.checkpoints_of(GRAPH.kind, "test")
+    for reset in resets(documents, polled_once.now() - seconds(50)):
+        polled_once.polled.store.save(reset.document())
+    late_one(polled_once)
+    polled_once.publish(polled_once.now() - seconds(40), polled_once.now() + seconds(50))
+    polled_once.wait()
+    assert not set(polled_once.poll()) & set(KEYS)
 
 
-def test_what_was_late_once_is_not_late_again(cloud: MicrosoftCloud) -> None:
-    scene = Scene(cloud, GRAPH)
-    scene.poll()
-    late_one(scene)
-    scene.wait()
-    assert "late_at_least_max" in scene.poll()
-    scene.wait()
-    assert "late_at_least_max" not in scene.poll()
+def test_what_was_late_once_is_not_late_again(polled_once: Scene) -> None:
+    late_one(polled_once)
+    polled_once.wait()
+    assert "late_at_least_max" in polled_once.poll()
+    polled_once.wait()
+    assert "late_at_least_max" not in polled_once.poll()
 
 
 def test_an_answer_that_was_cut_short_and_comes_again_counts_each_version_once(cloud: MicrosoftCloud) -> None:
