@@ -31,6 +31,13 @@ class RefusedError(Exception):
         self.values = values
 
 
+def demand(fields: Mapping[str, str], *names: str) -> None:
+    """Refuse a request in which one of these fields is missing or empty."""
+    for name in names:
+        if not fields.get(name):
+            raise RefusedError(900144, parameter=name)
+
+
 @dataclass(frozen=True)
 class Aadsts:
     """One row of Microsoft's table."""

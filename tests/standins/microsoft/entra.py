@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from standins.microsoft import aadsts, ticks
-from standins.microsoft.aadsts import RefusedError
+from standins.microsoft.aadsts import RefusedError, demand
 from standins.microsoft.clock import CloudClock
 from standins.microsoft.directory import Application, Directory, Tenant, same_resource
 from standins.microsoft.hosts import LoginHost
@@ -137,26 +137,17 @@ class EntraService:
                 application=form.get("client_id", ""),
             )
         tenant = self._tenant(identifier)
-        for parameter in ("grant_type", "client_id"):
-            if not form.get(parameter):
-                raise RefusedError(900144, parameter=parameter)
+        demand(form, "grant_type", "client_id")
         grant = form["grant_type"]
         if grant not in _GRANTS:
             raise RefusedError(70003, grant_type=form["grant_type"])
         if "resource" in form:
             raise RefusedError(901002)
-        if not form.get("scope") and grant != "authorization_code":
-            raise RefusedError(900144, parameter="scope")
+        demand(form, *(() if grant == "authorization_code" else ("scope",)))
         audience = _audience(form["scope"]) if grant == "client_credentials" else ""
         if tenant.cloud not in self.login.clouds:
             raise RefusedError(900382)
-        application = tenant.applications.get(form["client_id"].lower())
-        if application is None and self.directory.has_application(form["client_id"], self.login.clouds):
-            raise RefusedError(7000229, application=form["client_id"], tenant=tenant.guid)
-        if application is None:
-            raise RefusedError(700016, application=form["client_id"], tenant=tenant.name)
-        if application.disabled:
-            raise RefusedError(7000112, application=application.client_id, name=application.name)
+        application = self.people.application(tenant, form["client_id"])
         self._authenticate(application, form, f"https://{request.host}{request.path}")
         if grant == "authorization_code":
             return self.people.redeem(tenant, application, form)
@@ -190,9 +181,7 @@ class EntraService:
     def _check_assertion(self, application: Application, form: dict[str, str], endpoint: str) -> None:
         if "client_secret" in form:
             raise RefusedError(50012, reason="There is more than one credential.")
-        for parameter in ("client_assertion_type", "client_assertion"):
-            if not form.get(parameter):
-                raise RefusedError(900144, parameter=parameter)
+        demand(form, "client_assertion_type", "client_assertion")
         if form["client_assertion_type"] != _ASSERTION_TYPE:
             raise RefusedError(7000216)
         token = form["client_assertion"]

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from standins.microsoft import aadsts, ticks
-from standins.microsoft.aadsts import RefusedError
+from standins.microsoft.aadsts import RefusedError, demand
 from standins.microsoft.clock import CloudClock
 from standins.microsoft.directory import Application, Directory, Tenant, same_resource
 from standins.microsoft.hosts import LoginHost
@@ -47,10 +47,8 @@ class SignInService:
         query = dict(request.query)
         if len(query) != len(request.query):
             raise RefusedError(900144, parameter="client_id")  # a repeated field (assumed)
-        for parameter in _DEMANDED:
-            if not query.get(parameter):
-                raise RefusedError(900144, parameter=parameter)
-        application = self._application(tenant, query["client_id"])
+        demand(query, *_DEMANDED)
+        application = self.application(tenant, query["client_id"])
         if not _registered(application, query["redirect_uri"]):
             raise RefusedError(50011, redirect_uri=query["redirect_uri"], application=application.client_id)
         if query.get("response_type") != "code" or query.get("response_mode", "query") != "query":
@@ -76,7 +74,7 @@ class SignInService:
         asked = self.directory.sign_ins.request(form.get("flow", ""))
         if asked is None or asked.tenant != tenant.guid:
             raise RefusedError(900144, parameter="flow")
-        application = self._application(tenant, asked.client_id)
+        application = self.application(tenant, asked.client_id)
         person = self.directory.person(form.get("login", ""))
         if person is None:
             raise RefusedError(50034, user=form.get("login", ""), tenant=tenant.name)
@@ -88,9 +86,7 @@ class SignInService:
 
     def redeem(self, tenant: Tenant, application: Application, form: Mapping[str, str]) -> Answer:
         """Give tokens for a code."""
-        for parameter in ("code", "redirect_uri"):
-            if not form.get(parameter):
-                raise RefusedError(900144, parameter=parameter)
+        demand(form, "code", "redirect_uri")
         code, was_redeemed = self.directory.sign_ins.redeem(form["code"])
         if code is None or code.request.client_id != application.client_id or code.request.tenant != tenant.guid:
             raise RefusedError(70000)
@@ -109,8 +105,7 @@ class SignInService:
 
     def refresh(self, tenant: Tenant, application: Application, form: Mapping[str, str]) -> Answer:
         """Give tokens for a refresh token, a new refresh token among them."""
-        if not form.get("refresh_token"):
-            raise RefusedError(900144, parameter="refresh_token")
+        demand(form, "refresh_token")
         token = self.directory.sign_ins.refresh_token(form["refresh_token"])
         if token is None or token.client_id != application.client_id:
             raise RefusedError(70000)
@@ -120,7 +115,8 @@ class SignInService:
         scopes = tuple(form.get("scope", "").split())
         return self._tokens(tenant, application, token.person, scopes)
 
-    def _application(self, tenant: Tenant, client_id: str) -> Application:
+    def application(self, tenant: Tenant, client_id: str) -> Application:
+        """The application of that id which may ask in a tenant."""
         application = tenant.applications.get(client_id.lower())
         if application is None and self.directory.has_application(client_id, self.login.clouds):
             raise RefusedError(7000229, application=client_id, tenant=tenant.guid)
