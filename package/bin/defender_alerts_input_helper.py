@@ -1,7 +1,7 @@
 """What UCC's generated ``<kind>.py`` calls, for every kind of input.
 
-UCC hands over the script itself where a function has one argument more than it needs, and a script's scheme has the
-name of its kind.
+UCC passes the script itself to a function that has one more argument than it needs. The script's scheme has the name of
+the input's kind.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def validate_input(script: Script, definition: ValidationDefinition) -> None:
 def stream_events(script: Script, inputs: InputDefinition, _event_writer: EventWriter) -> None:
     """Run the input, to the end of the process.
 
-    The events go out by ``defender_alerts.collect.events``, whose docstring says why; and splunklib would make 0 of any
-    status.
+    ``defender_alerts.collect.events`` writes the events; its docstring says why. The process ends here, since splunklib
+    would turn any exit status into 0.
     """
     # First, and from here: below twenty nested imports, urllib3's regular expressions take CPython 3.11 and later ten
     # times as long, since their parser's recursion then frees and maps a part of the interpreter's stack at each call.

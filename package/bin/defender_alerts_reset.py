@@ -5,9 +5,9 @@ On the host with the input:
     $SPLUNK_HOME/bin/splunk cmd python3.9 $SPLUNK_HOME/etc/apps/TA_defender_alerts/bin/defender_alerts_reset.py corp
         --from 2026-11-01T00:00:00Z --username admin
 
-What that brings twice, or leaves out for ever, is shown, and asked about; with --yes it is not asked. A run that is
-under way ends, and the next one starts there. The password is asked for without echo; an authentication
-token or session key may be in the environment as SPLUNK_TOKEN.
+It shows what will be indexed twice, or left out for ever, and asks for confirmation; with --yes it does not ask. A run
+that is under way ends, and the next one starts there. The password is asked for without echo; an authentication token
+or session key may be in the environment as SPLUNK_TOKEN.
 """
 
 import import_declare_test  # noqa: F401 - puts lib/ on the path, as UCC's own scripts do

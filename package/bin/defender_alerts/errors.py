@@ -80,11 +80,11 @@ class UnexpectedAnswerError(AddonError):
 
 
 class RefusedQueryError(UnexpectedAnswerError):
-    """The service rejected the request as invalid (400)."""
+    """The service rejected the request as invalid (400), or can't give the page that is requested."""
 
 
 class StrangeLinkError(UnexpectedAnswerError):
-    """The link to the next page points to a host that must not be called."""
+    """The link to the next page points to a host that must not be called, or the links have no end."""
 
 
 class RecordGoneError(UnexpectedAnswerError):

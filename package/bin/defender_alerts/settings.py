@@ -168,7 +168,7 @@ def too_short(interval: str) -> int:
 
 
 def _number(interval: str) -> float:
-    """An interval's seconds; -1, which runs an input once when splunkd starts, also for what is no number."""
+    """The seconds of an interval; -1 for what is no number. In a conf file, -1 runs an input once."""
     try:
         return float(interval)
     except ValueError:

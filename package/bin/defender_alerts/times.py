@@ -1,7 +1,7 @@
 """Times as integers of 100 ns since 1970-01-01T00:00:00Z ("ticks").
 
 Microsoft's services keep time in units of 100 ns and send 0 to 7 fraction digits. As text, ``...:00Z`` sorts
-after ``...:00.1Z``; as a float, and as Python's ``datetime``, the seventh digit is lost. Integers do neither.
+after ``...:00.1Z``; as a float, and as Python's ``datetime``, the seventh digit is lost. Integers avoid both.
 """
 
 from __future__ import annotations

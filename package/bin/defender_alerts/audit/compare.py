@@ -212,8 +212,9 @@ class _RegionAudit:
     """The audit of one region, and the recipient of what is read for it.
 
     Attributes:
+        ready_at: when Splunk should have indexed what it received before the audit, by the monotonic clock.
         noted: what was read of the current span: time and identity by fingerprint.
-        missing: what can be ordered.
+        missing: the missing versions that can be ordered.
     """
 
     key: CheckpointKey

@@ -398,29 +398,12 @@ def resets(documents: Iterable[Mapping[str, Any]], start: int, region: str = "")
     ]
 
 
-def _key_of(document: Mapping[str, Any]) -> CheckpointKey | None:
-    """The checkpoint to which a document belongs, by its ``_key`` alone; None for another kind of document."""
-    parts = str(document.get("_key")).split(":")
-    if len(parts) == _PARTS + 1 and parts[-1].isdecimal():
-        parts.pop()
-    return CheckpointKey(*parts) if len(parts) == _PARTS else None
-
-
 def who_saved(head: Mapping[str, Any]) -> tuple[str, int]:
     """The writer and revision of a checkpoint's document; ``("", -1)`` if they can't be read."""
     try:
         return str(head.get("writer", "")), int(head["revision"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return "", -1
-
-
-def _generation(document: Mapping[str, Any]) -> int:
-    """The generation of a document; taken from its key if the field can't be read."""
-    try:
-        return int(document["generation"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        last = str(document.get("_key")).rpartition(":")[2]
-        return int(last) if last.isdecimal() else 0
 
 
 class CheckpointStore(Protocol):
@@ -443,3 +426,20 @@ class CheckpointStore(Protocol):
 
     def delete_older(self, key: CheckpointKey, generation: int) -> None:
         """Delete the documents of a checkpoint's older generations."""
+
+
+def _key_of(document: Mapping[str, Any]) -> CheckpointKey | None:
+    """The checkpoint to which a document belongs, by its ``_key`` alone; None for another kind of document."""
+    parts = str(document.get("_key")).split(":")
+    if len(parts) == _PARTS + 1 and parts[-1].isdecimal():
+        parts.pop()
+    return CheckpointKey(*parts) if len(parts) == _PARTS else None
+
+
+def _generation(document: Mapping[str, Any]) -> int:
+    """The generation of a document; taken from its key if the field can't be read."""
+    try:
+        return int(document["generation"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        last = str(document.get("_key")).rpartition(":")[2]
+        return int(last) if last.isdecimal() else 0

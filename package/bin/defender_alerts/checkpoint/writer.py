@@ -28,6 +28,9 @@ class CheckpointWriter:
         writer: this run's id.
         now: returns the server's time, in ticks.
         has_older: the store holds older generations of the checkpoint, which the last save deletes.
+
+    Attributes:
+        saves: how often this run has saved it.
     """
 
     def __init__(
@@ -43,7 +46,7 @@ class CheckpointWriter:
         self._store = store
         self._writer = writer
         self._predecessor: str | None = checkpoint.writer
-        # What the previous run, which was killed, has saved late, until the next save of this one.
+        # What the previous run, which was killed, saved late; None again after the next save of this run.
         self._late_save: tuple[str, int] | None = None
         self._now = now
         self._has_older = has_older
@@ -73,7 +76,7 @@ class CheckpointWriter:
             self._store.delete_older(self.checkpoint.key, self.checkpoint.generation)
 
     def ensure_owner(self) -> None:
-        """Check that nobody else has saved, reset or deleted it; to be called before a batch is written, and saved.
+        """Check that nobody else has saved, reset or deleted it; to be called before a batch is written.
 
         A run checks before its first save, since another process may have done all the work after the checkpoint was
         read. If two check at the same time, both save and check again before they write; the one that saved first then
@@ -106,7 +109,7 @@ class CheckpointWriter:
         if (writer, revision) == self._late_save:
             return
         if writer == self._predecessor and revision < self.checkpoint.revision:
-            # Overwrite it once.
+            # The previous run saved this late, after this one had begun: overwrite it once.
             self._predecessor, self._late_save = None, (writer, revision)
             return
         raise CheckpointTakenError("another process has saved the checkpoint meanwhile")

@@ -44,6 +44,7 @@ class Delivery:
         split_alerts: remembers delivered split alerts; None if the input does not split.
 
     Attributes:
+        delivered: what has been delivered so far.
         is_under_way: a batch is being written and saved, and should be allowed to finish.
     """
 

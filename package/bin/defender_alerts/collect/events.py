@@ -19,8 +19,8 @@ from defender_alerts.checkpoint.versions import Version
 from defender_alerts.errors import StreamClosedError
 from defender_alerts.times import epoch
 
-# Most bytes (or one event) written between two checks whether the run has ended: a slow reader still gets whole
-# events and the end of the stream. A Linux pipe holds 65,536 bytes.
+# Between two checks whether the run has ended, at most this many bytes or one event are written: so a slow reader still
+# gets whole events and the end of the stream. A Linux pipe holds 65,536 bytes.
 _PIECE = 16_384
 # A reader that takes longer than this many seconds for one piece is considered gone.
 _LONGEST_PIECE = 1.0
@@ -112,7 +112,7 @@ def _pieces(events: Iterable[str]) -> Iterator[bytes]:
         yield bytes(piece)
 
 
-def _beside(origin: Origin, sourcetype: str) -> str:
+def _metadata(origin: Origin, sourcetype: str) -> str:
     """The elements between an event's time and its data."""
     return "".join(
         f"<{name}>{_attribute(value)}</{name}>"
@@ -148,7 +148,7 @@ class XmlStream:
             StreamClosedError: Splunk no longer accepts events, or the stream was closed; the batch is incomplete.
         """
         head = f'<event stanza="{_attribute(origin.stanza)}"><time>'
-        whole, part = _beside(origin, origin.sourcetype), _beside(origin, origin.split_sourcetype)
+        whole, part = _metadata(origin, origin.sourcetype), _metadata(origin, origin.split_sourcetype)
         events = (
             f"{head}{epoch(version.time)}</time>{part if version.is_split else whole}<data>"
             f"{event_data(version.raw)}</data></event>\n"

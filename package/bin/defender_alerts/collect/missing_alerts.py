@@ -61,7 +61,7 @@ class MissingAlerts:
         version, checkpoint = one.version, self._checkpoint
         is_new = checkpoint.is_new(version.time, version.fingerprint)
         if one.is_incomplete:
-            return self._without(one, is_new=is_new)
+            return self._judge_incomplete(one, is_new=is_new)
         lacked = checkpoint.incomplete.get(one.identity)
         if lacked is None or version.time < lacked.time:
             return version, is_new
@@ -71,8 +71,8 @@ class MissingAlerts:
         # The incomplete version was indexed; with its alerts split off, nothing of the incident itself was missing.
         return version, version.time > lacked.time and version.fingerprint not in checkpoint.seen
 
-    def _without(self, one: RecordVersion, *, is_new: bool) -> tuple[Version, bool]:
-        """The same for an incomplete record."""
+    def _judge_incomplete(self, one: RecordVersion, *, is_new: bool) -> tuple[Version, bool]:
+        """The same as ``judge``, for an incomplete record."""
         version, checkpoint = one.version, self._checkpoint
         done = completed if self._splits else fingerprint
         before = checkpoint.incomplete.get(one.identity)

@@ -64,6 +64,7 @@ class PageReading:
         unidentified: those without an identity or version time.
         times: of the records, in ticks.
         around: the members of the answer beside the records.
+        date: the server's time in the answer, in ticks; None if it names none.
     """
 
     def __init__(self, api: Api, query: Query, log: logging.Logger, *, most_records: int | None) -> None:
@@ -112,7 +113,7 @@ class PageReading:
             ) from error
 
     def _as_text(self, broken: BrokenRecord) -> RecordVersion | None:
-        """What can't be parsed, where its identity and version time can be read; else it is left out."""
+        """A record that can't be parsed, if its identity and version time can be read; None if it is left out."""
         record = broken.record
         if record is not None and isinstance(record.value, dict):
             try:
@@ -122,7 +123,7 @@ class PageReading:
                 pass
             else:
                 one = self._version(record)
-                # What it may lack can't be seen, nor would it come again any better.
+                # Whether something is missing in it can't be seen, and it would not come again any better.
                 return one and one._replace(unreadable=broken.reason, is_incomplete=False)
         self._report(broken.reason, broken.excerpt)
         return None

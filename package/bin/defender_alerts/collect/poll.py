@@ -116,9 +116,8 @@ class PollContext:
     def _warn_of_dead_addresses(self, host: str, dead: Sequence[str], answering: str) -> None:
         self.log.warning(
             "%s has addresses that do not accept connections from this host: %s. Each new connection waits up to %d s "
-            "for each of "
-            "them, before %s answers. Allow connections to them, or, if they are IPv6 and this host has no IPv6 route, "
-            "switch IPv6 off on this host.",
+            "for each of them, before %s answers. Allow connections to them, or, if they are IPv6 and this host has no "
+            "IPv6 route, switch IPv6 off on this host.",
             host,
             ", ".join(dead),
             LONGEST_CONNECT,
@@ -127,7 +126,7 @@ class PollContext:
 
 
 class PollResult(NamedTuple):
-    """The outcome of each region that was started, and the failures of those that could not be."""
+    """The outcome of each region that was started, and by region what failed outside its run."""
 
     outcomes: tuple[RegionOutcome, ...]
     startup_failures: Mapping[str, AddonError]
@@ -230,7 +229,7 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
 def _saved_by(
     plan: Plan, context: PollContext, startup_failures: dict[str, AddonError], regions: Sequence[str]
 ) -> dict[str, set[tuple[str, int]]]:
-    """The writer and revision of these regions' checkpoints; empty if the store can't be read."""
+    """The writer and revision of these regions' checkpoints; empty, and their failure, if it can't be read."""
     try:
         latest = latest_checkpoints(context.store.checkpoints_of(plan.kind.name, plan.polling.name))
     except CheckpointError as error:
@@ -256,7 +255,7 @@ def _log_start(plan: Plan, checkpoint: Checkpoint, api: Api, log: logging.Logger
 
 
 def _warn_of_future_start(plan: Plan, checkpoint: Checkpoint, now: int, log: logging.Logger) -> None:
-    """A start time in the future is not an error, since it may be intended."""
+    """Warn of a start time in the future: it is no error, since it may be intended."""
     if checkpoint.watermark <= now or checkpoint.watermark != parse_start(plan.polling.start_time, now):
         return
     log.warning(

@@ -1,8 +1,8 @@
 """Reads a region window by window, each of them completely.
 
-An answer that may have been cut short is never paged through with ``$skip``: its window is narrowed and requested
-again. Versions go to a recipient as they arrive, which keeps them until the window is known to be complete. No order of
-the records is assumed.
+If an answer may have been cut short, its window is narrowed and requested again; only a single instant with too many
+records is read page by page. Versions go to a recipient as they arrive, which keeps them until the window is known to
+be complete. No order of the records is assumed.
 """
 
 from __future__ import annotations
@@ -195,6 +195,7 @@ class RegionReader:
         self._unexpanded_next *= 2
 
     def _ask_for_all_again(self) -> None:
+        """Request records with their expansion again once enough windows have been read without it."""
         if self._api is self._full:
             self._unexpanded_next = 1
             return

@@ -67,6 +67,7 @@ class RegionCollector:
         job: what it takes.
 
     Attributes:
+        job: as given.
         delivery: delivers the events.
     """
 
@@ -76,6 +77,7 @@ class RegionCollector:
         self.delivery = Delivery(job.writer, job.origin, job.sink, job.caller.stop, job.split_alerts)
         self._reader = RegionReader(job.api, job.caller, job.bearer, job.log)
         self._reader.asked.start = self._reader.asked.end = checkpoint.settled
+        # From here on, nothing that this run reads is settled; None as long as everything is.
         self._open_from: int | None = None
         self._kept: list[Version] = []
         self._missing_alerts = MissingAlerts(job.api, checkpoint, job.log)

@@ -1,1 +1,1 @@
-"""Probes the path to Microsoft for the doctor and for the checks at save; writes nothing."""
+"""Checks accounts, the path to Microsoft and checkpoints, for the doctor and before a page saves; writes nothing."""

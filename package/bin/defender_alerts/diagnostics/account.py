@@ -68,12 +68,12 @@ class _Granted(NamedTuple):
 
 
 _Outcome = Union[_Granted, str, AddonError]
-# Asked for beside the audiences: which tenant it is.
+# In place of an audience: which tenant the account's domain belongs to.
 _TENANT = ""
-# What an API has not been asked, or has not answered in time.
+# Stands for the answer of an API that was not asked, or has not answered in time.
 _UNASKED = AddonError("")
 _DAY = seconds(86_400)
-# Behind a permission of a person.
+# Follows the name of a permission that a person needs.
 _DELEGATED = " (delegated)"
 
 
@@ -151,7 +151,7 @@ def check_account(
 
     Args:
         account: as it would be saved.
-        network: the way, as it is saved.
+        network: the saved settings.
         kinds: of input.
         seconds: what has not come by then is not checked.
 
@@ -177,13 +177,13 @@ def check_account(
 def _ask(
     account: Account, network: Network, audiences: Mapping[str, Sequence[Kind]], until: float
 ) -> dict[str, _Outcome]:
-    """Ask for each, on a thread and a connection of its own; the outcomes that have come by then.
+    """Ask for a token for each audience, each on its own thread and connection; return what came in time.
 
     Args:
         account: who asks.
-        network: the way.
-        audiences: and the kinds of input that want a token for each.
-        until: by the monotonic clock.
+        network: the settings.
+        audiences: with the kinds of input that want a token for each.
+        until: when to stop waiting, by the monotonic clock.
     """
     stop = threading.Event()
     callers = callers_for_a_page(network, stop)
@@ -216,14 +216,14 @@ def _ask(
 
 def callers_for_a_page(network: Network, stop: Stop) -> Callers:
     """Callers that ask once, and wait for no connection longer than the page's reader would."""
-    patient = network._replace(timeout=min(network.timeout, _LONGEST_WAIT))
-    return Callers(patient, trust(network.ca_pem), stop, _LOG, ASKS_ONCE)
+    limited = network._replace(timeout=min(network.timeout, _LONGEST_WAIT))
+    return Callers(limited, trust(network.ca_pem), stop, _LOG, ASKS_ONCE)
 
 
 def _answers(account: Account, callers: Callers, audience: str, kinds: Sequence[Kind]) -> Iterator[_Outcome]:
-    """The tenant, or a token, and then the same with what the APIs answer whose permissions are not in it.
+    """Yield the tenant; or the token, and then the token with the answers of APIs whose permissions are not in it.
 
-    A role that no document names may do all the same: only the API knows.
+    A role that no document names may be enough: only the API knows.
     """
     cloud = clouds.cloud(account.cloud)
     source = TokenSource(account, cloud, callers(cloud.authority_host), callers)
@@ -311,9 +311,9 @@ def _title(kind: str) -> str:
     return KINDS[kind].title if kind in KINDS else kind
 
 
-# An API that knows no permissions answers to any token: of this one nothing can be told before its input has run.
+# The APIs of these kinds check no permissions: whether an account can feed one is not known before its input has run.
 _UNTOLD = frozenset(kind.name for kind in KINDS.values() if not kind.access.roles)
-# In the row of the account, and in full with what to do.
+# For each verdict: the words for the account's row, and the sentence that also says what to do.
 _SAID = {
     Verdict.MISSING: (
         "Missing permission for {kinds}: {detail}.",
@@ -361,7 +361,7 @@ def explained(name: str, one: KindCheck, *, is_direct: bool = False) -> str:
 
 
 def explained_in_tenant(account: Account, one: KindCheck) -> str:
-    """Why an account can't feed a kind of input in the tenant that it is for, and what to do."""
+    """Why an account can't feed a kind of input in the tenant that the input names, and what to do."""
     if account.is_direct or not account.tenant_of_input or one.finding not in _SAID_OF_OTHER_TENANT:
         return explained(account.name, one, is_direct=account.is_direct)
     return _SAID_OF_OTHER_TENANT[one.finding].format(

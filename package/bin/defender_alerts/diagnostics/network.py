@@ -64,12 +64,11 @@ def check_ca_bundle(setting: str, now: dt.datetime | None = None) -> str:
         now: when they have to be valid; by default, now by this host's clock.
 
     Returns:
-        What counts for nothing, as of the bundle of an operating system the certificates that have expired; empty for
-        nothing.
+        What is not used, such as the expired certificates in an operating system's bundle; empty if everything is.
 
     Raises:
-        ConfigurationError: one can't be read, or none can be used. Of a file without certificates it says the same as
-            of one that is missing, so that the page does not tell what is in a machine's files.
+        ConfigurationError: one can't be read, none can be used, or there is a private key. A file without certificates
+            gets the same sentence as a missing one, so that the page does not tell what is in a machine's files.
     """
     text = read_ca_bundle(setting)
     if not text:

@@ -1,4 +1,4 @@
-"""Probes of the path to Microsoft (proxy, names, certificates), and the checks that the doctor makes of them."""
+"""The doctor's checks of the path to Microsoft (proxy, names, certificates), and the probes that they are made of."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def proxy(context: Context, _: str) -> Finding:
     if used is None:
         return ok("None is set: Microsoft is reached directly.")
     failure = proxy_failure(context.network, host)
-    # What is wrong with this host alone, other checks say of each.
+    # Other checks report what is wrong with each host alone.
     if failure is not None and failure.reason.startswith("proxy"):
         return failed_by(failure.error)
     return ok(f"{used} answers. It is set under {used.source}.")
@@ -88,9 +88,9 @@ def _shown(seen: Look) -> str:
     return f"The certificate of {seen.certificate.subject} is issued by {seen.certificate.issuer}"
 
 
-# TLS is spoken with what is behind the tunnel: so the proxy has opened it.
+# TLS was spoken with what is behind the tunnel, so the proxy has opened it.
 _BEHIND_THE_PROXY = CERTIFICATE_REASONS | {"no TLS", "outdated TLS"}
-# Said in words that fit; whatever else happens is no answer of a proxy's.
+# Failures whose own sentence fits. After any other, what answers does not behave like a proxy.
 _OF_THE_PROXY = frozenset({"proxy login", "proxy certificate", "proxy TLS", "refused tunnel", "unknown host"})
 
 
@@ -168,9 +168,9 @@ def look(network: Network, host: str, trusted: ssl.SSLContext | None) -> Look:
     """Shake hands with a host, and send it a bare HEAD.
 
     Args:
-        network: the way.
+        network: the settings.
         host: to reach.
-        trusted: verifies who answers; None to see what whoever answers shows: then its answer is not used.
+        trusted: verifies who answers; None to see any certificate, with an answer that must not be used.
     """
     context = trusted or trust("")
     if trusted is None:
@@ -187,7 +187,7 @@ def look(network: Network, host: str, trusted: ssl.SSLContext | None) -> Look:
             failure = no_answer(host, error, session)
         # The first handshake with a proxy of type https is its own.
         shown = seen[1 if session.proxies.get("https", "").startswith("https://") else 0 :]
-    # Who has shown a certificate that is believed has been reached: what comes behind it is other checks' business.
+    # A host whose certificate was accepted has been reached; other checks judge what comes after that.
     return Look(readable(shown[0]) if shown else None, None if shown else failure, date)
 
 

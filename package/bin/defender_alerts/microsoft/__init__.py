@@ -1,4 +1,4 @@
 """Everything about Microsoft: clouds, sign-in, HTTP and the APIs.
 
-Knows neither checkpoints nor Splunk. Every other package may use it.
+Knows neither checkpoints nor Splunk. Every package but ``checkpoint`` may use it.
 """

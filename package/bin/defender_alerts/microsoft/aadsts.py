@@ -243,8 +243,7 @@ ADVICE = (
         (UNSUPPORTED_ALGORITHM,),
         AuthenticationError,
         "Entra ID accepts neither PS256 nor RS256 with the key of the account {account}. Use an RSA key of at least "
-        "2048 "
-        f"bits. {_NEW_CERTIFICATE}",
+        f"2048 bits. {_NEW_CERTIFICATE}",
         CERTIFICATE,
     ),
     Advice(

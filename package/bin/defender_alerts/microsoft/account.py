@@ -1,4 +1,4 @@
-"""An account: an application in Entra ID and its credentials."""
+"""An account: an application in Entra ID with its credentials, or a managed identity."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ IDENTITY_MODES = FEDERATED, DIRECT = ("federated", "direct")
 
 
 class Account(NamedTuple):
-    """An application in Entra ID and its credentials.
+    """An application in Entra ID with its credentials, or a managed identity.
 
     Attributes:
         tenant_id: a GUID, or one of the tenant's domains.
@@ -40,10 +40,10 @@ class Account(NamedTuple):
         tenant_of_input: the name of the input that names the tenant; empty where it is the account's own.
         signed_in_as: the name of the person who has signed in, as Entra ID gives it; empty where nobody has.
         signed_in_at: when that was, ISO 8601 in UTC.
-        refresh_tokens: where that person's refresh token is kept; None for other accounts.
         identity_mode: what the managed identity does: vouch for the application (``federated``), or ask with
             permissions of its own (``direct``). Empty for other types.
         identity_client_id: of a user-assigned identity; empty for the machine's own (system-assigned).
+        refresh_tokens: where the refresh token of the person who has signed in is kept; None for other accounts.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Account(NamedTuple):
 
     @property
     def credential(self) -> str:
-        """By what the application proves itself: ``client_secret`` or ``certificate``."""
+        """How the application proves itself: ``client_secret``, ``certificate`` or ``managed_identity``."""
         if self.auth_type != USER:
             return self.auth_type
         return CERTIFICATE if self.pair else CLIENT_SECRET

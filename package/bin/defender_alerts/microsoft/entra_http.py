@@ -77,6 +77,13 @@ def forget(cache: Any, token: str) -> None:
             cache.remove_at(entry)
 
 
+def unavailable(refusal: Refusal) -> AddonError:
+    """The error for an Entra ID that answers with a 5xx or throttles."""
+    return ServiceError(
+        f"Entra ID ({refusal.host}) is not issuing tokens at the moment; the next run tries again.{refusal.quoted()}"
+    )
+
+
 def _read(answer: Answer) -> Response:
     text = answer.text()
     body = json_object(text)
@@ -96,10 +103,3 @@ def _is_token(body: Mapping[str, Any]) -> bool:
 def _beginning(text: str) -> str:
     """The beginning of an answer for a message, unless it may contain a token."""
     return "" if "_token" in text else f", but begins with {text[:80]!r}"
-
-
-def unavailable(refusal: Refusal) -> AddonError:
-    """The error for an Entra ID that answers with a 5xx or throttles."""
-    return ServiceError(
-        f"Entra ID ({refusal.host}) is not issuing tokens at the moment; the next run tries again.{refusal.quoted()}"
-    )

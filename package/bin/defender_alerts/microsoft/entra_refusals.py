@@ -100,13 +100,13 @@ def quoted(result: Mapping[str, Any]) -> str:
     return f" Microsoft says: {microsofts_words(description)}. (correlation id {correlation})"
 
 
-def _description(result: Mapping[str, Any]) -> str:
-    return str(result.get("error_description") or result.get("error") or "")
-
-
 def codes_of(result: Mapping[str, Any]) -> list[int]:
     """The AADSTS codes in a refusal."""
     match = re.search(_AADSTS, _description(result))
     given = result.get("error_codes")
     codes = given if isinstance(given, list) and given else [match.group(1)] if match else []
     return [int(code) for code in codes if isinstance(code, int) or (isinstance(code, str) and code.isdecimal())]
+
+
+def _description(result: Mapping[str, Any]) -> str:
+    return str(result.get("error_description") or result.get("error") or "")

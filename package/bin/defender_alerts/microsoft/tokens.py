@@ -13,10 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 from urllib.parse import quote
 
-from defender_alerts.errors import (
-    ConfigurationError,
-    UnexpectedAnswerError,
-)
+from defender_alerts.errors import ConfigurationError, UnexpectedAnswerError
 
 from .account import MANAGED_IDENTITY, Account
 from .client_certificate import UNSUPPORTED_ALGORITHM
@@ -59,25 +56,6 @@ class Token(NamedTuple):
     tenant: str
     roles: tuple[str, ...]
     expires: int | None = None
-
-
-def _claims(token: str) -> Mapping[str, Any]:
-    """The claims of a JWT, not verified, since that is the API's task; empty for an opaque token."""
-    try:
-        _header, claims, _signature = token.split(".")
-        return json_object(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)).decode())
-    except ValueError:
-        return {}
-
-
-def _read_tenant(answer: Answer) -> str:
-    issuer = re.fullmatch(_ISSUER, str(json_object(answer.text()).get("issuer")))
-    if issuer is None:
-        raise UnexpectedAnswerError(
-            "The OpenID configuration of the account's domain names no tenant. Enter the tenant's GUID in "
-            "the account instead of the domain: in Entra ID, Overview > Tenant ID."
-        )
-    return issuer.group(1).lower()
 
 
 class TokenSource:
@@ -124,6 +102,7 @@ class TokenSource:
         Raises:
             AuthenticationError, ConfigurationError: Entra ID refuses the credentials or the request.
             ConnectionFailedError, ServiceError: Entra ID can't be reached or is unavailable.
+            UnexpectedAnswerError: the answer can't be read, or something else answers.
             StoppedError: the process was asked to stop.
         """
         with self._lock:
@@ -198,7 +177,7 @@ class TokenSource:
         from .user_sign_in import WORN, entered, redeem, worn
 
         with self._lock:
-            result = self._asked(lambda application: redeem(application, flow, answer))
+            result = self._ask_msal(lambda application: redeem(application, flow, answer))
         if "access_token" not in result:
             if answer.get("code") and WORN.intersection(codes_of(result)):
                 raise worn(f"Entra ID does not take this address, or takes it no longer.{quoted(result)}")
@@ -213,10 +192,10 @@ class TokenSource:
         scope = f"{resource}/.default"
         person = self._person
         if person:
-            return self._asked(lambda application: person.ask(application, scope))
-        return self._asked(lambda application: application.acquire_token_for_client([scope]))
+            return self._ask_msal(lambda application: person.ask(application, scope))
+        return self._ask_msal(lambda application: application.acquire_token_for_client([scope]))
 
-    def _asked(self, ask: _Ask) -> Mapping[str, Any]:
+    def _ask_msal(self, ask: _Ask) -> Mapping[str, Any]:
         """Request a token; with a certificate again, as long as another assertion may succeed."""
         application = self._msal()
         result = ask(application)
@@ -273,16 +252,8 @@ class TokenSource:
         return {"client_assertion": self._assertions.make}
 
 
-def _permissions(claims: Mapping[str, Any]) -> tuple[str, ...]:
-    """The permissions in a token: those of an application, or those of a person."""
-    roles, scopes = claims.get("roles"), claims.get("scp")
-    if isinstance(scopes, str):
-        return DelegatedPermissions(scopes.split())
-    return tuple(str(role) for role in roles) if isinstance(roles, list) else ()
-
-
 class ResourceBearer:
-    """The tokens for one resource."""
+    """The tokens for one resource; ``roles`` are the permissions in the last one."""
 
     def __init__(self, source: TokenSource, resource: str, hint: str = "") -> None:
         self._source = source
@@ -299,3 +270,30 @@ class ResourceBearer:
     def reject(self, token: str) -> None:
         """Forget this token, which the API has refused."""
         self._source.reject(token)
+
+
+def _permissions(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    """The permissions in a token: those of an application, or those of a person."""
+    roles, scopes = claims.get("roles"), claims.get("scp")
+    if isinstance(scopes, str):
+        return DelegatedPermissions(scopes.split())
+    return tuple(str(role) for role in roles) if isinstance(roles, list) else ()
+
+
+def _claims(token: str) -> Mapping[str, Any]:
+    """The claims of a JWT, not verified, since that is the API's task; empty for an opaque token."""
+    try:
+        _header, claims, _signature = token.split(".")
+        return json_object(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)).decode())
+    except ValueError:
+        return {}
+
+
+def _read_tenant(answer: Answer) -> str:
+    issuer = re.fullmatch(_ISSUER, str(json_object(answer.text()).get("issuer")))
+    if issuer is None:
+        raise UnexpectedAnswerError(
+            "The OpenID configuration of the account's domain names no tenant. Enter the tenant's GUID in "
+            "the account instead of the domain: in Entra ID, Overview > Tenant ID."
+        )
+    return issuer.group(1).lower()

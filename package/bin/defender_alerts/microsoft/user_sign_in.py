@@ -31,7 +31,7 @@ _RENEWAL = 300 * TICKS_PER_SECOND
 WORN = frozenset({70000, 70008, 54005, 500112, 501481})
 # Microsoft: decide on ``error``, since codes may change. The second is what a changed policy gets.
 _OVER = frozenset({"invalid_grant", "interaction_required"})
-_SHOWN = ("code", "error", "error_description", "error_uri", "state")
+_PARAMETERS = ("code", "error", "error_description", "error_uri", "state")
 
 
 class RefreshTokens(Protocol):
@@ -79,7 +79,7 @@ def begin(application: Any, resource: str, redirect_uri: str) -> dict[str, Any]:
         redirect_uri: where the browser ends.
 
     Returns:
-        What ``finish`` needs, as JSON; in it the address of Microsoft's page as ``auth_uri``.
+        What ``redeem`` needs, as JSON; in it the address of Microsoft's page as ``auth_uri``.
     """
     with warnings.catch_warnings():
         # msal prefers an answer by POST, which a page at localhost that does not exist could not take.
@@ -101,7 +101,7 @@ def read_address(address: str) -> dict[str, str]:
         answer = dict(parse_qsl(parts.query or parts.fragment, keep_blank_values=True))
     except ValueError:
         answer = {}
-    answer = {name: value for name, value in answer.items() if name in _SHOWN}
+    answer = {name: value for name, value in answer.items() if name in _PARAMETERS}
     if not answer.get("state") or not (answer.get("code") or answer.get("error")):
         raise worn("This is not the address at which a sign-in ends: it begins with the redirect URI and has a code.")
     return answer
@@ -114,14 +114,14 @@ def redeem(application: Any, flow: Mapping[str, Any], answer: Mapping[str, str])
         WornAddressError: the address is of another sign-in.
         UnexpectedAnswerError: the answer can't be read.
     """
-    # At DEBUG it would write the code and its verifier, wherever somebody has told logging to write.
+    # At DEBUG, msal would log the code and its verifier.
     logging.getLogger("msal.token_cache").setLevel(logging.INFO)
     if answer["state"] != flow["state"]:
         raise worn("This address is of another sign-in than the one that was begun last.")
     try:
         result = _read(lambda: application.acquire_token_by_auth_code_flow(dict(flow), dict(answer)))
     except RuntimeError as error:
-        # The message of msal's holds the nonces.
+        # msal's own message holds the nonces.
         raise worn("Entra ID's answer is of another sign-in than the one that was begun.") from error
     return result
 
@@ -203,6 +203,7 @@ class PersonsTokens:
 
         Raises:
             SignInNeededError: nobody has signed in.
+            ServiceError, ConfigurationError: the stored refresh token can't be read.
             UnexpectedAnswerError: the answer can't be read.
         """
         kept, until = self._kept.get(scope, ({}, 0))

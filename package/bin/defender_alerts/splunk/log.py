@@ -1,4 +1,4 @@
-"""The log of one input: ``var/log/splunk/ta_defender_alerts_<kind>_<input>.log``, with secrets redacted."""
+"""The logs, with secrets redacted; an input's is ``var/log/splunk/ta_defender_alerts_<kind>_<input>.log``."""
 
 from __future__ import annotations
 
@@ -137,8 +137,8 @@ class InputLog(RotatingFileHandler):
 
 
 def logger_on(err: TextIO, name: str, level: int, redaction: Redaction) -> logging.Logger:
-    """A logger of a command at a shell, on its standard error: the inputs' own logs are the inputs'."""
-    logger = logging.Logger(name, level)  # noqa: LOG001 - of this command alone
+    """A logger on standard error, for a command or a page: only inputs have log files."""
+    logger = logging.Logger(name, level)  # noqa: LOG001 - of this process alone
     handler = logging.StreamHandler(err)
     handler.addFilter(redaction)
     logger.addHandler(handler)
@@ -146,7 +146,7 @@ def logger_on(err: TextIO, name: str, level: int, redaction: Redaction) -> loggi
 
 
 def set_level(logger: logging.Logger, redaction: Redaction, loglevel: str) -> None:
-    """Log from a level of the settings on, and at any level what a run does in figures; an unknown level is ignored."""
+    """Log from the settings' level on, and lines with figures at any level; ignore an unknown level."""
     if loglevel in LEVELS:
         redaction.level = logging.getLevelName(loglevel)
         logger.setLevel(min(redaction.level, logging.INFO))

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .refresh_tokens import StoredRefreshTokens
 
 _TICK = 0.1
-# splunkd's; of Windows, SIGBREAK.
+# What ends a process: splunkd's signals, on Windows SIGBREAK.
 _SIGNALS = frozenset({"SIGTERM", "SIGINT", "SIGBREAK"})
 # A process ends within 5 s of being asked to stop. After _LONGEST_END seconds the regions have ended or been abandoned,
 # and only a stream that nobody reads may be left. Logging the end may take another _LONGEST_WORD seconds, if the disk
@@ -54,7 +54,7 @@ _LONGEST_WORD = 0.8
 
 
 def validate(kind_name: str, definition: Any) -> None:
-    """Check an input's fields as splunkd asks it to when one is created or edited.
+    """Check the fields of an input that is created or edited, when splunkd asks for it.
 
     Raises:
         ConfigurationError: a field is wrong; splunkd shows the sentence.
@@ -99,7 +99,7 @@ class _InputRun:
         self._splunkd = Splunkd(metadata["server_uri"], metadata["session_key"], patience)
         self._stream = XmlStream(out)
         self._began = machine_time()
-        self._begun = threading.Event()
+        self._regions_begun = threading.Event()
         self._failures: Sequence[AddonError] = ()
         self._now: Callable[[], int] = machine_time
         self._last_errors: list[LastError] = []
@@ -124,7 +124,7 @@ class _InputRun:
                 self._stop.set()
             if self._stop.is_set():
                 asked_at = asked_at or time.monotonic()
-                if time.monotonic() - asked_at > (_LONGEST_END if self._begun.is_set() else STOP_GRACE):
+                if time.monotonic() - asked_at > (_LONGEST_END if self._regions_begun.is_set() else STOP_GRACE):
                     break
         # In this order: splunkd closes the pipe of a process after the signal that ends it.
         is_abandoned = self._stream.is_abandoned() and not self._asked_to_end
@@ -197,7 +197,7 @@ class _InputRun:
             self._stream,
             self._stop,
             self._log,
-            begun=self._begun,
+            begun=self._regions_begun,
             trust=lambda ca_pem: trust(ca_pem, self._warn_of_authorities),
         )
         self._now = context.clock.now

@@ -5,8 +5,8 @@ carries a checksum, the older slot is the one that is written, and whatever happ
 No lock is needed: a refresh token stays valid when another is given for it, so that processes which write at once cost
 nothing but a slot, which the next one writes anew.
 
-Each write rewrites ``passwords.conf``. A hundred inputs use one account; one write a day is enough to keep a sign-in
-alive for ever.
+Each write rewrites ``passwords.conf``. A hundred inputs may use one account, and one write a day is enough to keep a
+sign-in alive for ever.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from .stored_settings import in_pieces, readable
 
 REALM = f"__REFRESH_TOKENS__#{APP}"
 SLOTS = ("a", "b")
+# Seconds after which a newer token is stored; each input waits up to JITTER longer, so that not all write at once.
 OLD = 86_400
 JITTER = 6 * 3_600
 

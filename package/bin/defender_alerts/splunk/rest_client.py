@@ -129,7 +129,7 @@ class Splunkd:
     Args:
         server_uri: scheme, host and port, as splunkd passes them to a modular input or a REST handler.
         session_key: from the same source; valid as long as that process runs.
-        patience: for ``get_again``.
+        patience: how ``get_again`` waits; calls of the KV store wait by it too.
         timeout: seconds that splunkd may take to answer a call.
 
     Attributes:

@@ -222,7 +222,7 @@ class ODataApi(NamedTuple):
         return raw, tuple(elements(inside))
 
     def is_incomplete(self, record: Mapping[str, Any]) -> bool:
-        """Whether some are missing: a record that has none holds an empty array."""
+        """Whether inner records are missing: a record that has none holds an empty array."""
         member = self.collection.expand
         return not isinstance(record.get(member), list) or f"{member}@odata.nextLink" in record
 
@@ -298,10 +298,10 @@ class ODataErrors(NamedTuple):
                 f"application has the permission {wanted} in Entra ID, with an administrator's consent.{quoted}"
             )
         if refusal.status == HTTPStatus.FORBIDDEN and not set(asked or documented) & set(roles):
-            any_of = f"It asks for one of {', '.join(asked)}. " if asked else ""
+            choice = f"It asks for one of {', '.join(asked)}. " if asked else ""
             return AccessDeniedError(
                 f"{host} denies this application what the input asks for. Give it the permission {wanted} in Entra ID "
-                f"> App registrations > API permissions, and let an administrator consent. {any_of}{about(roles)}"
+                f"> App registrations > API permissions, and let an administrator consent. {choice}{about(roles)}"
                 f"{quoted}",
                 asked,
             )

@@ -1,8 +1,7 @@
-"""Signs in with a certificate: reads and checks the pasted PEM, and signs the client assertion.
+"""Certificates: signs in with an account's own, and reads the CA certificates of the settings.
 
-``key_pair`` reads the account's certificate and key, ``assertion`` makes the signed JWT for Entra ID. All arithmetic
-with the private key is done by the OpenSSL of Splunk's Python (``libcrypto``). Only imported for accounts that have a
-certificate.
+``key_pair`` reads the account's certificate and key, ``assertion`` makes the signed JWT for Entra ID, ``authorities``
+reads CA certificates. The OpenSSL of Splunk's Python (``libcrypto``) does all arithmetic with the private key.
 """
 
 UNSUPPORTED_ALGORITHM = 5002730

@@ -17,13 +17,14 @@ NEW_PAIR = "openssl req -x509 -newkey rsa:2048 -sha256 -days 730 -nodes -subj /C
 DECRYPT = "openssl pkcs8 -topk8 -nocrypt -in encrypted.pem -out key.pem"
 # How far this host's clock may be behind the one of the machine that made the certificate.
 _LENIENCE = dt.timedelta(minutes=5)
-_TELLING = 16
+# Other texts may hold a shorter line of a key.
+_SHORTEST_REDACTED = 16
 _PKCS1, _PKCS8 = "RSA PRIVATE KEY", "PRIVATE KEY"
 _ENCRYPTED = "ENCRYPTED"
 
 
 class Pair(NamedTuple):
-    """A certificate and its private key, without ``repr``.
+    """A certificate and its private key, which ``repr`` does not show.
 
     Attributes:
         key: an RSA private key in the form of PKCS#1 (RFC 8017, A.1.2).
@@ -39,9 +40,9 @@ class Pair(NamedTuple):
 
     @property
     def key_secrets(self) -> tuple[str, ...]:
-        """The texts to redact: the key, and its lines but BEGIN, END and those so short that others may hold them."""
+        """The texts to redact: the key, and each of its lines except BEGIN, END and very short ones."""
         lines = self.key_pem.splitlines()[1:-1]
-        return (self.key_pem, *(line for line in lines if len(line) >= _TELLING))
+        return (self.key_pem, *(line for line in lines if len(line) >= _SHORTEST_REDACTED))
 
     def must_be_valid(self, now: dt.datetime, where: str) -> None:
         """Check the certificate's dates.

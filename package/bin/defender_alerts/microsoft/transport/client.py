@@ -339,7 +339,7 @@ class Callers(NamedTuple):
         trusted: verifies who answers.
         machine: this machine's clock, in ticks.
         monotonic: seconds that never jump.
-        on_dead_addresses: is told when some addresses of a host swallow connections.
+        on_dead_addresses: called if some addresses of a host don't answer.
     """
 
     network: Network
@@ -391,7 +391,7 @@ def _not_microsofts(refusal: Refusal, answer: Answer) -> AddonError | None:
 
 
 def _refusal(host: str, answer: Answer) -> Refusal:
-    """What a refusing answer says: OData's ``error`` object where there is one, else the header's ids alone."""
+    """What a refusing answer says: the message in its body, if there is one, and its correlation id."""
     text, headers = answer.text(), answer.headers
     body = json_object(text)
     error = body.get("error")

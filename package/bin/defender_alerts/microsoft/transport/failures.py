@@ -60,9 +60,8 @@ _ROWS = (
         "407 without Basic",
         "proxy login",
         "The proxy requires a login that the add-on does not support ({detail}); only Basic is supported. Ask the "
-        "proxy's "
-        "owner to allow Basic, or to let this host through without a login, or set a local relay such as cntlm or px "
-        "under Configuration > Proxy.",
+        "proxy's owner to allow Basic, or to let this host through without a login, or set a local relay such as cntlm "
+        "or px under Configuration > Proxy.",
         ConfigurationError,
         may_pass=False,
     ),

@@ -1,1 +1,1 @@
-"""The administrator's commands: doctor, audit and reset."""
+"""The administrator's commands: doctor, audit, reset and sign-in."""

@@ -118,7 +118,7 @@ class TextWriter:
         self._findings = 0
 
     def found(self, finding: Discrepancy) -> None:
-        """One finding, as soon as it is known."""
+        """Write a finding as soon as it is known."""
         self._findings += 1
         if self._findings <= self._most:
             times = "" if finding.what == MISSING else f"  {finding.count} times"
@@ -152,7 +152,7 @@ class JsonWriter:
         self._out = out
 
     def found(self, finding: Discrepancy) -> None:
-        """One finding, as soon as it is known."""
+        """Write a finding as soon as it is known."""
         self._write(
             record="finding",
             finding=finding.what,

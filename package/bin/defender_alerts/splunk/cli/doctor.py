@@ -99,7 +99,7 @@ def examined(splunkd: Splunkd, redaction: Redaction, name: str | None, kind: str
         splunkd: with the user's session.
         redaction: learns every secret that is read.
         name: of the inputs; None for all.
-        kind: of the inputs; empty for all.
+        kind: of the inputs; None for all.
 
     Raises:
         ConfigurationError: there is none.
@@ -151,6 +151,7 @@ class _Examiner:
         return Context(KINDS[one.kind], account, apis, callers, self.redaction.hide) if apis else None
 
     def _read(self, examination: Examination, check: str, read: Callable[[], tuple[_T, Finding]]) -> _T | None:
+        """Read something and note the finding; None if it can't be read."""
         try:
             value, finding = read()
         except AddonError as error:

@@ -88,8 +88,13 @@ def read_line(prompt: str) -> str:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
+def is_authentication_token(token: str) -> bool:
+    """Whether this is an authentication token, which needs the scheme Bearer, and not a session key."""
+    return token.startswith(_JWT_BEGINS) and token.count(".") == _JWT_DOTS
+
+
 def _typed(descriptor: int) -> str:
-    """What is typed up to the end of a line; the key that deletes does."""
+    """What is typed up to the end of a line, after deletions."""
     typed = bytearray()
     while True:
         key = os.read(descriptor, 1)
@@ -104,8 +109,3 @@ def _typed(descriptor: int) -> str:
 def _confirm(question: str) -> bool:
     """Ask yes or no at the terminal."""
     return read_line(f"{question} [yes/no] ").strip().lower() in {"y", "yes"}
-
-
-def is_authentication_token(token: str) -> bool:
-    """Whether this is an authentication token, which needs the scheme Bearer, and not a session key."""
-    return token.startswith(_JWT_BEGINS) and token.count(".") == _JWT_DOTS

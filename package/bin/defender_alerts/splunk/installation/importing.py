@@ -102,7 +102,7 @@ class Importer:
         yield from self._differing()
 
     def _differing(self) -> Iterator[Result]:
-        """Compare the libraries with the locked versions."""
+        """Report each library that is not there in its locked version."""
         locked = {
             _canonical(name): one for name, one in _found(r"^([\w.-]+)==([\w.]+)", self._lib / "requirements.txt")
         }

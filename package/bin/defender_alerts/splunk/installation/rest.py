@@ -1,4 +1,4 @@
-"""What this host's splunkd says to a user who is logged in: by the standard library, straight and to no other host."""
+"""Asks this host's splunkd as a user who is logged in, with the standard library alone and without a proxy."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class LocalSplunkd:
 
 
 def look(splunkd: LocalSplunkd) -> Iterator[Result]:
-    """Ask what there is to ask."""
+    """Ask for the version, the state of the KV store, and what the add-on needs of splunkd."""
     try:
         info = splunkd.ask("/services/server/info")["entry"][0]["content"]
     except (RefusedError, LookupError, TypeError) as error:

@@ -29,6 +29,42 @@ from defender_alerts.times import iso, parse_start, seconds
 _SLACK = seconds(3_600)
 
 
+def check_input(name: str, stanza: Mapping[str, str], polling: Polling, now: int, *, starts: bool = True) -> None:
+    """Check that a new or changed input can work.
+
+    Args:
+        name: of the input.
+        stanza: its fields.
+        polling: the settings read from them.
+        now: by this host's clock, in ticks.
+        starts: the start time will have an effect.
+
+    Raises:
+        ConfigurationError: the interval is out of range, or the start time lies in the future or before what the API
+            still shows.
+    """
+    whole_number(
+        stanza.get("interval"),
+        "interval",
+        f"Correct the input {name} under Inputs.",
+        least=SHORTEST_INTERVAL,
+        most=LONGEST_INTERVAL,
+        default=DEFAULT_INTERVAL,
+    )
+    start = parse_start(polling.start_time, now)
+    if start > now + _SLACK:
+        raise ConfigurationError(
+            f"The start time {polling.start_time} lies in the future (it is {_shown(now)} now). Set a time in UTC that "
+            "has passed, or how far back the first run goes, such as -7d."
+        )
+    if starts and start < now - RETENTION - _SLACK:
+        days = RETENTION // seconds(86_400)
+        raise ConfigurationError(
+            f"The start time {polling.start_time} is too far back: Microsoft keeps what this input collects for {days} "
+            f"days. Set -{days}d, or a time since {_shown(now - RETENTION)}."
+        )
+
+
 @dataclass(frozen=True)
 class Remark:
     """A remark about an input: ``brief`` for its row in the table, ``sentence`` with what to do."""
@@ -68,7 +104,7 @@ def remarks(this: KnownInput, others: Iterable[KnownInput], accounts: Mapping[st
     check = AccountCheck.load(account.get("last_check"))
     found = check.of(this.kind) if check else None
     if check and found and found.finding in {Verdict.MISSING, Verdict.UNKNOWN}:
-        # Then a managed identity has the permissions, and no application.
+        # If so, the managed identity itself has the permissions: there is no application.
         is_direct = (account.get("auth_type"), account.get("identity_mode")) == (MANAGED_IDENTITY, DIRECT)
         lacks = "lacks" if found.finding is Verdict.MISSING else "is of a tenant without"
         said.append(
@@ -116,42 +152,6 @@ def _tenant(one: KnownInput, accounts: Mapping[str, Mapping[str, str]]) -> tuple
     """The tenant as it was typed: that a domain and a GUID mean the same one is known to Microsoft alone."""
     account = accounts[one.account]
     return cleaned(account.get("cloud") or ""), (one.tenant_id or cleaned(account.get("tenant_id") or "")).lower()
-
-
-def check_input(name: str, stanza: Mapping[str, str], polling: Polling, now: int, *, starts: bool = True) -> None:
-    """Check that a new or changed input can work.
-
-    Args:
-        name: of the input.
-        stanza: its fields.
-        polling: the settings read from them.
-        now: by this host's clock, in ticks.
-        starts: the start time will have an effect.
-
-    Raises:
-        ConfigurationError: the interval is out of range, or the start time lies in the future or before what the API
-            still shows.
-    """
-    whole_number(
-        stanza.get("interval"),
-        "interval",
-        f"Correct the input {name} under Inputs.",
-        least=SHORTEST_INTERVAL,
-        most=LONGEST_INTERVAL,
-        default=DEFAULT_INTERVAL,
-    )
-    start = parse_start(polling.start_time, now)
-    if start > now + _SLACK:
-        raise ConfigurationError(
-            f"The start time {polling.start_time} lies in the future (it is {_shown(now)} now). Set a time in UTC that "
-            "has passed, or how far back the first run goes, such as -7d."
-        )
-    if starts and start < now - RETENTION - _SLACK:
-        days = RETENTION // seconds(86_400)
-        raise ConfigurationError(
-            f"The start time {polling.start_time} is too far back: Microsoft keeps what this input collects for {days} "
-            f"days. Set -{days}d, or a time since {_shown(now - RETENTION)}."
-        )
 
 
 def _shown(ticks: int) -> str:

@@ -22,7 +22,7 @@ from defender_alerts.splunk.rest_client import Splunkd, SplunkdError, explained_
 
 # UCC's generated scripts silence the root logger. splunkd writes standard error to splunkd.log.
 LOG = logger_on(sys.stderr, __name__, logging.WARNING, Redaction())
-# Its messages about an unreadable answer begin like this: it is not JSON, or a traceback.
+# UCC's messages about an unreadable answer begin like this: with a traceback, or that it is not JSON.
 _UNREADABLE = ("Traceback (", "Fail to load response")
 
 

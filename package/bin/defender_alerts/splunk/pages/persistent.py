@@ -40,8 +40,8 @@ CAPABILITY = "admin_all_objects"
 _RESERVED = f"Only users with the capability {CAPABILITY} may do this. Ask an administrator of this Splunk."
 
 Answering = Callable[[Mapping[str, Any], Splunkd, Redaction], dict[str, Any]]
-"""What answers: a request as restmap.conf.spec describes it (``scripttype = persist``), a client for splunkd that has
-the caller's session, and what redacts secrets in refusals. It returns the JSON object to send."""
+"""Answers a request: takes it as restmap.conf.spec describes it (``scripttype = persist``), a client for splunkd with
+the caller's session, and the redaction for refusals; returns the JSON object to send."""
 
 
 class PersistentHandler(PersistentServerConnectionApplication):  # type: ignore[misc] # it ships no types

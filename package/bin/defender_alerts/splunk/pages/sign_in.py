@@ -5,7 +5,7 @@
   ``check``: what the account ``feeds`` now, and ``warnings``.
 - ``forget`` removes the tokens.
 
-No answer has a token, a code or a verifier in it. All is done with the caller's permissions.
+No answer has a token, a code or a verifier in it. Everything is done with the caller's permissions.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class SignIn:
         network = load_settings(self._splunkd).network
         check = check_account(signed_in, network, seconds=_LONGEST_CHECK)
         if account.signed_in_as not in {"", signed_in.signed_in_as}:
-            # If a write below fails, no input may see with one person's eyes and name another.
+            # If a write below fails, no input may read as one person and name another.
             self._note(signed_in_as="", signed_in_at="")
         StoredRefreshTokens(self._splunkd, account.name).replace(kept.token)
         self._note(
