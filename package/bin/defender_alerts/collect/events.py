@@ -68,63 +68,6 @@ class EventSink(Protocol):
         """
 
 
-def _escape(text: str) -> str:
-    for character, escaped in _ESCAPES:
-        # CPython finds a character many times faster than ``replace`` counts how often it is there.
-        if character in text:
-            text = text.replace(character, escaped)
-    return text
-
-
-def _attribute(text: str) -> str:
-    return _escape(re.sub(_PATTERN, "", text)).replace('"', "&quot;")
-
-
-def _json_escape(match: Match[str]) -> str:
-    return f"\\u{ord(match.group()):04x}"
-
-
-def event_data(raw: str) -> str:
-    """The record's JSON as escaped XML text; characters that XML 1.0 forbids become JSON escapes."""
-    # To look for one character after the other takes less than a fifth of a pattern's time (CPython 3.9 and 3.13).
-    if any(map(raw.__contains__, _FORBIDDEN_IN_XML)):
-        raw = re.sub(_PATTERN, _json_escape, raw)
-    return _escape(raw)
-
-
-def _encode(text: str) -> bytes:
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError:
-        return re.sub(_NO_UTF8, "\ufffd", text).encode("utf-8")
-
-
-def _pieces(events: Iterable[str]) -> Iterator[bytes]:
-    """Encode and join events to pieces large enough to need few calls and small enough to need little memory."""
-    piece = bytearray()
-    for event in events:
-        # One by one: most are ASCII, which takes no encoding, and one that is not would slow down its neighbours.
-        piece += _encode(event)
-        if len(piece) >= _PIECE:
-            yield bytes(piece)
-            piece.clear()
-    if piece:
-        yield bytes(piece)
-
-
-def _metadata(origin: Origin, sourcetype: str) -> str:
-    """The elements between an event's time and its data."""
-    return "".join(
-        f"<{name}>{_attribute(value)}</{name}>"
-        for name, value in (
-            ("source", origin.source),
-            ("sourcetype", sourcetype),
-            ("host", origin.host),
-            ("index", origin.index),
-        )
-    )
-
-
 class XmlStream:
     """The event stream on standard output, shared by all regions of a process.
 
@@ -213,3 +156,60 @@ class XmlStream:
         except (OSError, ValueError) as error:
             self._closed = self._broken = True
             raise stream_closed() from error
+
+
+def event_data(raw: str) -> str:
+    """The record's JSON as escaped XML text; characters that XML 1.0 forbids become JSON escapes."""
+    # To look for one character after the other takes less than a fifth of a pattern's time (CPython 3.9 and 3.13).
+    if any(map(raw.__contains__, _FORBIDDEN_IN_XML)):
+        raw = re.sub(_PATTERN, _json_escape, raw)
+    return _escape(raw)
+
+
+def _escape(text: str) -> str:
+    for character, escaped in _ESCAPES:
+        # CPython finds a character many times faster than ``replace`` counts how often it is there.
+        if character in text:
+            text = text.replace(character, escaped)
+    return text
+
+
+def _attribute(text: str) -> str:
+    return _escape(re.sub(_PATTERN, "", text)).replace('"', "&quot;")
+
+
+def _json_escape(match: Match[str]) -> str:
+    return f"\\u{ord(match.group()):04x}"
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return re.sub(_NO_UTF8, "\ufffd", text).encode("utf-8")
+
+
+def _pieces(events: Iterable[str]) -> Iterator[bytes]:
+    """Encode and join events to pieces large enough to need few calls and small enough to need little memory."""
+    piece = bytearray()
+    for event in events:
+        # One by one: most are ASCII, which takes no encoding, and one that is not would slow down its neighbours.
+        piece += _encode(event)
+        if len(piece) >= _PIECE:
+            yield bytes(piece)
+            piece.clear()
+    if piece:
+        yield bytes(piece)
+
+
+def _metadata(origin: Origin, sourcetype: str) -> str:
+    """The elements between an event's time and its data."""
+    return "".join(
+        f"<{name}>{_attribute(value)}</{name}>"
+        for name, value in (
+            ("source", origin.source),
+            ("sourcetype", sourcetype),
+            ("host", origin.host),
+            ("index", origin.index),
+        )
+    )

@@ -112,6 +112,10 @@ class PageReading:
                 "between that answers in Microsoft's place."
             ) from error
 
+    def whole_up_to(self, end: int) -> int:
+        """The time up to which the answer is complete: ``end``, or the server's time if that is earlier."""
+        return end if self.date is None else min(end, self.date)
+
     def _as_text(self, broken: BrokenRecord) -> RecordVersion | None:
         """A record that can't be parsed, if its identity and version time can be read; None if it is left out."""
         record = broken.record
@@ -173,7 +177,3 @@ class PageReading:
             reason,
             excerpt,
         )
-
-    def whole_up_to(self, end: int) -> int:
-        """The time up to which the answer is complete: ``end``, or the server's time if that is earlier."""
-        return end if self.date is None else min(end, self.date)

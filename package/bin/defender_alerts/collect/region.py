@@ -122,18 +122,6 @@ class RegionCollector:
         self._warn_of_skew()
         self._end_incomplete()
 
-    def _finish(self) -> None:
-        """Collect again what an audit found missing, request missing alerts of incidents, and save a last time."""
-        if self.job.recollection is not None:
-            self.job.writer.save()
-            reader = RegionReader(self.job.api, self.job.caller, self.job.bearer, self.job.log)
-            self.job.recollection.execute(reader, self.delivery)
-        self._missing_alerts.ask_again(self._reader, self)
-        if self.job.split_alerts is not None:
-            self.job.split_alerts.forget_before(self.job.caller.clock.now())
-        self.job.writer.save(last=True)
-        self._check_memory()
-
     def receive(self, versions: Iterator[RecordVersion], mode: DeliveryMode) -> None:
         """Deliver the new versions of one answer, or keep them until their window is known to be complete."""
         # What was kept of an answer that was cut short comes again with the narrower windows.
@@ -152,6 +140,44 @@ class RegionCollector:
         self.delivery.in_time_order(complete)
         self._missing_alerts.delivered()
         return sum(len(version.raw) for version in complete)
+
+    def summary(self, lasted: float) -> dict[str, str | float]:
+        """The fields of the ``region_done`` log line; ``lasted`` in seconds."""
+        delivered, asked = self.delivery.delivered, self._reader.asked
+        return {
+            "region": self.region,
+            "api_host": self.job.api.host,
+            "asked": f"{iso(asked.start)}..{iso(asked.end)}",
+            "received": asked.received,
+            "new": delivered.new,
+            "late": delivered.late,
+            "incidents_without_alerts": len(self._missing_alerts),
+            "instants_not_read": len(self._open),
+            "broken": asked.broken,
+            "bytes": delivered.bytes,
+            "watermark": iso(self._checkpoint.watermark),
+            "lag_seconds": max(0, self.job.caller.clock.now() - self._checkpoint.watermark) / TICKS_PER_SECOND,
+            "windows": asked.windows,
+            "calls": self.job.caller.calls,
+            "saves": self.job.writer.saves,
+            "throttled_seconds": self.job.caller.throttled_seconds,
+            "paced_seconds": self.job.caller.paced_seconds,
+            "seconds": lasted,
+            "overlap_seconds": self.job.overlap // TICKS_PER_SECOND,
+            **self._lateness.summary(delivered.new - delivered.split_alerts),
+        }
+
+    def _finish(self) -> None:
+        """Collect again what an audit found missing, request missing alerts of incidents, and save a last time."""
+        if self.job.recollection is not None:
+            self.job.writer.save()
+            reader = RegionReader(self.job.api, self.job.caller, self.job.bearer, self.job.log)
+            self.job.recollection.execute(reader, self.delivery)
+        self._missing_alerts.ask_again(self._reader, self)
+        if self.job.split_alerts is not None:
+            self.job.split_alerts.forget_before(self.job.caller.clock.now())
+        self.job.writer.save(last=True)
+        self._check_memory()
 
     def _new(self, versions: Iterator[RecordVersion]) -> Iterator[Version]:
         for one in versions:
@@ -258,29 +284,3 @@ class RegionCollector:
                 abs(skew) // TICKS_PER_SECOND,
                 "ahead of" if skew > 0 else "behind",
             )
-
-    def summary(self, lasted: float) -> dict[str, str | float]:
-        """The fields of the ``region_done`` log line; ``lasted`` in seconds."""
-        delivered, asked = self.delivery.delivered, self._reader.asked
-        return {
-            "region": self.region,
-            "api_host": self.job.api.host,
-            "asked": f"{iso(asked.start)}..{iso(asked.end)}",
-            "received": asked.received,
-            "new": delivered.new,
-            "late": delivered.late,
-            "incidents_without_alerts": len(self._missing_alerts),
-            "instants_not_read": len(self._open),
-            "broken": asked.broken,
-            "bytes": delivered.bytes,
-            "watermark": iso(self._checkpoint.watermark),
-            "lag_seconds": max(0, self.job.caller.clock.now() - self._checkpoint.watermark) / TICKS_PER_SECOND,
-            "windows": asked.windows,
-            "calls": self.job.caller.calls,
-            "saves": self.job.writer.saves,
-            "throttled_seconds": self.job.caller.throttled_seconds,
-            "paced_seconds": self.job.caller.paced_seconds,
-            "seconds": lasted,
-            "overlap_seconds": self.job.overlap // TICKS_PER_SECOND,
-            **self._lateness.summary(delivered.new - delivered.split_alerts),
-        }

@@ -23,6 +23,10 @@ from .report import Finding, Outcome, failed, failed_by, ok
 
 _HTTPS = 443
 _MOST_ADDRESSES = 4
+# The reasons of failures behind the tunnel: TLS was spoken there, so the proxy has opened it.
+_BEHIND_THE_PROXY = CERTIFICATE_REASONS | {"no TLS", "outdated TLS"}
+# The reasons whose own sentence fits a proxy. After any other, what answers does not behave like one.
+_OF_THE_PROXY = frozenset({"proxy login", "proxy certificate", "proxy TLS", "refused tunnel", "unknown host"})
 
 
 def proxy(context: Context, _: str) -> Finding:
@@ -86,12 +90,6 @@ def _shown(seen: Look) -> str:
     if seen.certificate is None:
         return "The certificate can't be read"
     return f"The certificate of {seen.certificate.subject} is issued by {seen.certificate.issuer}"
-
-
-# TLS was spoken with what is behind the tunnel, so the proxy has opened it.
-_BEHIND_THE_PROXY = CERTIFICATE_REASONS | {"no TLS", "outdated TLS"}
-# Failures whose own sentence fits. After any other, what answers does not behave like a proxy.
-_OF_THE_PROXY = frozenset({"proxy login", "proxy certificate", "proxy TLS", "refused tunnel", "unknown host"})
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ parsed object; the C scanner of the standard library does both in one pass.
 A broken record costs at most itself. One that can't be parsed (not JSON, or nested deeper than Python allows) is
 delimited by its brackets. If those don't match either, reading resumes at the next recognisable record, unless the
 answer may just have been truncated: a truncated answer is never taken for a shorter one.
+
+``without_member`` and ``elements`` take the text of a single record apart.
 """
 
 from __future__ import annotations
@@ -68,6 +70,111 @@ class BrokenRecord(NamedTuple):
     def record(self) -> Record | None:
         """Its text with the readable ones of its outermost members; None without its text."""
         return Record(self.raw, _outermost(self.raw)) if self.raw else None
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a text for a message; bytes that were not UTF-8 become replacement characters."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text[:_EXCERPT])
+
+
+def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iterator[Record | BrokenRecord]:
+    """Yield the elements of an answer that is a JSON array, or the single record that is there instead.
+
+    Args:
+        chunks: the body as it arrives.
+        is_record: tells a record from another object, such as an error, if there is no array.
+
+    Raises:
+        UnexpectedAnswerError: the answer is something else.
+        ConnectionFailedError: the answer is empty, or ends before the array does.
+    """
+    text, first = _begin(chunks)
+    if first == "{":
+        alone = _record(text)
+        record = alone.record if isinstance(alone, BrokenRecord) else alone
+        if record is None or not is_record(record.value):
+            raise UnexpectedAnswerError(f"The answer is not a JSON array; it begins with {_beginning(alone)!r}")
+        yield alone
+    elif first == "[":
+        text.position += 1
+        yield from _elements(text, is_record, _ENDS_ARRAY)
+    else:
+        raise UnexpectedAnswerError(f"The answer is not a JSON array; it begins with {text.excerpt()!r}")
+    _end(text)
+
+
+def cut_envelope(
+    chunks: Iterable[bytes], around: dict[str, Any], is_record: Callable[[Any], bool] = lambda _: True
+) -> Iterator[Record | BrokenRecord]:
+    """Yield the elements of the array ``value`` in an answer that is an OData object.
+
+    Args:
+        chunks: the body as it arrives.
+        around: receives the other members of the object, such as ``@odata.nextLink``, wherever they are.
+        is_record: tells a record from an object inside one.
+
+    Raises:
+        UnexpectedAnswerError: the answer is something else.
+        ConnectionFailedError: the answer is empty, or ends before the object does.
+    """
+    text, first = _begin(chunks)
+    if first != "{":
+        raise UnexpectedAnswerError(f"The answer is not an OData object; it begins with {text.excerpt()!r}")
+    beginning = text.excerpt()
+    has_value = False
+    for name in _members(text):
+        if name == "value" and text.peek() == "[":
+            has_value = True
+            text.position += 1
+            yield from _elements(text, is_record, _ENDS_VALUE)
+            continue
+        member = _record(text)
+        if isinstance(member, Record):
+            around[name] = member.value
+        elif member.reason == _TOO_DEEP and member.raw is not None:
+            # It is valid JSON, and not needed here.
+            around[name] = member.excerpt
+        else:
+            raise UnexpectedAnswerError(f"The answer's member {excerpt(name)!r} is broken ({member.reason})")
+    if not has_value:
+        raise UnexpectedAnswerError(f"The answer has no array of records; it begins with {beginning!r}")
+    _end(text)
+
+
+def without_member(raw: str, name: str) -> tuple[str, str]:
+    """Remove a member and its comma from the text of an object.
+
+    Args:
+        raw: the text of an object.
+        name: of the member.
+
+    Returns:
+        The object's text, otherwise unchanged, and the text of the member's value; empty if there is no such member.
+    """
+    last_end = 1
+    for member, _, begin, end in _members_of(raw):
+        if member == name:
+            # The first member has its comma behind it, and white space behind that.
+            comma = _SEPARATOR.match(raw, end) if last_end == 1 else None
+            return raw[:last_end] + raw[comma.end() if comma else end :], raw[begin:end].lstrip()
+        last_end = end
+    return raw, ""
+
+
+def elements(raw: str) -> Iterator[Record]:
+    """The elements in the text of an array; none for another value, and none after an unreadable one."""
+    text = _Text((), raw)
+    if not raw.startswith("["):
+        return
+    text.position += 1
+    try:
+        for element in _elements(text, lambda _: False, _ENDS_ARRAY):
+            record = element.record if isinstance(element, BrokenRecord) else element
+            if record is not None:
+                yield record
+    except AddonError:
+        # Nothing can be recognised any more.
+        return
 
 
 class _Text:
@@ -153,75 +260,6 @@ class _Text:
         return excerpt(self.buffer[self.position : self.position + _EXCERPT])
 
 
-def excerpt(text: str) -> str:
-    """The beginning of a text for a message; bytes that were not UTF-8 become replacement characters."""
-    return re.sub("[\ud800-\udfff]", "\ufffd", text[:_EXCERPT])
-
-
-def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iterator[Record | BrokenRecord]:
-    """Yield the elements of an answer that is a JSON array, or the single record that is there instead.
-
-    Args:
-        chunks: the body as it arrives.
-        is_record: tells a record from another object, such as an error, if there is no array.
-
-    Raises:
-        UnexpectedAnswerError: the answer is something else.
-        ConnectionFailedError: the answer is empty, or ends before the array does.
-    """
-    text, first = _begin(chunks)
-    if first == "{":
-        alone = _record(text)
-        record = alone.record if isinstance(alone, BrokenRecord) else alone
-        if record is None or not is_record(record.value):
-            raise UnexpectedAnswerError(f"The answer is not a JSON array; it begins with {_beginning(alone)!r}")
-        yield alone
-    elif first == "[":
-        text.position += 1
-        yield from _elements(text, is_record, _ENDS_ARRAY)
-    else:
-        raise UnexpectedAnswerError(f"The answer is not a JSON array; it begins with {text.excerpt()!r}")
-    _end(text)
-
-
-def cut_envelope(
-    chunks: Iterable[bytes], around: dict[str, Any], is_record: Callable[[Any], bool] = lambda _: True
-) -> Iterator[Record | BrokenRecord]:
-    """Yield the elements of the array ``value`` in an answer that is an OData object.
-
-    Args:
-        chunks: the body as it arrives.
-        around: receives the other members of the object, such as ``@odata.nextLink``, wherever they are.
-        is_record: tells a record from an object inside one.
-
-    Raises:
-        UnexpectedAnswerError: the answer is something else.
-        ConnectionFailedError: the answer is empty, or ends before the object does.
-    """
-    text, first = _begin(chunks)
-    if first != "{":
-        raise UnexpectedAnswerError(f"The answer is not an OData object; it begins with {text.excerpt()!r}")
-    beginning = text.excerpt()
-    has_value = False
-    for name in _members(text):
-        if name == "value" and text.peek() == "[":
-            has_value = True
-            text.position += 1
-            yield from _elements(text, is_record, _ENDS_VALUE)
-            continue
-        member = _record(text)
-        if isinstance(member, Record):
-            around[name] = member.value
-        elif member.reason == _TOO_DEEP and member.raw is not None:
-            # It is valid JSON, and not needed here.
-            around[name] = member.excerpt
-        else:
-            raise UnexpectedAnswerError(f"The answer's member {excerpt(name)!r} is broken ({member.reason})")
-    if not has_value:
-        raise UnexpectedAnswerError(f"The answer has no array of records; it begins with {beginning!r}")
-    _end(text)
-
-
 def _begin(chunks: Iterable[bytes]) -> tuple[_Text, str]:
     """The text of an answer, and its first character."""
     text = _Text(chunks)
@@ -286,42 +324,6 @@ def _members_of(raw: str) -> Iterator[tuple[str, Record | BrokenRecord, int, int
             yield name, _record(text), begin, text.position
     except AddonError:
         # The object can't be read any further.
-        return
-
-
-def without_member(raw: str, name: str) -> tuple[str, str]:
-    """Remove a member and its comma from the text of an object.
-
-    Args:
-        raw: the text of an object.
-        name: of the member.
-
-    Returns:
-        The object's text, otherwise unchanged, and the text of the member's value; empty if there is no such member.
-    """
-    last_end = 1
-    for member, _, begin, end in _members_of(raw):
-        if member == name:
-            # The first member has its comma behind it, and white space behind that.
-            comma = _SEPARATOR.match(raw, end) if last_end == 1 else None
-            return raw[:last_end] + raw[comma.end() if comma else end :], raw[begin:end].lstrip()
-        last_end = end
-    return raw, ""
-
-
-def elements(raw: str) -> Iterator[Record]:
-    """The elements in the text of an array; none for another value, and none after an unreadable one."""
-    text = _Text((), raw)
-    if not raw.startswith("["):
-        return
-    text.position += 1
-    try:
-        for element in _elements(text, lambda _: False, _ENDS_ARRAY):
-            record = element.record if isinstance(element, BrokenRecord) else element
-            if record is not None:
-                yield record
-    except AddonError:
-        # Nothing can be recognised any more.
         return
 
 

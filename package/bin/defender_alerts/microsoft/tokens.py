@@ -139,20 +139,14 @@ class TokenSource:
             self._tenant = self._caller.call(request, _read_tenant, unavailable)
         return self._tenant
 
-    def _must_be_of(self, tenant: str) -> None:
-        """Refuse a token of another tenant: what it reads would be filed under the wrong one.
-
-        Raises:
-            ConfigurationError: the tenant is another one.
-        """
-        if self._direct and tenant != self.tenant():
-            raise ConfigurationError(
-                f"The managed identity of this machine belongs to the tenant {tenant}, not to the "
-                f"{called(self._account)}, and reads its own tenant alone. Correct the tenant, or choose Vouches for "
-                "an application, with a multitenant one."
-            )
-        if self._person:
-            self._account.must_be_of(tenant)
+    def reject(self, token: str) -> None:
+        """Forget a token that an API refused, unless another region has already done so."""
+        with self._lock:
+            holder = self._direct or self._person
+            if holder:
+                holder.reject(token)
+            else:
+                forget(self._msal().token_cache, token)
 
     def begin_sign_in(self, resource: str, redirect_uri: str) -> dict[str, Any]:
         """Begin the sign-in of a person: what ``finish_sign_in`` needs, the page to open as ``auth_uri`` in it."""
@@ -185,6 +179,21 @@ class TokenSource:
             raise refused(result, self._account, self._cloud, resource, redirect_uri=redirect_uri)
         return entered(self._account, result)
 
+    def _must_be_of(self, tenant: str) -> None:
+        """Refuse a token of another tenant: what it reads would be filed under the wrong one.
+
+        Raises:
+            ConfigurationError: the tenant is another one.
+        """
+        if self._direct and tenant != self.tenant():
+            raise ConfigurationError(
+                f"The managed identity of this machine belongs to the tenant {tenant}, not to the "
+                f"{called(self._account)}, and reads its own tenant alone. Correct the tenant, or choose Vouches for "
+                "an application, with a multitenant one."
+            )
+        if self._person:
+            self._account.must_be_of(tenant)
+
     def _ask(self, resource: str) -> Mapping[str, Any]:
         if self._direct:
             return self._direct.ask(resource)
@@ -211,15 +220,6 @@ class TokenSource:
             if UNSUPPORTED_ALGORITHM not in codes_of(again):
                 result = again
         return result
-
-    def reject(self, token: str) -> None:
-        """Forget a token that an API refused, unless another region has already done so."""
-        with self._lock:
-            holder = self._direct or self._person
-            if holder:
-                holder.reject(token)
-            else:
-                forget(self._msal().token_cache, token)
 
     def _msal(self) -> Any:
         if self._application is None:

@@ -126,20 +126,6 @@ def redeem(application: Any, flow: Mapping[str, Any], answer: Mapping[str, str])
     return result
 
 
-def _read(ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """What ``msal`` answers; it takes ID tokens for granted.
-
-    Raises:
-        UnexpectedAnswerError: there is none that can be read.
-    """
-    try:
-        return ask()
-    except (ValueError, IndexError, TypeError, AttributeError) as error:
-        raise UnexpectedAnswerError(
-            "Entra ID's answer has an ID token that can't be read. Look for a proxy that changes answers."
-        ) from error
-
-
 def entered(account: Account, result: Mapping[str, Any]) -> Entered:
     """Read who has signed in.
 
@@ -231,3 +217,17 @@ class PersonsTokens:
     def reject(self, token: str) -> None:
         """Forget an access token that an API has refused."""
         self._kept = {scope: kept for scope, kept in self._kept.items() if kept[0].get("access_token") != token}
+
+
+def _read(ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What ``msal`` answers; it takes ID tokens for granted.
+
+    Raises:
+        UnexpectedAnswerError: there is none that can be read.
+    """
+    try:
+        return ask()
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        raise UnexpectedAnswerError(
+            "Entra ID's answer has an ID token that can't be read. Look for a proxy that changes answers."
+        ) from error

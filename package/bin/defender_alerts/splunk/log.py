@@ -71,33 +71,6 @@ class Redaction(logging.Filter):
         return True
 
 
-def _forms(secret: str) -> Iterator[str]:
-    """The forms in which a secret may occur in a text."""
-    yield from (secret, quote(secret, safe=""), quote(secret), quote_plus(secret))
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-
-
-def _in_either_case(form: str) -> str:
-    """A pattern for a text whose percent escapes may be in lower or upper case."""
-    escapes = r"%([0-9A-Fa-f])([0-9A-Fa-f])"
-    return re.sub(escapes, lambda escape: f"%(?i:{escape[1]}{escape[2]})", re.escape(form))
-
-
-class _StandardError(logging.StreamHandler):  # type: ignore[type-arg] # not generic at runtime in Python 3.9
-    """Writes lines as splunkd reads them from standard error into splunkd.log: a level, then the text."""
-
-    def __init__(self) -> None:
-        super().__init__(sys.stderr)
-
-    def format(self, record: logging.LogRecord) -> str:
-        level = _LEVELS_OF_SPLUNKD.get(record.levelname, record.levelname)
-        return f"{level} {record.getMessage()}"
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Do nothing: nothing is left to write to, and collecting must go on."""
-
-
 class InputLog(RotatingFileHandler):
     """The log of one run; what can't be written to its file goes to standard error.
 
@@ -150,3 +123,30 @@ def set_level(logger: logging.Logger, redaction: Redaction, loglevel: str) -> No
     if loglevel in LEVELS:
         redaction.level = logging.getLevelName(loglevel)
         logger.setLevel(min(redaction.level, logging.INFO))
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """The forms in which a secret may occur in a text."""
+    yield from (secret, quote(secret, safe=""), quote(secret), quote_plus(secret))
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+
+
+def _in_either_case(form: str) -> str:
+    """A pattern for a text whose percent escapes may be in lower or upper case."""
+    escapes = r"%([0-9A-Fa-f])([0-9A-Fa-f])"
+    return re.sub(escapes, lambda escape: f"%(?i:{escape[1]}{escape[2]})", re.escape(form))
+
+
+class _StandardError(logging.StreamHandler):  # type: ignore[type-arg] # not generic at runtime in Python 3.9
+    """Writes lines as splunkd reads them from standard error into splunkd.log: a level, then the text."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = _LEVELS_OF_SPLUNKD.get(record.levelname, record.levelname)
+        return f"{level} {record.getMessage()}"
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Do nothing: nothing is left to write to, and collecting must go on."""

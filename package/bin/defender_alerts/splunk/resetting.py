@@ -68,10 +68,6 @@ def time_in(text: Any) -> int | None:
         return None
 
 
-def _minute(ticks: int) -> str:
-    return f"{iso(ticks)[:10]} {iso(ticks)[11:16]} UTC"
-
-
 def parse_time(text: str, now: int, called: str) -> int:
     """Read a time that an administrator has typed; return ticks.
 
@@ -117,16 +113,6 @@ def request_resets(store: CheckpointStore, kind: str, input_name: str, start: in
     return ordered
 
 
-def _resets(documents: Sequence[Mapping[str, Any]], input_name: str, start: int, region: str) -> list[Reset]:
-    ordered = resets(documents, start, region)
-    if not ordered:
-        raise ConfigurationError(
-            f"The input {input_name} has no checkpoint here{' for ' * bool(region)}{region}: its next run starts at "
-            "its start_time anyway."
-        )
-    return ordered
-
-
 def delete_input(store: DeletingStore, kind: str, input_name: str, now: int) -> None:
     """Delete the documents of an input, even if a process is still running for it.
 
@@ -143,3 +129,17 @@ def delete_input(store: DeletingStore, kind: str, input_name: str, now: int) -> 
     # Saved first: from now on the other documents are invalid, even if they can't be deleted or are saved again.
     store.save(deletion.document())
     store.delete_before(deletion)
+
+
+def _resets(documents: Sequence[Mapping[str, Any]], input_name: str, start: int, region: str) -> list[Reset]:
+    ordered = resets(documents, start, region)
+    if not ordered:
+        raise ConfigurationError(
+            f"The input {input_name} has no checkpoint here{' for ' * bool(region)}{region}: its next run starts at "
+            "its start_time anyway."
+        )
+    return ordered
+
+
+def _minute(ticks: int) -> str:
+    return f"{iso(ticks)[:10]} {iso(ticks)[11:16]} UTC"

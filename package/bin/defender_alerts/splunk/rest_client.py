@@ -310,10 +310,6 @@ def documents(answer: Any) -> list[Mapping[str, Any]]:
     return answer
 
 
-def _strange(answer: Any) -> SplunkdError:
-    return SplunkdError(0, f"splunkd answered with JSON of another shape than its REST API has: {str(answer)[:80]!r}")
-
-
 def path_of(*segments: str) -> binding.UrlEncoded:
     """A path with each segment quoted exactly once; splunklib would quote a plain string again.
 
@@ -328,26 +324,6 @@ def without_answer(error: BaseException) -> SplunkdError | None:
     if any(isinstance(one, (OSError, HTTPError, http.client.HTTPException)) for one in causes(error)):
         return _unanswered(error)
     return None
-
-
-def _unanswered(error: BaseException) -> SplunkdError:
-    *_, cause = causes(error)
-    return SplunkdError(
-        0,
-        f"{type(cause).__name__}: {cause}",
-        may_pass=isinstance(cause, ConnectionRefusedError),
-        wants_certificate=_wants_certificate(cause),
-    )
-
-
-def _wants_certificate(error: BaseException) -> bool:
-    """Whether a call failed as it does if splunkd requires a client certificate.
-
-    With TLS 1.3 the caller only learns this after its request, and a reset connection may swallow the alert.
-    """
-    if isinstance(error, ssl.SSLError):
-        return any(mark in str(error) for mark in _WANTS_CERTIFICATE)
-    return isinstance(error, ConnectionResetError) and not isinstance(error, http.client.RemoteDisconnected)
 
 
 def explained(error: SplunkdError) -> AddonError:
@@ -379,3 +355,27 @@ def _message_of(error: binding.HTTPError) -> str:
         return " ".join(str(message["text"]) for message in messages)
     except (ValueError, KeyError, TypeError):
         return " ".join(str(error).split())[:200]
+
+
+def _strange(answer: Any) -> SplunkdError:
+    return SplunkdError(0, f"splunkd answered with JSON of another shape than its REST API has: {str(answer)[:80]!r}")
+
+
+def _unanswered(error: BaseException) -> SplunkdError:
+    *_, cause = causes(error)
+    return SplunkdError(
+        0,
+        f"{type(cause).__name__}: {cause}",
+        may_pass=isinstance(cause, ConnectionRefusedError),
+        wants_certificate=_wants_certificate(cause),
+    )
+
+
+def _wants_certificate(error: BaseException) -> bool:
+    """Whether a call failed as it does if splunkd requires a client certificate.
+
+    With TLS 1.3 the caller only learns this after its request, and a reset connection may swallow the alert.
+    """
+    if isinstance(error, ssl.SSLError):
+        return any(mark in str(error) for mark in _WANTS_CERTIFICATE)
+    return isinstance(error, ConnectionResetError) and not isinstance(error, http.client.RemoteDisconnected)

@@ -65,31 +65,6 @@ def in_pieces(text: str) -> list[str]:
     return [*(text[start : start + _LONGEST] for start in range(0, len(text), _LONGEST)), _END]
 
 
-def _all_secrets(splunkd: Splunkd, conf: str) -> dict[str, Mapping[str, str] | None]:
-    """The encrypted fields of all stanzas of a conf file, as ``readable`` returns them.
-
-    solnlib's own reader is not used, since it fails as a whole if one piece can't be decrypted.
-
-    Raises:
-        SplunkdError: splunkd could not be reached or refused.
-    """
-    realm = f"__REST_CREDENTIAL__#{APP}#configs/conf-{conf}"
-    pieces: dict[str, dict[int, str | None]] = {}
-    for _, content in entries(splunkd.get_again("storage/passwords", count=0, search=f"realm={realm}")):
-        owner, _, number = str(content.get("username", "")).rpartition(_SEPARATOR)
-        if content.get("realm") == realm and number.isdecimal():
-            pieces.setdefault(owner, {})[int(number)] = content.get("clear_password")
-    return {owner: readable(of_owner) for owner, of_owner in pieces.items()}
-
-
-def _secrets(splunkd: Splunkd, conf: str, stanza: str, undecipherable: ConfigurationError) -> Mapping[str, str]:
-    """The encrypted fields of a stanza; empty if nothing is stored. Raises ``undecipherable`` if they can't be read."""
-    fields = _all_secrets(splunkd, conf).get(stanza, {})
-    if fields is None:
-        raise undecipherable
-    return {name: value for name, value in fields.items() if value not in MASKS}
-
-
 def account_secrets(splunkd: Splunkd, name: str, auth_type: str) -> Mapping[str, str]:
     """The encrypted fields of an account; empty if nothing is stored.
 
@@ -195,3 +170,28 @@ def load_account(
 
     stored = refresh_tokens_of(name) if refresh_tokens_of else StoredRefreshTokens(splunkd, name, hide=hide)
     return account._replace(refresh_tokens=stored)
+
+
+def _secrets(splunkd: Splunkd, conf: str, stanza: str, undecipherable: ConfigurationError) -> Mapping[str, str]:
+    """The encrypted fields of a stanza; empty if nothing is stored. Raises ``undecipherable`` if they can't be read."""
+    fields = _all_secrets(splunkd, conf).get(stanza, {})
+    if fields is None:
+        raise undecipherable
+    return {name: value for name, value in fields.items() if value not in MASKS}
+
+
+def _all_secrets(splunkd: Splunkd, conf: str) -> dict[str, Mapping[str, str] | None]:
+    """The encrypted fields of all stanzas of a conf file, as ``readable`` returns them.
+
+    solnlib's own reader is not used, since it fails as a whole if one piece can't be decrypted.
+
+    Raises:
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    realm = f"__REST_CREDENTIAL__#{APP}#configs/conf-{conf}"
+    pieces: dict[str, dict[int, str | None]] = {}
+    for _, content in entries(splunkd.get_again("storage/passwords", count=0, search=f"realm={realm}")):
+        owner, _, number = str(content.get("username", "")).rpartition(_SEPARATOR)
+        if content.get("realm") == realm and number.isdecimal():
+            pieces.setdefault(owner, {})[int(number)] = content.get("clear_password")
+    return {owner: readable(of_owner) for owner, of_owner in pieces.items()}

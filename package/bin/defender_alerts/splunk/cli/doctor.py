@@ -55,12 +55,21 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     return run(_parser(), _examine, arguments, shell)
 
 
-def _examine(command: CommandRun) -> int:
-    options = command.options
-    reports = examined(command.splunkd, command.redaction, options.input, options.kind)
-    time = iso(machine_time())
-    command.shell.out.write(as_json(reports, time) if options.json else as_text(reports, time, quiet=options.quiet))
-    return max(map(exit_status, reports))
+def examined(splunkd: Splunkd, redaction: Redaction, name: str | None, kind: str | None) -> list[InputReport]:
+    """Examine the inputs that are asked for, as ``find_inputs`` finds them, one after the other.
+
+    Args:
+        splunkd: with the user's session.
+        redaction: learns every secret that is read.
+        name: of the inputs; None for all.
+        kind: of the inputs; None for all.
+
+    Raises:
+        ConfigurationError: there is none.
+        SplunkdError: splunkd could not be reached or refused.
+    """
+    examiner = _Examiner(splunkd, redaction)
+    return [examiner.examine(one) for one in find_inputs(splunkd, name, kind)]
 
 
 def exit_status(report: InputReport) -> int:
@@ -69,6 +78,14 @@ def exit_status(report: InputReport) -> int:
     if failures.intersection(SETTINGS):
         return ConfigurationError.exit_status
     return 1 if failures else 0
+
+
+def _examine(command: CommandRun) -> int:
+    options = command.options
+    reports = examined(command.splunkd, command.redaction, options.input, options.kind)
+    time = iso(machine_time())
+    command.shell.out.write(as_json(reports, time) if options.json else as_text(reports, time, quiet=options.quiet))
+    return max(map(exit_status, reports))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,23 +107,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-q", "--quiet", action="store_true", help="only the result, and what failed or warns")
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
     return with_login(parser)
-
-
-def examined(splunkd: Splunkd, redaction: Redaction, name: str | None, kind: str | None) -> list[InputReport]:
-    """Examine the inputs that are asked for, as ``find_inputs`` finds them, one after the other.
-
-    Args:
-        splunkd: with the user's session.
-        redaction: learns every secret that is read.
-        name: of the inputs; None for all.
-        kind: of the inputs; None for all.
-
-    Raises:
-        ConfigurationError: there is none.
-        SplunkdError: splunkd could not be reached or refused.
-    """
-    examiner = _Examiner(splunkd, redaction)
-    return [examiner.examine(one) for one in find_inputs(splunkd, name, kind)]
 
 
 @dataclass
