@@ -161,6 +161,7 @@ def poll(plan: Plan, context: PollContext) -> PollResult:
     generations: dict[str, int] = {}
 
     def collector(region: str, *, again: bool = False) -> RegionCollector | None:
+        """The collector of a region; None if it can't start, or if the work is left to another process."""
         api, key = apis[region], CheckpointKey(plan.kind.name, plan.polling.name, tenant, cloud.name, region)
         try:
             found = context.store.checkpoints_of(plan.kind.name, plan.polling.name) if again else documents

@@ -180,6 +180,7 @@ class RegionCollector:
         self._check_memory()
 
     def _new(self, versions: Iterator[RecordVersion]) -> Iterator[Version]:
+        """Yield the versions that have not been delivered yet, with the split alerts inside them."""
         for one in versions:
             version, is_new = self._missing_alerts.judge(one)
             if is_new and one.identity:
@@ -239,6 +240,12 @@ class RegionCollector:
         self._checkpoint.advance(span.end, settled)
 
     def _check_memory(self) -> None:
+        """End the run if the checkpoint would have to remember too much.
+
+        Raises:
+            IncompleteError: something is missing, for which it has to remember more.
+            ConfigurationError: the overlap holds too many versions.
+        """
         if len(self._checkpoint.seen) <= MOST_SEEN:
             return
         if self._checkpoint.held is not None:

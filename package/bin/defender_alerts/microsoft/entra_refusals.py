@@ -34,7 +34,7 @@ def consent_address(cloud: Cloud, tenant_id: str, client_id: str) -> str:
 
 
 def called(account: Account) -> str:
-    """The tenant in a sentence, behind an article."""
+    """The words for the tenant in a sentence, without an article."""
     if account.tenant_of_input:
         return f"tenant {account.tenant_id} of the input {account.tenant_of_input}"
     return f"tenant of the account {account.name}"

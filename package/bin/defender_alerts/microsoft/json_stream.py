@@ -32,7 +32,8 @@ _VALUE_END = re.compile(r"[,\]}]")
 _COMMA = re.compile(",")
 _SEPARATOR = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
 _OPENING = {"}": "{", "]": "["}
-# A bracket that ends an answer that is an array, and what can follow one that ends the array in an OData object.
+# The bracket that ends the array with what may follow, up to ``_LOOK`` characters: in an answer that is an array, and
+# in an OData object.
 _ENDS_ARRAY = frozenset({"]"})
 _ENDS_VALUE = frozenset({"]}", '],"', "]", "],"})
 _LOOK = 3

@@ -134,7 +134,7 @@ class _InputRun:
         if self._stop.is_set():
             process.end_by(_LONGEST_WORD, status)
         if closed:
-            self._say(closed)
+            self._log_failure(closed)
         done = key_values(
             action="run_done",
             input=self._name,
@@ -203,7 +203,7 @@ class _InputRun:
         self._now = context.clock.now
         result = poll(plan, context)
         self._warn_of_sign_in(account)
-        self._tell(result, plan)
+        self._report(result, plan)
         return result.failures
 
     def _ask_to_end(self, *_signal: object) -> None:
@@ -272,7 +272,7 @@ class _InputRun:
             left_out,
         )
 
-    def _tell(self, result: PollResult, plan: Plan) -> None:
+    def _report(self, result: PollResult, plan: Plan) -> None:
         for region, failure in result.startup_failures.items():
             self._fail(failure, self._now(), region=region)
         for one in result.outcomes:
@@ -304,12 +304,12 @@ class _InputRun:
     def _fail(self, failure: AddonError, now: int, **where: str) -> None:
         # Health and a saved search list sign-ins by their days.
         if self._sign_in and isinstance(failure, SignInNeededError):
-            self._say(failure, **where, account=self._sign_in.account, sign_in_expires_in_days="0")
+            self._log_failure(failure, **where, account=self._sign_in.account, sign_in_expires_in_days="0")
         else:
-            self._say(failure, **where)
+            self._log_failure(failure, **where)
         self._note(failure, now, **where)
 
-    def _say(self, failure: AddonError, **where: str) -> None:
+    def _log_failure(self, failure: AddonError, **where: str) -> None:
         # The key is solnlib's, which names categories like this.
         category, keys = failure.category.replace("_", " ").title(), key_values(input=self._name, **where)
         self._log.error('exc_l="%s" %s %s', category, keys, failure)

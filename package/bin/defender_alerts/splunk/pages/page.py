@@ -90,7 +90,7 @@ class PageHandler(AdminExternalHandler):
             raise
 
     def existing(self) -> Any:
-        """What is to be edited.
+        """The stanza that is to be edited.
 
         Raises:
             RestError: it can't be read, or somebody has deleted it since the page was loaded.

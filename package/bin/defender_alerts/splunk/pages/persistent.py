@@ -1,4 +1,4 @@
-"""The add-on's own REST endpoints: persistent handlers, by the names that restmap.conf gives them.
+"""The add-on's own REST endpoints: the persistent handlers that restmap.conf names.
 
 Every user who may list the inputs may see their status. Most of them may not read the collection of checkpoints, so it
 is read as Splunk's system user. A reset is made with the caller's permissions, and what the doctor reports is read with
