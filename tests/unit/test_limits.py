@@ -103,7 +103,7 @@ LIMITS = {
         "unit/test_tokens.py::test_however_often_assertions_are_refused_a_run_makes_a_few_and_the_next_one_collects"
     ),
     "collect.reader.LONGEST_ANSWER_KEPT": Sweep(f"{_PAST}::test_an_answer_of_any_length_costs_few_calls"),
-    "collect.region._BEGINNING": Sweep(
+    "collect.region._SMALLEST_GAP": Sweep(
         "unit/test_starting_point.py::test_a_start_before_Microsofts_memory_is_said", 1_620 * 86_400 * 10_000_000
     ),
     "collect.delivery.BATCH_VERSIONS": Sweep(

@@ -19,7 +19,7 @@ from .checkpoint import CheckpointKey, CheckpointStore
 from .versions import FINGERPRINT_BYTES, Version
 
 _DAY = seconds(86_400)
-# Defender keeps incidents for 180 days; older alerts never come again.
+# Defender keeps incidents for 180 days, and the alerts in one may be older: this is more than twice as long.
 _KEPT = 400 * _DAY
 # Most days held in memory; 10,000 versions take one megabyte.
 _MOST_DAYS_HELD = 16

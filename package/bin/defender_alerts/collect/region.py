@@ -27,7 +27,7 @@ from .recollection import PendingRecollection
 
 # A first run may start at the very limit of Microsoft's retention. By the time it reads, the limit may have moved by up
 # to this much, which is no gap to warn of.
-_BEGINNING = 3_600 * TICKS_PER_SECOND
+_SMALLEST_GAP = 3_600 * TICKS_PER_SECOND
 
 
 class RegionJob(NamedTuple):
@@ -267,7 +267,7 @@ class RegionCollector:
         gap = oldest - self._checkpoint.settled
         if gap <= 0:
             return
-        if gap > _BEGINNING or self._checkpoint.revision:
+        if gap > _SMALLEST_GAP or self._checkpoint.revision:
             self._warn_of_gap(oldest)
         self._checkpoint.advance(oldest, oldest)
 

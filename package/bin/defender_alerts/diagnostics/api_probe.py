@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from http import HTTPStatus
 
 from defender_alerts.microsoft.account import (
     CERTIFICATE,
@@ -21,7 +22,6 @@ from .context import Context
 from .report import Finding, Outcome, ok, warning
 
 _DAYS = 8
-_NO_CONTENT = 204
 _RENEWAL = {
     CERTIFICATE: "Make a new one with its key, upload it in Entra ID > App registrations > Certificates & secrets > "
     "Certificates, and paste both into the account.",
@@ -115,7 +115,7 @@ def has_record(api: Api, source: TokenSource, caller: Caller, times: Window) -> 
     return caller.call(
         whole._replace(params=params, failures=1),
         # Nothing after the first record is read.
-        lambda answer: answer.status != _NO_CONTENT and next(api.cut(answer.pieces(), {}), None) is not None,
+        lambda answer: answer.status != HTTPStatus.NO_CONTENT and next(api.cut(answer.pieces(), {}), None) is not None,
         lambda refusal: api.errors.explain(refusal, bearer.roles),
         bearer,
     )
