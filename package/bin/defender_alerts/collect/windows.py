@@ -35,6 +35,8 @@ class WindowWidth:
 
     def __init__(self) -> None:
         self._width = self._usual = _FIRST_WIDTH
+        # The last answer was nearly empty, so it says nothing about the volume behind it.
+        self._is_quiet = False
         # The times in the last answer that was cut short, in order, and the width of the window after it.
         self._shown: list[int] = []
         self._narrowed = _NARROWEST
@@ -45,6 +47,9 @@ class WindowWidth:
         Of the records that a truncated answer has shown, it holds no more than an answer should.
         """
         end = min(start + self._width, now)
+        if self._is_quiet:
+            # Crowds are most likely at the end: draw near by halves, and find them in answers that are not too long.
+            end = min(end, start + max(_FIRST_WIDTH, (now - start) // 2))
         shown = self._shown
         if shown and start < shown[0]:
             # If that answer held the newest records, it left out as dense a crowd before them: draw near by halves.
@@ -82,12 +87,13 @@ class WindowWidth:
             filled: the size of what it holds of this window, as a fraction of what one answer may hold.
             times: of its records in this window.
         """
-        width = window.width * _MOST_GROWTH
+        width = widest = window.width * _MOST_GROWTH
         if filled:
             # Where records begin late in a window, the next one begins in the middle of them.
             dense = 2 * (window.end - sorted(times)[len(times) // 2]) if times else window.width
             width = min(width, int(min(window.width, dense) * _FILL / filled))
         self._width = self._usual = min(_WIDEST, max(_NARROWEST, width))
+        self._is_quiet = width == widest
 
     def passed_full_instant(self) -> None:
         """Restore the usual width after an over-full instant."""
