@@ -33,6 +33,7 @@ class Version(NamedTuple):
     fingerprint: bytes
     raw: str
     is_split: bool = False
+    has_controls: bool = True
     completes: str = ""
     incomplete: str = ""
 

@@ -6,6 +6,7 @@ A kill at any moment repeats only what was written since the last save: at most 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from defender_alerts.checkpoint.split_alerts import DeliveredSplitAlerts
 from defender_alerts.checkpoint.versions import Version
@@ -68,7 +69,7 @@ class Delivery:
     def in_time_order(self, versions: Iterable[Version]) -> None:
         """Deliver a complete window in time order; each batch moves the watermark."""
         once = {version.fingerprint: version for version in versions}
-        self.as_they_come(sorted(once.values(), key=lambda version: version.time), in_time_order=True)
+        self.as_they_come(sorted(once.values(), key=attrgetter("time")), in_time_order=True)
 
     def as_they_come(self, versions: Iterable[Version], *, in_time_order: bool = False) -> None:
         """Deliver versions as they arrive; they move the watermark only if they are in time order."""
@@ -93,16 +94,18 @@ class Delivery:
 
     def _write_and_save(self, batch: Sequence[Version], watermark: int) -> None:
         self.delivered.bytes += self._sink.write(self._origin, batch)
+        checkpoint, delivered = self._checkpoint, self.delivered
         for version in batch:
             if version.is_split and self._split_alerts is not None:
                 self._split_alerts.add(version)
-                self.delivered.split_alerts += 1
+                delivered.split_alerts += 1
                 continue
-            self._checkpoint.seen.add(version.fingerprint, version.time)
-            self._checkpoint.incomplete.pop(version.completes, None)
+            checkpoint.seen.add(version.fingerprint, version.time)
+            if version.completes:
+                checkpoint.incomplete.pop(version.completes, None)
             if version.incomplete:
-                self._checkpoint.add_incomplete(version.incomplete, version.time)
-            self.delivered.late += version.time < self._checkpoint.watermark
+                checkpoint.add_incomplete(version.incomplete, version.time)
+            delivered.late += version.time < checkpoint.watermark
         self.delivered.new += len(batch)
         if self._split_alerts is not None:
             self._split_alerts.save()

@@ -12,6 +12,7 @@ filter has been widened, the older alerts that it now lets through count as late
 from __future__ import annotations
 
 import math
+from typing import Callable
 
 from defender_alerts.checkpoint.checkpoint import Checkpoint
 from defender_alerts.checkpoint.versions import Version
@@ -43,12 +44,12 @@ class Lateness:
         is_known = checkpoint.collected is not None and now - self._previous <= MOST_INTERVALS * interval
         self._bounds: dict[bytes, tuple[int, int]] | None = {} if is_known else None
 
-    def note(self, version: Version, now: int) -> None:
+    def note(self, version: Version, now: Callable[[], int]) -> None:
         """Note a version that has not been delivered yet; its answer came at ``now`` (ticks) at the latest."""
         if self._bounds is None or version.completes or version.time >= self._previous:
             return
         # A truncated answer is requested again; the version was first seen in the earlier one.
-        bounds = (self._previous - version.time, now + _CLOCK - version.time)
+        bounds = (self._previous - version.time, now() + _CLOCK - version.time)
         self._bounds.setdefault(version.fingerprint, bounds)
 
     def summary(self, new: int) -> dict[str, float]:

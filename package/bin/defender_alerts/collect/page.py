@@ -149,12 +149,12 @@ class PageReading:
             split_alerts = tuple(self._part(one, time) for one in inside)
             return RecordVersion("", Version(time, fingerprint(record.raw, 0), raw), split_alerts, str(error))
         self.times.append(time)
-        split_alerts = tuple(self._part(one, time) for one in inside)
+        split_alerts = tuple([self._part(one, time) for one in inside])
         is_incomplete = expansion is not None and expansion.is_incomplete(value)
         # If it will be indexed again once it is complete, as another text, that is another version.
         is_preliminary = expansion is not None and is_incomplete and not expansion.splits
         mark = preliminary(identity, time) if is_preliminary else fingerprint(identity, time)
-        return RecordVersion(identity, Version(time, mark, raw), split_alerts, is_incomplete=is_incomplete)
+        return RecordVersion(identity, Version(time, mark, raw, has_controls=record.has_controls), split_alerts, is_incomplete=is_incomplete)
 
     def _part(self, record: Record, time: int) -> Version:
         """A record inside another one; without a version time of its own it gets the other one's."""
@@ -164,7 +164,7 @@ class PageReading:
                 identity, time = self._api.identify(record.value)
             except ValueError:
                 self.unidentified += 1
-        return Version(time, fingerprint(identity, time), record.raw, is_split=True)
+        return Version(time, fingerprint(identity, time), record.raw, is_split=True, has_controls=record.has_controls)
 
     def _report(self, reason: str, excerpt: str) -> None:
         self.broken += 1

@@ -184,7 +184,7 @@ class RegionCollector:
         for one in versions:
             version, is_new = self._missing_alerts.judge(one)
             if is_new and one.identity:
-                self._lateness.note(version, self.job.caller.clock.now())
+                self._lateness.note(version, self.job.caller.clock.now)
             if is_new:
                 if one.remark:
                     self.job.log.warning(

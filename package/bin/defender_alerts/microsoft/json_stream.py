@@ -23,8 +23,11 @@ from defender_alerts.errors import AddonError, ConnectionFailedError, Unexpected
 
 # strict=False: a raw line feed inside a string is no reason to lose an alert. Integers stay text, since the text is
 # delivered, and Python (3.11 and later) refuses to convert more than 4,300 digits.
-_DECODER = json.JSONDecoder(strict=False, parse_int=str)
+_DECODER = json.JSONDecoder(parse_int=str)
+_LENIENT = json.JSONDecoder(strict=False, parse_int=str)
+_CONTROL = "Invalid control character"
 _TOO_DEEP = "nested too deeply"
+_SPACE = " \t\n\r"
 _NO_SPACE = re.compile(r"[^ \t\n\r]")
 _STRUCTURE = re.compile(r'["{}\[\]]')
 _STRING_STEP = re.compile(r'"|\\.', re.DOTALL)
@@ -46,10 +49,17 @@ _DEEPEST = 1_000_000
 
 
 class Record(NamedTuple):
-    """One element of the answer's array: its exact text and its parsed value."""
+    """One element of the answer's array.
+
+    Attributes:
+        raw: its exact text.
+        value: parsed.
+        has_controls: control characters may be in its strings, where JSON does not allow them.
+    """
 
     raw: str
     value: Any
+    has_controls: bool = False
 
 
 class BrokenRecord(NamedTuple):
@@ -70,7 +80,7 @@ class BrokenRecord(NamedTuple):
     @property
     def record(self) -> Record | None:
         """Its text with the readable ones of its outermost members; None without its text."""
-        return Record(self.raw, _outermost(self.raw)) if self.raw else None
+        return Record(self.raw, _outermost(self.raw), has_controls=True) if self.raw else None
 
 
 def excerpt(text: str) -> str:
@@ -246,7 +256,9 @@ class _Text:
 
     def peek(self) -> str:
         """The next character that is not white space; empty at the end."""
-        return self.seek(_NO_SPACE)
+        # Mostly it is at the reading position, and no pattern is needed to find it.
+        here = self.buffer[self.position : self.position + 1]
+        return here if here and here not in _SPACE else self.seek(_NO_SPACE)
 
     def ahead(self, count: int) -> str:
         """The next characters that are not white space, fewer at the end; the reading position stays."""
@@ -353,10 +365,11 @@ def _elements(text: _Text, is_record: Callable[[Any], bool], ends: frozenset[str
         element = _read(text)
         # An array is not a record, and a broken one may have swallowed the records after it.
         is_certain = isinstance(element, Record) or (element.raw is not None and first != "[")
-        if not is_certain or not (text.peek() == "," or _ends_here(text, ends)):
-            element = _go_on_at_next(text, element, is_record)
-        yield element
         separator = text.peek()
+        if not is_certain or not (separator == "," or _ends_here(text, ends)):
+            element = _go_on_at_next(text, element, is_record)
+            separator = text.peek()
+        yield element
         text.position += 1
 
 
@@ -435,14 +448,18 @@ def _read(text: _Text) -> Record | BrokenRecord:
 
 def _decoded(text: _Text) -> Record | BrokenRecord:
     """Parse the value at the reading position and go to its end; if it can't be parsed, stay."""
+    decoder = _DECODER
     while True:
         # Where a value breaks off, Python counts the lines of the whole buffer for its error. Mostly wait for the rest.
         if len(text.buffer) - text.position < min(2 * text.last_length, _SMALLEST_READ):
             text.more()
         start, arrived = text.position, len(text.buffer)
         try:
-            value, end = _DECODER.raw_decode(text.buffer, start)
+            value, end = decoder.raw_decode(text.buffer, start)
         except json.JSONDecodeError as error:
+            if decoder is _DECODER and error.msg.startswith(_CONTROL):
+                decoder = _LENIENT
+                continue
             if arrived - start > LARGEST_RECORD:
                 return BrokenRecord(f"longer than {LARGEST_RECORD} characters", text.excerpt())
             may_go_on = _may_be_incomplete(error, arrived)
@@ -454,7 +471,7 @@ def _decoded(text: _Text) -> Record | BrokenRecord:
             # A number at the very end of what has arrived may continue.
             if end < arrived or text.buffer[end - 1] in '}]"' or not text.more():
                 text.position, text.last_length = end, end - start
-                return Record(text.buffer[start:end], value)
+                return Record(text.buffer[start:end], value, decoder is _LENIENT)
 
 
 def _may_be_incomplete(error: json.JSONDecodeError, arrived: int) -> bool:
