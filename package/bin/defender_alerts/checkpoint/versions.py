@@ -23,24 +23,20 @@ class Version(NamedTuple):
     Attributes:
         time: the version time, in ticks.
         fingerprint: of identity and version time.
-        raw: the record's JSON exactly as it was received.
+        raw: the record's JSON exactly as it was received, in UTF-8.
         is_split: it was split off another record, as an alert off an incident.
+        has_controls: ``raw`` may hold control characters in its strings, where JSON does not allow them.
         completes: the identity of the incomplete record that this version completes; empty for none.
         incomplete: the identity of the record, if this version of it is incomplete; empty if it is complete.
     """
 
     time: int
     fingerprint: bytes
-    raw: str
+    raw: bytes
     is_split: bool = False
     has_controls: bool = True
     completes: str = ""
     incomplete: str = ""
-
-    @property
-    def size(self) -> int:
-        """The size of ``raw`` in bytes of UTF-8."""
-        return len(self.raw) if self.raw.isascii() else len(self.raw.encode("utf-8", "surrogatepass"))
 
 
 def fingerprint(identity: str, time: int) -> bytes:

@@ -121,7 +121,7 @@ def _batches(versions: Iterable[Version]) -> Iterable[list[Version]]:
         if version.fingerprint in batch:
             continue
         batch[version.fingerprint] = version
-        size += version.size
+        size += len(version.raw)
         if len(batch) >= BATCH_VERSIONS or size >= BATCH_BYTES:
             yield list(batch.values())
             batch, size = {}, 0

@@ -11,7 +11,7 @@ from defender_alerts.checkpoint.versions import Version, fingerprint, preliminar
 from defender_alerts.errors import UnexpectedAnswerError
 from defender_alerts.logfmt import key_values
 from defender_alerts.microsoft.apis.base import Api, Query
-from defender_alerts.microsoft.json_stream import BrokenRecord, Record, excerpt
+from defender_alerts.microsoft.json_stream import BrokenRecord, Record, excerpt, utf8
 from defender_alerts.microsoft.transport.client import Answer
 
 NEXT_LINK = "@odata.nextLink"
@@ -147,14 +147,16 @@ class PageReading:
             self.unidentified += 1
             time = self._query.times.end - 1
             split_alerts = tuple(self._part(one, time) for one in inside)
-            return RecordVersion("", Version(time, fingerprint(record.raw, 0), raw), split_alerts, str(error))
+            version = Version(time, fingerprint(record.raw, 0), utf8(raw), has_controls=record.has_controls)
+            return RecordVersion("", version, split_alerts, str(error))
         self.times.append(time)
         split_alerts = tuple([self._part(one, time) for one in inside])
         is_incomplete = expansion is not None and expansion.is_incomplete(value)
         # If it will be indexed again once it is complete, as another text, that is another version.
         is_preliminary = expansion is not None and is_incomplete and not expansion.splits
         mark = preliminary(identity, time) if is_preliminary else fingerprint(identity, time)
-        return RecordVersion(identity, Version(time, mark, raw, has_controls=record.has_controls), split_alerts, is_incomplete=is_incomplete)
+        version = Version(time, mark, utf8(raw), has_controls=record.has_controls)
+        return RecordVersion(identity, version, split_alerts, is_incomplete=is_incomplete)
 
     def _part(self, record: Record, time: int) -> Version:
         """A record inside another one; without a version time of its own it gets the other one's."""
@@ -164,7 +166,8 @@ class PageReading:
                 identity, time = self._api.identify(record.value)
             except ValueError:
                 self.unidentified += 1
-        return Version(time, fingerprint(identity, time), record.raw, is_split=True, has_controls=record.has_controls)
+        mark = fingerprint(identity, time)
+        return Version(time, mark, utf8(record.raw), is_split=True, has_controls=record.has_controls)
 
     def _report(self, reason: str, excerpt: str) -> None:
         self.broken += 1

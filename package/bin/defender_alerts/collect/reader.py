@@ -37,7 +37,7 @@ from .windows import WindowWidth
 MOST_PAGES = 1_000
 # An instant whose records still move after this many readings is left to the next run.
 MOST_READINGS = 3
-# The most characters of new versions that are kept until their answer is whole; a window with more is narrowed, however
+# The most bytes of new versions that are kept until their answer is whole; a window with more is narrowed, however
 # few its records. They make up most of the process's peak memory, and of what is read twice in a backlog.
 LONGEST_ANSWER_KEPT = 6_000_000
 # All times, in ticks.
@@ -63,7 +63,7 @@ class Recipient(Protocol):
         """Learn that the versions taken since the last call make up a complete window.
 
         Returns:
-            how many characters of them were kept.
+            how many bytes of them were kept.
         """
 
 
@@ -241,12 +241,12 @@ class RegionReader:
                 page = self._page(request, query, _Counted(), most=1)
             except (CutShortError, RefusedQueryError):
                 raise CutShortError(with_records.times) from None
-        characters = recipient.window_complete()
+        size = recipient.window_complete()
         self.asked.count(with_records)
         # The margin is left out: it is read again with each window, however narrow.
         inside = [time for time in with_records.times if window.start <= time < window.end]
         received = with_records.received - len(with_records.times) + len(inside)
-        self._width.fitted(window, max(received / most, characters / LONGEST_ANSWER_KEPT), inside)
+        self._width.fitted(window, max(received / most, size / LONGEST_ANSWER_KEPT), inside)
         reached = first.whole_up_to(window.end)
         return Span(window.start, reached, is_last=reached < window.end)
 
@@ -386,11 +386,11 @@ def kept(versions: Iterator[Version]) -> list[Version]:
         CutShortError: they are too many.
     """
     taken: list[Version] = []
-    characters = 0
+    size = 0
     for version in versions:
-        characters += len(version.raw)
+        size += len(version.raw)
         taken.append(version)
-        if characters > LONGEST_ANSWER_KEPT:
+        if size > LONGEST_ANSWER_KEPT:
             # The window is split by these times: by its width alone, a crowded instant would be fetched twenty times.
             raise CutShortError([one.time for one in taken if not one.is_split])
     return taken

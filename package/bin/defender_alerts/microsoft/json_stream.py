@@ -34,6 +34,8 @@ _STRING_STEP = re.compile(r'"|\\.', re.DOTALL)
 _VALUE_END = re.compile(r"[,\]}]")
 _COMMA = re.compile(",")
 _SEPARATOR = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
+# Bytes that are not UTF-8 are read as lone surrogates.
+_NO_UTF8 = "[\ud800-\udfff]"
 _OPENING = {"}": "{", "]": "["}
 # The bracket that ends the array with what may follow, up to ``_LOOK`` characters: in an answer that is an array, and
 # in an OData object.
@@ -85,7 +87,15 @@ class BrokenRecord(NamedTuple):
 
 def excerpt(text: str) -> str:
     """The beginning of a text for a message; bytes that were not UTF-8 become replacement characters."""
-    return re.sub("[\ud800-\udfff]", "\ufffd", text[:_EXCERPT])
+    return re.sub(_NO_UTF8, "\ufffd", text[:_EXCERPT])
+
+
+def utf8(text: str) -> bytes:
+    """The bytes of a text from an answer; those that were not UTF-8 become replacement characters."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return re.sub(_NO_UTF8, "\ufffd", text).encode("utf-8")
 
 
 def cut_array(chunks: Iterable[bytes], is_record: Callable[[Any], bool]) -> Iterator[Record | BrokenRecord]:
@@ -201,7 +211,7 @@ class _Text:
     """
 
     def __init__(self, chunks: Iterable[bytes], buffer: str = "") -> None:
-        # Invalid UTF-8 must not affect other records: the bytes become surrogates and are replaced on writing.
+        # Invalid UTF-8 must not affect other records: the bytes become surrogates, which ``utf8`` replaces.
         self._arriving = codecs.iterdecode(chunks, "utf-8", "surrogateescape")
         self._held: int | None = None
         self.buffer = buffer
