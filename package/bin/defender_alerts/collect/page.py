@@ -95,16 +95,16 @@ class PageReading:
             UnexpectedAnswerError: this is not an answer of the API.
             ConnectionFailedError: the answer breaks off.
         """
-        self.date = answer.date
+        self.date, end, most = answer.date, self._query.times.end, self._most_records
         if answer.status == HTTPStatus.NO_CONTENT:
             return
         try:
             for element in self._api.cut(answer.pieces(), self.around):
                 self.received += 1
                 one = self._as_text(element) if isinstance(element, BrokenRecord) else self._version(element)
-                if one is not None and one.version.time < self._query.times.end:
+                if one is not None and one.version.time < end:
                     yield one
-                if self._most_records is not None and self.received >= self._most_records:
+                if most is not None and self.received >= most:
                     raise CutShortError(self.times)
         except UnexpectedAnswerError as error:
             raise UnexpectedAnswerError(

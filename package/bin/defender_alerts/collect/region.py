@@ -181,10 +181,11 @@ class RegionCollector:
 
     def _new(self, versions: Iterator[RecordVersion]) -> Iterator[Version]:
         """Yield the versions that have not been delivered yet, with the split alerts inside them."""
+        judge, note, now = self._missing_alerts.judge, self._lateness.note, self.job.caller.clock.now
         for one in versions:
-            version, is_new = self._missing_alerts.judge(one)
+            version, is_new = judge(one)
             if is_new and one.identity:
-                self._lateness.note(version, self.job.caller.clock.now)
+                note(version, now)
             if is_new:
                 if one.remark:
                     self.job.log.warning(

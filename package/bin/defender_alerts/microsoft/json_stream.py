@@ -449,9 +449,7 @@ def _read(text: _Text) -> Record | BrokenRecord:
     """Read the value at the reading position and go to its end, if that can be recognised."""
     text.hold()
     read = _decoded(text)
-    if isinstance(read, Record):
-        return read
-    if not _pass_over(text):
+    if isinstance(read, Record) or not _pass_over(text):
         return read
     return read._replace(raw="" if text.held is None else text.buffer[text.position - text.held : text.position])
 
