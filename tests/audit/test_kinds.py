@@ -33,8 +33,8 @@ class TakenIndex:
 
     def versions(self, source: str, start: int, end: int) -> Iterator[tuple[Mapping[str, Any], int]]:
         names = KINDS[self.polled.kind].identified_by
-        counts = Counter(one.version.raw for one in self.polled.sink.taken if not one.version.is_split)
-        times = {one.version.raw: one.version.time for one in self.polled.sink.taken}
+        counts = Counter(one.version.raw.decode() for one in self.polled.sink.taken if not one.version.is_split)
+        times = {one.version.raw.decode(): one.version.time for one in self.polled.sink.taken}
         assert {one.origin.source for one in self.polled.sink.taken} == {source}
         for raw, count in (counts - self.lost).items():
             if start <= times[raw] < end:

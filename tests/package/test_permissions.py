@@ -91,7 +91,7 @@ def delivered_parts(key: CheckpointKey) -> Mapping[str, Any]:
     """Give the document that remembers the alerts cut out of incidents, one of them."""
     store = MemoryPlaces()
     parts = DeliveredSplitAlerts(key, 0, store)
-    parts.add(Version(0, fingerprint("alert", 0), "{}", is_split=True))
+    parts.add(Version(0, fingerprint("alert", 0), b"{}", is_split=True))
     parts.save()
     [document] = store.documents.values()
     return document

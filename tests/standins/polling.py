@@ -136,7 +136,7 @@ class MemorySink:
 
     def raws(self, region: str | None = None) -> list[str]:
         """The texts taken, in their order, of one region or of all."""
-        return [one.version.raw for one in self.taken if region is None or f":{region}:" in one.origin.source]
+        return [one.version.raw.decode() for one in self.taken if region is None or f":{region}:" in one.origin.source]
 
 
 class NoWaiting(threading.Event):

@@ -325,7 +325,7 @@ def test_an_alert_without_identity_or_time_is_delivered_once_and_said(
     assert sorted(polled.sink.raws()) == sorted([unusual.decode(), usual.decode()])
     assert caplog.text.count("no identity or version time") == 1
     # The last instant of the first window that showed it.
-    [time] = [one.version.time for one in polled.sink.taken if one.version.raw == unusual.decode()]
+    [time] = [one.version.time for one in polled.sink.taken if one.version.raw == unusual]
     assert time == next(until for since, until in _calls(polled) if since <= at < until) - 1
 
 

@@ -95,9 +95,9 @@ def test_events_of_split_incidents_have_a_sourcetype_each(cloud: MicrosoftCloud)
     polled = replace(INCIDENTS, own={"alerts": "split"}).input(cloud, tenant, application)
     _done(polled)
     by_part = {one.version.is_split: one for one in polled.sink.taken}
-    assert by_part[True].version.raw == alert.decode()
+    assert by_part[True].version.raw == alert
     assert by_part[True].version.time == now - 2 * HOUR
-    assert by_part[False].version.raw == graph_incident(2, now - HOUR).decode()
+    assert by_part[False].version.raw == graph_incident(2, now - HOUR)
     assert {one.origin.split_sourcetype for one in polled.sink.taken} == {"ms365:defender:incident:alerts"}
 
 

@@ -17,6 +17,7 @@ from defender_alerts.checkpoint.versions import Version, fingerprint
 from defender_alerts.collect import events
 from defender_alerts.collect.events import Origin, XmlStream
 from defender_alerts.errors import StreamClosedError
+from defender_alerts.microsoft.json_stream import utf8
 from defender_alerts.times import parse_iso
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +35,7 @@ _TIME = parse_iso("2017-01-23T11:33:45.0760449Z")
 
 
 def _version(raw: str) -> Version:
-    return Version(_TIME, fingerprint(raw, _TIME), raw)
+    return Version(_TIME, fingerprint(raw, _TIME), utf8(raw))
 
 
 def _written(*raws: str, origin: Origin = _ORIGIN) -> list[ET.Element]:

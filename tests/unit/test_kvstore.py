@@ -86,7 +86,7 @@ def _all_of_an_input(generation: int, name: str = INPUT) -> list[Mapping[str, An
     """A document of every sort that an input has."""
     checkpoint = Checkpoint.first(_checkpoint(name=name).key, seconds(1_700_000_000), generation)
     parts = DeliveredSplitAlerts(checkpoint.key, generation, kept := MemoryPlaces())
-    parts.add(Version(checkpoint.watermark, fingerprint("x", checkpoint.watermark), "{}"))
+    parts.add(Version(checkpoint.watermark, fingerprint("x", checkpoint.watermark), b"{}"))
     parts.save()
     order = Recollection(checkpoint.key, generation, Seen(), 0).document()
     return [checkpoint.document(), Reset(checkpoint.key, 0, generation).document(), order, *kept.documents.values()]

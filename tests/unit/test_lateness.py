@@ -148,14 +148,14 @@ def measured(before: Checkpoint, *versions: Version) -> dict[str, float]:
 
 def test_behind_a_run_of_many_windows_nothing_is_taken_for_asked_later_than_it_was() -> None:
     """It has asked for the last ten minutes at different times, the first of them when what is settled was ten minutes old."""
-    version = Version(T - seconds(500), b"1", "{}")
+    version = Version(T - seconds(500), b"1", b"{}")
     assert measured(checkpoint(settled=600), version)["late_at_least_max"] == 500
     assert measured(checkpoint(settled=800), version)["late_at_least_max"] == 300
     assert measured(checkpoint(settled=5_000), version) == {}
 
 
 def test_a_record_that_has_got_what_it_lacked_is_not_late() -> None:
-    complete = Version(T - seconds(500), b"1", "{}", completes="incident 1")
+    complete = Version(T - seconds(500), b"1", b"{}", completes="incident 1")
     assert measured(checkpoint(settled=600), complete) == {"late_share": 0.0}
     assert measured(checkpoint(settled=600, collected=None), complete) == {}
 

@@ -32,7 +32,7 @@ class TimedSink(MemorySink):
 
     def write(self, origin: Origin, versions: Iterable[Version]) -> int:
         batch = list(versions)
-        if any(f'"id":"{NEW}"' in version.raw.replace('": "', '":"') for version in batch):
+        if any(f'"id":"{NEW}"'.encode() in version.raw.replace(b'": "', b'":"') for version in batch):
             self.waited = self._polled.jumped - self.begun
         return super().write(origin, batch)
 

@@ -17,7 +17,7 @@ DAY = seconds(86_400)
 
 
 def _version(number: int, time: int = NOW) -> Version:
-    return Version(time, fingerprint(f"da{number}", time), "{}", is_split=True)
+    return Version(time, fingerprint(f"da{number}", time), b"{}", is_split=True)
 
 
 def _memory(store: MemoryPlaces, generation: int = 0) -> DeliveredSplitAlerts:
