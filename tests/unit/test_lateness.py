@@ -142,7 +142,7 @@ def checkpoint(*, settled: int, watermark: int = 0, collected: int | None = 0) -
 def measured(before: Checkpoint, *versions: Version) -> dict[str, float]:
     lateness = Lateness(before, overlap=seconds(600), interval=seconds(INTERVAL), now=T + seconds(INTERVAL))
     for version in versions:
-        lateness.note(version, T + seconds(INTERVAL))
+        lateness.note(version, lambda: T + seconds(INTERVAL))
     return lateness.summary(len(versions))
 
 
