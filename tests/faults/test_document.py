@@ -35,6 +35,6 @@ def test_the_numbers_in_the_document_are_those_of_the_code() -> None:
         f"waits {poll.LONGEST_HANDOVER:.0f} s",
         f"an answer of {siem_alerts.MOST_RECORDS:,} alerts or more",
         f"more than {checkpoint.MOST_SEEN:,} versions",
-        f"{reader.LONGEST_ANSWER_KEPT // 1_000_000} million characters",
+        f"{reader.LONGEST_ANSWER_KEPT // 1_000_000} MB of new text",
     ):
         assert sentence in text, sentence

@@ -106,6 +106,15 @@ def test_what_XML_changes_or_forbids_survives_or_becomes_a_JSON_escape(raw: str,
     assert _data(_written(raw)[0]) == data
 
 
+@pytest.mark.parametrize("noncharacter", ["\ufffe", "\uffff"], ids=ascii)
+def test_what_only_XML_forbids_becomes_an_escape_in_a_record_without_control_characters(noncharacter: str) -> None:
+    out = io.BytesIO()
+    stream = XmlStream(out)
+    stream.write(_ORIGIN, [_version('{"a":"' + noncharacter + '\uffef"}')._replace(has_controls=False)])
+    stream.close()
+    assert _data(ET.fromstring(out.getvalue())[0]) == f'{{"a":"\\u{ord(noncharacter):04x}\uffef"}}'
+
+
 def test_an_input_name_or_index_cannot_break_out_of_its_element() -> None:
     origin = Origin('x"><data>', "</index>", "&", "<", ">")
     (event,) = _written("{}", origin=origin)

@@ -92,6 +92,20 @@ def test_hardly_a_record_is_parsed_before_it_is_whole(monkeypatch: pytest.Monkey
     assert len(tried) <= len(texts) + 3
 
 
+@pytest.mark.parametrize("size", [1, 65_536])
+@pytest.mark.parametrize("control", [chr(code) for code in range(32)], ids=ascii)
+def test_a_record_with_a_control_character_in_a_string_is_read_and_marked(control: str, size: int) -> None:
+    first, second, third = '{"id":1,\n\t"a":"\\n"}', f'{{"id":2,"a{control}":"{control}"}}', f'{{"id":{control}x}}'
+    found = _cut(f"[{first},{second},{third},{first}]".encode(), size)
+    records = [one.record if isinstance(one, BrokenRecord) else one for one in found]
+    assert [(one.raw, one.has_controls) for one in records if one is not None] == [
+        (first, False),
+        (second, True),
+        (third, True),
+        (first, False),
+    ]
+
+
 def test_a_number_that_two_pieces_share_is_one() -> None:
     found = cut_array(iter([b'[{"id":1},12345', b"67]"]), lambda _: True)
     assert [element.raw for element in found if isinstance(element, Record)] == ['{"id":1}', "1234567"]

@@ -27,7 +27,10 @@ _LONGEST_PIECE = 1.0
 # What XML 1.0 forbids: control characters, U+FFFE and U+FFFF. In JSON they can only occur inside a string, where the
 # escape sequence means the same.
 _FORBIDDEN = rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]"
-_CONTROLS = bytes((*range(9), 11, 12, *range(14, 32)))
+_CONTROLS = (
+    b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f"
+    b"\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"
+)
 # U+FFFE and U+FFFF begin with this byte of UTF-8, and few other characters do.
 _BEGINS_FFFE = b"\xef"
 # An XML parser turns a carriage return into a line feed, unless it is written as a character reference.
