@@ -265,6 +265,10 @@ def test_one_incident_is_taken_as_it_stands_in_a_list() -> None:
     (record,) = one.cut([body], {})
     assert isinstance(record, Record)
     assert record.raw == '{"id": "7", "lastUpdateDateTime":"2026-11-01T00:00:00Z", "alerts": [ ]}'
+    assert not record.has_controls
+    (record,) = one.cut([body.replace(b"[ ]", b'"\x01"')], {})
+    assert isinstance(record, Record)
+    assert record.has_controls
     with pytest.raises(UnexpectedAnswerError):
         list(one.cut([b'{"error": {"code": "x"}}'], {}))
 

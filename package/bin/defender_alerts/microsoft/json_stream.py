@@ -61,7 +61,7 @@ class Record(NamedTuple):
 
     raw: str
     value: Any
-    has_controls: bool = False
+    has_controls: bool = True
 
 
 class BrokenRecord(NamedTuple):
@@ -82,7 +82,7 @@ class BrokenRecord(NamedTuple):
     @property
     def record(self) -> Record | None:
         """Its text with the readable ones of its outermost members; None without its text."""
-        return Record(self.raw, _outermost(self.raw), has_controls=True) if self.raw else None
+        return Record(self.raw, _outermost(self.raw)) if self.raw else None
 
 
 def excerpt(text: str) -> str:

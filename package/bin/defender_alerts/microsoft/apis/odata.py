@@ -370,4 +370,4 @@ def _without_context(record: Record | BrokenRecord) -> Record | BrokenRecord:
     """Remove ``@odata.context``, which a single record has and one in a list has not."""
     if isinstance(record, BrokenRecord):
         return record
-    return Record(without_member(record.raw, "@odata.context")[0], record.value)
+    return record._replace(raw=without_member(record.raw, "@odata.context")[0])
