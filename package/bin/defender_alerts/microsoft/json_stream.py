@@ -21,9 +21,9 @@ from typing import Any, Callable, NamedTuple
 
 from defender_alerts.errors import AddonError, ConnectionFailedError, UnexpectedAnswerError
 
-# strict=False: a raw line feed inside a string is no reason to lose an alert. Integers stay text, since the text is
-# delivered, and Python (3.11 and later) refuses to convert more than 4,300 digits.
+# Integers stay text, since the text is delivered, and Python refuses to convert more than 4,300 digits (since 3.11).
 _DECODER = json.JSONDecoder(parse_int=str)
+# A control character inside a string, such as a raw line feed, is no reason to lose an alert.
 _LENIENT = json.JSONDecoder(strict=False, parse_int=str)
 _CONTROL = "Invalid control character"
 _TOO_DEEP = "nested too deeply"
