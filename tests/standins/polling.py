@@ -61,13 +61,12 @@ class MemoryPlaces:
                 if (document.get("kind"), document.get("input")) == (kind, input_name)
             ]
 
-    def revisions_of(self, *keys: str) -> list[Mapping[str, Any]]:
-        if self.unreadable:
-            raise CheckpointError("the stand-in's store can't be read")
-        with self._lock:
-            found = [self.documents[key] for key in keys if key in self.documents]
-            names = ("_key", "generation", "revision", "writer")
-            return [{name: document[name] for name in names if name in document} for document in found]
+    def revisions_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
+        names = ("_key", "generation", "revision", "writer")
+        return [
+            {name: document[name] for name in names if name in document}
+            for document in self.checkpoints_of(kind, input_name)
+        ]
 
     def read(self, *keys: str) -> list[Mapping[str, Any]]:
         if self.unreadable:

@@ -73,11 +73,11 @@ def test_an_input_gets_all_its_places_and_nobody_elses(store: KVStoreCheckpoints
     assert len(store.checkpoints_of(KIND, INPUT)) == 3
 
 
-def test_the_heads_of_places_come_without_their_memory(store: KVStoreCheckpoints) -> None:
-    checkpoints = [_checkpoint("eu"), _checkpoint("us"), _checkpoint("uk")]
+def test_the_revisions_of_an_input_come_without_what_it_remembers(store: KVStoreCheckpoints) -> None:
+    checkpoints = [_checkpoint("eu"), _checkpoint("us"), _checkpoint("uk", name="another")]
     for checkpoint in checkpoints:
         store.save(checkpoint.document())
-    heads = store.revisions_of(*(str(checkpoint.key) for checkpoint in checkpoints[:2]), "nowhere")
+    heads = store.revisions_of(KIND, INPUT)
     assert {head["_key"] for head in heads} == {str(checkpoint.key) for checkpoint in checkpoints[:2]}
     assert {frozenset(head) for head in heads} == {frozenset({"_key", "generation", "revision", "writer"})}
 

@@ -412,8 +412,8 @@ class CheckpointStore(Protocol):
     def checkpoints_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
         """All documents of an input, including those of other tenants and clouds."""
 
-    def revisions_of(self, *keys: str) -> list[Mapping[str, Any]]:
-        """``_key``, generation, revision and writer of those documents that exist, without their other fields."""
+    def revisions_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
+        """``_key``, generation, revision and writer of an input's documents, without their other fields."""
 
     def read(self, *keys: str) -> list[Mapping[str, Any]]:
         """The documents with these keys, as far as they exist."""

@@ -88,7 +88,7 @@ class CheckpointWriter:
         """
         key, generation = self.checkpoint.key, self.checkpoint.generation
         own, deletion = key.of_generation(generation), Deletion.key_of(key.kind, key.input)
-        heads = {str(head["_key"]): head for head in self._store.revisions_of(own, Reset.key_of(key), deletion)}
+        heads = {str(head["_key"]): head for head in self._store.revisions_of(key.kind, key.input)}
         if int(heads.get(deletion, {}).get("generation", 0)) > generation:
             raise CheckpointTakenError("the input has been deleted; a new one of its name starts at its own start_time")
         if int(heads.get(Reset.key_of(key), {}).get("generation", 0)) > generation:

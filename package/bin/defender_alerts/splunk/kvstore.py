@@ -71,13 +71,13 @@ class KVStoreCheckpoints:
         """
         return self._read({"kind": kind, "input": input_name})
 
-    def revisions_of(self, *keys: str) -> list[Mapping[str, Any]]:
-        """``_key``, generation, revision and writer of those documents that exist, without their other fields.
+    def revisions_of(self, kind: str, input_name: str) -> list[Mapping[str, Any]]:
+        """``_key``, generation, revision and writer of an input's documents, without their other fields.
 
         Raises:
             CheckpointError: the store can't be read.
         """
-        return self._read({"$or": [{"_key": key} for key in keys]}, fields=_HEAD)
+        return self._read({"kind": kind, "input": input_name}, fields=_HEAD)
 
     def read(self, *keys: str) -> list[Mapping[str, Any]]:
         """The documents with these keys, as far as they exist.
