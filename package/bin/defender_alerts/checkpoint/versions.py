@@ -24,8 +24,8 @@ class Version(NamedTuple):
         time: the version time, in ticks.
         fingerprint: of identity and version time.
         raw: the record's JSON exactly as it was received, in UTF-8.
-        is_split: it was split off another record, as an alert off an incident.
         has_controls: ``raw`` may hold control characters in its strings, where JSON does not allow them.
+        is_split: it was split off another record, as an alert off an incident.
         completes: the identity of the incomplete record that this version completes; empty for none.
         incomplete: the identity of the record, if this version of it is incomplete; empty if it is complete.
     """
@@ -33,8 +33,8 @@ class Version(NamedTuple):
     time: int
     fingerprint: bytes
     raw: bytes
-    is_split: bool = False
     has_controls: bool = True
+    is_split: bool = False
     completes: str = ""
     incomplete: str = ""
 

@@ -36,17 +36,17 @@ class RecordVersion(NamedTuple):
         identity: of the record; empty if it has none.
         version: the version with its version time.
         split_alerts: the versions of alerts inside it that become events of their own.
+        is_incomplete: something that was requested is not in it.
         remark: why it has no identity or version time.
         unreadable: why it could not be parsed; it is still delivered as text.
-        is_incomplete: something that was requested is not in it.
     """
 
     identity: str
     version: Version
     split_alerts: tuple[Version, ...] = ()
+    is_incomplete: bool = False
     remark: str = ""
     unreadable: str = ""
-    is_incomplete: bool = False
 
 
 class PageReading:
@@ -147,16 +147,16 @@ class PageReading:
             self.unidentified += 1
             time = self._query.times.end - 1
             split_alerts = tuple(self._part(one, time) for one in inside)
-            version = Version(time, fingerprint(record.raw, 0), utf8(raw), has_controls=record.has_controls)
-            return RecordVersion("", version, split_alerts, str(error))
+            version = Version(time, fingerprint(record.raw, 0), utf8(raw), record.has_controls)
+            return RecordVersion("", version, split_alerts, remark=str(error))
         self.times.append(time)
-        split_alerts = tuple([self._part(one, time) for one in inside])
+        split_alerts = tuple([self._part(one, time) for one in inside]) if inside else ()
         is_incomplete = expansion is not None and expansion.is_incomplete(value)
         # If it will be indexed again once it is complete, as another text, that is another version.
         is_preliminary = expansion is not None and is_incomplete and not expansion.splits
         mark = preliminary(identity, time) if is_preliminary else fingerprint(identity, time)
-        version = Version(time, mark, utf8(raw), has_controls=record.has_controls)
-        return RecordVersion(identity, version, split_alerts, is_incomplete=is_incomplete)
+        version = Version(time, mark, utf8(raw), record.has_controls)
+        return RecordVersion(identity, version, split_alerts, is_incomplete)
 
     def _part(self, record: Record, time: int) -> Version:
         """A record inside another one; without a version time of its own it gets the other one's."""
@@ -167,7 +167,7 @@ class PageReading:
             except ValueError:
                 self.unidentified += 1
         mark = fingerprint(identity, time)
-        return Version(time, mark, utf8(record.raw), is_split=True, has_controls=record.has_controls)
+        return Version(time, mark, utf8(record.raw), record.has_controls, is_split=True)
 
     def _report(self, reason: str, excerpt: str) -> None:
         self.broken += 1

@@ -27,7 +27,6 @@ _DECODER = json.JSONDecoder(parse_int=str)
 _LENIENT = json.JSONDecoder(strict=False, parse_int=str)
 _CONTROL = "Invalid control character"
 _TOO_DEEP = "nested too deeply"
-_SPACE = " \t\n\r"
 _NO_SPACE = re.compile(r"[^ \t\n\r]")
 _STRUCTURE = re.compile(r'["{}\[\]]')
 _STRING_STEP = re.compile(r'"|\\.', re.DOTALL)
@@ -267,8 +266,11 @@ class _Text:
     def peek(self) -> str:
         """The next character that is not white space; empty at the end."""
         # Mostly it is at the reading position, and no pattern is needed to find it.
-        here = self.buffer[self.position : self.position + 1]
-        return here if here and here not in _SPACE else self.seek(_NO_SPACE)
+        try:
+            here = self.buffer[self.position]
+        except IndexError:
+            return self.seek(_NO_SPACE)
+        return here if here > " " else self.seek(_NO_SPACE)
 
     def ahead(self, count: int) -> str:
         """The next characters that are not white space, fewer at the end; the reading position stays."""
@@ -459,7 +461,8 @@ def _decoded(text: _Text) -> Record | BrokenRecord:
     decoder = _DECODER
     while True:
         # Where a value breaks off, Python counts the lines of the whole buffer for its error. Mostly wait for the rest.
-        if len(text.buffer) - text.position < min(2 * text.last_length, _SMALLEST_READ):
+        waiting = len(text.buffer) - text.position
+        if waiting < _SMALLEST_READ and waiting < 2 * text.last_length:
             text.more()
         start, arrived = text.position, len(text.buffer)
         try:

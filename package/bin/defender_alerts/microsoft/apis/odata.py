@@ -207,11 +207,13 @@ class ODataApi(NamedTuple):
         """
         identity, updated = record.get("id"), record.get(self.collection.updated)
         # An incident's id is a number in one of Microsoft's APIs and a string in the other.
-        if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
+        if isinstance(identity, int) and not isinstance(identity, bool):
+            identity = str(identity)
+        if not isinstance(identity, str) or not identity:
             raise ValueError("id is missing")
         if not isinstance(updated, str):
             raise ValueError(f"{self.collection.updated} is missing")  # noqa: TRY004 - the contract is ValueError for every malformed record
-        return str(identity), parse_iso(updated)
+        return identity, parse_iso(updated)
 
     def take_apart(self, record: Record) -> tuple[str, tuple[Record, ...]]:
         """Return the record's text, without its inner records if they become events of their own, and those."""
