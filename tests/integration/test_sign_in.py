@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from defender_alerts.microsoft.user_sign_in import WornAddressError
+from defender_alerts.microsoft.user_sign_in import UnusableAddressError
 from defender_alerts.splunk.log import Redaction
 from defender_alerts.splunk.pages.sign_in import SignIn
 from defender_alerts.splunk.refresh_tokens import StoredRefreshTokens
@@ -246,7 +246,7 @@ def test_a_sign_in_that_was_begun_more_than_ten_minutes_ago_is_over_and_swept_aw
     store, client = signing.installation.splunkd.kvstore, client_of(signing.installation)
     address = signing.address()
     later = SignIn(client, ACCOUNT, "admin", Redaction(), now=lambda: time.time() + 601)
-    with pytest.raises(WornAddressError, match="no sign-in for this account that you have begun"):
+    with pytest.raises(UnusableAddressError, match="no sign-in for this account that you have begun"):
         later.finish({"address": address})
     assert store.documents(SIGN_INS) == []
     signing.start()

@@ -32,7 +32,7 @@ class Waiting:
 def test_a_splunkd_that_is_busy_for_less_than_two_minutes_is_waited_for(splunkd: Splunkd, times: int) -> None:
     splunkd.faults.add(Fault(PATH, status=503, times=times))
     waiting = Waiting(splunkd)
-    assert "entry" in waiting.client.get_again(PATH)
+    assert "entry" in waiting.client.get_with_retries(PATH)
     assert len(waiting.stop.waits) == times
     assert max(waiting.stop.waits, default=0.0) <= 2.0
 
@@ -46,7 +46,7 @@ def test_a_splunkd_that_refuses_connections_is_waited_for(splunkd: Splunkd) -> N
             gone.__exit__(None, None, None)
 
     waiting = Waiting(splunkd, PassingTime(come_back))
-    assert "entry" in waiting.client.get_again(PATH)
+    assert "entry" in waiting.client.get_with_retries(PATH)
     assert len(waiting.stop.waits) == 21
 
 
@@ -54,7 +54,7 @@ def test_after_two_minutes_it_is_an_error(splunkd: Splunkd) -> None:
     splunkd.faults.add(Fault(PATH, status=503))
     waiting = Waiting(splunkd)
     with pytest.raises(SplunkdError, match="503"):
-        waiting.client.get_again(PATH)
+        waiting.client.get_with_retries(PATH)
     assert 120 <= sum(waiting.stop.waits) < 123
 
 
@@ -65,14 +65,14 @@ def test_what_does_not_pass_by_waiting_is_an_error_at_once_or_soon(splunkd: Splu
     splunkd.faults.add(fault)
     waiting = Waiting(splunkd)
     with pytest.raises(SplunkdError):
-        waiting.client.get_again(PATH)
+        waiting.client.get_with_retries(PATH)
     assert len(waiting.stop.waits) == waits
 
 
 def test_whoever_has_no_patience_is_told_soon(splunkd: Splunkd) -> None:
     fault = splunkd.faults.add(Fault(PATH, status=503))
     with pytest.raises(SplunkdError, match="503"):
-        Client(splunkd.server_uri, splunkd.session_key()).get_again(PATH)
+        Client(splunkd.server_uri, splunkd.session_key()).get_with_retries(PATH)
     assert fault.hits == 3
 
 
@@ -81,5 +81,5 @@ def test_a_wait_ends_when_the_process_is_asked_to_stop(splunkd: Splunkd) -> None
     waiting = Waiting(splunkd)
     waiting.stop.set()
     with pytest.raises(StoppedError):
-        waiting.client.get_again(PATH)
+        waiting.client.get_with_retries(PATH)
     assert len(waiting.stop.waits) == 1

@@ -28,7 +28,7 @@ class PasswordStore:
         self.calls = 0
         self.before_write: Callable[[int], None] = lambda _: None
 
-    def get_again(self, path: str, **query: Any) -> dict[str, Any]:
+    def get_with_retries(self, path: str, **query: Any) -> dict[str, Any]:
         assert (path, query) == ("storage/passwords", {"count": 0, "search": f"realm={REALM}"})
         return {
             "entry": [

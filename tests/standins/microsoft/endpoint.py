@@ -27,9 +27,9 @@ from standins.microsoft.tokens import TokenRefusedError
 from standins.microsoft.wire import Answer, Request
 
 ROLES = frozenset({"Alert.Read.All", "Alert.ReadWrite.All"})
+"""Application permissions of WindowsDefenderATP; either is enough."""
 SCOPES = frozenset({"Alert.Read", "Alert.ReadWrite"})
 """Of a person's token (Microsoft: "List alerts API", Permissions, delegated)."""
-"""Application permissions of WindowsDefenderATP; either is enough."""
 
 SEVERITIES = ("UnSpecified", "Informational", "Low", "Medium", "High")
 STATUSES = ("Unknown", "New", "InProgress", "Resolved")

@@ -108,12 +108,10 @@ class EntraError(RequestFault):
     code: int
     status: int | None = None
     """Instead of the code's usual one."""
-    retry_after: int | str | None = None
 
     def play(self, exchange: Exchange) -> None:
         """Answer the code's body."""
-        headers = () if self.retry_after is None else (("Retry-After", str(self.retry_after)),)
-        answer = aadsts.refusal(self.code, exchange.now, exchange.request).with_headers(*headers)
+        answer = aadsts.refusal(self.code, exchange.now, exchange.request)
         exchange.answer(replace(answer, status=self.status or answer.status))
 
 

@@ -168,13 +168,13 @@ class TokenSource:
             ConnectionFailedError, ServiceError: Entra ID can't be reached or is unavailable.
             UnexpectedAnswerError: the tokens are not complete.
         """
-        from .user_sign_in import WORN, entered, redeem, worn
+        from .user_sign_in import UNUSABLE_ADDRESS, entered, redeem, unusable_address
 
         with self._lock:
             result = self._ask_msal(lambda application: redeem(application, flow, answer))
         if "access_token" not in result:
-            if answer.get("code") and WORN.intersection(codes_of(result)):
-                raise worn(f"Entra ID does not take this address, or takes it no longer.{quoted(result)}")
+            if answer.get("code") and UNUSABLE_ADDRESS.intersection(codes_of(result)):
+                raise unusable_address(f"Entra ID does not take this address, or takes it no longer.{quoted(result)}")
             redirect_uri = str(flow.get("redirect_uri") or "")
             raise refused(result, self._account, self._cloud, resource, redirect_uri=redirect_uri)
         return entered(self._account, result)

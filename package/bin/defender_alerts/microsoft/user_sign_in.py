@@ -28,7 +28,7 @@ REFRESH_DAYS = 90
 # msal renews its own tokens that long before they end.
 _RENEWAL = 300 * TICKS_PER_SECOND
 # A code or the secret behind it is wrong: unknown, expired, redeemed before, of another redirect URI, without verifier.
-WORN = frozenset({70000, 70008, 54005, 500112, 501481})
+UNUSABLE_ADDRESS = frozenset({70000, 70008, 54005, 500112, 501481})
 # Microsoft: decide on ``error``, since codes may change. The second is what a changed policy gets.
 _OVER = frozenset({"invalid_grant", "interaction_required"})
 _PARAMETERS = ("code", "error", "error_description", "error_uri", "state")
@@ -58,13 +58,13 @@ class Entered(NamedTuple):
     tenant: str
 
 
-class WornAddressError(AuthenticationError):
+class UnusableAddressError(AuthenticationError):
     """The address that was pasted is of no use, or no longer; a new sign-in helps."""
 
 
-def worn(reason: str) -> WornAddressError:
+def unusable_address(reason: str) -> UnusableAddressError:
     """The error for an address that can't be redeemed."""
-    return WornAddressError(
+    return UnusableAddressError(
         f"{reason} Begin the sign-in again, and paste the whole address that the browser shows at its end "
         f"within {CODE_SECONDS // 60} minutes."
     )
@@ -94,7 +94,7 @@ def read_address(address: str) -> dict[str, str]:
     """What Entra ID has put into the address at which the browser has ended.
 
     Raises:
-        WornAddressError: it is not such an address.
+        UnusableAddressError: it is not such an address.
     """
     try:
         parts = urlsplit("".join(address.split()))
@@ -103,7 +103,9 @@ def read_address(address: str) -> dict[str, str]:
         answer = {}
     answer = {name: value for name, value in answer.items() if name in _PARAMETERS}
     if not answer.get("state") or not (answer.get("code") or answer.get("error")):
-        raise worn("This is not the address at which a sign-in ends: it begins with the redirect URI and has a code.")
+        raise unusable_address(
+            "This is not the address at which a sign-in ends: it begins with the redirect URI and has a code."
+        )
     return answer
 
 
@@ -111,18 +113,18 @@ def redeem(application: Any, flow: Mapping[str, Any], answer: Mapping[str, str])
     """Exchange the code in an address for tokens; ``msal``'s answer, which may be a refusal.
 
     Raises:
-        WornAddressError: the address is of another sign-in.
+        UnusableAddressError: the address is of another sign-in.
         UnexpectedAnswerError: the answer can't be read.
     """
     # At DEBUG, msal would log the code and its verifier.
     logging.getLogger("msal.token_cache").setLevel(logging.INFO)
     if answer["state"] != flow["state"]:
-        raise worn("This address is of another sign-in than the one that was begun last.")
+        raise unusable_address("This address is of another sign-in than the one that was begun last.")
     try:
         result = _read(lambda: application.acquire_token_by_auth_code_flow(dict(flow), dict(answer)))
     except RuntimeError as error:
         # msal's own message holds the nonces.
-        raise worn("Entra ID's answer is of another sign-in than the one that was begun.") from error
+        raise unusable_address("Entra ID's answer is of another sign-in than the one that was begun.") from error
     return result
 
 

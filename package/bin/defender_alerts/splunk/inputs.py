@@ -61,7 +61,7 @@ def saved_inputs(splunkd: Splunkd, kind_name: str | None = None) -> list[KnownIn
     return [
         KnownInput(kind, entry.name, texts(entry.content))
         for kind in ([kind_name] if kind_name else KINDS)
-        for entry in entries(splunkd.get_again(f"data/inputs/{kind}", count=0))
+        for entry in entries(splunkd.get_with_retries(f"data/inputs/{kind}", count=0))
     ]
 
 

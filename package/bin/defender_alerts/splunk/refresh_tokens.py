@@ -226,7 +226,7 @@ def ends_of_all(splunkd: Splunkd) -> dict[str, dt.date]:
 
 def _all_stored(splunkd: Splunkd) -> dict[str, _Stored]:
     pieces: dict[str, dict[str, dict[int, Entry]]] = {}
-    for entry in entries(splunkd.get_again("storage/passwords", count=0, search=f"realm={REALM}")):
+    for entry in entries(splunkd.get_with_retries("storage/passwords", count=0, search=f"realm={REALM}")):
         account, slot, number = _parts(str(entry.content.get("username", "")))
         if entry.content.get("realm") == REALM and number:
             pieces.setdefault(account, {}).setdefault(slot, {})[number] = entry

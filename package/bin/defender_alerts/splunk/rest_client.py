@@ -129,7 +129,7 @@ class Splunkd:
     Args:
         server_uri: scheme, host and port, as splunkd passes them to a modular input or a REST handler.
         session_key: from the same source; valid as long as that process runs.
-        patience: how ``get_again`` waits; calls of the KV store wait by it too.
+        patience: how ``get_with_retries`` waits; calls of the KV store wait by it too.
         timeout: seconds that splunkd may take to answer a call.
 
     Attributes:
@@ -153,7 +153,7 @@ class Splunkd:
             handler=Connections(timeout),
         )
 
-    def get_again(self, path: str, **query: Any) -> Any:
+    def get_with_retries(self, path: str, **query: Any) -> Any:
         """The same as ``get``, with retries while splunkd is busy, starting or restarting.
 
         Raises:
@@ -225,7 +225,7 @@ class Splunkd:
         Raises:
             SplunkdError: splunkd refused the call or could not be reached.
         """
-        return {entry.name: entry.content for entry in entries(self.get_again(f"configs/conf-{conf}", count=0))}
+        return {entry.name: entry.content for entry in entries(self.get_with_retries(f"configs/conf-{conf}", count=0))}
 
     def stanza(self, conf: str, name: str) -> Mapping[str, str] | None:
         """One stanza of one of the add-on's conf files; None if it does not exist.
@@ -234,7 +234,7 @@ class Splunkd:
             SplunkdError: splunkd refused the call or could not be reached.
         """
         try:
-            answer = self.get_again(path_of("configs", f"conf-{conf}", name))
+            answer = self.get_with_retries(path_of("configs", f"conf-{conf}", name))
         except SplunkdError as error:
             if error.status == http.client.NOT_FOUND:
                 return None

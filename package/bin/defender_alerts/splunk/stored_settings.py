@@ -190,7 +190,7 @@ def _all_secrets(splunkd: Splunkd, conf: str) -> dict[str, Mapping[str, str] | N
     """
     realm = f"__REST_CREDENTIAL__#{APP}#configs/conf-{conf}"
     pieces: dict[str, dict[int, str | None]] = {}
-    for _, content in entries(splunkd.get_again("storage/passwords", count=0, search=f"realm={realm}")):
+    for _, content in entries(splunkd.get_with_retries("storage/passwords", count=0, search=f"realm={realm}")):
         owner, _, number = str(content.get("username", "")).rpartition(_SEPARATOR)
         if content.get("realm") == realm and number.isdecimal():
             pieces.setdefault(owner, {})[int(number)] = content.get("clear_password")

@@ -206,7 +206,7 @@ class _Examiner:
         )
 
     def _user(self) -> tuple[str, Finding]:
-        context = content_of(self.splunkd.get_again("authentication/current-context"))
+        context = content_of(self.splunkd.get_with_retries("authentication/current-context"))
         name, held = str(context.get("username", "")), {str(one) for one in context.get("capabilities") or ()}
         missing = [capability for capability in _CAPABILITIES if capability not in held]
         found = f"The doctor was run as {name}, with the roles {', '.join(map(str, context.get('roles') or ()))}."

@@ -24,7 +24,7 @@ from defender_alerts.errors import ConfigurationError
 from defender_alerts.microsoft import clouds
 from defender_alerts.microsoft.account import Account
 from defender_alerts.microsoft.tokens import TokenSource
-from defender_alerts.microsoft.user_sign_in import CODE_SECONDS, REDIRECT_URI, read_address, worn
+from defender_alerts.microsoft.user_sign_in import CODE_SECONDS, REDIRECT_URI, read_address, unusable_address
 from defender_alerts.settings import check_name
 from defender_alerts.splunk.log import Redaction
 from defender_alerts.splunk.names import ACCOUNT_CONF, SIGN_INS
@@ -109,12 +109,12 @@ class SignIn:
         account = self._account()
         flow = self._take()
         if flow is None:
-            raise worn(
+            raise unusable_address(
                 "There is no sign-in for this account that you have begun in the last "
                 f"{CODE_SECONDS // 60} minutes, or its address was used already."
             )
         if (flow.pop("client_id", ""), flow.pop("tenant_id", "")) != (account.client_id, account.tenant_id):
-            raise worn("The account was changed after this sign-in was begun.")
+            raise unusable_address("The account was changed after this sign-in was begun.")
         source = self._source(account)
         entered = source.finish_sign_in(flow, came, _first_resource(account))
         self._redaction.hide(entered.refresh_token)
