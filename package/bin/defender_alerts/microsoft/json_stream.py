@@ -265,7 +265,7 @@ class _Text:
 
     def peek(self) -> str:
         """The next character that is not white space; empty at the end."""
-        # Mostly it is at the reading position, and no pattern is needed to find it.
+        # Mostly it is at the reading position, and no pattern is needed to find it. JSON's white space ends with " ".
         try:
             here = self.buffer[self.position]
         except IndexError:
