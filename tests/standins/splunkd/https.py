@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import socket
 import ssl
 import threading
+import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -229,12 +231,23 @@ class ManagementPort:
         if self.requires_certificate:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(self.certificate)
-        self._listener = _Listener(self.host, self.port, context, self)
+        self._listener = self._listen(context)
         self.port = self._listener.server_address[1]
         self._thread = threading.Thread(
             target=self._listener.serve_forever, kwargs={"poll_interval": 0.05}, name="splunkd"
         )
         self._thread.start()
+
+    def _listen(self, context: ssl.SSLContext) -> _Listener:
+        """Listen, if need be after a while: until splunkd is back, the system may give its port to a connection."""
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return _Listener(self.host, self.port, context, self)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > end:
+                    raise
+            time.sleep(0.05)
 
     def close(self) -> None:
         """Stop listening and end every connection; connecting is refused from now on."""
