@@ -11,6 +11,7 @@ from typing import Literal
 
 import pytest
 from defender_alerts.checkpoint.versions import Version
+from defender_alerts.checkpoint.writer import _FRESH
 from defender_alerts.collect.events import Origin
 from defender_alerts.errors import CheckpointError, UnexpectedAnswerError
 from defender_alerts.times import TICKS_PER_SECOND, iso, parse_iso, seconds
@@ -142,12 +143,31 @@ def test_a_quiet_poll_asks_the_region_once_and_saves_once(polled: PolledInput) -
     assert len(polled.store.history) == saves + 1
 
 
-def test_each_window_is_saved_though_nothing_was_in_it(polled: PolledInput) -> None:
+@pytest.mark.parametrize("lasts", [0, 1, 3, 70])
+def test_a_backlog_without_alerts_is_saved_every_few_seconds_and_at_its_end(polled: PolledInput, lasts: int) -> None:
+    clock, region, began = polled.cloud.clock, polled.cloud.siem("eu"), polled.cloud.clock.freeze()
     polled.start_time = "-20d"
+    saved: list[int] = []
+
+    def note(_: int) -> bool:
+        saved.append(clock.now())
+        return False
+
+    polled.store.fail_save = note
+
+    def take_time(_: SiemQuery) -> None:
+        clock.advance(lasts)
+
+    region.before_answer = take_time
     _poll(polled)
-    windows = len(polled.cloud.journal.calls(polled.cloud.siem("eu").host))
-    assert windows > 2
-    assert len({document["settled"] for document in polled.store.history}) == windows
+    windows = len(polled.cloud.journal.calls(region.host))
+    assert windows > 10
+    # The server says in whole seconds what time it was when the request came, and this machine's passes as well.
+    assert max(later - earlier for earlier, later in zip([began, *saved], saved)) <= _FRESH + seconds(2 * lasts + 2)
+    if lasts == 0:
+        assert len(saved) == 1
+    if seconds(lasts - 1) > _FRESH:
+        assert len(saved) >= windows - 1
 
 
 def test_requests_carry_both_bounds_and_never_a_limit(polled: PolledInput) -> None:

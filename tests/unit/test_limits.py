@@ -208,6 +208,7 @@ NO_LIMITS = {
     "microsoft.transport.session._PARTIAL_CHAIN": "a flag of OpenSSL's",
     "splunk.modular_input._TICK": "how often something is looked at",
     "splunk.rest_client.TIMEOUT": "of one call: what comes then is what comes of a connection that breaks, which is swept",
+    "collect.events._BEGINS_FFFE": "a byte of UTF-8",
     "collect.missing_alerts._MOST_NAMED": "how many a sentence names",
     "checkpoint.split_alerts._DAY": "a unit",
     "checkpoint.checkpoint._PARTS": "a format",

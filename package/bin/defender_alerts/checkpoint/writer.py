@@ -10,8 +10,8 @@ from defender_alerts.times import seconds
 
 from .checkpoint import Checkpoint, CheckpointStore, Deletion, Reset, who_saved
 
-# Before its last save, a run does not read again what it read or saved this recently: that spares a quiet poll one call
-# of two.
+# What a run has read or saved this recently, it neither saves again after a window without new alerts nor reads again
+# before its last save: that spares a quiet poll one call of two, and the quiet part of a backlog all of them.
 _FRESH = seconds(2)
 
 
@@ -62,7 +62,7 @@ class CheckpointWriter:
             CheckpointTakenError: this run no longer owns it; nothing was saved.
             CheckpointError: it could not be saved.
         """
-        if not last or self._now() - self._known_at > _FRESH:
+        if not last or self._is_stale():
             self.ensure_owner()
         self.checkpoint.revision += 1
         self.checkpoint.writer = self._writer
@@ -74,6 +74,19 @@ class CheckpointWriter:
         self.saves += 1
         if last and self._has_older:
             self._store.delete_older(self.checkpoint.key, self.checkpoint.generation)
+
+    def save_if_due(self) -> None:
+        """Save the checkpoint at the end of a window, unless that has just been done.
+
+        Nothing depends on this save: the next one adds what it would say. If there is no other, the next run only reads
+        again the windows since the last one.
+
+        Raises:
+            CheckpointTakenError: this run no longer owns it; nothing was saved.
+            CheckpointError: it could not be saved.
+        """
+        if self._is_stale():
+            self.save()
 
     def ensure_owner(self) -> None:
         """Check that nobody else has saved, reset or deleted it; to be called before a batch is written.
@@ -101,6 +114,9 @@ class CheckpointWriter:
         else:
             self._look_for_another(heads[own])
         self._known_at = self._now()
+
+    def _is_stale(self) -> bool:
+        return self._now() - self._known_at > _FRESH
 
     def _look_for_another(self, head: Mapping[str, Any]) -> None:
         writer, revision = who_saved(head)

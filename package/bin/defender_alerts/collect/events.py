@@ -32,9 +32,12 @@ _CONTROLS = (
     b"\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"
 )
 # U+FFFE and U+FFFF begin with this byte of UTF-8, and few other characters do.
-_BEGINS_FFFE = b"\xef"
+_BEGINS_FFFE = 0xEF
 # An XML parser turns a carriage return into a line feed, unless it is written as a character reference.
-_ESCAPES = ((b"&", b"&amp;"), (b"<", b"&lt;"), (b">", b"&gt;"), (b"\r", b"&#13;"))
+_ESCAPES = tuple(
+    (ord(character), character, escaped)
+    for character, escaped in ((b"&", b"&amp;"), (b"<", b"&lt;"), (b">", b"&gt;"), (b"\r", b"&#13;"))
+)
 
 _BROKEN = (
     "Splunk has closed the stream of events, as it does when it stops or the input is edited. The next run reads "
@@ -173,9 +176,10 @@ def event_data(raw: bytes, *, has_controls: bool = True) -> bytes:
 
 
 def _escape(text: bytes) -> bytes:
-    for character, escaped in _ESCAPES:
-        # CPython finds a character many times faster than ``replace`` counts how often it is there.
-        if character in text:
+    for code, character, escaped in _ESCAPES:
+        # CPython finds a character many times faster than ``replace`` counts how often it is there. It finds it by its
+        # number: asked for bytes, it first raises the TypeError that they are none (``_Py_bytes_contains``).
+        if code in text:
             text = text.replace(character, escaped)
     return text
 

@@ -105,16 +105,13 @@ class RegionCollector:
         self._skip_what_is_gone()
         start, until = self._checkpoint.settled, clock.now()
         while start < until:
-            asked_at, saves = clock.now(), self.job.writer.saves
+            asked_at = clock.now()
             span = self._reader.read(start, until, self)
             self._settle(span, asked_at)
             if span.is_last or until - span.end < TICKS_PER_SECOND:
                 self._finish()
                 break
-            if self.job.writer.saves == saves:
-                # Otherwise a batch of this window has been saved: the next save adds the window's end. If there is no
-                # other, the next run only reads this window again.
-                self.job.writer.save()
+            self.job.writer.save_if_due()
             if self._checkpoint.held is not None:
                 self._check_memory()
             # Working off a backlog takes time, in which new alerts arrive.
