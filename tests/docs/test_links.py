@@ -15,6 +15,8 @@ DOCUMENTS = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tests/**/*.md"), *ROOT.glob("acceptance/**/*.md")]
 )
 LINK = re.compile(r"\]\((?![a-z]+:)([^)#\s]*)(?:#([^)\s]+))?\)|<img[^>]* src=\"([^\"]+)\"")
+# A test's name, followed sooner or later by its file, or by the words that stand for the file before.
+TEST = re.compile(r"`(test_\w+)`|`(tests/[\w/]+\.py)`|(\(the same\))")
 CODE = re.compile(r"^(?:```.*?^```|(?: {4}|\t).*?$)|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
@@ -46,6 +48,18 @@ def test_every_link_of_a_document_leads_to_a_file_and_an_anchor(document: Path) 
         if not target.exists() or (anchor and anchor not in anchors(target)):
             wrong.append(f"{name}#{anchor}")
     assert wrong == []
+
+
+def test_every_mechanism_names_tests_that_are_in_the_file_that_it_names() -> None:
+    wrong, named, file = [], list[str](), ""
+    for test, path, same in TEST.findall((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")):
+        named += [test] if test else []
+        file = path or file
+        if path or same:
+            there = (ROOT / file).read_text(encoding="utf-8")
+            wrong += [f"{one} in {file}" for one in named if f"def {one}(" not in there]
+            named = []
+    assert wrong + named == []
 
 
 def test_links_are_found() -> None:

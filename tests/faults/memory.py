@@ -172,15 +172,6 @@ MEMORY: Group[Processes] = Group(
             WHEN_OVER,
         ),
         Row(
-            "save of an empty window that fails",
-            "writes are refused from the second save of the checkpoint on, before there was anything to deliver",
-            _failing_writes(1),
-            NOTHING,
-            3,
-            _NOT_SAVED,
-            WHEN_OVER,
-        ),
-        Row(
             "save of a day that fails",
             "writes of days' documents are refused",
             _failing_days,

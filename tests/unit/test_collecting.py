@@ -170,6 +170,24 @@ def test_a_backlog_without_alerts_is_saved_every_few_seconds_and_at_its_end(poll
         assert len(saved) >= windows - 1
 
 
+def test_a_save_that_fails_on_the_way_through_empty_windows_loses_nothing(polled: PolledInput) -> None:
+    clock, region = polled.cloud.clock, polled.cloud.siem("eu")
+    now = clock.freeze()
+    alert = siem_alert(1, now - HOUR)
+    _deliver(polled, [alert])
+
+    def take_time(_: SiemQuery) -> None:
+        clock.advance(70)
+
+    region.before_answer = take_time
+    polled.start_time, polled.store.fail_save = "-20d", lambda saves: saves == 2
+    (failure,) = polled.poll().failures
+    assert (type(failure), polled.sink.raws()) == (CheckpointError, [])
+    polled.store.fail_save = lambda _: False
+    _poll(polled)
+    assert polled.sink.raws() == _texts([alert])
+
+
 def test_requests_carry_both_bounds_and_never_a_limit(polled: PolledInput) -> None:
     _deliver(polled, [siem_alert(1, polled.cloud.clock.now() - HOUR)])
     _poll(polled)
