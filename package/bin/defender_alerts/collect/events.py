@@ -38,6 +38,7 @@ _ESCAPES = tuple(
     (ord(character), character, escaped)
     for character, escaped in ((b"&", b"&amp;"), (b"<", b"&lt;"), (b">", b"&gt;"), (b"\r", b"&#13;"))
 )
+_TAIL = b"</data></event>\n"
 
 _BROKEN = (
     "Splunk has closed the stream of events, as it does when it stops or the input is edited. The next run reads "
@@ -94,20 +95,8 @@ class XmlStream:
         Raises:
             StreamClosedError: Splunk no longer accepts events, or the stream was closed; the batch is incomplete.
         """
-        head = b'<event stanza="%b"><time>' % _attribute(origin.stanza)
-        whole, part = _metadata(origin, origin.sourcetype), _metadata(origin, origin.split_sourcetype)
-        events = (
-            b"%b%b</time>%b<data>%b</data></event>\n"
-            % (
-                head,
-                epoch(version.time).encode(),
-                part if version.is_split else whole,
-                event_data(version.raw, has_controls=version.has_controls),
-            )
-            for version in versions
-        )
         with self._turn:
-            written = sum(map(self._put, _pieces(events)))
+            written = sum(map(self._put, _pieces(origin, versions)))
             with self._lock:
                 self._do(self._out.flush)
         return written
@@ -147,7 +136,7 @@ class XmlStream:
             return False
         return bool(poll.poll(0))
 
-    def _put(self, data: bytes | bytearray) -> int:
+    def _put(self, data: bytes) -> int:
         with self._lock:
             if self._broken:
                 raise stream_closed()
@@ -159,7 +148,7 @@ class XmlStream:
             self._do(self._out.write, data)
         return len(data)
 
-    def _do(self, call: Callable[..., Any], *arguments: bytes | bytearray) -> None:
+    def _do(self, call: Callable[..., Any], *arguments: bytes) -> None:
         try:
             call(*arguments)
         except (OSError, ValueError) as error:
@@ -192,20 +181,26 @@ def _json_escape(match: Match[bytes]) -> bytes:
     return b"\\u%04x" % ord(match.group().decode())
 
 
-def _pieces(events: Iterable[bytes]) -> Iterator[bytearray]:
-    """Join events to pieces large enough to need few calls and small enough to need little memory."""
-    piece = bytearray()
-    for event in events:
-        piece += event
-        if len(piece) >= _PIECE:
-            yield piece
-            piece = bytearray()
-    if piece:
-        yield piece
+def _pieces(origin: Origin, versions: Iterable[Version]) -> Iterator[bytes]:
+    """The events, joined to pieces large enough to need few calls and small enough to need little memory."""
+    head = b'<event stanza="%b"><time>' % _attribute(origin.stanza)
+    whole, part = _metadata(origin, origin.sourcetype), _metadata(origin, origin.split_sourcetype)
+    around = len(head) + max(len(whole), len(part)) + len(_TAIL)
+    texts: list[bytes] = []
+    size = 0
+    for version in versions:
+        data = event_data(version.raw, has_controls=version.has_controls)
+        texts += (head, epoch(version.time).encode(), part if version.is_split else whole, data, _TAIL)
+        size += around + len(data)
+        if size >= _PIECE:
+            yield b"".join(texts)
+            texts, size = [], 0
+    if texts:
+        yield b"".join(texts)
 
 
 def _metadata(origin: Origin, sourcetype: str) -> bytes:
-    """The elements between an event's time and its data."""
-    return b"<source>%b</source><sourcetype>%b</sourcetype><host>%b</host><index>%b</index>" % tuple(
+    """What is between an event's time and its data."""
+    return b"</time><source>%b</source><sourcetype>%b</sourcetype><host>%b</host><index>%b</index><data>" % tuple(
         map(_attribute, (origin.source, sourcetype, origin.host, origin.index))
     )
