@@ -98,8 +98,8 @@ def test_SIGTERM_ends_the_process_in_time_where_Splunk_has_never_read_at_all(ins
     process.terminate()
     first = process.wait(PROMISED)
     assert first.status == 0
-    # The document that is saved before a run's first event holds nothing yet.
-    assert [checkpoint["remembered"] for checkpoint in installed.checkpoints()] == [0] * len(REGIONS)
+    # The document that is saved before a region's first event holds nothing yet. A region may not have come that far.
+    assert {checkpoint["remembered"] for checkpoint in installed.checkpoints()} == {0}
     _assert_the_next_run_completes(installed, first, published)
 
 

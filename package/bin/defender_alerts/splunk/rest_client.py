@@ -74,11 +74,11 @@ class Connections:
     A request may be sent twice. That is harmless, since reading, replacing by key and deleting are idempotent.
 
     Args:
-        server_uri: scheme, host and port.
+        scheme: of splunkd's address, with its host and port.
         timeout: seconds to connect, and between two pieces of an answer.
     """
 
-    def __init__(self, server_uri: str, timeout: float) -> None:
+    def __init__(self, scheme: str, host: str, port: int, timeout: float) -> None:
         # splunkd would log the warning as an error with every call. Connections to Microsoft are verified.
         urllib3.disable_warnings(InsecureRequestWarning)
         # splunkd's certificate is self-made at installation, so nothing on this host can verify it, and the connection
@@ -88,7 +88,7 @@ class Connections:
         # Each call through the PoolManager would check the URL character by character once more: 0.1 ms.
         self._pool = urllib3.PoolManager(
             ssl_context=unverified, cert_reqs="CERT_NONE", timeout=timeout, maxsize=_MOST_IDLE
-        ).connection_from_url(server_uri)
+        ).connection_from_host(host, port, scheme)
 
     def __call__(self, url: str, message: Mapping[str, Any], **_: Any) -> dict[str, Any]:
         """Send a request and return the complete answer in ``HttpLib``'s form.
@@ -146,14 +146,15 @@ class Splunkd:
         self.patience = patience
         self.session_key = session_key
         address = urlsplit(server_uri)
+        scheme, host, port = address.scheme, address.hostname or "", address.port or 8089
         self.service = client.Service(
-            scheme=address.scheme,
-            host=address.hostname or "",
-            port=address.port or 8089,
+            scheme=scheme,
+            host=host,
+            port=port,
             token=session_key,
             owner="nobody",
             app=APP,
-            handler=Connections(server_uri, timeout),
+            handler=Connections(scheme, host, port, timeout),
         )
 
     def get_with_retries(self, path: str, **query: Any) -> Any:
