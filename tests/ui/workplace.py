@@ -55,6 +55,12 @@ GRAPH, INCIDENTS, ENDPOINT, SIEM = (
     next(kind for kind in INPUT_KINDS if kind.name == f"defender_{name}")
     for name in ("graph_alerts", "incidents", "endpoint_alerts", "siem_alerts")
 )
+# UCC loads a form's script while it shows the form already. What was typed before would be what the form has begun with.
+HAS_SCRIPT = """async () => {
+    const scripts = performance.getEntriesByType("resource").map(({ name }) => name);
+    const script = scripts.find((name) => /\\/defender_(account|input)_form\\.js/.test(name));
+    return script !== undefined && (await import(script)) !== undefined;
+}"""
 # The words that stand on more than one line, and what is cut off: of cells, and of the heads of columns.
 BROKEN = """table => {
     const broken = [];
@@ -171,7 +177,10 @@ class Workplace:
     def act(self, name: str, action: str) -> Form:
         """Press the button Edit, Clone or Delete in the row of this name, and give the dialog that opens."""
         self.row(name).get_by_role("button", name=action, exact=True).click()
-        return self.dialog()
+        form = self.dialog()
+        if action == "Edit":
+            self.page.wait_for_function(HAS_SCRIPT)
+        return form
 
     def dialog(self) -> Form:
         """Give the open dialog."""
