@@ -105,5 +105,5 @@ def _time(value: der.Value) -> dt.datetime:
     if zulu != "Z" or len(digits) != len("YYYYMMDDHHMMSS") or not digits.isdecimal():
         raise ValueError(f"not a time: {text[:40]!r}")
     date, time = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}", f"{digits[8:10]}:{digits[10:12]}:{digits[12:]}"
-    # Not strptime: its import costs 2% of a quiet poll.
+    # Not strptime: its first use costs 9% of a quiet poll's instructions (CPython 3.9).
     return dt.datetime.fromisoformat(f"{date}T{time}+00:00")
